@@ -1,0 +1,202 @@
+package common
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Config is what the service is told at start. The README describes each key.
+type Config struct {
+	ListenAddress string
+	Account       Account
+	Token         Keys              // the pre-shared keys, in the clear; a token of any of them is good
+	MaxTokenCost  int               // the highest bcrypt cost of a token that is looked at
+	LogLevel      string            // one of logrus's levels
+	Org           string            // the org whose repositories these are
+	Accounts      map[string]string // alias to account id; nil: any account may be named
+
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	TLSCertificate string         // file, PEM; with TLSKey, or both empty for plain HTTP
+	TLSKey         string         // file, PEM
+}
+
+// Account is the service's own identity, and how it enters other accounts.
+type Account struct {
+	Region     string
+	AKID       string // with Secret, or both empty for the SDK's default chain
+	Secret     Secret
+	ExternalID string
+	Role       string // name of the role to assume in each account
+	Endpoint   string // replaces the address of STS, ECR and IAM alike; empty: AWS's own
+}
+
+// LoadConfig reads the configuration from env, the value of API_CONFIG (JSON,
+// or JSON in base64), or where that is empty from the file. The error names
+// every key that is missing or wrong, and no value of a secret.
+func LoadConfig(file, env string) (*Config, error) {
+	if env != "" {
+		return parseEnv(env)
+	}
+	document, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration (see -config, or set API_CONFIG): %w", err)
+	}
+	return named(file)(ParseConfig(document))
+}
+
+func parseEnv(env string) (*Config, error) {
+	document := []byte(strings.TrimSpace(env))
+	if !strings.HasPrefix(string(document), "{") {
+		decoded, err := base64.StdEncoding.DecodeString(string(document))
+		if err != nil {
+			return nil, fmt.Errorf("API_CONFIG is neither a JSON object nor one in base64")
+		}
+		document = decoded
+	}
+	return named("API_CONFIG")(ParseConfig(document))
+}
+
+// named says of an error where the configuration came from.
+func named(source string) func(*Config, error) (*Config, error) {
+	return func(c *Config, err error) (*Config, error) {
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", source, err)
+		}
+		return c, nil
+	}
+}
+
+// ParseConfig reads a configuration from its JSON and checks it. The error
+// names every bad key.
+func ParseConfig(document []byte) (*Config, error) {
+	c := &Config{ListenAddress: ":8080", LogLevel: "info", MaxTokenCost: 12}
+	bad, err := c.decode(document)
+	if err != nil {
+		return nil, err
+	}
+	bad = append(bad, c.check(bad)...)
+	if len(bad) > 0 {
+		return nil, bad
+	}
+	return c, nil
+}
+
+// A badKey is a key of the configuration and what is wrong with it.
+type badKey struct{ key, reason string }
+
+// badKeys is an error that names each of them.
+type badKeys []badKey
+
+func (b badKeys) Error() string {
+	lines := make([]string, len(b))
+	for i, bad := range b {
+		lines[i] = bad.key + " " + bad.reason
+	}
+	return "bad configuration: " + strings.Join(lines, "; ")
+}
+
+func (b badKeys) has(key string) bool {
+	return slices.ContainsFunc(b, func(bad badKey) bool { return bad.key == key })
+}
+
+func (c *Config) decode(document []byte) (badKeys, error) {
+	var account json.RawMessage
+	bad, err := decodeObject("", document, map[string]any{
+		"listenAddress":  &c.ListenAddress,
+		"account":        &account,
+		"token":          &c.Token,
+		"maxTokenCost":   &c.MaxTokenCost,
+		"logLevel":       &c.LogLevel,
+		"org":            &c.Org,
+		"accounts":       &c.Accounts,
+		"trustedProxies": &c.TrustedProxies,
+		"tlsCertificate": &c.TLSCertificate,
+		"tlsKey":         &c.TLSKey,
+	})
+	if err != nil || account == nil {
+		return bad, err
+	}
+	inner, err := decodeObject("account.", account, map[string]any{
+		"region":     &c.Account.Region,
+		"akid":       &c.Account.AKID,
+		"secret":     (*string)(&c.Account.Secret),
+		"externalId": &c.Account.ExternalID,
+		"role":       &c.Account.Role,
+		"endpoint":   &c.Account.Endpoint,
+	})
+	if err != nil {
+		inner = badKeys{{"account", "must be an object"}}
+	}
+	return append(bad, inner...), nil
+}
+
+// decodeObject decodes a JSON object key by key, so that every bad key can be
+// named and not only the first. The values of target are pointers. The error is
+// that the document is no JSON object.
+func decodeObject(prefix string, document []byte, target map[string]any) (badKeys, error) {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(document, &object); err != nil || object == nil {
+		return nil, fmt.Errorf("not a JSON object%s", position(err))
+	}
+	var bad badKeys
+	for key, value := range object {
+		field, known := target[key]
+		if !known {
+			bad = append(bad, badKey{prefix + key, "is not a known key"})
+			continue
+		}
+		if err := json.Unmarshal(value, field); err != nil {
+			bad = append(bad, badKey{prefix + key, "must be " + kindOf(field)})
+		}
+	}
+	slices.SortFunc(bad, func(a, b badKey) int { return strings.Compare(a.key, b.key) })
+	return bad, nil
+}
+
+// position says where in a document the syntax is broken. It does not quote the
+// document, which holds secrets.
+func position(err error) string {
+	if syntax, ok := err.(*json.SyntaxError); ok {
+		return fmt.Sprintf(" (broken at byte %d)", syntax.Offset)
+	}
+	return ""
+}
+
+func kindOf(field any) string {
+	switch field.(type) {
+	case *map[string]string:
+		return "an object of strings"
+	case *Keys:
+		return "a string, or an object of strings with different names"
+	case *int:
+		return "a whole number"
+	case *[]netip.Prefix:
+		return `an array of networks such as "10.0.0.0/8"`
+	default:
+		return "a string"
+	}
+}
+
+// NeedRestart returns the keys in which another configuration differs that take
+// effect only at a start.
+func (c *Config) NeedRestart(other *Config) []string {
+	var keys []string
+	for key, differs := range map[string]bool{
+		"listenAddress":  c.ListenAddress != other.ListenAddress,
+		"account":        c.Account != other.Account,
+		"org":            c.Org != other.Org,
+		"tlsCertificate": c.TLSCertificate != other.TLSCertificate,
+		"tlsKey":         c.TLSKey != other.TLSKey,
+	} {
+		if differs {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,529 @@
+package common
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/YaleSpinup/ecr-api/config"
+	"github.com/google/go-cmp/cmp"
+	"github.com/sirupsen/logrus"
+)
+
+// minimal is the least that must work as it is, each value unlike any default.
+const minimal = `{
+	"listenAddress": ":8081",
+	"account": {"region": "us-west-2", "akid": "AKID", "secret": "hush", "externalId": "outside", "role": "manager"},
+	"token": "shared",
+	"logLevel": "debug",
+	"org": "spinners"
+}`
+
+func minimalConfig() *Config {
+	return &Config{
+		ListenAddress: ":8081",
+		Account:       Account{Region: "us-west-2", AKID: "AKID", Secret: "hush", ExternalID: "outside", Role: "manager"},
+		Token:         Keys{{"default", "shared"}},
+		MaxTokenCost:  12,
+		LogLevel:      "debug",
+		Org:           "spinners",
+	}
+}
+
+// keys are changes to minimal, by path ("account.role").
+type keys map[string]any
+
+// absent takes a key away.
+type absent struct{}
+
+// document returns minimal with these changes.
+func document(t *testing.T, changes keys) []byte {
+	t.Helper()
+	var top map[string]any
+	if err := json.Unmarshal([]byte(minimal), &top); err != nil {
+		t.Fatal(err)
+	}
+	for path, value := range changes {
+		object, key := top, path
+		if inner, ok := strings.CutPrefix(path, "account."); ok {
+			object, key = top["account"].(map[string]any), inner
+		}
+		object[key] = value
+		if value == (any)(absent{}) {
+			delete(object, key)
+		}
+	}
+	text, err := json.Marshal(top)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func manyKeys(n int) map[string]string {
+	keys := map[string]string{}
+	for i := range n {
+		keys[fmt.Sprint("key", i)] = "secret"
+	}
+	return keys
+}
+
+func message(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func TestParseConfig(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		document []byte
+		want     func(*Config)
+	}{
+		"minimal":       {[]byte(minimal), func(*Config) {}},
+		"default level": {document(t, keys{"logLevel": absent{}}), func(c *Config) { c.LogLevel = "info" }},
+		"default listen address": {document(t, keys{"listenAddress": absent{}}),
+			func(c *Config) { c.ListenAddress = ":8080" }},
+		"null is absent": {document(t, keys{"listenAddress": nil, "logLevel": nil, "accounts": nil, "account.endpoint": nil}),
+			func(c *Config) { c.ListenAddress, c.LogLevel = ":8080", "info" }},
+		"the SDK's own credentials": {document(t, keys{"account.akid": absent{}, "account.secret": absent{}}),
+			func(c *Config) { c.Account.AKID, c.Account.Secret = "", "" }},
+		"empty akid and secret": {document(t, keys{"account.akid": "", "account.secret": ""}),
+			func(c *Config) { c.Account.AKID, c.Account.Secret = "", "" }},
+		"no external id": {document(t, keys{"account.externalId": absent{}}),
+			func(c *Config) { c.Account.ExternalID = "" }},
+		"endpoint": {document(t, keys{"account.endpoint": "https://aws.example:8443/x"}),
+			func(c *Config) { c.Account.Endpoint = "https://aws.example:8443/x" }},
+		"role with a path": {document(t, keys{"account.role": "spinup/ecr-api"}),
+			func(c *Config) { c.Account.Role = "spinup/ecr-api" }},
+		"region of another partition": {document(t, keys{"account.region": "us-gov-west-1"}),
+			func(c *Config) { c.Account.Region = "us-gov-west-1" }},
+		"accounts": {document(t, keys{"accounts": map[string]string{"prod.1": "012345678901", "210987654321": "210987654321"}}),
+			func(c *Config) {
+				c.Accounts = map[string]string{"prod.1": "012345678901", "210987654321": "210987654321"}
+			}},
+		"no account at all": {document(t, keys{"accounts": map[string]string{}}),
+			func(c *Config) { c.Accounts = map[string]string{} }},
+		"longest token": {document(t, keys{"token": strings.Repeat("é", 36)}),
+			func(c *Config) { c.Token[0].Secret = Secret(strings.Repeat("é", 36)) }},
+		"named keys": {document(t, keys{"token": json.RawMessage(`{"z": "1", "a": "2"}`)}),
+			func(c *Config) { c.Token = Keys{{"z", "1"}, {"a", "2"}} }},
+		"longest org": {document(t, keys{"org": strings.Repeat("o", 64)}),
+			func(c *Config) { c.Org = strings.Repeat("o", 64) }},
+		"org of every character": {document(t, keys{"org": "aZ0 +-=._:/@"}),
+			func(c *Config) { c.Org = "aZ0 +-=._:/@" }},
+		"org of one character": {document(t, keys{"org": "o"}), func(c *Config) { c.Org = "o" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want := minimalConfig()
+			test.want(want)
+			got, err := ParseConfig(test.document)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("configuration (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestShippedConfigs(t *testing.T) {
+	t.Parallel()
+	example, err := os.ReadFile("../config/config.example.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name     string
+		document []byte
+		want     Config
+	}{
+		{"config.example.json", example, Config{
+			ListenAddress: ":8080", MaxTokenCost: 12,
+			Account: Account{
+				Region: "us-east-1", AKID: "AKIAIOSFODNN7EXAMPLE", Secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+				ExternalID: "a-long-random-string-of-your-own", Role: "ecr-api",
+			},
+			Token:    Keys{{"2026-11", "another-long-random-string"}, {"2026-05", "the-one-that-is-being-replaced"}},
+			LogLevel: "info", Org: "spindev",
+			Accounts:       map[string]string{"production": "012345678901", "sandbox": "210987654321"},
+			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+		}},
+		{"config.local.json", config.Local, Config{
+			ListenAddress: "127.0.0.1:8080",
+			Account: Account{
+				Region: "us-east-1", AKID: "local", Secret: "local", ExternalID: "local", Role: "ecr-api",
+				Endpoint: "http://127.0.0.1:4566",
+			},
+			Token: Keys{{"default", "local"}}, MaxTokenCost: 12, LogLevel: "info", Org: "spindev",
+		}},
+	} {
+		got, err := ParseConfig(test.document)
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		if diff := cmp.Diff(&test.want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+// The example is where a reader finds every key, so it must have them all.
+func TestExampleHasEveryKey(t *testing.T) {
+	t.Parallel()
+	example, err := os.ReadFile("../config/config.example.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct{ Account map[string]any }
+	var top map[string]any
+	if err := errors.Join(json.Unmarshal(example, &got), json.Unmarshal(example, &top)); err != nil {
+		t.Fatal(err)
+	}
+	if keys, fields := len(top), reflect.TypeFor[Config]().NumField(); keys != fields {
+		t.Errorf("%d keys for %d fields", keys, fields)
+	}
+	if keys, fields := len(got.Account), reflect.TypeFor[Account]().NumField(); keys != fields {
+		t.Errorf("%d keys for %d fields of the account", keys, fields)
+	}
+}
+
+// Each message is compared whole: it names the key, and only that key.
+func TestBadKeys(t *testing.T) {
+	t.Parallel()
+	const (
+		unfitOrg  = "is not fit for a tag (letters, digits, inner spaces and + - = . _ : / @)"
+		noRole    = "account.role is no role name (letters, digits and + = , . @ _ - /)"
+		noOutID   = "account.externalId is no external id (2 to 1224 letters, digits and + = , . @ : / _ -)"
+		noURL     = `account.endpoint must be like "http://127.0.0.1:4566"`
+		noRegion  = `account.region must be like "us-east-1"`
+		noListen  = `listenAddress must be like ":8080" or "127.0.0.1:8080"`
+		noLevel   = "logLevel must be one of panic, fatal, error, warn, info, debug, trace"
+		bothKeys  = "account.akid goes with account.secret: give both or neither"
+		longKey   = "token is over 72 bytes, of which bcrypt would ignore the rest"
+		tokenKind = "token must be a string, or an object of strings with different names"
+		proxyKind = `trustedProxies must be an array of networks such as "10.0.0.0/8"`
+		nulKey    = "token holds a NUL byte, which bcrypt cannot compare"
+	)
+	for _, test := range []struct {
+		changes keys
+		want    string
+	}{
+		{keys{"listenAddress": "8080"}, noListen},
+		{keys{"listenAddress": ""}, noListen},
+		{keys{"listenAddress": 8080}, "listenAddress must be a string"},
+		{keys{"logLevel": "loud"}, noLevel},
+		{keys{"logLevel": ""}, noLevel},
+		{keys{"logLevel": true}, "logLevel must be a string"},
+
+		{keys{"token": absent{}}, "token is missing"},
+		{keys{"token": ""}, "token is missing"},
+		{keys{"token": nil}, "token is missing"},
+		{keys{"token": strings.Repeat("t", 73)}, longKey},
+		{keys{"token": strings.Repeat("é", 36) + "t"}, longKey},
+		{keys{"token": "a\x00b"}, nulKey},
+		{keys{"token": strings.Repeat("t", 72) + "\x00"}, longKey + "; " + nulKey},
+		{keys{"token": []string{"shared"}}, tokenKind},
+		{keys{"token": 5}, tokenKind},
+		{keys{"token": map[string]any{"new": 5}}, tokenKind},
+		{keys{"token": json.RawMessage(`{"new": "a", "new": "b"}`)}, tokenKind},
+		{keys{"token": map[string]any{}}, "token is missing"},
+		{keys{"token": map[string]any{"new": "a", "old": ""}}, "token.old is missing"},
+		{keys{"token": map[string]any{"a b": "a"}}, "token.a b is no name of a key (1 to 64 letters, digits and . _ -)"},
+		{keys{"token": map[string]any{"new": strings.Repeat("t", 73), "old": "a\x00"}}, "token.new" + strings.TrimPrefix(longKey, "token") + "; token.old" + strings.TrimPrefix(nulKey, "token")},
+		{keys{"token": manyKeys(9)}, "token has more than 8 keys, and a wrong token costs a comparison with each"},
+
+		{keys{"maxTokenCost": 3}, "maxTokenCost must be 4 to 16"},
+		{keys{"maxTokenCost": 17}, "maxTokenCost must be 4 to 16"},
+		{keys{"maxTokenCost": "12"}, "maxTokenCost must be a whole number"},
+		{keys{"maxTokenCost": 12.5}, "maxTokenCost must be a whole number"},
+		{keys{"trustedProxies": "10.0.0.0/8"}, proxyKind},
+		{keys{"trustedProxies": []string{"10.0.0.1"}}, proxyKind},
+		{keys{"tlsCertificate": "cert.pem"}, "tlsCertificate goes with tlsKey: give both or neither"},
+		{keys{"tlsKey": "key.pem"}, "tlsCertificate goes with tlsKey: give both or neither"},
+		{keys{"tlsKey": 1}, "tlsKey must be a string"},
+
+		{keys{"org": absent{}}, "org is missing"},
+		{keys{"org": ""}, "org is missing"},
+		{keys{"org": strings.Repeat("o", 65)}, "org is over 64 characters"},
+		{keys{"org": "a*"}, "org " + unfitOrg},
+		{keys{"org": "a\n"}, "org " + unfitOrg},
+		{keys{"org": " a"}, "org " + unfitOrg},
+		{keys{"org": "a "}, "org " + unfitOrg},
+		{keys{"org": "größe"}, "org " + unfitOrg},
+		{keys{"org": "${aws:PrincipalTag/x}"}, "org " + unfitOrg},
+		{keys{"org": "aws:me"}, "org " + unfitOrg},
+		{keys{"org": 1}, "org must be a string"},
+
+		{keys{"account.region": absent{}}, "account.region is missing"},
+		{keys{"account.region": "us east"}, noRegion},
+		{keys{"account.region": "us-east-1.evil.example"}, noRegion},
+		{keys{"account.region": "US-EAST-1"}, noRegion},
+		{keys{"account.role": absent{}}, "account.role is missing"},
+		{keys{"account.role": "no role"}, noRole},
+		{keys{"account.role": "r*"}, noRole},
+		{keys{"account.role": strings.Repeat("r", 513)}, noRole},
+		{keys{"account.externalId": "x"}, noOutID},
+		{keys{"account.externalId": "x y"}, noOutID},
+		{keys{"account.externalId": strings.Repeat("x", 1225)}, noOutID},
+		{keys{"account.akid": absent{}}, bothKeys},
+		{keys{"account.secret": absent{}}, bothKeys},
+		{keys{"account.endpoint": "127.0.0.1:4566"}, noURL},
+		{keys{"account.endpoint": "ftp://aws.example"}, noURL},
+		{keys{"account.endpoint": "http://"}, noURL},
+		{keys{"account.endpoint": "http://%zz"}, noURL},
+
+		{keys{"account.region": 1}, "account.region must be a string"},
+		{keys{"account.externalId": 1}, "account.externalId must be a string"},
+		{keys{"account.endpoint": false}, "account.endpoint must be a string"},
+		{keys{"account": absent{}}, "account.region is missing; account.role is missing"},
+		{keys{"account": nil}, "account must be an object"},
+		{keys{"account": "012345678901"}, "account must be an object"},
+		{keys{"account": []string{}}, "account must be an object"},
+
+		{keys{"accounts": map[string]string{"prod": "1234"}}, "accounts.prod must be twelve digits"},
+		{keys{"accounts": map[string]any{"prod": nil}}, "accounts.prod must be twelve digits"},
+		{keys{"accounts": map[string]string{"a/b": "012345678901"}}, "accounts.a/b is no alias (1 to 64 letters, digits and . _ -)"},
+		{keys{"accounts": map[string]string{"": "012345678901"}}, "accounts. is no alias (1 to 64 letters, digits and . _ -)"},
+		{keys{"accounts": map[string]string{strings.Repeat("a", 65): "012345678901"}},
+			"accounts." + strings.Repeat("a", 65) + " is no alias (1 to 64 letters, digits and . _ -)"},
+		{keys{"accounts": map[string]string{"012345678901": "210987654321"}}, "accounts.012345678901 is itself an account id, and another"},
+		{keys{"accounts": []string{"012345678901"}}, "accounts must be an object of strings"},
+		{keys{"accounts": map[string]string{"b": "2", "a": "1"}}, "accounts.a must be twelve digits; accounts.b must be twelve digits"},
+
+		{keys{"Org": "spinners"}, "Org is not a known key"},
+		{keys{"tokens": "x", "comment": "y"}, "comment is not a known key; tokens is not a known key"},
+		{keys{"account.Role": "x"}, "account.Role is not a known key"},
+		{keys{"account.token": "x"}, "account.token is not a known key"},
+
+		{keys{
+			"listenAddress": "nowhere", "logLevel": "loud", "token": "a\x00", "org": absent{}, "more": 1,
+			"accounts": map[string]string{"prod": "1"}, "account.region": 5, "account.role": "", "account.externalId": "?",
+			"account.akid": absent{}, "account.endpoint": "here", "account.more": 1,
+		}, "more is not a known key; account.more is not a known key; account.region must be a string; " + noListen + "; " +
+			"account.role is missing; " + noOutID + "; " + bothKeys + "; " + noURL + "; " + nulKey + "; " + noLevel + "; " +
+			"org is missing; accounts.prod must be twelve digits"},
+		{keys{"listenAddress": absent{}, "account": absent{}, "token": absent{}, "logLevel": absent{}, "org": absent{}},
+			"account.region is missing; account.role is missing; token is missing; org is missing"},
+	} {
+		_, err := ParseConfig(document(t, test.changes))
+		if diff := cmp.Diff("bad configuration: "+test.want, message(err)); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", test.changes, diff)
+		}
+	}
+}
+
+// A key of the wrong type is named once, not blamed again, or on another key, for being empty.
+func TestWrongTypesAreNamedOnce(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		changes keys
+		want    string
+	}{
+		{keys{"account.secret": 5}, "account.secret must be a string"},
+		{keys{"account.akid": 5}, "account.akid must be a string"},
+		{keys{"account.akid": absent{}, "account.secret": 5}, "account.secret must be a string"},
+		{keys{"accounts": map[string]any{"prod": 5, "test": "012345678901"}}, "accounts must be an object of strings"},
+	} {
+		_, err := ParseConfig(document(t, test.changes))
+		if diff := cmp.Diff("bad configuration: "+test.want, message(err)); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", test.changes, diff)
+		}
+	}
+}
+
+func TestBrokenDocuments(t *testing.T) {
+	t.Parallel()
+	for document, want := range map[string]string{
+		"":              "not a JSON object (broken at byte 0)",
+		"{":             "not a JSON object (broken at byte 1)",
+		`{"org": "x",}`: "not a JSON object (broken at byte 13)",
+		"{} {}":         "not a JSON object (broken at byte 4)",
+		"listen: 8080":  "not a JSON object (broken at byte 1)",
+		"null":          "not a JSON object",
+		"[]":            "not a JSON object",
+		`"text"`:        "not a JSON object",
+	} {
+		_, err := ParseConfig([]byte(document))
+		if diff := cmp.Diff(want, message(err)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", document, diff)
+		}
+	}
+}
+
+func TestLoadConfig(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	good, bad, none := write("good.json", minimal), write("bad.json", `{"org": "x"}`), filepath.Join(dir, "none.json")
+	inBase64 := base64.StdEncoding.EncodeToString([]byte(minimal))
+	const missing = "bad configuration: account.region is missing; account.role is missing; token is missing"
+	for name, test := range map[string]struct {
+		file, env string
+		want      string // the error
+	}{
+		"file":                       {good, "", ""},
+		"bad file":                   {bad, "", bad + ": " + missing},
+		"no file":                    {none, "", "reading the configuration (see -config, or set API_CONFIG): open " + none + ": no such file or directory"},
+		"plain, no file":             {none, minimal, ""},
+		"plain wins over the file":   {bad, minimal, ""},
+		"bad wins over a good file":  {good, `{"org": "x"}`, "API_CONFIG: " + missing},
+		"plain with space around":    {none, "\n  " + minimal + "\n", ""},
+		"base64":                     {none, inBase64, ""},
+		"base64 in lines":            {none, inBase64[:76] + "\n" + inBase64[76:152] + "\r\n" + inBase64[152:] + "\n", ""},
+		"base64 wins over the file":  {bad, inBase64, ""},
+		"base64 of a bad one":        {good, base64.StdEncoding.EncodeToString([]byte(`{"org": "x"}`)), "API_CONFIG: " + missing},
+		"base64 of something else":   {good, base64.StdEncoding.EncodeToString([]byte("hello")), "API_CONFIG: not a JSON object (broken at byte 1)"},
+		"broken JSON":                {good, minimal[:40], "API_CONFIG: not a JSON object (broken at byte 40)"},
+		"neither":                    {good, "hush?", "API_CONFIG is neither a JSON object nor one in base64"},
+		"base64 of a part":           {good, inBase64[:len(inBase64)-1], "API_CONFIG is neither a JSON object nor one in base64"},
+		"only space is no JSON":      {good, " \n", "API_CONFIG: not a JSON object (broken at byte 0)"},
+		"JSON that is not an object": {good, "[]", "API_CONFIG is neither a JSON object nor one in base64"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := LoadConfig(test.file, test.env)
+			if diff := cmp.Diff(test.want, message(err)); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+			want := minimalConfig()
+			if test.want != "" {
+				want = nil
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("configuration (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAccountID(t *testing.T) {
+	t.Parallel()
+	given := map[string]string{"prod": "012345678901", "test-1": "210987654321"}
+	for _, test := range []struct {
+		accounts map[string]string
+		name     string
+		id       string
+		ok       bool
+	}{
+		{given, "prod", "012345678901", true},
+		{given, "test-1", "210987654321", true},
+		{given, "210987654321", "210987654321", true},
+		{given, "111111111111", "", false},
+		{given, "Prod", "", false},
+		{given, "", "", false},
+		{map[string]string{}, "012345678901", "", false},
+		{map[string]string{}, "prod", "", false},
+		{nil, "012345678901", "012345678901", true},
+		{nil, "111111111111", "111111111111", true},
+	} {
+		id, ok := (&Config{Accounts: test.accounts}).AccountID(test.name)
+		if id != test.id || ok != test.ok {
+			t.Errorf("%q of %v: %q, %v, want %q, %v", test.name, test.accounts, id, ok, test.id, test.ok)
+		}
+	}
+	for _, name := range []string{"", "prod", "01234567890", "0123456789012", "01234567890a", "012345678901\n", "٠١٢٣٤٥٦٧٨٩٠١"} {
+		if _, ok := (&Config{}).AccountID(name); ok {
+			t.Errorf("%q is taken for an account", name)
+		}
+	}
+}
+
+// Both secrets hold this, whatever else is wrong with them.
+const marked = "S3CR3T"
+
+func TestErrorsHoldNoSecret(t *testing.T) {
+	t.Parallel()
+	good := string(document(t, keys{"token": marked, "account.secret": marked}))
+	for name, text := range map[string]string{
+		"wrong keys":        string(document(t, keys{"token": marked, "account.secret": marked, "org": "", "more": marked})),
+		"long":              string(document(t, keys{"token": strings.Repeat(marked, 13)})),
+		"NUL":               string(document(t, keys{"token": marked + "\x00"})),
+		"array":             string(document(t, keys{"token": []string{marked}, "account.secret": []string{marked}})),
+		"no akid":           string(document(t, keys{"token": marked, "account.secret": marked, "account.akid": absent{}})),
+		"account is text":   string(document(t, keys{"account": marked})),
+		"broken after":      good[:len(good)-1],
+		"broken in":         good[:strings.Index(good, marked)+len(marked)],
+		"broken behind":     strings.Replace(good, marked+`"`, marked, 1),
+		"followed":          good + marked,
+		"only that":         marked,
+		"only that, quoted": `"` + marked + `"`,
+	} {
+		_, parse := ParseConfig([]byte(text))
+		_, env := LoadConfig("", text)
+		_, inBase64 := LoadConfig("", base64.StdEncoding.EncodeToString([]byte(text)))
+		for _, err := range []error{parse, env, inBase64} {
+			if err == nil {
+				t.Errorf("%s: no error", name)
+			}
+			if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), marked) {
+				t.Errorf("%s: the secret is in %v", name, err)
+			}
+		}
+	}
+}
+
+func TestConfigPrintsNoSecret(t *testing.T) {
+	t.Parallel()
+	c, err := ParseConfig(document(t, keys{"token": marked, "account.secret": marked}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logged bytes.Buffer
+	logger := logrus.New()
+	logger.SetOutput(&logged)
+	for _, formatter := range []logrus.Formatter{&logrus.TextFormatter{}, &logrus.JSONFormatter{}} {
+		logger.SetFormatter(formatter)
+		entry := logger.WithFields(logrus.Fields{"config": c, "value": *c, "account": c.Account, "token": c.Token, "secret": &c.Token})
+		entry.Infof("%v", c)
+		entry.Info(c, *c, c.Account, c.Token)
+	}
+	encoded, err := json.Marshal(map[string]any{"config": c, "account": c.Account, "list": []Secret{c.Token[0].Secret}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	prints := map[string]string{"logrus": logged.String(), "JSON": string(encoded), "error": fmt.Errorf("bad: %w", fmt.Errorf("%v", c)).Error()}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+		for name, value := range map[string]any{
+			"pointer": c, "value": *c, "account": c.Account, "token": c.Token, "address": &c.Token,
+			"list": []any{*c, c.Token}, "map": map[string]any{"c": *c}, "key": map[Secret]bool{c.Token[0].Secret: true},
+		} {
+			prints[verb+" "+name] = fmt.Sprintf(verb, value)
+		}
+	}
+	inHex := fmt.Sprintf("%x", marked)
+	for name, text := range prints {
+		if strings.Contains(text, marked) || strings.Contains(text, inHex) {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+	account, err := json.Marshal(c.Account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(`{"Region":"us-west-2","AKID":"AKID","Secret":"[redacted]","ExternalID":"outside","Role":"manager","Endpoint":""}`, string(account)); diff != "" {
+		t.Errorf("account as JSON (-want +got):\n%s", diff)
+	}
+	secret := c.Token[0].Secret
+	if got := fmt.Sprintf("%v %s %#v", secret, secret, secret); got != "[redacted] [redacted] [redacted]" {
+		t.Errorf("a secret prints as %s", got)
+	}
+}

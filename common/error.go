@@ -1,0 +1,66 @@
+package common
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code is what kind of error an Error is. The api package maps each to one
+// HTTP status; what carries no Code is an internal error.
+type Code string
+
+// The kinds of error that a caller can be told of.
+const (
+	BadRequest       Code = "bad request"        // the caller's input is wrong
+	Forbidden        Code = "forbidden"          // no token, a role that AWS refuses, another org's repository
+	NotFound         Code = "not found"          // no such path, account, repository
+	MethodNotAllowed Code = "method not allowed" // the path is right, the method is not
+	Conflict         Code = "conflict"           // AWS cannot do it in the present state
+	TooLarge         Code = "too large"          // the body is over the limit
+	Throttled        Code = "throttled"          // AWS throttles, or a quota is reached
+	Unavailable      Code = "unavailable"        // the service has no room for it now
+	Timeout          Code = "timeout"            // the deadline of the request passed
+	Canceled         Code = "canceled"           // the caller has gone
+	Internal         Code = "internal error"     // everything else
+)
+
+// Error is an error with two readers. The caller reads Code and Message, and
+// where AWS answered, AWSCode and AWSRequestID. Only the log sees Cause.
+type Error struct {
+	Code    Code
+	Message string // a sentence that says what to do
+	Cause   error  // may be nil
+
+	AWSCode      string // AWS's own error code, such as RepositoryNotFoundException
+	AWSRequestID string // AWS's id of the failed call
+}
+
+// Errorf returns an Error with that code and a message made as by fmt.Sprintf.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Error is for the log: it holds the cause.
+func (e *Error) Error() string {
+	if e.Cause == nil {
+		return e.Message
+	}
+	return e.Message + ": " + e.Cause.Error()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// CodeOf returns the Code of an error, empty for nil and Internal for an error
+// that has none.
+func CodeOf(err error) Code {
+	var e *Error
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &e):
+		return e.Code
+	default:
+		return Internal
+	}
+}
