@@ -1,0 +1,76 @@
+package localaws
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// encryption is how a repository is encrypted.
+type encryption struct {
+	Type string `json:"encryptionType"`
+	Key  string `json:"kmsKey,omitempty"`
+}
+
+const aes256 = "AES256"
+
+// managedKey is the key that AWS keeps for ECR.
+const managedKey = "alias/aws/ecr"
+
+var (
+	keyPattern    = regexp.MustCompile(`^(alias/[a-zA-Z0-9/_-]+|[a-zA-Z0-9-]+)$`)
+	keyARNPattern = regexp.MustCompile(`^arn:([a-z-]+):kms:([a-z0-9-]+):([0-9]{12}):(key/[a-zA-Z0-9-]+|alias/[a-zA-Z0-9/_-]+)$`)
+)
+
+func (e encryption) check(c *call) error {
+	switch e.Type {
+	case "":
+		return invalidParameter("encryptionType", "must not be null")
+	case aes256:
+		if e.Key != "" {
+			return invalidParameter("kmsKey", "must not be specified when encryptionType is AES256")
+		}
+		return nil
+	case "KMS", "KMS_DSSE":
+	default:
+		return invalidParameter("encryptionType", "Member must satisfy enum value set: [AES256, KMS, KMS_DSSE]")
+	}
+	if len(e.Key) > 2048 {
+		return invalidParameter("kmsKey", "Member must have length less than or equal to 2048")
+	}
+	parts := keyARNPattern.FindStringSubmatch(e.Key)
+	isARN := parts != nil && parts[1] == c.region.partition() && parts[2] == c.Region
+	if e.Key != "" && !isARN && !keyPattern.MatchString(e.Key) {
+		failure := fail("KmsException", "The KMS key '%s' is not valid in %s", e.Key, c.Region)
+		failure.extra = map[string]string{"kmsError": "NotFoundException"}
+		return failure
+	}
+	return nil
+}
+
+// resolved returns the encryption as it is shown: a KMS key by its ARN. There is no KMS here, so
+// every key exists, and an alias stands for a key with an id made from it.
+func (e encryption) resolved(c *call) encryption {
+	if e.Type == aes256 {
+		return e
+	}
+	name, account := e.Key, c.Account
+	if name == "" {
+		name = managedKey
+	}
+	if parts := keyARNPattern.FindStringSubmatch(name); parts != nil {
+		account, name = parts[3], strings.TrimPrefix(parts[4], "key/")
+	}
+	if strings.HasPrefix(name, "alias/") {
+		sum := sha256.Sum256([]byte(account + c.Region + name))
+		name = fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+	}
+	e.Key = "arn:" + c.region.partition() + ":kms:" + c.Region + ":" + account + ":key/" + name
+	return e
+}
+
+// usesCustomerKey reports whether the key belongs to the account's owner and not to AWS.
+func (e encryption) usesCustomerKey() bool {
+	return e.Type != aes256 && e.Key != "" && !strings.HasSuffix(e.Key, managedKey)
+}

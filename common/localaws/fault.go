@@ -1,0 +1,125 @@
+package localaws
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Fault is a misbehaviour. Of several that fit a call the one injected first hits it.
+type Fault struct {
+	// Operation is "ecr:DescribeRepositories", "sts:AssumeRole" or "*".
+	Operation string
+	// Times is how many calls it hits; 0 means all until it is removed.
+	Times int
+	// Probability that it hits a call; 0 means 1.
+	Probability float64
+	// When, if set, chooses among the operation's calls. It knows all but the outcome.
+	When func(Call) bool
+
+	// Code, if set, is the AWS error that is answered, with Message and Status (0 means 400).
+	Code, Message string
+	Status        int
+	// Delay passes before anything is done. A client that goes meanwhile gets nothing done.
+	Delay time.Duration
+	// AfterWork does the work before it fails: the answer that was lost.
+	AfterWork bool
+	// Drop closes the connection instead of answering.
+	Drop bool
+}
+
+// Inject makes calls misbehave, of those that are signed well and can be read. It returns a function
+// that takes the fault away again.
+func (s *Server) Inject(f Fault) (remove func()) {
+	return s.faults.add(f)
+}
+
+// faults are those in force, in the order of their injection.
+type faults struct {
+	mu   sync.Mutex
+	list []*armed
+}
+
+type armed struct {
+	Fault
+	hits int
+}
+
+func (fs *faults) add(f Fault) (remove func()) {
+	a := &armed{Fault: f}
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	fs.list = append(fs.list, a)
+	return func() {
+		fs.mu.Lock()
+		defer fs.mu.Unlock()
+		fs.list = slices.DeleteFunc(fs.list, func(b *armed) bool { return a == b })
+	}
+}
+
+// hit returns the fault that the call meets, if any.
+func (fs *faults) hit(c Call) (Fault, bool) {
+	fs.mu.Lock()
+	candidates := slices.Clone(fs.list)
+	fs.mu.Unlock()
+	for _, a := range candidates {
+		// The filter is the caller's code: it runs without the lock.
+		if a.fits(c) && fs.claim(a) {
+			return a.Fault, true
+		}
+	}
+	return Fault{}, false
+}
+
+func (a *armed) fits(c Call) bool {
+	if a.Operation != "*" && a.Operation != c.Service+":"+c.Operation {
+		return false
+	}
+	if a.Probability > 0 && rand.Float64() >= a.Probability {
+		return false
+	}
+	return a.When == nil || a.When(c)
+}
+
+// claim takes one of the times that the fault hits, and the fault away with the last. False means
+// that it has gone meanwhile.
+func (fs *faults) claim(a *armed) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if !slices.Contains(fs.list, a) {
+		return false
+	}
+	a.hits++
+	if a.hits == a.Times {
+		fs.list = slices.DeleteFunc(fs.list, func(b *armed) bool { return a == b })
+	}
+	return true
+}
+
+// wait returns false if the client went before the delay was over.
+func (f Fault) wait(ctx context.Context) bool {
+	if f.Delay <= 0 {
+		return true
+	}
+	timer := time.NewTimer(f.Delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// err returns the error to answer, nil where the fault is only slow.
+func (f Fault) err() error {
+	if f.Drop {
+		return errDropped
+	}
+	if f.Code == "" {
+		return nil
+	}
+	return &apiError{code: f.Code, message: f.Message, status: f.Status, literal: true}
+}

@@ -1,0 +1,69 @@
+package localaws
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// manifest is what ECR learns from an image's manifest.
+type manifest struct {
+	text         string
+	mediaType    string
+	artifactType string // media type of the configuration
+	size         int64  // of the layers; an index of images has none
+}
+
+// Media types that tell what an image is.
+const (
+	dockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
+	dockerConfig   = "application/vnd.docker.container.image.v1+json"
+	dockerLayer    = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+	ociConfig      = "application/vnd.oci.image.config.v1+json"
+)
+
+// parseManifest reads a manifest. That the layers, or for an index the images, have been uploaded is
+// not asked: nothing here could upload a layer.
+func parseManifest(text, mediaType string) (manifest, error) {
+	var parsed struct {
+		MediaType string `json:"mediaType"`
+		Config    struct {
+			MediaType string `json:"mediaType"`
+		} `json:"config"`
+		Layers []struct {
+			Size int64 `json:"size"`
+		} `json:"layers"`
+	}
+	if err := json.Unmarshal([]byte(text), &parsed); err != nil {
+		return manifest{}, invalidParameter("ImageManifest", "Invalid JSON syntax")
+	}
+	switch {
+	case mediaType == "":
+		mediaType = parsed.MediaType
+	case parsed.MediaType != "" && parsed.MediaType != mediaType:
+		return manifest{}, invalidParameter("imageManifestMediaType", "does not match the mediaType of the manifest")
+	}
+	if mediaType == "" {
+		return manifest{}, fail("InvalidParameterException", "image manifest mediatype not provided in manifest or parameter")
+	}
+	m := manifest{text: text, mediaType: mediaType, artifactType: parsed.Config.MediaType}
+	for _, layer := range parsed.Layers {
+		m.size += layer.Size
+	}
+	return m, nil
+}
+
+func (m manifest) digest() string {
+	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(m.text)))
+}
+
+// isIndex reports whether it lists images for several platforms.
+func (m manifest) isIndex() bool {
+	return strings.Contains(m.mediaType, "manifest.list") || strings.Contains(m.mediaType, "image.index")
+}
+
+// isScannable reports whether it is an image that basic scanning can look into.
+func (m manifest) isScannable() bool {
+	return !m.isIndex() && (m.artifactType == dockerConfig || m.artifactType == ociConfig)
+}

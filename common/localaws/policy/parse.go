@@ -1,0 +1,299 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+)
+
+// The versions of the language. The older one, the default, has no variables.
+const (
+	version2008 = "2008-10-17"
+	version2012 = "2012-10-17"
+)
+
+// kind is what a document is for: who it is attached to decides which elements it has.
+type kind int
+
+const (
+	identityPolicy kind = iota // permission and session policies: Resource, no Principal
+	trustPolicy                // of roles: Principal, no Resource
+)
+
+// Parse parses a permission policy or a session policy. NotAction, NotResource and NotPrincipal are
+// not supported.
+func Parse(document string) (Policy, error) {
+	return parse(document, identityPolicy)
+}
+
+// ParseTrust parses the trust policy of a role.
+func ParseTrust(document string) (Policy, error) {
+	return parse(document, trustPolicy)
+}
+
+func parse(document string, k kind) (Policy, error) {
+	members, err := object(json.RawMessage(document))
+	if err != nil {
+		return Policy{}, err
+	}
+	version := version2008
+	var statements []json.RawMessage
+	for _, m := range members {
+		switch m.name {
+		case "Version":
+			version, err = text(m.value)
+		case "Id":
+			_, err = text(m.value)
+		case "Statement":
+			statements, err = list(m.value)
+		default:
+			err = errors.New("unknown element")
+		}
+		if err != nil {
+			return Policy{}, fmt.Errorf("element %s: %w", m.name, err)
+		}
+	}
+	if version != version2008 && version != version2012 {
+		return Policy{}, fmt.Errorf("the version must be %s or %s", version2012, version2008)
+	}
+	if len(statements) == 0 {
+		return Policy{}, errors.New("there is no statement")
+	}
+	return parseStatements(statements, k, dialect{variables: version == version2012, wildcards: true})
+}
+
+func parseStatements(raws []json.RawMessage, k kind, d dialect) (Policy, error) {
+	var p Policy
+	ids := make(map[string]bool)
+	for i, raw := range raws {
+		s, id, err := parseStatement(raw, k, d)
+		if err != nil {
+			return Policy{}, fmt.Errorf("statement %d: %w", i+1, err)
+		}
+		if id != "" && ids[id] {
+			return Policy{}, fmt.Errorf("statement IDs (SID) in a single policy must be unique: %q", id)
+		}
+		ids[id] = true
+		p.statements = append(p.statements, s)
+	}
+	return p, nil
+}
+
+func parseStatement(raw json.RawMessage, k kind, d dialect) (s statement, id string, err error) {
+	members, err := object(raw)
+	if err != nil {
+		return s, "", err
+	}
+	effect := ""
+	for _, m := range members {
+		switch m.name {
+		case "Sid":
+			id, err = parseID(m.value)
+		case "Effect":
+			effect, err = text(m.value)
+		case "Action":
+			s.actions, err = parseActions(m.value)
+		case "Resource":
+			s.resources, err = parseResources(m.value, d)
+		case "Principal":
+			s.principals, err = parsePrincipals(m.value)
+		case "Condition":
+			s.conditions, err = parseConditions(m.value, d)
+		case "NotAction", "NotResource", "NotPrincipal":
+			err = fmt.Errorf("element %s is not supported here", m.name)
+		default:
+			err = fmt.Errorf("unknown element %q", m.name)
+		}
+		if err != nil {
+			return s, "", err
+		}
+	}
+	s.deny = effect == "Deny"
+	return s, id, s.check(effect, k)
+}
+
+// check reports what is missing in a statement, or is there but not in this kind of policy.
+func (s statement) check(effect string, k kind) error {
+	switch {
+	case effect != "Allow" && effect != "Deny":
+		return fmt.Errorf("effect must be Allow or Deny, not %q", effect)
+	case len(s.actions) == 0:
+		return errors.New("policy statement must contain actions")
+	case k == identityPolicy && s.principals != nil:
+		return errors.New("policy document should not specify a principal")
+	case k == identityPolicy && len(s.resources) == 0:
+		return errors.New("policy statement must contain resources")
+	case k == trustPolicy && len(s.resources) > 0:
+		return errors.New("has prohibited field Resource")
+	case k == trustPolicy && s.principals == nil:
+		return errors.New("missing required field Principal")
+	}
+	return nil
+}
+
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9]*$`)
+
+func parseID(raw json.RawMessage) (string, error) {
+	id, err := text(raw)
+	if err == nil && !idPattern.MatchString(id) {
+		err = fmt.Errorf("statement IDs (SID) must be alpha-numeric: %q", id)
+	}
+	return id, err
+}
+
+var actionPattern = regexp.MustCompile(`^(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$`)
+
+// parseActions parses actions, which know wildcards and no variables, whatever the version.
+func parseActions(raw json.RawMessage) ([]pattern, error) {
+	names, err := oneOrMany(raw)
+	if err != nil {
+		return nil, fmt.Errorf("element Action: %w", err)
+	}
+	var actions []pattern
+	for _, name := range names {
+		if !actionPattern.MatchString(name) {
+			return nil, fmt.Errorf("actions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.: %q", name)
+		}
+		p, err := dialect{wildcards: true}.compile(strings.ToLower(name))
+		if err != nil {
+			return nil, err
+		}
+		actions = append(actions, p)
+	}
+	return actions, nil
+}
+
+func parseResources(raw json.RawMessage, d dialect) ([]arnPattern, error) {
+	names, err := oneOrMany(raw)
+	if err != nil {
+		return nil, fmt.Errorf("element Resource: %w", err)
+	}
+	var resources []arnPattern
+	for _, name := range names {
+		a, err := d.compileARN(name)
+		if err != nil {
+			return nil, fmt.Errorf("resource %w", err)
+		}
+		resources = append(resources, a)
+	}
+	return resources, nil
+}
+
+// parseConditions parses {operator: {key: values}}.
+func parseConditions(raw json.RawMessage, d dialect) ([]condition, error) {
+	blocks, err := object(raw)
+	if err != nil {
+		return nil, fmt.Errorf("element Condition: %w", err)
+	}
+	var conditions []condition
+	for _, block := range blocks {
+		members, err := object(block.value)
+		if err != nil {
+			return nil, fmt.Errorf("condition %s: %w", block.name, err)
+		}
+		seen := make(map[string]bool)
+		for _, m := range members {
+			values, err := oneOrMany(m.value)
+			if err != nil {
+				return nil, fmt.Errorf("condition %s on %s: %w", block.name, m.name, err)
+			}
+			c, err := parseCondition(d, block.name, m.name, values)
+			if err != nil {
+				return nil, err
+			}
+			if seen[c.key.name] {
+				return nil, fmt.Errorf("condition %s has the key %s twice", block.name, m.name)
+			}
+			seen[c.key.name] = true
+			conditions = append(conditions, c)
+		}
+	}
+	return conditions, nil
+}
+
+// member is one name and value of a JSON object.
+type member struct {
+	name  string
+	value json.RawMessage
+}
+
+// object returns the members of a JSON object in their order. Unlike encoding/json it takes names
+// as they are written and refuses one that is there twice.
+func object(raw json.RawMessage) ([]member, error) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	if t, err := decoder.Token(); err != nil || t != json.Delim('{') {
+		return nil, errors.New("not a JSON object")
+	}
+	var members []member
+	seen := make(map[string]bool)
+	for decoder.More() {
+		t, err := decoder.Token()
+		if err != nil {
+			return nil, err
+		}
+		m := member{name: t.(string)} // the decoder lets nothing else be a name
+		if seen[m.name] {
+			return nil, fmt.Errorf("%q is there twice", m.name)
+		}
+		seen[m.name] = true
+		if err := decoder.Decode(&m.value); err != nil {
+			return nil, err
+		}
+		members = append(members, m)
+	}
+	if _, err := decoder.Token(); err != nil {
+		return nil, err
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, errors.New("something follows the JSON object")
+	}
+	return members, nil
+}
+
+// list returns the elements of an array, or the value itself as the only one.
+func list(raw json.RawMessage) ([]json.RawMessage, error) {
+	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) {
+		var elements []json.RawMessage
+		err := json.Unmarshal(raw, &elements)
+		return elements, err
+	}
+	return []json.RawMessage{raw}, nil
+}
+
+func oneOrMany(raw json.RawMessage) ([]string, error) {
+	elements, err := list(raw)
+	if err != nil {
+		return nil, err
+	}
+	var texts []string
+	for _, element := range elements {
+		t, err := text(element)
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, t)
+	}
+	return texts, nil
+}
+
+// text returns a JSON string; true, false and numbers are taken as they are written, as in "Null":
+// {"aws:TagKeys": false}.
+func text(raw json.RawMessage) (string, error) {
+	var value any
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	if err := decoder.Decode(&value); err != nil {
+		return "", err
+	}
+	switch v := value.(type) {
+	case string:
+		return v, nil
+	case bool, json.Number:
+		return fmt.Sprint(v), nil
+	}
+	return "", fmt.Errorf("%s is not a string", raw)
+}

@@ -1,0 +1,98 @@
+//lint:file-ignore SA1019 The service uses the SDK's first version.
+
+package localaws
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/service/ecr"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestScans(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	client := b.ecr(here)
+	must(t, b.AddRepository(AdministratorAccount, here, "group/one", nil))
+	must(t, put(client, manifestOf(1), "v1"))
+	id := &ecr.ImageIdentifier{ImageTag: aws.String("v1")}
+	findings := func() (*ecr.DescribeImageScanFindingsOutput, error) {
+		return client.DescribeImageScanFindings(&ecr.DescribeImageScanFindingsInput{RepositoryName: aws.String("group/one"), ImageId: id})
+	}
+	scan := func(id *ecr.ImageIdentifier) error {
+		return second(client.StartImageScan(&ecr.StartImageScanInput{RepositoryName: aws.String("group/one"), ImageId: id}))
+	}
+	wantError(t, "never scanned", second(findings()), "ScanNotFoundException", "'group/one'")
+	wantError(t, "no image", scan(&ecr.ImageIdentifier{ImageTag: aws.String("v9")}), "ImageNotFoundException", "v9")
+	must(t, scan(id))
+	out, err := findings()
+	must(t, err)
+	digest := aws.String(digestOf(manifestOf(1)))
+	if diff := cmp.Diff(&ecr.DescribeImageScanFindingsOutput{
+		ImageId: &ecr.ImageIdentifier{ImageDigest: digest, ImageTag: aws.String("v1")},
+		ImageScanFindings: &ecr.ImageScanFindings{
+			FindingSeverityCounts:        map[string]*int64{},
+			Findings:                     []*ecr.ImageScanFinding{},
+			ImageScanCompletedAt:         aws.Time(noon),
+			VulnerabilitySourceUpdatedAt: aws.Time(noon),
+		},
+		ImageScanStatus: &ecr.ImageScanStatus{Status: aws.String("COMPLETE"), Description: aws.String("The scan was completed successfully.")},
+		RegistryId:      aws.String(AdministratorAccount),
+		RepositoryName:  aws.String("group/one"),
+	}, out); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	b.pass(24*time.Hour - time.Second)
+	wantError(t, "again too soon", scan(id), "LimitExceededException", "quota")
+	b.pass(time.Second)
+	must(t, scan(id))
+
+	index := `{"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`
+	must(t, put(client, index, "index"))
+	wantError(t, "an index", scan(&ecr.ImageIdentifier{ImageTag: aws.String("index")}), "UnsupportedImageTypeException", "index")
+	described, err := client.DescribeImages(&ecr.DescribeImagesInput{RepositoryName: aws.String("group/one"),
+		ImageIds: []*ecr.ImageIdentifier{{ImageTag: aws.String("index")}}})
+	must(t, err)
+	if d := described.ImageDetails[0]; d.ImageSizeInBytes != nil || d.ImageScanStatus != nil || d.ArtifactMediaType != nil {
+		t.Errorf("the index has %v", d)
+	}
+}
+
+func TestScanOnPush(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	client := b.ecr(here)
+	must(t, second(client.CreateRepository(&ecr.CreateRepositoryInput{RepositoryName: aws.String("group/one"),
+		ImageScanningConfiguration: &ecr.ImageScanningConfiguration{ScanOnPush: aws.Bool(true)}})))
+	must(t, put(client, manifestOf(1), "v1"))
+	must(t, b.AddImage(AdministratorAccount, here, "group/one", Image{
+		Tags: []string{"v2"}, Scan: &Scan{CompletedAt: noon, SourceUpdatedAt: noon.Add(-time.Hour), Findings: []Finding{
+			{Name: "CVE-1", Severity: "HIGH"}, {Name: "CVE-2", Severity: "HIGH"}, {Name: "CVE-3", Severity: "LOW"},
+		}}}))
+	for tag, want := range map[string]*ecr.ImageScanFindingsSummary{
+		"v1": {FindingSeverityCounts: map[string]*int64{}, ImageScanCompletedAt: aws.Time(noon), VulnerabilitySourceUpdatedAt: aws.Time(noon)},
+		"v2": {FindingSeverityCounts: map[string]*int64{"HIGH": aws.Int64(2), "LOW": aws.Int64(1)},
+			ImageScanCompletedAt: aws.Time(noon), VulnerabilitySourceUpdatedAt: aws.Time(noon.Add(-time.Hour))},
+	} {
+		out, err := client.DescribeImages(&ecr.DescribeImagesInput{RepositoryName: aws.String("group/one"),
+			ImageIds: []*ecr.ImageIdentifier{{ImageTag: &tag}}})
+		must(t, err)
+		if diff := cmp.Diff(want, out.ImageDetails[0].ImageScanFindingsSummary); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tag, diff)
+		}
+	}
+	var names []string
+	must(t, client.DescribeImageScanFindingsPages(&ecr.DescribeImageScanFindingsInput{RepositoryName: aws.String("group/one"),
+		ImageId: &ecr.ImageIdentifier{ImageTag: aws.String("v2")}, MaxResults: aws.Int64(2)},
+		func(page *ecr.DescribeImageScanFindingsOutput, _ bool) bool {
+			for _, f := range page.ImageScanFindings.Findings {
+				names = append(names, *f.Name)
+			}
+			return true
+		}))
+	if diff := cmp.Diff([]string{"CVE-1", "CVE-2", "CVE-3"}, names); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,158 @@
+package localaws
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// signed returns a header Authorization for a service; its signature is not looked at, as the key is
+// the administrator's.
+func signed(service, region string) string {
+	return "AWS4-HMAC-SHA256 Credential=key/20260301/" + region + "/" + service +
+		"/aws4_request, SignedHeaders=host;x-amz-date, Signature=00"
+}
+
+func TestWire(t *testing.T) {
+	t.Parallel()
+	const target = "AmazonEC2ContainerRegistry_V20150921."
+	for _, test := range []struct {
+		name                  string
+		authorization, target string
+		method, body          string
+		status                int
+		code                  string
+	}{
+		{"good", signed("ecr", here), target + "DescribeRepositories", "", `{}`, 200, ""},
+		{"unknown members", signed("ecr", here), target + "DescribeRepositories", "", `{"new":1}`, 200, ""},
+		{"empty list", signed("ecr", here), target + "DescribeRepositories", "", `{"repositoryNames":[]}`, 400, "InvalidParameterException"},
+		{"no size", signed("ecr", here), target + "DescribeRepositories", "", `{"maxResults":0}`, 400, "InvalidParameterException"},
+		{"no name", signed("ecr", here), target + "CreateRepository", "", `{}`, 400, "InvalidParameterException"},
+		{"no list of tags", signed("ecr", here), target + "TagResource", "", `{"resourceArn":"arn:aws:ecr:us-east-1:012345678901:repository/ab"}`, 400, "InvalidParameterException"},
+		{"not JSON", signed("ecr", here), target + "DescribeRepositories", "", `{`, 400, "SerializationException"},
+		{"wrong type", signed("ecr", here), target + "DescribeRepositories", "", `{"maxResults":"1"}`, 400, "SerializationException"},
+		{"too large", signed("ecr", here), target + "DescribeRepositories", "", strings.Repeat(" ", maxBody+1), 413, "RequestEntityTooLargeException"},
+		{"unknown operation", signed("ecr", here), target + "GetAuthorizationToken", "", `{}`, 400, "UnknownOperationException"},
+		{"unknown target", signed("ecr", here), "Other.DescribeRepositories", "", `{}`, 400, "UnknownOperationException"},
+		{"no target", signed("ecr", here), "", "", `{}`, 400, "UnknownOperationException"},
+		{"not a POST", signed("ecr", here), target + "DescribeRepositories", "PUT", `{}`, 404, "UnknownOperationException"},
+		{"unknown service", signed("s3", here), target + "DescribeRepositories", "", `{}`, 400, "UnknownOperationException"},
+		{"unknown region", signed("ecr", "moon"), target + "DescribeRepositories", "", `{}`, 400, "InvalidSignatureException"},
+		{"unsigned", "", target + "DescribeRepositories", "", `{}`, 400, "MissingAuthenticationTokenException"},
+		{"another algorithm", "Basic eDp5", target + "DescribeRepositories", "", `{}`, 400, "IncompleteSignatureException"},
+		{"no scope", "AWS4-HMAC-SHA256 Credential=key, SignedHeaders=host, Signature=00", target + "DescribeRepositories", "", `{}`, 400, "IncompleteSignatureException"},
+		{"no signature", "AWS4-HMAC-SHA256 Credential=key/20260301/us-east-1/ecr/aws4_request", target + "DescribeRepositories", "", `{}`, 400, "IncompleteSignatureException"},
+
+		{"good", signed("sts", here), "", "", "Action=GetCallerIdentity&Version=2011-06-15", 200, ""},
+		{"unknown action", signed("sts", here), "", "", "Action=GetSessionToken&Version=2011-06-15", 400, "InvalidAction"},
+		{"unknown version", signed("sts", here), "", "", "Action=GetCallerIdentity&Version=2010-05-08", 400, "InvalidAction"},
+		{"no action", signed("sts", here), "", "", "", 400, "MissingAction"},
+		{"not a form", signed("sts", here), "", "", "%", 400, "MalformedQueryString"},
+		{"nothing for the role", signed("sts", here), "", "", "Action=AssumeRole&Version=2011-06-15", 400, "ValidationError"},
+		{"too short", signed("sts", here), "", "", "Action=AssumeRole&Version=2011-06-15&RoleSessionName=me&DurationSeconds=899" +
+			"&RoleArn=arn:aws:iam::210987654321:role/ecr-api", 400, "ValidationError"},
+		{"unsigned", "", "", "", "Action=GetCallerIdentity&Version=2011-06-15", 403, "MissingAuthenticationToken"},
+	} {
+		s, err := New(Options{})
+		must(t, err)
+		method := test.method
+		if method == "" {
+			method = http.MethodPost
+		}
+		r := httptest.NewRequest(method, "/", strings.NewReader(test.body))
+		if test.authorization != "" {
+			r.Header.Set("Authorization", test.authorization)
+		}
+		if test.target != "" {
+			r.Header.Set("X-Amz-Target", test.target)
+		}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if code := wireCode(w); w.Code != test.status || code != test.code {
+			t.Errorf("%s: %d %q, want %d %q\n%s", test.name, w.Code, code, test.status, test.code, w.Body)
+		}
+		if id := w.Header().Get("x-amzn-RequestId"); !uuid.MatchString(id) {
+			t.Errorf("%s: request id %q", test.name, id)
+		}
+	}
+}
+
+var (
+	uuid    = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+	xmlCode = regexp.MustCompile(`<Code>(.*)</Code>`)
+)
+
+func wireCode(w *httptest.ResponseRecorder) string {
+	var body struct {
+		Type string `json:"__type"`
+	}
+	if json.Unmarshal(w.Body.Bytes(), &body) == nil {
+		return body.Type
+	}
+	if m := xmlCode.FindStringSubmatch(w.Body.String()); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+func TestWireBodies(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	must(t, b.AddRepository(AdministratorAccount, here, "group/one", nil))
+	for _, test := range []struct{ service, target, body, want string }{
+		{"ecr", "DescribeRepositories", `{}`, `{"repositories":[{"repositoryArn":"arn:aws:ecr:us-east-1:012345678901:repository/group/one",` +
+			`"registryId":"012345678901","repositoryName":"group/one","repositoryUri":"012345678901.dkr.ecr.us-east-1.amazonaws.com/group/one",` +
+			`"createdAt":1772366400.25,"imageTagMutability":"MUTABLE","imageScanningConfiguration":{"scanOnPush":false},` +
+			`"encryptionConfiguration":{"encryptionType":"AES256"}}]}`},
+		{"ecr", "ListImages", `{"repositoryName":"group/one"}`, `{"imageIds":[]}`},
+		{"ecr", "DescribeImages", `{"repositoryName":"group/none"}`, `{"__type":"RepositoryNotFoundException",` +
+			`"message":"The repository with name 'group/none' does not exist in the registry with id '012345678901'"}`},
+		{"ecr", "TagResource", `{"resourceArn":"arn:aws:ecr:us-east-1:012345678901:repository/group/one","tags":[]}`, `{}`},
+		{"ecr", "CreateRepository", `{"repositoryName":"ab","encryptionConfiguration":{"encryptionType":"KMS","kmsKey":"!"}}`,
+			`{"__type":"KmsException","kmsError":"NotFoundException","message":"The KMS key '!' is not valid in us-east-1"}`},
+		{"sts", "", "Action=GetCallerIdentity&Version=2011-06-15", `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">` +
+			`<GetCallerIdentityResult><Arn>arn:aws:iam::012345678901:user/administrator</Arn><UserId>AIDAUFGMM64CANHUNQ7WH</UserId>` +
+			`<Account>012345678901</Account></GetCallerIdentityResult><ResponseMetadata><RequestId>ID</RequestId></ResponseMetadata></GetCallerIdentityResponse>`},
+		{"sts", "", "Action=X&Version=2011-06-15", `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>` +
+			`<Code>InvalidAction</Code><Message>there is no operation sts:X here</Message></Error><RequestId>ID</RequestId></ErrorResponse>`},
+	} {
+		r, err := http.NewRequest(http.MethodPost, b.url+"/", strings.NewReader(test.body))
+		must(t, err)
+		r.Header.Set("Authorization", signed(test.service, here))
+		if test.target != "" {
+			r.Header.Set("X-Amz-Target", "AmazonEC2ContainerRegistry_V20150921."+test.target)
+		}
+		w, err := http.DefaultClient.Do(r)
+		must(t, err)
+		body, err := io.ReadAll(w.Body)
+		must(t, err)
+		must(t, w.Body.Close())
+		got := strings.ReplaceAll(string(body), w.Header.Get("x-amzn-RequestId"), "ID")
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s %s (-want +got):\n%s", test.target, test.body, diff)
+		}
+	}
+}
+
+func TestRegions(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[region][2]string{
+		"us-east-1":      {"aws", "amazonaws.com"},
+		"cn-northwest-1": {"aws-cn", "amazonaws.com.cn"},
+		"us-gov-west-1":  {"aws-us-gov", "amazonaws.com"},
+		"us-iso-east-1":  {"aws-iso", "c2s.ic.gov"},
+		"us-isob-east-1": {"aws-iso-b", "sc2s.sgov.gov"},
+		"eusc-de-east-1": {"aws-eusc", "amazonaws.eu"},
+		"eu-central-2":   {"aws", "amazonaws.com"},
+	} {
+		if got := [2]string{name.partition(), name.domain()}; got != want || !name.valid() {
+			t.Errorf("%s: %v (valid %v), want %v", name, got, name.valid(), want)
+		}
+	}
+}
