@@ -1,0 +1,24 @@
+package ecr
+
+import (
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/aws/aws-sdk-go/service/ecr"
+)
+
+// codes is what ECR's error codes mean to our caller. What is not here is an
+// internal error, above all ServerException and credentials that do not work.
+// https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html
+var codes = map[string]common.Code{
+	ecr.ErrCodeInvalidParameterException:        common.BadRequest,
+	ecr.ErrCodeInvalidTagParameterException:     common.BadRequest,
+	ecr.ErrCodeTooManyTagsException:             common.BadRequest,
+	ecr.ErrCodeValidationException:              common.BadRequest,
+	ecr.ErrCodeKmsException:                     common.BadRequest, // the key that the caller named cannot be used
+	ecr.ErrCodeRepositoryNotFoundException:      common.NotFound,
+	ecr.ErrCodeRepositoryAlreadyExistsException: common.Conflict,
+	ecr.ErrCodeRepositoryNotEmptyException:      common.Conflict,
+	ecr.ErrCodeLimitExceededException:           common.Throttled, // a quota of the account
+	"AccessDeniedException":                     common.Forbidden,
+}
+
+func translate(err error) error { return common.FromAWS(err, codes) }

@@ -1,0 +1,96 @@
+package iam
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/YaleSpinup/ecr-api/common"
+)
+
+// Scope is what a session is cut down to: one account's registry, in it the
+// repositories of one group, and of these the ones that the org owns.
+type Scope struct {
+	common.Registry
+	Org   string
+	Group string
+}
+
+// AllRepositories is the ARN pattern of every repository of the registry. AWS
+// authorizes a DescribeRepositories that names none on exactly this pattern, so
+// listing needs it.
+func (s Scope) AllRepositories() string { return s.ARN("*") }
+
+// GroupRepositories is the ARN pattern of the group's repositories and no others.
+func (s Scope) GroupRepositories() string { return s.ARN(s.Group + "/*") }
+
+// Keys is the ARN pattern of the account's own KMS keys in the region.
+func (s Scope) Keys() string {
+	return fmt.Sprintf("arn:%s:kms:%s:%s:key/*", s.Partition, s.Region, s.Account)
+}
+
+// Policy is an IAM policy document.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+type Policy struct {
+	Version   string
+	Statement []Statement
+}
+
+// Statement is one statement of a Policy.
+type Statement struct {
+	Effect    string // Allow or Deny
+	Action    []string
+	Resource  []string
+	Condition Condition `json:",omitempty"`
+}
+
+// Condition maps operator, then condition key, to the values that are matched.
+type Condition map[string]map[string][]string
+
+// NewPolicy returns a policy of these statements in the current version of the
+// language.
+func NewPolicy(statements ...Statement) Policy {
+	return Policy{Version: "2012-10-17", Statement: statements}
+}
+
+// Allow returns a statement that allows the actions on the resource.
+func Allow(resource string, actions ...string) Statement {
+	return Statement{Effect: "Allow", Action: actions, Resource: []string{resource}}
+}
+
+// Deny returns a statement that denies the actions on the resource, whatever
+// any other policy allows.
+func Deny(resource string, actions ...string) Statement {
+	return Statement{Effect: "Deny", Action: actions, Resource: []string{resource}}
+}
+
+// When returns the statement with one more condition. All of them must hold, so
+// the same operator and key twice is a mistake, and panics.
+func (s Statement) When(operator, key string, values ...string) Statement {
+	if _, twice := s.Condition[operator][key]; twice {
+		panic("iam: " + operator + " of " + key + " twice in a statement")
+	}
+	condition := Condition{}
+	for o, keys := range s.Condition {
+		condition[o] = keys
+	}
+	keys := map[string][]string{key: values}
+	for k, v := range condition[operator] {
+		keys[k] = v
+	}
+	condition[operator] = keys
+	s.Condition = condition
+	return s
+}
+
+// String returns the policy as compact JSON, the form in which STS counts its
+// 2,048 characters.
+func (p Policy) String() string {
+	var document bytes.Buffer
+	encoder := json.NewEncoder(&document)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(p); err != nil {
+		panic(err) // strings and maps of strings always encode
+	}
+	return string(bytes.TrimSpace(document.Bytes()))
+}

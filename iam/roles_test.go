@@ -1,0 +1,558 @@
+package iam
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/YaleSpinup/ecr-api/config"
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/awserr"
+	"github.com/aws/aws-sdk-go/aws/credentials"
+	"github.com/aws/aws-sdk-go/aws/session"
+	"github.com/aws/aws-sdk-go/service/ecr"
+	"github.com/google/go-cmp/cmp"
+)
+
+const (
+	account  = "012345678901"
+	account2 = "210987654321"
+	stranger = "111111111111" // has no role for us
+)
+
+// A world is Roles with an AWS of their own. There is no network between them,
+// so that all that waits is time, and synctest can turn it forward.
+type world struct {
+	t       *testing.T
+	aws     *localaws.Server
+	session *session.Session
+	roles   *Roles
+
+	mu    sync.Mutex
+	calls []localaws.Call
+	forms []url.Values // of the AssumeRole calls
+}
+
+func newWorld(t *testing.T, change ...func(*common.Config, *localaws.Options)) *world {
+	t.Helper()
+	w := &world{t: t}
+	options := localaws.Options{Watch: w.watch}
+	for _, a := range []string{account, account2} {
+		options.Roles = append(options.Roles, localaws.Role{Account: a, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: config.RolePolicy})
+	}
+	c := &common.Config{
+		Org: "spindev",
+		Account: common.Account{
+			Region: "us-east-1", AKID: "AKID", Secret: "hush", ExternalID: "local", Role: "ecr-api", Endpoint: "http://aws.local",
+		},
+	}
+	for _, f := range change {
+		f(c, &options)
+	}
+	var err error
+	if w.aws, err = localaws.New(options); err != nil {
+		t.Fatal(err)
+	}
+	if w.session, err = NewSession(c.Account, unobserved); err != nil {
+		t.Fatal(err)
+	}
+	w.session.Config.HTTPClient.Transport = w
+	if w.roles, err = NewRoles(w.session, c); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) watch(c localaws.Call) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls = append(w.calls, c)
+}
+
+// RoundTrip hands a request of the SDK to AWS, as net/http would.
+func (w *world) RoundTrip(r *http.Request) (answer *http.Response, err error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	if form, err := url.ParseQuery(string(body)); err == nil && form.Get("Action") == "AssumeRole" {
+		w.mu.Lock()
+		w.forms = append(w.forms, form)
+		w.mu.Unlock()
+	}
+	in := r.Clone(r.Context())
+	in.Host = r.URL.Host
+	in.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	in.Body = io.NopCloser(bytes.NewReader(body))
+	defer func() {
+		if recover() != nil { // localaws closed the connection
+			answer, err = nil, io.ErrUnexpectedEOF
+		}
+	}()
+	recorder := httptest.NewRecorder()
+	w.aws.ServeHTTP(recorder, in)
+	return recorder.Result(), nil
+}
+
+// asked is how often AssumeRole reached AWS.
+func (w *world) asked() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.forms)
+}
+
+func (w *world) wantAsked(n int, when string) {
+	w.t.Helper()
+	if got := w.asked(); got != n {
+		w.t.Errorf("%s: AWS was asked %d times to assume a role, want %d", when, got, n)
+	}
+}
+
+func scopeOf(account, group string) Scope {
+	return Scope{Registry: common.Registry{Partition: "aws", Region: "us-east-1", Account: account}, Org: "spindev", Group: group}
+}
+
+// listing is the policy that these tests use.
+func listing(s Scope) Policy {
+	return NewPolicy(Allow(s.AllRepositories(), "ecr:DescribeRepositories"))
+}
+
+func (w *world) credentials(account string) *credentials.Credentials {
+	return w.enter("list", scopeOf(account, "g"))
+}
+
+func (w *world) enter(kind string, s Scope) *credentials.Credentials {
+	return w.roles.Session(kind, s, listing).Credentials
+}
+
+// get returns credentials that must be there.
+func (w *world) get(c *credentials.Credentials) credentials.Value {
+	w.t.Helper()
+	value, err := c.Get()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return value
+}
+
+// list calls ECR with the credentials.
+func (w *world) list(c *credentials.Credentials) error {
+	_, err := ecr.New(w.session, &aws.Config{Credentials: c}).DescribeRepositories(&ecr.DescribeRepositoriesInput{})
+	return err
+}
+
+var sixteenHex = regexp.MustCompile(`[0-9a-f]{16}$`)
+
+func TestAssumeRoleCall(t *testing.T) {
+	t.Parallel()
+	const openTrust = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["sts:AssumeRole","sts:TagSession"],"Principal":{"AWS":"012345678901"}}}`
+	for name, test := range map[string]struct {
+		change func(*common.Config)
+		scope  Scope
+		want   map[string]string // beside what is always the same; "" is absent
+	}{
+		"as configured": {func(*common.Config) {}, scopeOf(account2, "g"), map[string]string{
+			"RoleArn": "arn:aws:iam::210987654321:role/ecr-api",
+		}},
+		"no external id": {func(c *common.Config) { c.Account.ExternalID = "" }, scopeOf(account2, "g"), map[string]string{
+			"ExternalId": "",
+		}},
+		"another role": {func(c *common.Config) { c.Account.Role = "other" }, scopeOf(account2, "g"), map[string]string{
+			"RoleArn": "arn:aws:iam::210987654321:role/other",
+		}},
+		"another partition": {
+			func(c *common.Config) { c.Account.Region = "us-gov-west-1" },
+			Scope{Registry: common.Registry{Partition: "aws-us-gov", Region: "us-gov-west-1", Account: account2}, Group: "g"},
+			map[string]string{
+				"RoleArn": "arn:aws-us-gov:iam::210987654321:role/ecr-api",
+				"Policy": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:DescribeRepositories"],` +
+					`"Resource":["arn:aws-us-gov:ecr:us-gov-west-1:210987654321:repository/*"]}]}`,
+			},
+		},
+		"org that is no session name": {func(c *common.Config) { c.Org = "spin dev:1/_=.@-" }, scopeOf(account2, "g"), map[string]string{
+			"RoleSessionName":     "spinup-spin-dev-1-_=.@--ecr-api-HEX",
+			"Tags.member.1.Value": "spin dev:1/_=.@-",
+		}},
+		"longest org": {func(c *common.Config) { c.Org = strings.Repeat("o", 64) }, scopeOf(account2, "g"), map[string]string{
+			"RoleSessionName":     "spinup-" + strings.Repeat("o", 32) + "-ecr-api-HEX",
+			"Tags.member.1.Value": strings.Repeat("o", 64),
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, func(c *common.Config, o *localaws.Options) {
+				test.change(c)
+				o.Roles = []localaws.Role{{Account: account2, Name: c.Account.Role, Trust: openTrust, Permissions: config.RolePolicy}}
+			})
+			w.get(w.enter("list", test.scope))
+			want := map[string]string{
+				"Action":              "AssumeRole",
+				"Version":             "2011-06-15",
+				"RoleArn":             "arn:aws:iam::210987654321:role/ecr-api",
+				"RoleSessionName":     "spinup-spindev-ecr-api-HEX",
+				"ExternalId":          "local",
+				"DurationSeconds":     "900",
+				"Tags.member.1.Key":   "spinup:org",
+				"Tags.member.1.Value": "spindev",
+				"Policy": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:DescribeRepositories"],` +
+					`"Resource":["arn:aws:ecr:us-east-1:210987654321:repository/*"]}]}`,
+			}
+			for key, value := range test.want {
+				want[key] = value
+				if value == "" {
+					delete(want, key)
+				}
+			}
+			got := map[string]string{}
+			for key, values := range w.forms[0] {
+				got[key] = strings.Join(values, "|")
+			}
+			if n := len(got["RoleSessionName"]); n > 64 {
+				t.Errorf("a session name of %d characters", n)
+			}
+			got["RoleSessionName"] = sixteenHex.ReplaceAllString(got["RoleSessionName"], "HEX")
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("AssumeRole (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What the session calls afterwards is limited by the policy it was assumed with.
+func TestSessionPolicyIsInForce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.credentials(account2)
+	if err := w.list(c); err != nil {
+		t.Fatal(err)
+	}
+	call := w.calls[len(w.calls)-1]
+	got := localaws.Call{
+		Service: call.Service, Operation: call.Operation, AccessKey: call.AccessKey, Account: call.Account, Region: call.Region,
+		Principal: sixteenHex.ReplaceAllString(call.Principal, "HEX"), Policy: call.Policy,
+	}
+	if diff := cmp.Diff(localaws.Call{
+		Service: "ecr", Operation: "DescribeRepositories", AccessKey: w.get(c).AccessKeyID, Account: account2, Region: "us-east-1",
+		Principal: "arn:aws:sts::210987654321:assumed-role/ecr-api/spinup-spindev-ecr-api-HEX",
+		Policy:    listing(scopeOf(account2, "g")).String(),
+	}, got); diff != "" {
+		t.Errorf("call of ECR (-want +got):\n%s", diff)
+	}
+}
+
+func TestFirstUsersShareOneSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Delay: 50 * time.Millisecond})
+	slowly := func(s Scope) Policy { // so that all come before the first is done
+		time.Sleep(50 * time.Millisecond)
+		return listing(s)
+	}
+	var users sync.WaitGroup
+	values := make([]credentials.Value, 100)
+	for i := range values {
+		users.Go(func() {
+			var err error
+			if values[i], err = w.roles.Session("list", scopeOf(account, "g"), slowly).Credentials.Get(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	users.Wait()
+	w.wantAsked(1, "100 first users")
+	if n := len(slices.Compact(values)); n != 1 {
+		t.Errorf("they have %d sessions", n)
+	}
+}
+
+func TestSessionsAreApart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	base := w.enter("list", scopeOf(account, "g"))
+	if again := w.enter("list", scopeOf(account, "g")); again != base {
+		t.Error("the same key gets other credentials")
+	}
+	seen := map[string]string{w.get(base).AccessKeyID: "base"}
+	for i, test := range []struct {
+		kind, account, group string
+	}{
+		{"list", account2, "g"},
+		{"list", account, "h"},
+		{"list", account, ""},
+		{"show", account, "g"},
+	} {
+		name := fmt.Sprintf("%+v", test)
+		c := w.enter(test.kind, scopeOf(test.account, test.group))
+		if other, ok := seen[w.get(c).AccessKeyID]; ok {
+			t.Errorf("%s has the session of %s", name, other)
+		}
+		seen[w.get(c).AccessKeyID] = name
+		w.wantAsked(i+2, name)
+	}
+	names := map[string]bool{}
+	for _, form := range w.forms {
+		names[form.Get("RoleSessionName")] = true
+	}
+	if len(names) != len(seen) {
+		t.Errorf("%d names for %d sessions", len(names), len(seen))
+	}
+}
+
+// A session of 15 minutes is renewed when it has five left.
+func TestRenewal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		c := w.credentials(account)
+		first := w.get(c)
+		for _, test := range []struct {
+			pass  time.Duration
+			asked int
+		}{
+			{5 * time.Minute, 1},
+			{4*time.Minute + 59*time.Second, 1},
+			{2 * time.Second, 2},
+			{9 * time.Minute, 2},
+			{2 * time.Minute, 3},
+			{24 * time.Hour, 4},
+		} {
+			time.Sleep(test.pass)
+			got := w.get(c)
+			w.wantAsked(test.asked, test.pass.String()+" later")
+			if renewed := got != first; renewed != (test.asked > 1) {
+				t.Errorf("%v later: other credentials: %v", test.pass, renewed)
+			}
+			if err := w.list(c); err != nil {
+				t.Errorf("%v later: %v", test.pass, err)
+			}
+		}
+	})
+}
+
+// A session that AWS calls expired is dropped, and the call repeated once.
+func TestExpiredSessionIsDropped(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		c := w.credentials(account)
+		first := w.get(c)
+		w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ExpiredTokenException", Status: 400, Times: 1})
+		if err := w.list(c); err != nil {
+			t.Error(err)
+		}
+		w.wantAsked(2, "after the session was called expired")
+		if w.get(c) == first {
+			t.Error("the session is still the expired one")
+		}
+
+		w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ExpiredTokenException", Status: 400})
+		w.mu.Lock()
+		w.calls = nil
+		w.mu.Unlock()
+		var fault awserr.Error
+		if err := w.list(c); !errors.As(err, &fault) || fault.Code() != "ExpiredTokenException" {
+			t.Errorf("where every session is called expired: %v", err)
+		}
+		var operations []string
+		for _, call := range w.calls {
+			operations = append(operations, call.Operation)
+		}
+		if diff := cmp.Diff([]string{"DescribeRepositories", "AssumeRole", "DescribeRepositories"}, operations); diff != "" {
+			t.Errorf("calls where every session is called expired (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// wantError checks an error whole, but for its cause and AWS's id of the call.
+func wantError(t *testing.T, name string, err error, want common.Error) {
+	t.Helper()
+	var got *common.Error
+	if !errors.As(err, &got) {
+		t.Errorf("%s: %v is no common.Error", name, err)
+		return
+	}
+	bare := *got
+	bare.Cause, bare.AWSRequestID = nil, ""
+	if diff := cmp.Diff(want, bare); diff != "" {
+		t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+	}
+	if got.Cause == nil || (got.AWSRequestID != "") != (want.AWSCode != "") {
+		t.Errorf("%s: cause %v, AWS's request id %q", name, got.Cause, got.AWSRequestID)
+	}
+}
+
+var refused = common.Error{
+	Code:    common.Forbidden,
+	Message: "AWS refused this with the role of that account. Check the role's trust and permissions, and that the repository belongs to this org.",
+	AWSCode: "AccessDenied",
+}
+
+func TestRefusal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		_, first := w.credentials(stranger).Get()
+		wantError(t, "first", first, refused)
+		w.wantAsked(1, "first")
+
+		time.Sleep(4 * time.Second)
+		for _, c := range []*credentials.Credentials{
+			w.credentials(stranger),
+			w.enter("list", scopeOf(stranger, "h")),
+			w.enter("show", scopeOf(stranger, "g")),
+		} {
+			if _, err := c.Get(); err != first {
+				t.Errorf("4 s later: %v, want the same %v", err, first)
+			}
+			wantError(t, "of an ECR call", w.list(c), refused)
+		}
+		w.wantAsked(1, "4 s later")
+
+		w.get(w.credentials(account))
+		w.get(w.credentials(account2))
+		w.wantAsked(3, "other accounts")
+
+		time.Sleep(time.Second)
+		_, err := w.credentials(stranger).Get()
+		wantError(t, "5 s later", err, refused)
+		if err == first {
+			t.Error("5 s later: it is still the first refusal")
+		}
+		w.wantAsked(4, "5 s later")
+	})
+}
+
+func TestRefusalIsForgottenWhenItEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Code: "AccessDenied", Status: 403, Times: 1})
+		c := w.credentials(account)
+		_, err := c.Get()
+		wantError(t, "refused", err, refused)
+		time.Sleep(5 * time.Second)
+		w.get(c)
+		w.wantAsked(2, "5 s later")
+	})
+}
+
+// These are no refusal: they are ours or AWS's to mend, and are not remembered.
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	internal := func(code string) common.Error {
+		return common.Error{Code: common.Internal, Message: "internal error", AWSCode: code}
+	}
+	for name, test := range map[string]struct {
+		fault localaws.Fault
+		tries int
+		want  common.Error
+	}{
+		"unknown access key":  {localaws.Fault{Code: "InvalidClientTokenId", Status: 403}, 1, internal("InvalidClientTokenId")},
+		"wrong secret":        {localaws.Fault{Code: "SignatureDoesNotMatch", Status: 403}, 1, internal("SignatureDoesNotMatch")},
+		"own session expired": {localaws.Fault{Code: "ExpiredToken", Status: 403}, 2, internal("ExpiredToken")},
+		"region not enabled":  {localaws.Fault{Code: "RegionDisabledException", Status: 403}, 1, internal("RegionDisabledException")},
+		"unreadable policy":   {localaws.Fault{Code: "MalformedPolicyDocument"}, 1, internal("MalformedPolicyDocument")},
+		"policy too large":    {localaws.Fault{Code: "PackedPolicyTooLarge"}, 1, internal("PackedPolicyTooLarge")},
+		"STS is broken":       {localaws.Fault{Code: "InternalFailure", Status: 500}, 4, internal("InternalFailure")},
+		"STS is down":         {localaws.Fault{Code: "ServiceUnavailable", Status: 503}, 4, internal("ServiceUnavailable")},
+		"no answer":           {localaws.Fault{Drop: true}, 4, internal("")},
+		"STS throttles": {localaws.Fault{Code: "Throttling"}, 4, common.Error{
+			Code:    common.Throttled,
+			Message: "AWS limits how much may be asked of that account, and the limit is reached. Try again later.",
+			AWSCode: "Throttling",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				test.fault.Operation = "sts:AssumeRole"
+				mend := w.aws.Inject(test.fault)
+				_, err := w.credentials(account).Get()
+				wantError(t, "at first", err, test.want)
+				w.wantAsked(test.tries, "at first")
+				mend()
+				w.get(w.credentials(account))
+				w.wantAsked(test.tries+1, "when it is mended")
+			})
+		})
+	}
+}
+
+// The SDK renews without the caller's deadline, so an attempt has its own.
+func TestStalledSTS(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Delay: time.Hour})
+		start := time.Now()
+		_, err := w.credentials(account).Get()
+		wantError(t, "stalled", err, common.Error{Code: common.Internal, Message: "internal error"})
+		w.wantAsked(4, "stalled")
+		if took := time.Since(start).Truncate(10 * time.Second); took != 40*time.Second {
+			t.Errorf("four attempts took %v", took)
+		}
+	})
+}
+
+// A caller who leaves does not end the renewal: others may wait for it.
+func TestCallerLeaves(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Delay: 3 * time.Second})
+		c := w.credentials(account)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := c.GetWithContext(ctx)
+		wantError(t, "left", common.FromAWS(err, nil), common.Error{
+			Code: common.Timeout, Message: "AWS did not answer in time. Look at the present state before you repeat a change.",
+		})
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("leaving took %v", took)
+		}
+		time.Sleep(2 * time.Second)
+		w.get(c)
+		w.wantAsked(1, "the next caller")
+	})
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	used := w.enter("list", scopeOf(account, "used"))
+	idle := w.enter("list", scopeOf(account, "idle"))
+	for i := range 3 * maxSessions {
+		id := strconv.Itoa(i)
+		w.enter("list", scopeOf(account, id))
+		w.roles.remember(id, &common.Error{Code: common.Forbidden})
+		if w.enter("list", scopeOf(account, "used")) != used {
+			t.Fatalf("after %d other sessions the one in use is gone", i)
+		}
+	}
+	if w.enter("list", scopeOf(account, "idle")) == idle {
+		t.Error("the session that nobody used is still there")
+	}
+	if n := w.roles.sessions.Len(); n != maxSessions {
+		t.Errorf("%d sessions are kept", n)
+	}
+	if n := w.roles.refusals.Len(); n != maxSessions {
+		t.Errorf("%d refusals are kept", n)
+	}
+}
