@@ -1,0 +1,194 @@
+package api
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/google/go-cmp/cmp"
+)
+
+// logged returns the lines of the log.
+func (w *world) logged(t *testing.T) []map[string]any {
+	t.Helper()
+	var lines []map[string]any
+	for s := bufio.NewScanner(strings.NewReader(w.log.String())); s.Scan(); {
+		var line map[string]any
+		if err := json.Unmarshal(s.Bytes(), &line); err != nil {
+			t.Fatalf("%v: %s", err, s.Text())
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+var (
+	awsID       = regexp.MustCompile(`^(\w+) [0-9a-f-]{36}$`)
+	sessionName = regexp.MustCompile(`^spinup-spindev-ecr-api-[0-9a-f]{16}$`)
+)
+
+// comparable drops from a log line what differs from run to run, after a look at
+// its form.
+func comparable(t *testing.T, line map[string]any) map[string]any {
+	t.Helper()
+	for _, key := range []string{"time", "duration"} {
+		if line[key] == nil {
+			t.Errorf("a line without %s: %v", key, line)
+		}
+		delete(line, key)
+	}
+	if s, ok := line["session"].(string); ok && sessionName.MatchString(s) {
+		line["session"] = "SESSION"
+	}
+	if line["awsRequestId"] != nil {
+		line["awsRequestId"] = "ID"
+	}
+	if calls, ok := line["awsCalls"].([]any); ok {
+		for i, c := range calls {
+			m := awsID.FindStringSubmatch(c.(string))
+			if m == nil {
+				t.Errorf("no operation and request id: %v", c)
+				continue
+			}
+			calls[i] = m[1]
+		}
+	}
+	return line
+}
+
+func TestAuditTrail(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *common.Config, _ *[]route) { c.LogLevel = "panic" }) // audit lines come all the same
+	w.addRepository(account, "g/others", "another-org")
+	for _, e := range []struct {
+		exchange
+		want map[string]any // "" where it was not audited
+	}{
+		{exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "a"}`}, map[string]any{
+			"action": "CreateRepository", "name": "a", "status": 200.0, "outcome": "done", "route": groupPath,
+			"awsCalls": []any{"AssumeRole", "CreateRepository"},
+		}},
+		{exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "A"}`}, map[string]any{
+			"action": "CreateRepository", "name": "A", "status": 400.0, "outcome": "failed", "route": groupPath, "awsCalls": []any{"CreateRepository"},
+			"awsCode": "InvalidParameterException", "awsRequestId": "ID", "error": "-",
+		}},
+		{exchange{method: "DELETE", path: base + "/g/others"}, map[string]any{
+			"action": "DeleteRepository", "name": "others", "status": 403.0, "outcome": "refused", "route": repositoryPath,
+			"awsCalls": "-", "awsCode": "AccessDeniedException", "awsRequestId": "ID", "error": "-",
+		}},
+		{exchange{method: "GET", path: base + "/g/others"}, map[string]any{
+			"action": "ShowRepository", "name": "others", "status": 403.0, "outcome": "refused", "route": repositoryPath,
+			"awsCalls": "-", "awsCode": "AccessDeniedException", "awsRequestId": "ID", "error": "-",
+		}},
+		{exchange{method: "GET", path: base + "/g/a"}, nil},
+		{exchange{method: "GET", path: base + "/g/missing"}, nil},
+		{exchange{method: "PATCH", path: base + "/g"}, nil},
+	} {
+		before := len(w.logged(t))
+		w.do(e.exchange)
+		lines := w.logged(t)[before:]
+		if e.want == nil {
+			if len(lines) != 0 {
+				t.Errorf("%s %s was audited: %v", e.method, e.path, lines)
+			}
+			continue
+		}
+		for k, v := range map[string]any{
+			"msg": "audit", "level": "info", "requestId": "test", "method": e.method, "client": "127.0.0.1", "key": "default",
+			"account": account, "group": "g", "session": "SESSION",
+		} {
+			e.want[k] = v
+		}
+		if len(lines) != 1 {
+			t.Errorf("%s %s: %d lines: %v", e.method, e.path, len(lines), lines)
+			continue
+		}
+		got := comparable(t, lines[0])
+		for k, v := range e.want {
+			if v == "-" && got[k] != nil {
+				got[k] = "-"
+			}
+		}
+		if diff := cmp.Diff(e.want, got); diff != "" {
+			t.Errorf("%s %s: line (-want +got):\n%s", e.method, e.path, diff)
+		}
+	}
+}
+
+func TestAuditOfWhoHasNoToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.do(exchange{method: "DELETE", path: base + "/g/a?x=y", header: map[string]string{"X-Auth-Token": "", "X-Request-Id": "bad id!"}})
+	lines := w.logged(t)
+	if len(lines) != 1 {
+		t.Fatalf("%d lines: %v", len(lines), lines)
+	}
+	if id, _ := lines[0]["requestId"].(string); len(id) < 20 {
+		t.Errorf("request id %q", id)
+	}
+	delete(lines[0], "requestId")
+	want := map[string]any{
+		"msg": "audit", "level": "info", "method": "DELETE", "route": repositoryPath, "status": 403.0, "outcome": "refused", "client": "127.0.0.1",
+		"error": "The X-Auth-Token header must be a bcrypt hash of the pre-shared key, of cost 12 at most.",
+	}
+	if diff := cmp.Diff(want, comparable(t, lines[0])); diff != "" {
+		t.Errorf("line (-want +got):\n%s", diff)
+	}
+}
+
+func TestClientAddress(t *testing.T) {
+	t.Parallel()
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
+	for _, c := range []struct {
+		peer      string
+		forwarded []string
+		want      string
+	}{
+		{"192.0.2.1:80", nil, "192.0.2.1"},
+		{"192.0.2.1:80", []string{"203.0.113.9"}, "192.0.2.1"}, // anybody can write that header
+		{"10.0.0.1:80", nil, "10.0.0.1"},
+		{"10.0.0.1:80", []string{"203.0.113.9"}, "203.0.113.9"},
+		{"10.0.0.1:80", []string{"1.1.1.1, 203.0.113.9"}, "203.0.113.9"}, // only the last was written by the proxy
+		{"10.0.0.1:80", []string{"1.1.1.1", "203.0.113.9 , 10.0.0.2"}, "203.0.113.9"},
+		{"10.0.0.1:80", []string{"10.0.0.3,10.0.0.2"}, "10.0.0.3"},
+		{"10.0.0.1:80", []string{"evil\nline"}, "10.0.0.1"},
+		{"10.0.0.1:80", []string{"203.0.113.9, what, 10.0.0.2"}, "10.0.0.2"},
+		{"[fd00::1]:80", []string{"2001:db8::1"}, "2001:db8::1"},
+		{"[::ffff:10.0.0.1]:80", []string{"203.0.113.9"}, "203.0.113.9"},
+		{"@", []string{"203.0.113.9"}, "@"}, // a Unix socket
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = c.peer
+		for _, f := range c.forwarded {
+			r.Header.Add("X-Forwarded-For", f)
+		}
+		if got := clientAddress(r, proxies); got != c.want {
+			t.Errorf("%s, forwarded for %q: %s, want %s", c.peer, c.forwarded, got, c.want)
+		}
+	}
+}
+
+func TestHeadersOfEveryAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, e := range []exchange{
+		{method: "GET", path: base}, {method: "GET", path: "/v1/ecr/ping"}, {method: "GET", path: "/metrics"}, {method: "GET", path: "/nothing"},
+		{method: "POST", path: base}, {method: "GET", path: base + "/*"}, {method: "GET", path: base, header: map[string]string{"X-Auth-Token": ""}},
+	} {
+		_, header, _ := w.do(e)
+		got := http.Header{}
+		for _, k := range []string{"X-Content-Type-Options", "Cache-Control", "X-Request-Id"} {
+			got[k] = header.Values(k)
+		}
+		want := http.Header{"X-Content-Type-Options": {"nosniff"}, "Cache-Control": {"no-store"}, "X-Request-Id": {"test"}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s %s (-want +got):\n%s", e.method, e.path, diff)
+		}
+	}
+}

@@ -1,0 +1,142 @@
+package api
+
+import (
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/crypto/bcrypt"
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	rememberTokens = 1024            // that verified, at once
+	rememberFor    = 5 * time.Minute // since the last use; then bcrypt runs again
+)
+
+// bcryptHash is the whole form of a bcrypt hash. The library itself ignores
+// what follows one.
+var bcryptHash = regexp.MustCompile(`^\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}$`)
+
+var (
+	errBadToken = errors.New("the token is no hash of a key")
+	errBusy     = errors.New("too many tokens are being compared")
+)
+
+// tokens decides whether a header is a bcrypt hash of one of the pre-shared
+// keys. Nothing is kept of a header that is not.
+type tokens struct {
+	keys     common.Keys
+	maxCost  int
+	gate     *gate
+	verified *lru.Cache[[sha256.Size]byte, remembered] // by the SHA-256 of the header
+	flights  singleflight.Group                        // one comparison for all who bring the same token
+}
+
+type remembered struct {
+	key   string
+	until time.Time
+}
+
+func newTokens(keys common.Keys, maxCost int, g *gate) (*tokens, error) {
+	verified, err := lru.New[[sha256.Size]byte, remembered](rememberTokens)
+	if err != nil {
+		return nil, err
+	}
+	return &tokens{keys: keys, maxCost: maxCost, gate: g, verified: verified}, nil
+}
+
+// verify returns the name of the key that the token is a hash of, errBadToken,
+// or errBusy where there was no room to find out. A token that verified is
+// remembered while it is used, so that bcrypt runs once a token and not once a
+// request, and callers who have been let in wait behind nobody's flood.
+func (t *tokens) verify(token string) (key string, err error) {
+	if !t.affordable(token) {
+		return "", errBadToken
+	}
+	sum := sha256.Sum256([]byte(token))
+	if key, ok := t.recall(sum); ok {
+		return key, nil
+	}
+	found, err, _ := t.flights.Do(string(sum[:]), func() (any, error) {
+		key, err := t.compare(token)
+		if err == nil {
+			t.remember(sum, key)
+		}
+		return key, err
+	})
+	return found.(string), err
+}
+
+// verifyAgain is verify for a token that there was no room for: by now another
+// request may have brought it through.
+func (t *tokens) verifyAgain(token string) (key string, err error) {
+	if key, ok := t.recall(sha256.Sum256([]byte(token))); ok {
+		return key, nil
+	}
+	return "", errBusy
+}
+
+// affordable tells whether the token has the form of a hash, at a cost that we
+// pay. The caller makes the hash, so the caller chooses what comparing it costs:
+// each step doubles it, and 31 would take a day and a half.
+func (t *tokens) affordable(token string) bool {
+	if !bcryptHash.MatchString(token) {
+		return false
+	}
+	cost, err := bcrypt.Cost([]byte(token))
+	return err == nil && cost <= t.maxCost
+}
+
+func (t *tokens) compare(token string) (string, error) {
+	if !t.gate.enter() {
+		return "", errBusy
+	}
+	defer t.gate.leave()
+	for _, k := range t.keys {
+		if bcrypt.CompareHashAndPassword([]byte(token), []byte(k.Secret)) == nil {
+			return k.Name, nil
+		}
+	}
+	return "", errBadToken
+}
+
+func (t *tokens) recall(sum [sha256.Size]byte) (key string, ok bool) {
+	r, ok := t.verified.Get(sum)
+	if !ok || time.Now().After(r.until) {
+		return "", false
+	}
+	t.remember(sum, r.key)
+	return r.key, true
+}
+
+func (t *tokens) remember(sum [sha256.Size]byte, key string) {
+	t.verified.Add(sum, remembered{key: key, until: time.Now().Add(rememberFor)})
+}
+
+// authenticate lets only requests with a good token through.
+func (s *Service) authenticate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		live := s.live.Load()
+		token := r.Header.Get("X-Auth-Token")
+		key, err := live.tokens.verify(token)
+		if err == errBusy {
+			s.gate.hold(r.Context())
+			key, err = live.tokens.verifyAgain(token)
+		}
+		switch err {
+		case nil:
+			recordOf(r).key = key
+			next.ServeHTTP(w, r)
+		case errBusy:
+			writeError(w, r, common.Errorf(common.Unavailable, "Too many new tokens are being checked. Try again, with the same token."))
+		default:
+			writeError(w, r, common.Errorf(common.Forbidden,
+				"The X-Auth-Token header must be a bcrypt hash of the pre-shared key, of cost %d at most.", live.config.MaxTokenCost))
+		}
+	})
+}

@@ -1,0 +1,129 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/YaleSpinup/ecr-api/common"
+)
+
+const maxBody = 1 << 20 // bytes
+
+// decode reads the body of a request that has one and checks what it says. The
+// label of the body is not looked at, so that curl -d works as it is.
+func decode[In input](w http.ResponseWriter, r *http.Request) (in In, err error) {
+	if _, none := any(in).(nothing); none {
+		return in, nil
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return in, bodyError(err)
+	}
+	if err := decodeJSON(body, &in); err != nil {
+		return in, err
+	}
+	return in, in.check()
+}
+
+func bodyError(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return common.Errorf(common.TooLarge, "The body is over %d bytes.", maxBody)
+	}
+	return &common.Error{Code: common.BadRequest, Message: "The body could not be read to its end.", Cause: err}
+}
+
+// decodeJSON decodes a body that is exactly one JSON object of known keys, each
+// given once. Nothing in it is dropped silently.
+func decodeJSON(body []byte, into any) error {
+	switch trimmed := bytes.TrimSpace(body); {
+	case len(trimmed) == 0 || string(trimmed) == "null":
+		return common.Errorf(common.BadRequest, "A JSON object is needed as the body.")
+	case !utf8.Valid(body):
+		return common.Errorf(common.BadRequest, "The body is not UTF-8.")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return jsonError(err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return common.Errorf(common.BadRequest, "The body goes on after its JSON object ended (byte %d).", decoder.InputOffset())
+	}
+	return repeatedKey(json.NewDecoder(bytes.NewReader(body)))
+}
+
+func jsonError(err error) error {
+	var ours *common.Error
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &ours):
+		return err
+	case errors.As(err, &syntax):
+		return common.Errorf(common.BadRequest, "The body is not JSON: %s, at byte %d.", syntax, syntax.Offset)
+	case errors.As(err, &kind) && kind.Field == "":
+		return common.Errorf(common.BadRequest, "The body must be a JSON object, not %s.", kind.Value)
+	case errors.As(err, &kind):
+		return common.Errorf(common.BadRequest, "%s must be %s, not %s.", kind.Field, kindName(kind.Type), kind.Value)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return common.Errorf(common.BadRequest, "The body is not JSON: it ends too early.")
+	}
+	if key, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
+		return common.Errorf(common.BadRequest, "%s is not a key of this request.", key)
+	}
+	return &common.Error{Code: common.BadRequest, Message: "The body is not what this request takes.", Cause: err}
+}
+
+func kindName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Slice:
+		return "an array"
+	case reflect.Struct:
+		return "an object"
+	case reflect.Pointer:
+		return kindName(t.Elem())
+	default:
+		return "a " + t.Kind().String()
+	}
+}
+
+// repeatedKey returns an error for a key that an object has twice, whatever its
+// case: encoding/json keeps the last one and drops the others. The document is
+// known to be well-formed.
+func repeatedKey(d *json.Decoder) error {
+	token, err := d.Token()
+	if err != nil {
+		return err
+	}
+	delim, nested := token.(json.Delim)
+	if !nested {
+		return nil
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		if delim == '{' {
+			key, err := d.Token()
+			if err != nil {
+				return err
+			}
+			folded := strings.ToLower(fmt.Sprint(key))
+			if seen[folded] {
+				return common.Errorf(common.BadRequest, "%q is given twice.", key)
+			}
+			seen[folded] = true
+		}
+		if err := repeatedKey(d); err != nil {
+			return err
+		}
+	}
+	_, err = d.Token() // the end of the object or array
+	return err
+}

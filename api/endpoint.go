@@ -1,0 +1,148 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/ecr"
+	"github.com/YaleSpinup/ecr-api/iam"
+	"github.com/gorilla/mux"
+)
+
+// requestTimeout is how long a request may take, all its AWS calls together.
+const requestTimeout = 25 * time.Second
+
+// A call is what a handler works with: a client that can do just what its row's
+// policy allows, and what the path names. Group and Name are empty where the
+// path has none.
+type call struct {
+	ECR   *ecr.Client
+	Org   string
+	Group string
+	Name  string
+}
+
+// repository is the full name of the repository that the path names.
+func (c call) repository() string { return c.Group + "/" + c.Name }
+
+// An input is what a request's body decodes into.
+type input interface {
+	// check returns what is wrong with the input, as a common.Error.
+	check() error
+}
+
+// A namer is an input that names the repository, where the path does not.
+type namer interface{ name() string }
+
+// nothing is the input of a request without a body.
+type nothing struct{}
+
+func (nothing) check() error { return nil }
+
+// endpoint makes an http.Handler of a handler: it reads and checks the request,
+// before anything is asked of AWS, connects, and writes what comes back.
+func endpoint[In input, Out any](handle func(context.Context, call, In) (Out, error)) func(*Service, route) http.Handler {
+	return func(s *Service, rt route) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			scope, name, err := s.target(r)
+			if err != nil {
+				writeError(w, r, err)
+				return
+			}
+			in, err := decode[In](w, r)
+			if err != nil {
+				writeError(w, r, err)
+				return
+			}
+			if named, ok := any(in).(namer); ok {
+				name = named.name()
+				recordOf(r).name = name
+			}
+			if err := checkFullName(scope.Group, name); err != nil {
+				writeError(w, r, err)
+				return
+			}
+			ctx, cancel := deadline(r)
+			defer cancel()
+			client, session := s.connect(rt, scope)
+			recordOf(r).session = session
+			c := call{ECR: client, Org: scope.Org, Group: scope.Group, Name: name}
+			out, err := handle(ctx, c, in)
+			if err != nil {
+				writeError(w, r, err)
+				return
+			}
+			writeJSON(w, "application/json", http.StatusOK, out)
+		})
+	}
+}
+
+// target reads from the path which account's registry, which group and which
+// repository the request is about.
+func (s *Service) target(r *http.Request) (scope iam.Scope, name string, err error) {
+	vars, err := decodedVars(r)
+	if err != nil {
+		return scope, "", err
+	}
+	config := s.live.Load().config
+	account, ok := config.AccountID(vars["account"])
+	if !ok {
+		return scope, "", common.Errorf(common.NotFound, "account not found: name it by its twelve digits or a configured alias")
+	}
+	if err := checkNames(vars); err != nil {
+		return scope, "", err
+	}
+	scope = iam.Scope{Registry: s.registry, Org: config.Org, Group: vars["group"]}
+	scope.Account = account
+	record := recordOf(r)
+	record.account, record.group, record.name = account, vars["group"], vars["name"]
+	return scope, vars["name"], nil
+}
+
+// decodedVars returns the path's variables, which the router matched while they
+// were still escaped: a %2F in a name is no slash of the path.
+func decodedVars(r *http.Request) (map[string]string, error) {
+	vars := map[string]string{}
+	for key, escaped := range mux.Vars(r) {
+		value, err := url.PathUnescape(escaped)
+		if err != nil {
+			return nil, common.Errorf(common.BadRequest, "The %s in the path is not percent-encoded correctly.", key)
+		}
+		vars[key] = value
+	}
+	return vars, nil
+}
+
+// deadline bounds the request. A read ends when its caller hangs up. A change
+// goes on to its end, so that nothing is left half-done.
+func deadline(r *http.Request) (context.Context, context.CancelFunc) {
+	ctx := r.Context()
+	if changes(r.Method) {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return context.WithTimeout(ctx, requestTimeout)
+}
+
+func changes(method string) bool {
+	return method != http.MethodGet && method != http.MethodHead
+}
+
+// writeJSON encodes before it writes, so that the status is never a lie.
+func writeJSON(w http.ResponseWriter, contentType string, status int, body any) {
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(body); err != nil {
+		panic(err) // the shapes of the contract always encode
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(buffer.Len()))
+	w.WriteHeader(status)
+	w.Write(buffer.Bytes()) // an error is a caller who has gone
+}

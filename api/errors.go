@@ -1,0 +1,102 @@
+package api
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/YaleSpinup/ecr-api/common"
+)
+
+const statusClientClosed = 499 // as nginx logs it; nobody is there to read it
+
+// statuses is the one place where a kind of error becomes a status.
+var statuses = map[common.Code]int{
+	common.BadRequest:       http.StatusBadRequest,
+	common.Forbidden:        http.StatusForbidden,
+	common.NotFound:         http.StatusNotFound,
+	common.MethodNotAllowed: http.StatusMethodNotAllowed,
+	common.Conflict:         http.StatusConflict,
+	common.TooLarge:         http.StatusRequestEntityTooLarge,
+	common.Throttled:        http.StatusTooManyRequests,
+	common.Timeout:          http.StatusGatewayTimeout,
+	common.Canceled:         statusClientClosed,
+	common.Unavailable:      http.StatusServiceUnavailable,
+	common.Internal:         http.StatusInternalServerError,
+}
+
+// retryAfter is how many seconds a caller is told to wait.
+var retryAfter = map[common.Code]string{
+	common.Throttled:   "5",
+	common.Unavailable: "1",
+}
+
+// problem is the body of every error, as in RFC 9457.
+type problem struct {
+	Type         string `json:"type"`
+	Title        string `json:"title"`
+	Status       int    `json:"status"`
+	Detail       string `json:"detail"`
+	RequestID    string `json:"requestId"`
+	AWSCode      string `json:"awsCode,omitempty"`
+	AWSRequestID string `json:"awsRequestId,omitempty"`
+}
+
+// writeError answers with the problem that err is to the caller, and leaves the
+// whole of it to the log. What is not a common.Error is an internal error.
+func writeError(w http.ResponseWriter, r *http.Request, err error) {
+	record := recordOf(r)
+	record.err = err
+	e := &common.Error{Code: common.Internal}
+	errors.As(err, &e)
+	status, ok := statuses[e.Code]
+	if !ok {
+		status = http.StatusInternalServerError
+	}
+	p := problem{
+		Type:         "about:blank",
+		Title:        title(status),
+		Status:       status,
+		Detail:       detail(status, e.Message),
+		RequestID:    record.id,
+		AWSCode:      e.AWSCode,
+		AWSRequestID: e.AWSRequestID,
+	}
+	if seconds, ok := retryAfter[e.Code]; ok {
+		w.Header().Set("Retry-After", seconds)
+	}
+	writeJSON(w, "application/problem+json", status, p)
+}
+
+func title(status int) string {
+	if status == statusClientClosed {
+		return "Client Closed Request"
+	}
+	return http.StatusText(status)
+}
+
+// detail keeps what happened inside from callers, who can only pass it on.
+func detail(status int, message string) string {
+	if status == http.StatusInternalServerError {
+		return "internal error: quote the requestId to whoever runs this service"
+	}
+	if message == "" { // AWS gave a code and no words
+		return title(status)
+	}
+	return message
+}
+
+func notFound(w http.ResponseWriter, r *http.Request) {
+	writeError(w, r, common.Errorf(common.NotFound, "There is nothing at this path. The README lists the endpoints."))
+}
+
+// methodNotAllowed answers a method that a path does not have (RFC 9110, 15.5.6).
+func methodNotAllowed(handlers map[string]http.Handler) http.Handler {
+	allow := strings.Join(slices.Sorted(maps.Keys(handlers)), ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", allow)
+		writeError(w, r, common.Errorf(common.MethodNotAllowed, "This path answers %s.", allow))
+	})
+}

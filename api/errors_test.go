@@ -1,0 +1,204 @@
+package api
+
+import (
+	"go/build"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/YaleSpinup/ecr-api/iam"
+	"github.com/google/go-cmp/cmp"
+)
+
+// what each error code of AWS becomes.
+var becomes = map[string]int{
+	// modelled by ECR
+	"InvalidParameterException":        400,
+	"InvalidTagParameterException":     400,
+	"TooManyTagsException":             400,
+	"ValidationException":              400,
+	"KmsException":                     400,
+	"RepositoryNotFoundException":      404,
+	"ImageNotFoundException":           500, // of an image that nobody named
+	"RepositoryAlreadyExistsException": 409,
+	"RepositoryNotEmptyException":      409,
+	"LimitExceededException":           429,
+	"ServerException":                  500,
+
+	// of every AWS service
+	"AccessDeniedException":              403,
+	"ThrottlingException":                429,
+	"TooManyRequestsException":           429,
+	"UnrecognizedClientException":        500,
+	"InvalidSignatureException":          500,
+	"MissingAuthenticationToken":         500,
+	"ServiceUnavailable":                 500,
+	"InternalFailure":                    500,
+	"ACodeThatIsAddedToAWSOnlyNextMonth": 500,
+
+	// modelled by STS
+	"MalformedPolicyDocument": 500,
+	"PackedPolicyTooLarge":    500,
+	"RegionDisabledException": 500,
+	"ExpiredTokenException":   500, // of our own credentials
+
+	// of STS beside these
+	"AccessDenied":           403,
+	"InvalidClientTokenId":   500,
+	"SignatureDoesNotMatch":  500,
+	"Throttling":             429,
+	"ValidationError":        500,
+	"AnUnknownNewCodeOfSTSs": 500,
+}
+
+// A request that makes the service call each operation.
+var callers = map[string]exchange{
+	"sts:AssumeRole":                    {method: "GET", path: base},
+	"ecr:CreateRepository":              {method: "POST", path: base + "/g", body: `{"RepositoryName": "b"}`},
+	"ecr:DescribeRepositories":          {method: "GET", path: base},
+	"ecr:ListTagsForResource":           {method: "GET", path: base + "/g/a"},
+	"ecr:DescribeImages":                {method: "GET", path: base + "/g/a/images"},
+	"ecr:PutImageScanningConfiguration": {method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true}`},
+	"ecr:PutImageTagMutability":         {method: "PUT", path: base + "/g/a", body: `{"ImageTagMutability": "MUTABLE"}`},
+	"ecr:TagResource":                   {method: "PUT", path: base + "/g/a", body: `{"Tags": [{"Key": "k", "Value": "v"}]}`},
+	"ecr:DeleteRepository":              {method: "DELETE", path: base + "/g/a"},
+}
+
+func TestWhatAWSErrorsBecome(t *testing.T) {
+	t.Parallel()
+	if diff := cmp.Diff(usedOperations(), slices.Sorted(maps.Keys(callers))); diff != "" {
+		t.Fatalf("operations in the policies against those tested here (-policies +tested):\n%s", diff)
+	}
+	for operation, request := range callers {
+		for _, code := range codesOf(t, operation) {
+			t.Run(operation+" "+code, func(t *testing.T) {
+				t.Parallel()
+				want, ok := becomes[code]
+				if !ok {
+					t.Fatalf("say what %s becomes", code)
+				}
+				testFault(t, operation, code, request, want)
+			})
+		}
+	}
+}
+
+func testFault(t *testing.T, operation, code string, request exchange, want int) {
+	w := newWorld(t)
+	w.addRepository(account, "g/a", org)
+	const marked = "words of AWS's own with arn:aws:iam::999999999999:role/hidden"
+	w.aws.Inject(localaws.Fault{Operation: operation, Code: code, Message: marked})
+	status, header, body := w.do(request)
+	if status != want {
+		t.Fatalf("status %d, want %d: %s", status, want, body)
+	}
+	passedOn := want == 400 || want == 404 || want == 409
+	if strings.Contains(body, "hidden") != passedOn {
+		t.Errorf("AWS's words in a %d: %s", status, body)
+	}
+	if p := parse(t, body).(map[string]any); p["awsCode"] != code || p["awsRequestId"] == nil {
+		t.Errorf("awsCode, awsRequestId: %v", p)
+	}
+	if got := header.Get("Retry-After"); (got != "") != (want == 429) {
+		t.Errorf("Retry-After of a %d: %q", status, got)
+	}
+	if !strings.Contains(w.log.String(), "hidden") {
+		t.Errorf("the log does not know the cause:\n%s", w.log)
+	}
+}
+
+func TestAWSOutOfReach(t *testing.T) {
+	t.Parallel()
+	for operation, request := range callers {
+		t.Run(operation, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.addRepository(account, "g/a", org)
+			w.aws.Inject(localaws.Fault{Operation: operation, Drop: true})
+			request.status, request.want = 500, refused(500, "internal error: quote the requestId to whoever runs this service")
+			w.run(request)
+		})
+	}
+}
+
+func TestExpiredSessionIsDroppedAndTheCallRepeated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(exchange{method: "GET", path: base, status: 200, want: `[]`})
+	w.forget()
+	w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ExpiredTokenException", Message: "expired", Times: 1})
+	w.run(exchange{method: "GET", path: base, status: 200, want: `[]`})
+	want := []string{"ecr:DescribeRepositories", "sts:AssumeRole", "ecr:DescribeRepositories"}
+	if diff := cmp.Diff(want, w.called()); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	w.forget()
+	w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ExpiredTokenException", Message: "expired"})
+	w.run(exchange{name: "once is enough", method: "GET", path: base, status: 500, want: "-"})
+	if diff := cmp.Diff(want, w.called()); diff != "" {
+		t.Errorf("calls where that does not help (-want +got):\n%s", diff)
+	}
+}
+
+// usedOperations are the ECR operations that the policies allow, and AssumeRole.
+func usedOperations() []string {
+	used := map[string]bool{"sts:AssumeRole": true}
+	for _, rt := range routes {
+		if rt.Policy == nil {
+			continue
+		}
+		for _, s := range rt.Policy(iam.Scope{}).Statement {
+			for _, action := range s.Action {
+				if s.Effect == "Allow" && strings.HasPrefix(action, "ecr:") {
+					used[action] = true
+				}
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(used))
+}
+
+var (
+	ecrError = regexp.MustCompile(`(?m)^//   - (\w+)$`)
+	stsError = regexp.MustCompile(`(?m)^//   - ErrCode\w+ "(\w+)"$`)
+)
+
+// codesOf returns the error codes that the SDK documents for an operation, and
+// those that its service may answer with beside them.
+func codesOf(t *testing.T, operation string) []string {
+	t.Helper()
+	service, name, _ := strings.Cut(operation, ":")
+	found, err := build.Import("github.com/aws/aws-sdk-go/service/"+service, ".", build.FindOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile(filepath.Join(found.Dir, "api.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, doc, ok := strings.Cut(string(source), "// "+name+" API operation for ")
+	doc, _, ended := strings.Cut(doc, "\nfunc ")
+	if !ok || !ended {
+		t.Fatalf("the SDK does not document %s", operation)
+	}
+	pattern, codes := ecrError, []string{"AccessDeniedException", "ThrottlingException", "TooManyRequestsException",
+		"UnrecognizedClientException", "InvalidSignatureException", "MissingAuthenticationToken", "ServiceUnavailable",
+		"InternalFailure", "ACodeThatIsAddedToAWSOnlyNextMonth"}
+	if service == "sts" {
+		pattern, codes = stsError, []string{"AccessDenied", "InvalidClientTokenId", "SignatureDoesNotMatch", "Throttling",
+			"ValidationError", "AnUnknownNewCodeOfSTSs"}
+	}
+	modelled := pattern.FindAllStringSubmatch(doc, -1)
+	if len(modelled) == 0 {
+		t.Fatalf("no errors found in the documentation of %s", operation)
+	}
+	for _, m := range modelled {
+		codes = append(codes, m[1])
+	}
+	return codes
+}

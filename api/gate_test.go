@@ -1,0 +1,247 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
+)
+
+// fresh returns the i-th well-formed token of that cost that is no hash of any key.
+func fresh(cost, i int) string {
+	return fmt.Sprintf("$2a$%02d$%s%013d", cost, strings.Repeat("A", 40), i)
+}
+
+// occupied returns a world whose gate has all its places taken, so that nothing
+// is compared until release.
+func occupied(t *testing.T) (w *world, release func()) {
+	t.Helper()
+	w = newWorld(t)
+	g := w.service.gate
+	for range cap(g.comparing) {
+		g.comparing <- struct{}{}
+		g.admitted <- struct{}{}
+	}
+	return w, sync.OnceFunc(func() {
+		for range cap(g.comparing) {
+			g.leave()
+		}
+	})
+}
+
+func TestComparisonsTakeHalfOfTheCores(t *testing.T) {
+	t.Parallel()
+	g := newGate()
+	if got, want := cap(g.comparing), max(1, runtime.GOMAXPROCS(0)/2); got != want {
+		t.Errorf("%d comparisons at once, want %d", got, want)
+	}
+	if got, want := cap(g.admitted)-cap(g.comparing), 16; got != want {
+		t.Errorf("a queue of %d, want %d", got, want)
+	}
+}
+
+func TestFloodOfTokens(t *testing.T) {
+	t.Parallel()
+	w, release := occupied(t)
+	g := w.service.gate
+	live := w.service.live.Load()
+	known := token()
+	if err := rememberForTest(live.tokens, known); err != nil {
+		t.Fatal(err)
+	}
+
+	// The queue fills with fresh tokens.
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	defer release()
+	for i := range cap(g.admitted) - cap(g.comparing) {
+		waiting.Go(func() {
+			if status := w.statusOf(fresh(4, i)); status != http.StatusForbidden {
+				t.Errorf("a token that waited: status %d, want 403", status)
+			}
+		})
+	}
+	waitFor(t, "the queue to fill", func() bool { return len(g.admitted) == cap(g.admitted) })
+
+	// Who has been let in before waits behind none of them.
+	w.run(exchange{name: "remembered", method: "GET", path: base, status: 200, want: `[]`})
+
+	// What does not fit is held for a second, then told to come again.
+	start := time.Now()
+	w.run(exchange{name: "no room", method: "GET", path: base, header: map[string]string{"X-Auth-Token": fresh(4, 99)}, status: 503,
+		want:  refused(503, "Too many new tokens are being checked. Try again, with the same token."),
+		wants: http.Header{"Retry-After": {"1"}}})
+	if held := time.Since(start); held < holdFor {
+		t.Errorf("it was held for %s", held)
+	}
+
+	// What cannot even be held loses its connection.
+	for range cap(g.held) {
+		g.held <- struct{}{}
+	}
+	if status := w.statusOf(fresh(4, 100)); status != 0 {
+		t.Errorf("status %d, want none", status)
+	}
+	for range cap(g.held) {
+		<-g.held
+	}
+	if log := w.log.String(); !strings.Contains(log, `"outcome":"dropped"`) {
+		t.Errorf("the log does not know the dropped request:\n%s", log)
+	}
+}
+
+// A token that is compared already is not compared again, and takes one place.
+func TestSameTokenIsComparedOnce(t *testing.T) {
+	t.Parallel()
+	w, release := occupied(t)
+	g := w.service.gate
+	var all sync.WaitGroup
+	for range 4 * cap(g.admitted) {
+		all.Go(func() {
+			if status := w.statusOf(token()); status != http.StatusOK {
+				t.Errorf("status %d, want 200", status)
+			}
+		})
+	}
+	waitFor(t, "one to wait", func() bool { return len(g.admitted) > cap(g.comparing) })
+	if got := len(g.admitted) - cap(g.comparing); got != 1 {
+		t.Errorf("%d places are taken, want 1", got)
+	}
+	release()
+	all.Wait()
+}
+
+// statusOf returns the status that a token gets, 0 for none at all.
+func (w *world) statusOf(token string) int {
+	r, err := http.NewRequest("GET", w.url+base, nil)
+	if err != nil {
+		return -1
+	}
+	r.Header.Set("X-Auth-Token", token)
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return 0
+	}
+	response.Body.Close()
+	return response.StatusCode
+}
+
+func rememberForTest(t *tokens, token string) error {
+	own := *t.gate
+	t.gate = newGate() // the real one is occupied
+	_, err := t.verify(token)
+	t.gate = &own
+	return err
+}
+
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for start := time.Now(); !done(); time.Sleep(time.Millisecond) {
+		if time.Since(start) > 10*time.Second {
+			t.Fatal("waited in vain for " + what)
+		}
+	}
+}
+
+// BenchmarkTokenFlood tells what authenticated requests wait for, quiet and while
+// 200 connections send fresh wrong tokens of the highest cost.
+func BenchmarkTokenFlood(b *testing.B) {
+	w := newWorld(b)
+	median := func() time.Duration {
+		var took []time.Duration
+		for range 500 {
+			start := time.Now()
+			w.do(exchange{method: "GET", path: base})
+			took = append(took, time.Since(start))
+		}
+		slices.Sort(took)
+		return took[len(took)/2]
+	}
+	w.statusOf(token())
+	for b.Loop() {
+		quiet, before := median(), heap()
+		stop := make(chan struct{})
+		var flood sync.WaitGroup
+		for i := range 200 {
+			flood.Go(func() { w.flood(i, stop) })
+		}
+		time.Sleep(2 * time.Second) // until the queue is full
+		under, during := median(), heap()
+		close(stop)
+		flood.Wait()
+		b.ReportMetric(float64(quiet.Microseconds()), "quiet-µs")
+		b.ReportMetric(float64(under.Microseconds()), "flood-µs")
+		b.ReportMetric(float64(under)/float64(quiet), "flood/quiet")
+		b.ReportMetric(float64(before)/(1<<20), "quiet-MiB")
+		b.ReportMetric(float64(during)/(1<<20), "flood-MiB")
+	}
+}
+
+func (w *world) flood(i int, stop <-chan struct{}) {
+	for n := i; ; n += 1000 {
+		select {
+		case <-stop:
+			return
+		default:
+			w.statusOf(fresh(12, n))
+		}
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func TestKeysAreKnownByName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *common.Config, _ *[]route) {
+		c.Token = common.Keys{{Name: "new", Secret: "the new key"}, {Name: "old", Secret: key}}
+	})
+	if status := w.statusOf(hash(t, "the new key", 4)); status != 200 {
+		t.Errorf("a token of the new key: status %d", status)
+	}
+	if status := w.statusOf(token()); status != 200 {
+		t.Errorf("a token of the old key: status %d", status)
+	}
+	lines := w.logged(t)
+	if len(lines) != 2 || lines[0]["key"] != "new" || lines[1]["key"] != "old" {
+		t.Errorf("the log does not tell the keys apart: %v", lines)
+	}
+}
+
+func TestReload(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addRepository(account, "g/a", org)
+	w.run(exchange{name: "before", method: "GET", path: base, status: 200, want: `["g/a"]`})
+
+	next := *w.service.live.Load().config
+	next.Token = common.Keys{{Name: "next", Secret: "another key"}}
+	next.Accounts = map[string]string{"main": account}
+	next.LogLevel = "error"
+	next.Org, next.Account.Role = "another-org", "another-role"
+	needRestart, err := w.service.Reload(&next)
+	if err != nil || !slices.Equal(needRestart, []string{"account", "org"}) {
+		t.Errorf("needs a restart: %v, %v", needRestart, err)
+	}
+	w.run(exchange{name: "the remembered token is forgotten", method: "GET", path: base, status: 403, want: "-"})
+	with := map[string]string{"X-Auth-Token": hash(t, "another key", 4)}
+	w.run(
+		exchange{name: "the new key", method: "GET", path: "/v1/ecr/main/repositories", header: with, status: 200, want: `["g/a"]`},
+		exchange{name: "the org is as before", method: "GET", path: "/v1/ecr/main/repositories/g/a", header: with, status: 200, want: "-"},
+		exchange{name: "the accounts have changed", method: "GET", path: "/v1/ecr/" + account2 + "/repositories", header: with, status: 404, want: "-"},
+	)
+	lines := w.logged(t)
+	if n := len(lines); n != 2 || lines[1]["msg"] != "audit" {
+		t.Errorf("at level error, only the refusal is logged: %v", lines)
+	}
+}

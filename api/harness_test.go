@@ -1,0 +1,278 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/YaleSpinup/ecr-api/config"
+	"github.com/google/go-cmp/cmp"
+	"github.com/sirupsen/logrus"
+	"golang.org/x/crypto/bcrypt"
+)
+
+const (
+	account  = "012345678901"
+	account2 = "210987654321"
+	region   = "us-east-1"
+	org      = "spindev"
+	key      = "the pre-shared key"
+	base     = "/v1/ecr/" + account + "/repositories"
+)
+
+// awsClock is what the local AWS takes for now, so that its times are known. It
+// is ahead of the SDK's clock, so sessions don't end.
+var awsClock = time.Date(2040, 12, 14, 15, 34, 18, 0, time.UTC)
+
+// token is a good X-Auth-Token, as cheap as bcrypt can be.
+var token = sync.OnceValue(func() string {
+	hash, err := bcrypt.GenerateFromPassword([]byte(key), bcrypt.MinCost)
+	if err != nil {
+		panic(err)
+	}
+	return string(hash)
+})
+
+// Most tests wait for retries, not for a core: they may well wait together.
+// Fuzzing does not wait.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if flag.Lookup("test.fuzz").Value.String() == "" {
+		if err := flag.Set("test.parallel", "64"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// A world is a service with an AWS of its own.
+type world struct {
+	t       testing.TB
+	aws     *localaws.Server
+	service *Service
+	url     string
+	log     *lockedBuffer
+
+	mu    sync.Mutex
+	calls []localaws.Call
+}
+
+// newWorld starts a service for the test. The options change its configuration
+// and its table of routes.
+func newWorld(t testing.TB, change ...func(*common.Config, *[]route)) *world {
+	t.Helper()
+	w := &world{t: t, log: &lockedBuffer{}}
+	var roles []localaws.Role
+	for _, a := range []string{account, account2} {
+		roles = append(roles, localaws.Role{Account: a, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: config.RolePolicy})
+	}
+	aws, err := localaws.New(localaws.Options{
+		Roles: roles,
+		Now:   func() time.Time { return awsClock },
+		Watch: w.watch,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.aws = aws
+	awsServer := httptest.NewServer(aws)
+	t.Cleanup(awsServer.Close)
+
+	c := &common.Config{
+		Account: common.Account{
+			Region: region, AKID: "local", Secret: "local", ExternalID: "local", Role: "ecr-api", Endpoint: awsServer.URL,
+		},
+		Token:        common.Keys{{Name: "default", Secret: key}},
+		MaxTokenCost: 12,
+		LogLevel:     "info",
+		Org:          org,
+	}
+	table := append([]route(nil), routes...)
+	for _, f := range change {
+		f(c, &table)
+	}
+	logger := logrus.New()
+	logger.SetOutput(w.log)
+	logger.SetFormatter(&logrus.JSONFormatter{})
+	service, err := newService(Options{Config: c, Log: logger}, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.service = service
+	server := httptest.NewServer(service)
+	t.Cleanup(server.Close)
+	w.url = server.URL
+	return w
+}
+
+func (w *world) watch(c localaws.Call) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls = append(w.calls, c)
+}
+
+// forget drops the calls seen so far.
+func (w *world) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls = nil
+}
+
+// called returns "service:Operation" of each call to AWS since forget.
+func (w *world) called() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var operations []string
+	for _, c := range w.calls {
+		operations = append(operations, c.Service+":"+c.Operation)
+	}
+	return operations
+}
+
+// addRepository adds a repository of the org to the account; an empty org means
+// untagged.
+func (w *world) addRepository(account, name, org string) {
+	w.t.Helper()
+	tags := map[string]string{}
+	if org != "" {
+		group, _, _ := strings.Cut(name, "/")
+		tags = map[string]string{"Name": name, "spinup:org": org, "spinup:spaceid": group}
+	}
+	if err := w.aws.AddRepository(account, region, name, tags); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// An exchange is a request and the whole of its answer.
+type exchange struct {
+	name   string
+	method string
+	path   string
+	header map[string]string // beside the token and X-Request-Id: test
+	body   string
+	status int
+	want   string // JSON; "-" where another test looks at the body
+	wants  http.Header
+}
+
+// run performs the exchanges one after another.
+func (w *world) run(exchanges ...exchange) {
+	w.t.Helper()
+	for _, e := range exchanges {
+		status, header, body := w.do(e)
+		label := e.name
+		if label == "" {
+			label = e.method + " " + e.path
+		}
+		if status != e.status {
+			w.t.Errorf("%s: status %d, want %d: %s", label, status, e.status, body)
+			continue
+		}
+		for k := range e.wants {
+			if got := header.Get(k); got != e.wants.Get(k) {
+				w.t.Errorf("%s: %s: %q, want %q", label, k, got, e.wants.Get(k))
+			}
+		}
+		if e.want == "-" {
+			continue
+		}
+		if diff := cmp.Diff(parse(w.t, e.want), normalized(parse(w.t, body))); diff != "" {
+			w.t.Errorf("%s: answer (-want +got):\n%s", label, diff)
+		}
+	}
+}
+
+func (w *world) do(e exchange) (status int, header http.Header, body string) {
+	w.t.Helper()
+	r, err := http.NewRequest(e.method, w.url+e.path, strings.NewReader(e.body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Header.Set("X-Auth-Token", token())
+	r.Header.Set("X-Request-Id", "test")
+	for k, v := range e.header {
+		if v == "" {
+			r.Header.Del(k)
+			continue
+		}
+		r.Header.Set(k, v)
+	}
+	response, err := http.DefaultTransport.RoundTrip(r) // follows no redirect
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return response.StatusCode, response.Header, string(content)
+}
+
+func parse(t testing.TB, document string) any {
+	t.Helper()
+	var value any
+	if err := json.Unmarshal([]byte(document), &value); err != nil {
+		t.Fatalf("no JSON: %v: %q", err, document)
+	}
+	return value
+}
+
+// normalized replaces AWS's request id, which is random, by "aws".
+func normalized(answer any) any {
+	if object, ok := answer.(map[string]any); ok && object["awsRequestId"] != nil {
+		object["awsRequestId"] = "aws"
+	}
+	return answer
+}
+
+// refused is the problem document for a status.
+func refused(status int, detail string) string {
+	p, err := json.Marshal(problem{
+		Type: "about:blank", Title: title(status), Status: status, Detail: detail, RequestID: "test",
+	})
+	if err != nil {
+		panic(err)
+	}
+	return string(p)
+}
+
+// refusedByAWS is the problem document for a status, where AWS answered.
+func refusedByAWS(status int, detail, code string) string {
+	p, err := json.Marshal(problem{
+		Type: "about:blank", Title: title(status), Status: status, Detail: detail, RequestID: "test",
+		AWSCode: code, AWSRequestID: "aws",
+	})
+	if err != nil {
+		panic(err)
+	}
+	return string(p)
+}
+
+// lockedBuffer is a log that can be written and read concurrently.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}

@@ -1,0 +1,162 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestBadInputIsRefusedBeforeAWS(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const (
+		create   = base + "/g"
+		update   = base + "/g/a"
+		badName  = "The name must be of letters, digits, '.', '_' and '-', and not '.' or '..'."
+		badGroup = "The group must be of letters, digits, '.', '_' and '-', and not '.' or '..'."
+		badBody  = "RepositoryName must be of letters, digits, '.', '_' and '-', and not '.' or '..'."
+		noBody   = "A JSON object is needed as the body."
+		scan     = `ScanOnPush must be "true" or "false".`
+		noPath   = "There is nothing at this path. The README lists the endpoints."
+		noRoom   = "Group and name may have 256 characters together, with the slash between them."
+		noAccnt  = "account not found: name it by its twelve digits or a configured alias"
+	)
+	post := func(body, detail string) exchange {
+		return exchange{name: "POST " + body, method: "POST", path: create, body: body, status: 400, want: refused(400, detail)}
+	}
+	put := func(body, detail string) exchange {
+		return exchange{name: "PUT " + body, method: "PUT", path: update, body: body, status: 400, want: refused(400, detail)}
+	}
+	get := func(path string, status int, detail string) exchange {
+		return exchange{method: "GET", path: path, status: status, want: refused(status, detail)}
+	}
+	w.run(
+		post(``, noBody), post("  \n", noBody), post(`null`, noBody), put(``, noBody), put(`null`, noBody),
+		post(`{`, "The body is not JSON: it ends too early."),
+		post(`{"RepositoryName": "a"`, "The body is not JSON: it ends too early."),
+		post(`{RepositoryName: "a"}`, "The body is not JSON: invalid character 'R' looking for beginning of object key string, at byte 2."),
+		post(`{"RepositoryName": "a"} x`, "The body goes on after its JSON object ended (byte 24)."),
+		post(`{"RepositoryName": "a"}{}`, "The body goes on after its JSON object ended (byte 24)."),
+		post(`[]`, "The body must be a JSON object, not array."),
+		post(`"a"`, "The body must be a JSON object, not string."),
+		post(`{"RepositoryName": 1}`, "RepositoryName must be a string, not number."),
+		post(`{"RepositoryName": "a", "Tags": {}}`, "Tags must be an array, not object."),
+		post(`{"RepositoryName": "a", "Tags": ["x"]}`, "Tags must be an object, not string."),
+		post(`{"RepositoryName": "a", "Tags": [{"Key": 1}]}`, "Tags.Key must be a string, not number."),
+		post(`{"RepositoryName": "a", "ImageTagMutability": true}`, "ImageTagMutability must be a string, not bool."),
+		post(`{"RepositoryName": "a", "ScanOnPsuh": "true"}`, `"ScanOnPsuh" is not a key of this request.`),
+		post(`{"RepositoryName": "a", "Tags": [{"Key": "k", "Valeu": "v"}]}`, `"Valeu" is not a key of this request.`),
+		post(`{"RepositoryName": "a", "Tags": [], "tags": []}`, `"tags" is given twice.`),
+		post(`{"RepositoryName": "a", "Tags": [{"Key": "k", "Key": "l"}]}`, `"Key" is given twice.`),
+		post("{\"RepositoryName\": \"a\xff\"}", "The body is not UTF-8."),
+		post(`{}`, "RepositoryName is needed."),
+		post(`{"RepositoryName": null}`, "RepositoryName is needed."),
+		post(`{"RepositoryName": ""}`, "RepositoryName is needed."),
+		post(`{"RepositoryName": "a/b"}`, badBody), post(`{"RepositoryName": "*"}`, badBody), post(`{"RepositoryName": ".."}`, badBody),
+		post(`{"RepositoryName": "ä"}`, badBody), post(`{"RepositoryName": "a\n"}`, badBody), post(`{"RepositoryName": "a b"}`, badBody),
+		post(`{"RepositoryName": "`+strings.Repeat("a", 255)+`"}`, noRoom),
+		post(`{"RepositoryName": "a", "ScanOnPush": "yes"}`, scan), post(`{"RepositoryName": "a", "ScanOnPush": null}`, scan),
+		post(`{"RepositoryName": "a", "ScanOnPush": 1}`, scan), post(`{"RepositoryName": "a", "ScanOnPush": "True"}`, scan), put(`{"ScanOnPush": ""}`, scan),
+		post(`{"RepositoryName": "a", "ImageTagMutability": "mutable"}`, "ImageTagMutability must be MUTABLE or IMMUTABLE."),
+		put(`{"ImageTagMutability": ""}`, "ImageTagMutability must be MUTABLE or IMMUTABLE."),
+		post(`{"RepositoryName": "a", "EncryptionType": "KMS_DSSE"}`, "EncryptionType must be AES256 or KMS."),
+		post(`{"RepositoryName": "a", "EncryptionType": "AES256", "KmsKeyId": "k"}`, "KmsKeyId goes with EncryptionType KMS, not AES256."),
+		post(`{"RepositoryName": "a", "Tags": [{"Key": "k", "Value": "1"}, {"Key": "k", "Value": "2"}]}`, `Tags has the key "k" twice.`),
+		put(`{"Tags": [{"Key": "Name", "Value": "1"}, {"Key": "Name", "Value": "1"}]}`, `Tags has the key "Name" twice.`),
+		put(`{"Tags": [{"Value": "1"}]}`, "Tags[0] has no Key."),
+		put(`{"Tags": [{"Key": "Spinup:Org", "Value": "x"}]}`, `The tag key "Spinup:Org" differs only in case from one that the service sets.`),
+
+		get(base+"/a%2Fb", 400, badGroup), get(base+"/%2a", 400, badGroup), get(base+"/a*", 400, badGroup), get(base+"/a%3F", 400, badGroup),
+		get(base+"/%2E%2E", 400, badGroup), get(base+"/.", 400, badGroup), get(base+"/a%00", 400, badGroup), get(base+"/a%20b", 400, badGroup),
+		get(base+"/%C3%A4", 400, badGroup), get(base+"/%24%7Baws:username%7D", 400, badGroup),
+		get(base+"/g/a%2Fb", 400, badName), get(base+"/g/%2e", 400, badName), get(base+"/g/b%3Fc/images", 400, badName), get(base+"/g/a:latest", 400, badName),
+		get(base+"/"+strings.Repeat("g", 256), 400, noRoom), get(base+"/g/"+strings.Repeat("a", 255), 400, noRoom),
+		get("/v1/ecr/12345678901/repositories", 404, noAccnt), get("/v1/ecr/0123456789012/repositories", 404, noAccnt),
+		get("/v1/ecr/main/repositories", 404, noAccnt), get("/v1/ecr/01234567890%2A/repositories/g/a", 404, noAccnt),
+
+		get("/", 404, noPath), get("/v1/ecr", 404, noPath), get("/v1/ecr/ping/", 404, noPath), get("/v1/ecr/nothing", 404, noPath),
+		get("//v1/ecr/ping", 404, noPath), get("/v1//ecr/ping", 404, noPath), get("/v1/ecr/x/../ping", 404, noPath), get(base+"/..", 404, noPath),
+		get(base+"/g/../images", 404, noPath), get(base+"/", 404, noPath), get(base+"//a", 404, noPath), get(base+"/g/a/", 404, noPath), get(base+"/g/a/b", 404, noPath),
+	)
+	if diff := cmp.Diff([]string(nil), w.called()); diff != "" {
+		t.Errorf("AWS was asked (-want +got):\n%s", diff)
+	}
+}
+
+func TestBodyOverOneMiB(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	pad := func(n int) string { // a body of n bytes
+		body := `{"RepositoryName": "a"}`
+		return strings.Repeat(" ", n-len(body)) + body
+	}
+	w.run(
+		exchange{name: "1 MiB and a byte", method: "POST", path: base + "/g", body: pad(1<<20 + 1), status: 413, want: refused(413, "The body is over 1048576 bytes.")},
+		exchange{name: "1 MiB", method: "POST", path: base + "/g", body: pad(1 << 20), status: 200, want: shown("g/a")},
+	)
+}
+
+func TestMethods(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addRepository(account, "g/a", org)
+	for path, allow := range map[string]string{
+		"/v1/ecr/ping":       "GET, HEAD",
+		"/v1/ecr/version":    "GET, HEAD",
+		"/v1/ecr/metrics":    "GET, HEAD",
+		"/metrics":           "GET, HEAD",
+		base:                 "GET, HEAD",
+		base + "/g":          "GET, HEAD, POST",
+		base + "/g/a":        "DELETE, GET, HEAD, PUT",
+		base + "/g/a/images": "GET, HEAD",
+	} {
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"} {
+			if strings.Contains(allow, method) && method != "HEAD" {
+				continue
+			}
+			status, header, body := w.do(exchange{method: method, path: path, body: "{"})
+			switch {
+			case method == "HEAD":
+				if status != 200 || body != "" || header.Get("Content-Type") == "" {
+					t.Errorf("HEAD %s: %d, %q, %v", path, status, body, header)
+				}
+			case status != http.StatusMethodNotAllowed || header.Get("Allow") != allow:
+				t.Errorf("%s %s: %d, Allow: %q; want 405, %q", method, path, status, header.Get("Allow"), allow)
+			}
+		}
+	}
+}
+
+// ECR is the authority on names and tags: its own words are passed on.
+func TestWhatECRRefuses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addRepository(account, "g/a", org)
+	w.run(
+		exchange{name: "upper case", method: "POST", path: base + "/spindev-00001", body: `{"RepositoryName": "myAwesomeRepository"}`, status: 400,
+			want: refusedByAWS(400, "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression "+
+				`'[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*''`, "InvalidParameterException")},
+		exchange{name: "tag over the limit", method: "PUT", path: base + "/g/a", body: `{"Tags": [{"Key": "k", "Value": "` + strings.Repeat("v", 257) + `"}]}`, status: 400, want: "-"},
+		exchange{name: "tag of AWS's own", method: "PUT", path: base + "/g/a", body: `{"Tags": [{"Key": "aws:k", "Value": "v"}]}`, status: 400, want: "-"},
+	)
+	for _, e := range []exchange{
+		{method: "POST", path: base + "/g", body: `{"RepositoryName": "b", "Tags": [` + manyTags(48) + `]}`},
+		{method: "PUT", path: base + "/g/a", body: `{"Tags": [` + manyTags(48) + `]}`},
+	} {
+		_, _, body := w.do(e)
+		p := parse(t, body).(map[string]any)
+		if p["status"] != 400.0 || p["awsCode"] != "TooManyTagsException" || len(p["detail"].(string)) < 20 {
+			t.Errorf("%s with 51 tags: %v", e.method, p)
+		}
+	}
+}
+
+func manyTags(n int) string {
+	var tags []string
+	for i := range n {
+		tags = append(tags, `{"Key": "k`+strings.Repeat("x", i)+`", "Value": "v"}`)
+	}
+	return strings.Join(tags, ",")
+}

@@ -1,0 +1,206 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam"
+	"github.com/sirupsen/logrus"
+)
+
+// A record is what becomes known of a request while it is answered, for its log
+// line.
+type record struct {
+	id                   string
+	key                  string // name of the key that its token is a hash of
+	action               string // name of the row that it came to
+	account, group, name string
+	session              string // name of the AWS session
+	err                  error
+
+	mu       sync.Mutex
+	awsCalls []string // AWS's request ids, also of calls that run at the same time
+}
+
+type recordKey struct{}
+
+func recordOf(r *http.Request) *record {
+	return r.Context().Value(recordKey{}).(*record)
+}
+
+// noteCall keeps AWS's id of a call for the log line of the request that made
+// it: by that id the call is found in CloudTrail.
+func noteCall(ctx context.Context, call iam.Call) {
+	rec, ok := ctx.Value(recordKey{}).(*record)
+	if !ok || call.RequestID == "" {
+		return
+	}
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	rec.awsCalls = append(rec.awsCalls, call.Operation+" "+call.RequestID)
+}
+
+// observe is the outermost layer of every route: it names the request, recovers
+// from a panic, measures, and logs one line.
+func (s *Service) observe(route string, next http.Handler) http.Handler {
+	measured := s.measures.instrument(route, s.recover(next))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		rec := &record{id: requestID(r)}
+		status := &statusWriter{ResponseWriter: w}
+		w.Header().Set("X-Request-Id", rec.id)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		defer func() { s.logRequest(route, r, rec, status.status, time.Since(start)) }()
+		measured.ServeHTTP(status, r.WithContext(context.WithValue(r.Context(), recordKey{}, rec)))
+	})
+}
+
+// recover turns a panic into a 500 and a log line with its stack.
+func (s *Service) recover(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			s.log.WithField("requestId", recordOf(r).id).Errorf("panic: %v\n%s", p, debug.Stack())
+			writeError(w, r, &common.Error{Code: common.Internal, Cause: fmt.Errorf("panic: %v", p)})
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// logRequest writes the request's one line. A change or a refusal is written
+// whatever the log level, as "audit".
+func (s *Service) logRequest(route string, r *http.Request, rec *record, status int, took time.Duration) {
+	logger, message := s.log, "request"
+	if audited(r, rec, status) {
+		logger, message = s.audit, "audit"
+	}
+	entry := logger.WithFields(logrus.Fields{
+		"requestId": rec.id,
+		"method":    r.Method,
+		"route":     route,
+		"status":    status,
+		"outcome":   outcome(status),
+		"duration":  took.Seconds(),
+		"client":    clientAddress(r, s.live.Load().config.TrustedProxies),
+	})
+	for field, value := range map[string]string{
+		"key": rec.key, "action": rec.action, "account": rec.account, "group": rec.group, "name": rec.name, "session": rec.session,
+	} {
+		if value != "" {
+			entry = entry.WithField(field, value)
+		}
+	}
+	rec.mu.Lock()
+	if len(rec.awsCalls) > 0 {
+		entry = entry.WithField("awsCalls", rec.awsCalls)
+	}
+	rec.mu.Unlock()
+	if route == unmatched && rec.key != "" {
+		entry = entry.WithField("path", r.URL.EscapedPath())
+	}
+	entry = withError(entry, rec.err)
+	if status >= http.StatusInternalServerError {
+		entry.Error(message)
+		return
+	}
+	entry.Info(message)
+}
+
+// audited tells whether the request changed something, or tried to, or was
+// refused.
+func audited(r *http.Request, rec *record, status int) bool {
+	return rec.action != "" && changes(r.Method) ||
+		status == http.StatusForbidden || common.CodeOf(rec.err) == common.Unavailable || status == 0
+}
+
+func outcome(status int) string {
+	switch {
+	case status == 0:
+		return "dropped"
+	case status == http.StatusForbidden || status == http.StatusServiceUnavailable:
+		return "refused"
+	case status >= http.StatusBadRequest:
+		return "failed"
+	default:
+		return "done"
+	}
+}
+
+// auditLogger writes where and how the logger does, at any level.
+func auditLogger(log *logrus.Logger) *logrus.Logger {
+	return &logrus.Logger{
+		Out:       log.Out,
+		Formatter: log.Formatter,
+		Hooks:     log.Hooks,
+		Level:     logrus.InfoLevel,
+		ExitFunc:  log.ExitFunc,
+	}
+}
+
+// withError adds what went wrong: the cause, which callers don't see, or where
+// there is none, what they were told.
+func withError(entry *logrus.Entry, err error) *logrus.Entry {
+	var e *common.Error
+	switch {
+	case err == nil:
+		return entry
+	case !errors.As(err, &e):
+		return entry.WithField("error", err.Error())
+	case e.AWSCode != "":
+		entry = entry.WithFields(logrus.Fields{"awsCode": e.AWSCode, "awsRequestId": e.AWSRequestID})
+	}
+	if e.Cause != nil {
+		return entry.WithField("error", e.Cause.Error())
+	}
+	return entry.WithField("error", e.Message)
+}
+
+var wellFormedID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// requestID keeps the caller's own id, so that a request can be followed through
+// several services, and makes one where there is none.
+func requestID(r *http.Request) string {
+	if id := r.Header.Get("X-Request-Id"); wellFormedID.MatchString(id) {
+		return id
+	}
+	return rand.Text()
+}
+
+// statusWriter remembers the status for the log line.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader remembers the first status.
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,215 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/google/go-cmp/cmp"
+)
+
+// shown is the JSON of a repository in account 012345678901 as it is created by
+// default, with replacements: old, new, old, new...
+func shown(name string, replace ...string) string {
+	group, _, _ := strings.Cut(name, "/")
+	text := strings.NewReplacer("NAME", name, "GROUP", group).Replace(`{
+		"CreatedAt": "2040-12-14T15:34:18Z",
+		"EncryptionType": "AES256",
+		"KmsKeyId": "",
+		"ScanOnPush": "false",
+		"ImageTagMutability": "MUTABLE",
+		"RegistryId": "012345678901",
+		"RepositoryArn": "arn:aws:ecr:us-east-1:012345678901:repository/NAME",
+		"RepositoryName": "NAME",
+		"RepositoryUri": "012345678901.dkr.ecr.us-east-1.amazonaws.com/NAME",
+		"Tags": [
+			{"Key": "Name", "Value": "NAME"},
+			{"Key": "spinup:org", "Value": "spindev"},
+			{"Key": "spinup:spaceid", "Value": "GROUP"}
+		]
+	}`)
+	return strings.NewReplacer(replace...).Replace(text)
+}
+
+// The contract's examples, with names that ECR takes.
+func TestContractExamples(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const path = base + "/spindev-00001/my-awesome-repository"
+	created := shown("spindev-00001/my-awesome-repository",
+		`"ScanOnPush": "false"`, `"ScanOnPush": "true"`,
+		`"Tags": [`, `"Tags": [{"Key": "CreatedBy", "Value": "cf322"},`)
+	updated := shown("spindev-00001/my-awesome-repository",
+		`"Tags": [`, `"Tags": [{"Key": "Application", "Value": "MyAwesomeCloudApp"}, {"Key": "CreatedBy", "Value": "cf322"},`)
+	w.run(
+		exchange{method: "POST", path: base + "/spindev-00001", body: `{
+			"RepositoryName": "my-awesome-repository",
+			"ScanOnPush": "true",
+			"Tags": [
+				{"Key": "CreatedBy", "Value": "cf322"},
+				{"Key": "spinup:spaceid", "Value": "spincool-00001"}
+			]
+		}`, status: 200, want: created, wants: http.Header{"Content-Type": {"application/json"}, "X-Request-Id": {"test"}}},
+		exchange{method: "GET", path: path, status: 200, want: created},
+		exchange{method: "PUT", path: path, body: `{
+			"ScanOnPush": "false",
+			"Tags": [{"Key": "Application", "Value": "MyAwesomeCloudApp"}]
+		}`, status: 200, want: updated},
+		exchange{method: "GET", path: path, status: 200, want: updated},
+		exchange{method: "GET", path: base, status: 200, want: `["spindev-00001/my-awesome-repository"]`},
+		exchange{method: "DELETE", path: path, status: 200, want: updated},
+		exchange{method: "GET", path: base, status: 200, want: `[]`},
+		exchange{name: "a second delete", method: "DELETE", path: path, status: 404, want: refusedByAWS(404,
+			"The repository with name 'spindev-00001/my-awesome-repository' does not exist in the registry with id '012345678901'",
+			"RepositoryNotFoundException")},
+	)
+}
+
+func TestListRepositories(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(
+		exchange{name: "nothing there", method: "GET", path: base, status: 200, want: `[]`},
+		exchange{name: "no such group", method: "GET", path: base + "/spindev-00001", status: 200, want: `[]`},
+	)
+	for _, name := range []string{
+		"spindev-00003/cupid", "spindev-00001/dasher", "spindev-00001/dancer", "spindev-000011/vixen", "spindev-00001", "top",
+	} {
+		w.addRepository(account, name, org)
+	}
+	w.addRepository(account, "spindev-00001/blitzen", "another-org") // names are not filtered by org
+	w.addRepository(account2, "spindev-00001/rudolph", org)
+	w.run(
+		exchange{method: "GET", path: base, status: 200, want: `["spindev-00001", "spindev-00001/blitzen", "spindev-00001/dancer",
+			"spindev-00001/dasher", "spindev-000011/vixen", "spindev-00003/cupid", "top"]`},
+		exchange{method: "GET", path: base + "/spindev-00001", status: 200, want: `["spindev-00001/blitzen", "spindev-00001/dancer", "spindev-00001/dasher"]`},
+		exchange{method: "GET", path: base + "/spindev-0000", status: 200, want: `[]`},
+		exchange{method: "GET", path: base + "/.", status: 400, want: "-"},
+		exchange{name: "another account", method: "GET", path: "/v1/ecr/" + account2 + "/repositories", status: 200, want: `["spindev-00001/rudolph"]`},
+	)
+}
+
+func TestListIsCompleteOverAllPages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var names, inGroup []string
+	for i := range 2500 {
+		name := fmt.Sprintf("spindev-%05d/r%04d", i%2, i)
+		w.addRepository(account, name, org)
+		names = append(names, name)
+		if i%2 == 1 {
+			inGroup = append(inGroup, name)
+		}
+	}
+	slices.Sort(names)
+	w.run(
+		exchange{method: "GET", path: base, status: 200, want: jsonOf(names)},
+		exchange{method: "GET", path: base + "/spindev-00001", status: 200, want: jsonOf(inGroup)},
+	)
+	want := []string{"sts:AssumeRole", "ecr:DescribeRepositories", "ecr:DescribeRepositories", "ecr:DescribeRepositories"}
+	if diff := cmp.Diff(slices.Concat(want, want), w.called()); diff != "" {
+		t.Errorf("pages are not of 1,000 (-want +got):\n%s", diff)
+	}
+}
+
+func TestCreateRepository(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const path = base + "/g"
+	const awsKey = "arn:aws:kms:us-east-1:012345678901:key/0123abcd-0000-4000-8000-0123456789ab"
+	w.run(
+		exchange{name: "only a name", method: "POST", path: path, body: `{"RepositoryName": "a"}`, status: 200, want: shown("g/a")},
+		exchange{name: "it exists", method: "POST", path: path, body: `{"RepositoryName": "a"}`, status: 409, want: refused(409, "The repository g/a exists already.")},
+		exchange{name: "ScanOnPush true", method: "POST", path: path, body: `{"RepositoryName": "b", "ScanOnPush": true}`, status: 200,
+			want: shown("g/b", `"ScanOnPush": "false"`, `"ScanOnPush": "true"`)},
+		exchange{name: `ScanOnPush "false"`, method: "POST", path: path, body: `{"RepositoryName": "c", "ScanOnPush": "false"}`, status: 200, want: shown("g/c")},
+		exchange{name: "ScanOnPush false", method: "POST", path: path, body: `{"RepositoryName": "d", "ScanOnPush": false}`, status: 200, want: shown("g/d")},
+		exchange{name: "immutable", method: "POST", path: path, body: `{"RepositoryName": "e", "ImageTagMutability": "IMMUTABLE"}`, status: 200,
+			want: shown("g/e", `"MUTABLE"`, `"IMMUTABLE"`)},
+		exchange{name: "keys in any case", method: "POST", path: path, body: `{"repositoryname": "f", "SCANONPUSH": "true", "tags": [{"key": "k", "VALUE": "v"}]}`, status: 200,
+			want: shown("g/f", `"ScanOnPush": "false"`, `"ScanOnPush": "true"`, `"spindev"},`, `"spindev"}, `, `"Tags": [`, `"Tags": [`,
+				`{"Key": "spinup:org"`, `{"Key": "k", "Value": "v"}, {"Key": "spinup:org"`)},
+		exchange{name: "reserved tags are ours", method: "POST", path: path, body: `{"RepositoryName": "h", "Tags": [
+			{"Key": "Name", "Value": "x"}, {"Key": "spinup:org", "Value": "x"}, {"Key": "spinup:spaceid", "Value": "x"}]}`, status: 200, want: shown("g/h")},
+		exchange{name: "AES256", method: "POST", path: path, body: `{"RepositoryName": "i", "EncryptionType": "AES256", "KmsKeyId": ""}`, status: 200, want: shown("g/i")},
+		exchange{name: "KMS with a key", method: "POST", path: path, body: `{"RepositoryName": "j", "EncryptionType": "KMS", "KmsKeyId": "` + awsKey + `"}`, status: 200,
+			want: shown("g/j", `"AES256"`, `"KMS"`, `"KmsKeyId": ""`, `"KmsKeyId": "`+awsKey+`"`)},
+		exchange{name: "a key implies KMS", method: "POST", path: path, body: `{"RepositoryName": "k", "KmsKeyId": "` + awsKey + `"}`, status: 200,
+			want: shown("g/k", `"AES256"`, `"KMS"`, `"KmsKeyId": ""`, `"KmsKeyId": "`+awsKey+`"`)},
+		exchange{name: "KMS with AWS's own key", method: "POST", path: path, body: `{"RepositoryName": "l", "EncryptionType": "KMS"}`, status: 200, want: "-"},
+		exchange{name: "a KMS repository can be deleted", method: "DELETE", path: path + "/j", status: 200, want: "-"},
+		exchange{name: "so can one with AWS's own key", method: "DELETE", path: path + "/l", status: 200, want: "-"},
+		exchange{name: "the label of the body does not matter", method: "POST", path: path, body: `{"RepositoryName": "m"}`,
+			header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, status: 200, want: shown("g/m")},
+	)
+}
+
+func TestCreateIsOneCall(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(exchange{method: "POST", path: base + "/g", status: 200, want: "-",
+		body: `{"RepositoryName": "a", "ScanOnPush": true, "ImageTagMutability": "IMMUTABLE", "Tags": [{"Key": "k", "Value": "v"}]}`})
+	if diff := cmp.Diff([]string{"sts:AssumeRole", "ecr:CreateRepository"}, w.called()); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestUpdateRepository(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addRepository(account, "g/a", org)
+	const path = base + "/g/a"
+	scanning := shown("g/a", `"ScanOnPush": "false"`, `"ScanOnPush": "true"`)
+	immutable := shown("g/a", `"ScanOnPush": "false"`, `"ScanOnPush": "true"`, `"MUTABLE"`, `"IMMUTABLE"`)
+	tagged := shown("g/a", `"ScanOnPush": "false"`, `"ScanOnPush": "true"`, `"MUTABLE"`, `"IMMUTABLE"`, `"Tags": [`, `"Tags": [{"Key": "A", "Value": "2"},{"Key": "B", "Value": ""},`)
+	const fixed = "The encryption of a repository is fixed at creation: leave EncryptionType and KmsKeyId out."
+	w.run(
+		exchange{name: "nothing", method: "PUT", path: path, body: `{}`, status: 200, want: shown("g/a")},
+		exchange{name: "scanning", method: "PUT", path: path, body: `{"ScanOnPush": true}`, status: 200, want: scanning},
+		exchange{name: "what is absent stays", method: "PUT", path: path, body: `{"ImageTagMutability": "IMMUTABLE"}`, status: 200, want: immutable},
+		exchange{name: "tags", method: "PUT", path: path, body: `{"Tags": [{"Key": "A", "Value": "1"}, {"Key": "B", "Value": ""}]}`, status: 200, want: "-"},
+		exchange{name: "tags are merged", method: "PUT", path: path, body: `{"Tags": [{"Key": "A", "Value": "2"}]}`, status: 200, want: tagged},
+		exchange{name: "reserved tags are ignored", method: "PUT", path: path, status: 200, want: tagged,
+			body: `{"Tags": [{"Key": "Name", "Value": "x"}, {"Key": "spinup:org", "Value": "x"}, {"Key": "spinup:spaceid", "Value": "x"}]}`},
+		exchange{name: "null tags", method: "PUT", path: path, body: `{"Tags": null}`, status: 200, want: tagged},
+		exchange{name: "all back", method: "PUT", path: path, body: `{"ScanOnPush": "false", "ImageTagMutability": "MUTABLE", "Tags": []}`, status: 200,
+			want: shown("g/a", `"Tags": [`, `"Tags": [{"Key": "A", "Value": "2"},{"Key": "B", "Value": ""},`)},
+		exchange{name: "encryption", method: "PUT", path: path, body: `{"EncryptionType": "KMS"}`, status: 400, want: refused(400, fixed)},
+		exchange{name: "key", method: "PUT", path: path, body: `{"KmsKeyId": ""}`, status: 400, want: refused(400, fixed)},
+		exchange{name: "null key", method: "PUT", path: path, body: `{"KmsKeyId": null}`, status: 400, want: refused(400, fixed)},
+		exchange{name: "the name", method: "PUT", path: path, body: `{"RepositoryName": "b"}`, status: 400, want: refused(400, `"RepositoryName" is not a key of this request.`)},
+		exchange{name: "missing", method: "PUT", path: base + "/g/b", body: `{}`, status: 404, want: "-"},
+	)
+}
+
+func TestDeleteTakesTheImagesToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addRepository(account, "g/a", org)
+	w.addImages(account, "g/a", 3)
+	w.run(
+		exchange{method: "DELETE", path: base + "/g/a", status: 200, want: shown("g/a")},
+		exchange{method: "GET", path: base + "/g/a/images", status: 404, want: "-"},
+	)
+}
+
+func TestAccountsAreApart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *common.Config, _ *[]route) {
+		c.Accounts = map[string]string{"main": account, "other": account2}
+	})
+	w.addRepository(account, "g/a", org)
+	w.addRepository(account2, "g/b", org)
+	notFound := refused(404, "account not found: name it by its twelve digits or a configured alias")
+	w.run(
+		exchange{method: "GET", path: "/v1/ecr/main/repositories", status: 200, want: `["g/a"]`},
+		exchange{method: "GET", path: "/v1/ecr/other/repositories", status: 200, want: `["g/b"]`},
+		exchange{method: "GET", path: "/v1/ecr/" + account2 + "/repositories", status: 200, want: `["g/b"]`},
+		exchange{method: "GET", path: "/v1/ecr/other/repositories/g/a", status: 404, want: "-"},
+		exchange{name: "not in the map", method: "GET", path: "/v1/ecr/111111111111/repositories", status: 404, want: notFound},
+		exchange{name: "case matters", method: "GET", path: "/v1/ecr/MAIN/repositories", status: 404, want: notFound},
+	)
+}

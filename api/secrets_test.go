@@ -1,0 +1,149 @@
+package api
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"golang.org/x/crypto/bcrypt"
+)
+
+// A wiretap stands between the service and AWS, and knows the secrets of every
+// session. It can cut AWS's answers short.
+type wiretap struct {
+	aws     string
+	mu      sync.Mutex
+	secrets map[string]bool
+	cut     bool
+}
+
+var issued = regexp.MustCompile(`<(SecretAccessKey|SessionToken)>([^<]+)<`)
+
+func (tap *wiretap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	request, err := http.NewRequestWithContext(r.Context(), r.Method, tap.aws+r.URL.Path, r.Body)
+	if err != nil {
+		panic(err)
+	}
+	request.Header = r.Header.Clone()
+	request.ContentLength = r.ContentLength
+	request.Host = r.Host
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	defer response.Body.Close()
+	body, _ := io.ReadAll(response.Body)
+	tap.mu.Lock()
+	defer tap.mu.Unlock()
+	for _, m := range issued.FindAllSubmatch(body, -1) {
+		tap.secrets[string(m[2])] = true
+	}
+	if tap.cut {
+		body = bytes.Replace(body, []byte("</Credentials>"), []byte("</Credential>"), 1)
+		body = bytes.TrimSuffix(body, []byte("}"))
+	}
+	for k, v := range response.Header {
+		w.Header()[k] = v
+	}
+	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+	w.WriteHeader(response.StatusCode)
+	w.Write(body)
+}
+
+func (tap *wiretap) set(cut bool) {
+	tap.mu.Lock()
+	defer tap.mu.Unlock()
+	tap.cut = cut
+}
+
+func TestNoOutputHoldsASecret(t *testing.T) {
+	t.Parallel()
+	const (
+		markedKey    = "marked-pre-shared-key-3c1f"
+		markedSecret = "marked-secret-access-key-7d2e"
+		markedWrong  = "marked-wrong-key-91ab"
+	)
+	tap := &wiretap{secrets: map[string]bool{}}
+	server := httptest.NewServer(tap)
+	t.Cleanup(server.Close)
+	w := newWorld(t, func(c *common.Config, _ *[]route) {
+		tap.aws, c.Account.Endpoint = c.Account.Endpoint, server.URL
+		c.Token = common.Keys{{Name: "default", Secret: markedKey}}
+		c.Account.Secret = markedSecret
+		c.LogLevel = "trace"
+	})
+	w.addRepository(account, "g/others", "another-org")
+	good, wrong := hash(t, markedKey, bcrypt.MinCost), hash(t, markedWrong, bcrypt.MinCost)
+
+	var output strings.Builder
+	send := func(e exchange, token string) {
+		e.header = map[string]string{"X-Auth-Token": token}
+		status, header, body := w.do(e)
+		fmt.Fprintln(&output, status, header, body)
+	}
+	all := func() {
+		for _, e := range callers {
+			for _, token := range []string{good, wrong, markedKey, markedWrong, "$2a$31" + good[6:]} {
+				send(e, token)
+			}
+		}
+		for _, e := range onRepository {
+			e.path = base + "/g/others" + e.path
+			send(e, good)
+		}
+		for _, path := range []string{"/v1/ecr/ping", "/v1/ecr/version", "/v1/ecr/metrics", "/metrics", "/nothing", "/v1/ecr/111111111111/repositories"} {
+			send(exchange{method: "GET", path: path}, good)
+			send(exchange{method: "GET", path: path}, markedKey)
+			send(exchange{method: "PATCH", path: path + "?token=" + markedKey}, wrong)
+		}
+		send(exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": ` + markedKey + `}`}, good)
+	}
+	all()
+	for operation := range callers {
+		for _, f := range []localaws.Fault{{Code: "ExpiredTokenException", Times: 1}, {Code: "AccessDeniedException"}, {Code: "UnrecognizedClientException"}} {
+			f.Operation = operation
+			remove := w.aws.Inject(f)
+			send(callers[operation], good)
+			remove()
+		}
+	}
+	fresh := 0
+	tap.set(true)
+	for _, e := range callers {
+		e.path = strings.Replace(e.path, "/g", fmt.Sprintf("/fresh%d", fresh), 1) // a session that is not there yet
+		fresh++
+		send(e, good)
+	}
+	tap.set(false)
+	next := *w.service.live.Load().config
+	next.Token = append(next.Token, common.Key{Name: "next", Secret: markedWrong})
+	if _, err := w.service.Reload(&next); err != nil {
+		t.Fatal(err)
+	}
+	all()
+
+	tap.mu.Lock()
+	defer tap.mu.Unlock()
+	if len(tap.secrets) < 10 {
+		t.Fatalf("the wiretap has seen only %d secrets of sessions", len(tap.secrets))
+	}
+	secrets := []string{markedKey, markedSecret, markedWrong, good, wrong}
+	for s := range tap.secrets {
+		secrets = append(secrets, s)
+	}
+	for name, text := range map[string]string{"an answer": output.String(), "the log": w.log.String()} {
+		for _, s := range secrets {
+			if i := strings.Index(text, s); i >= 0 {
+				t.Errorf("%s holds the secret %s: ...%s", name, s, text[max(0, i-200):i+len(s)])
+			}
+		}
+	}
+}
