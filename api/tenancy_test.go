@@ -4,8 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
+	"time"
 )
 
 // Every call on a repository, by its path under the group.
@@ -73,13 +72,16 @@ func TestAccountThatCannotBeEntered(t *testing.T) {
 		e.path = "/g/a" + e.path
 		paths = append(paths, e)
 	}
+	start := time.Now()
 	for _, e := range paths {
 		e.path = "/v1/ecr/111111111111/repositories" + e.path
 		if status, _, body := w.do(e); status != http.StatusForbidden {
 			t.Errorf("%s %s: status %d, want 403: %s", e.method, e.path, status, body)
 		}
 	}
-	if diff := cmp.Diff([]string{"sts:AssumeRole"}, w.called()); diff != "" {
-		t.Errorf("a refusal is remembered, so STS is asked once (-want +got):\n%s", diff)
+	// Once in five seconds; a busy machine may take longer than that.
+	most := 1 + int(time.Since(start)/(5*time.Second))
+	if asked := len(w.called()); asked < 1 || asked > most {
+		t.Errorf("STS was asked %d times for %d requests, want %d at most", asked, len(paths), most)
 	}
 }
