@@ -88,8 +88,10 @@ func (s *Service) logRequest(route string, r *http.Request, rec *record, status 
 	logger, message := s.log, "request"
 	if audited(r, rec, status) {
 		logger, message = s.audit, "audit"
+	} else if !logger.IsLevelEnabled(logrus.InfoLevel) && status < http.StatusInternalServerError {
+		return
 	}
-	entry := logger.WithFields(logrus.Fields{
+	fields := logrus.Fields{
 		"requestId": rec.id,
 		"method":    r.Method,
 		"route":     route,
@@ -97,28 +99,33 @@ func (s *Service) logRequest(route string, r *http.Request, rec *record, status 
 		"outcome":   outcome(status),
 		"duration":  took.Seconds(),
 		"client":    clientAddress(r, s.live.Load().config.TrustedProxies),
-	})
-	for field, value := range map[string]string{
-		"key": rec.key, "action": rec.action, "account": rec.account, "group": rec.group, "name": rec.name, "session": rec.session,
+	}
+	rec.addTo(fields)
+	if route == unmatched && rec.key != "" {
+		fields["path"] = r.URL.EscapedPath()
+	}
+	addError(fields, rec.err)
+	level := logrus.InfoLevel
+	if status >= http.StatusInternalServerError {
+		level = logrus.ErrorLevel
+	}
+	logger.WithFields(fields).Log(level, message)
+}
+
+// addTo adds what is known of the request.
+func (rec *record) addTo(fields logrus.Fields) {
+	for _, f := range []struct{ name, value string }{
+		{"key", rec.key}, {"action", rec.action}, {"account", rec.account}, {"group", rec.group}, {"name", rec.name}, {"session", rec.session},
 	} {
-		if value != "" {
-			entry = entry.WithField(field, value)
+		if f.value != "" {
+			fields[f.name] = f.value
 		}
 	}
 	rec.mu.Lock()
+	defer rec.mu.Unlock()
 	if len(rec.awsCalls) > 0 {
-		entry = entry.WithField("awsCalls", rec.awsCalls)
+		fields["awsCalls"] = rec.awsCalls
 	}
-	rec.mu.Unlock()
-	if route == unmatched && rec.key != "" {
-		entry = entry.WithField("path", r.URL.EscapedPath())
-	}
-	entry = withError(entry, rec.err)
-	if status >= http.StatusInternalServerError {
-		entry.Error(message)
-		return
-	}
-	entry.Info(message)
 }
 
 // audited tells whether the request changed something, or tried to, or was
@@ -152,22 +159,24 @@ func auditLogger(log *logrus.Logger) *logrus.Logger {
 	}
 }
 
-// withError adds what went wrong: the cause, which callers don't see, or where
+// addError adds what went wrong: the cause, which callers don't see, or where
 // there is none, what they were told.
-func withError(entry *logrus.Entry, err error) *logrus.Entry {
+func addError(fields logrus.Fields, err error) {
+	if err == nil {
+		return
+	}
+	fields["error"] = err.Error()
 	var e *common.Error
-	switch {
-	case err == nil:
-		return entry
-	case !errors.As(err, &e):
-		return entry.WithField("error", err.Error())
-	case e.AWSCode != "":
-		entry = entry.WithFields(logrus.Fields{"awsCode": e.AWSCode, "awsRequestId": e.AWSRequestID})
+	if !errors.As(err, &e) {
+		return
 	}
+	fields["error"] = e.Message
 	if e.Cause != nil {
-		return entry.WithField("error", e.Cause.Error())
+		fields["error"] = e.Cause.Error()
 	}
-	return entry.WithField("error", e.Message)
+	if e.AWSCode != "" {
+		fields["awsCode"], fields["awsRequestId"] = e.AWSCode, e.AWSRequestID
+	}
 }
 
 var wellFormedID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)

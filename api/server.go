@@ -64,6 +64,7 @@ func newService(o Options, table []route) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	api := ecr.New(aws)
 	region := o.Config.Account.Region
 	s := &Service{
 		registry: common.Registry{Partition: iam.Partition(region), Region: region},
@@ -73,7 +74,7 @@ func newService(o Options, table []route) (*Service, error) {
 		audit:    auditLogger(o.Log),
 		connect: func(rt route, scope iam.Scope) (*ecr.Client, string) {
 			session := roles.Session(rt.Name, scope, rt.Policy)
-			return ecr.New(aws, scope.Registry, session.Credentials), session.Name
+			return api.Client(scope.Registry, session.Credentials), session.Name
 		},
 	}
 	if err := s.setLive(o.Config); err != nil {

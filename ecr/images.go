@@ -45,7 +45,7 @@ func (c *Client) Images(ctx context.Context, name string) ([]Image, error) {
 	err := c.api.DescribeImagesPagesWithContext(ctx, input, func(page *ecr.DescribeImagesOutput, _ bool) bool {
 		details = append(details, page.ImageDetails...)
 		return true
-	})
+	}, c.signed)
 	if err != nil {
 		return nil, translate(err)
 	}

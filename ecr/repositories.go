@@ -64,7 +64,7 @@ func (c *Client) Repositories(ctx context.Context, prefix string) ([]string, err
 			}
 		}
 		return true
-	})
+	}, c.signed)
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -95,7 +95,7 @@ func (c *Client) Repository(ctx context.Context, name string) (*Repository, erro
 func (c *Client) describe(ctx context.Context, name string) (*ecr.Repository, error) {
 	out, err := c.api.DescribeRepositoriesWithContext(ctx, &ecr.DescribeRepositoriesInput{
 		RepositoryNames: []*string{aws.String(name)},
-	})
+	}, c.signed)
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -118,7 +118,7 @@ func (c *Client) Exists(ctx context.Context, name string) (bool, error) {
 func (c *Client) Tags(ctx context.Context, name string) ([]Tag, error) {
 	out, err := c.api.ListTagsForResourceWithContext(ctx, &ecr.ListTagsForResourceInput{
 		ResourceArn: aws.String(c.registry.ARN(name)),
-	})
+	}, c.signed)
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -145,7 +145,7 @@ func (c *Client) CreateRepository(ctx context.Context, name string, s Settings, 
 	if e.KmsKeyID != "" {
 		input.EncryptionConfiguration.KmsKey = aws.String(e.KmsKeyID)
 	}
-	out, err := c.api.CreateRepositoryWithContext(ctx, input)
+	out, err := c.api.CreateRepositoryWithContext(ctx, input, c.signed)
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -163,7 +163,7 @@ func (c *Client) UpdateRepository(ctx context.Context, name string, s Settings) 
 			_, err := c.api.PutImageScanningConfigurationWithContext(ctx, &ecr.PutImageScanningConfigurationInput{
 				RepositoryName:             aws.String(name),
 				ImageScanningConfiguration: &ecr.ImageScanningConfiguration{ScanOnPush: s.ScanOnPush},
-			})
+			}, c.signed)
 			return translate(err)
 		})
 	}
@@ -172,7 +172,7 @@ func (c *Client) UpdateRepository(ctx context.Context, name string, s Settings) 
 			_, err := c.api.PutImageTagMutabilityWithContext(ctx, &ecr.PutImageTagMutabilityInput{
 				RepositoryName:     aws.String(name),
 				ImageTagMutability: s.ImageTagMutability,
-			})
+			}, c.signed)
 			return translate(err)
 		})
 	}
@@ -181,7 +181,7 @@ func (c *Client) UpdateRepository(ctx context.Context, name string, s Settings) 
 			_, err := c.api.TagResourceWithContext(ctx, &ecr.TagResourceInput{
 				ResourceArn: aws.String(c.registry.ARN(name)),
 				Tags:        awsTags(s.Tags),
-			})
+			}, c.signed)
 			return translate(err)
 		})
 	}
@@ -193,7 +193,7 @@ func (c *Client) DeleteRepository(ctx context.Context, name string) error {
 	_, err := c.api.DeleteRepositoryWithContext(ctx, &ecr.DeleteRepositoryInput{
 		RepositoryName: aws.String(name),
 		Force:          aws.Bool(true),
-	})
+	}, c.signed)
 	return translate(err)
 }
 
