@@ -1,4 +1,4 @@
-.PHONY: build test race check local
+.PHONY: build local test race check bench load fuzz
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 GITHASH ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
@@ -19,3 +19,14 @@ race:
 
 check: ## all that must hold before a change lands
 	.ci/run
+
+bench: ## Go's own benchmarks, with allocations
+	go test ./api -run '^$$' -bench . -benchmem
+
+load: ## the service against two bare programs, and its memory (about three minutes)
+	go run ./common/load
+	go run ./common/load -scale
+
+fuzz: ## each fuzz test for a minute
+	for f in FuzzToken FuzzPath FuzzBody; do go test ./api -run '^$$' -fuzz "^$$f$$" -fuzztime 1m || exit 1; done
+	for f in FuzzDecide FuzzParse; do go test ./common/localaws/policy -run '^$$' -fuzz "^$$f$$" -fuzztime 1m || exit 1; done

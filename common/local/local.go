@@ -16,7 +16,10 @@ import (
 	"github.com/YaleSpinup/ecr-api/config"
 )
 
-// The accounts that exist in the local AWS. Each has the role of config.local.json.
+// roleName is the role of config.local.json.
+const roleName = "ecr-api"
+
+// The accounts that exist in the local AWS. Each has that role.
 var accounts = []string{localaws.AdministratorAccount, "210987654321"}
 
 // AWS is an AWS that listens.
@@ -41,7 +44,7 @@ func startAWS(address string, seed func(*localaws.Server, *common.Config) error)
 	if err != nil {
 		return nil, err
 	}
-	aws, err := localaws.New(localaws.Options{Roles: roles(c.Account.Role)})
+	aws, err := localaws.New(localaws.Options{Roles: Roles()})
 	if err != nil {
 		return nil, err
 	}
@@ -68,12 +71,13 @@ func (a *AWS) Close() error { return a.server.Close() }
 // Config returns the configuration of local mode.
 func Config() (*common.Config, error) { return common.ParseConfig(config.Local) }
 
-func roles(name string) []localaws.Role {
+// Roles are the roles of the local AWS: one in each account.
+func Roles() []localaws.Role {
 	var list []localaws.Role
 	for _, account := range accounts {
 		list = append(list, localaws.Role{
 			Account:     account,
-			Name:        name,
+			Name:        roleName,
 			Trust:       config.TrustPolicy,
 			Permissions: config.RolePolicy,
 		})

@@ -1,0 +1,150 @@
+package api
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/ecr"
+	"github.com/sirupsen/logrus"
+)
+
+// BenchmarkToken is the check of a token that has verified before.
+func BenchmarkToken(b *testing.B) {
+	tokens, err := newTokens(common.Keys{{Name: "default", Secret: key}}, 12, newGate())
+	if err != nil {
+		b.Fatal(err)
+	}
+	good := token()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := tokens.verify(good); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkAdapter is all that a request costs beside its calls to AWS: router,
+// token, log, metrics, input, session, and writing the answer.
+func BenchmarkAdapter(b *testing.B) {
+	w := newWorld(b, func(_ *common.Config, table *[]route) {
+		for i, rt := range *table {
+			if rt.Name == "ShowRepository" {
+				(*table)[i].Handler = endpoint(echo)
+			}
+		}
+	})
+	w.service.log.SetOutput(io.Discard)
+	r := httptest.NewRequest("GET", base+"/g/a", nil)
+	r.Header.Set("X-Auth-Token", token())
+	b.ReportAllocs()
+	for b.Loop() {
+		recorder := httptest.NewRecorder()
+		w.service.ServeHTTP(recorder, r)
+		if recorder.Code != 200 {
+			b.Fatal(recorder.Body)
+		}
+	}
+}
+
+// BenchmarkEncode is the writing of a list of 1,000 images.
+func BenchmarkEncode(b *testing.B) {
+	text, when, size := "application/vnd.docker.container.image.v1+json", "2020-12-14T15:34:18Z", int64(16093514)
+	images := make([]ecr.Image, 1000)
+	for i := range images {
+		images[i] = ecr.Image{
+			ArtifactMediaType: &text, ImageDigest: "sha256:" + strings.Repeat("a", 64), ImageManifestMediaType: &text,
+			ImagePushedAt: &when, ImageSizeInBytes: &size, ImageTags: []string{"latest"}, RegistryID: account, RepositoryName: "g/a",
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		writeJSON(httptest.NewRecorder(), "application/json", http.StatusOK, images)
+	}
+}
+
+// BenchmarkConnect is a client with kept credentials.
+func BenchmarkConnect(b *testing.B) {
+	w := newWorld(b)
+	var show route
+	for _, rt := range routes {
+		if rt.Name == "ShowRepository" {
+			show = rt
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		w.service.connect(show, exampleScope)
+	}
+}
+
+// BenchmarkEndpoints are whole requests over HTTP, one at a time, the local AWS
+// in the same process included.
+func BenchmarkEndpoints(b *testing.B) {
+	w := newWorld(b)
+	w.service.log.SetOutput(io.Discard)
+	w.service.log.SetLevel(logrus.PanicLevel)
+	w.service.audit.SetOutput(io.Discard)
+	w.addRepository(account, "g/a", org)
+	w.addImages(account, "g/a", 10)
+	send := func(b *testing.B, e exchange) {
+		if status, _, body := w.do(e); status != 200 {
+			b.Fatal(status, body)
+		}
+	}
+	for name, e := range map[string]exchange{
+		"List":      {method: "GET", path: base},
+		"ListGroup": {method: "GET", path: base + "/g"},
+		"Show":      {method: "GET", path: base + "/g/a"},
+		"Images":    {method: "GET", path: base + "/g/a/images"},
+		"Update":    {method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true, "Tags": [{"Key": "k", "Value": "v"}]}`},
+		"Ping":      {method: "GET", path: "/v1/ecr/ping"},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				send(b, e)
+			}
+		})
+	}
+	b.Run("CreateAndDelete", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			send(b, exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "new"}`})
+			send(b, exchange{method: "DELETE", path: base + "/g/new"})
+		}
+	})
+	b.Run("ShowTogether", func(b *testing.B) {
+		b.ReportAllocs()
+		b.SetParallelism(8)
+		b.RunParallel(func(next *testing.PB) {
+			for next.Next() {
+				send(b, exchange{method: "GET", path: base + "/g/a"})
+			}
+		})
+	})
+}
+
+// BenchmarkScale is one answer of 10,000 repositories or images.
+func BenchmarkScale(b *testing.B) {
+	w := newWorld(b)
+	w.addRepository(account2, "g/a", org)
+	for i := range 10000 {
+		w.addRepository(account, fmt.Sprintf("g%d/r", i), org)
+	}
+	w.addImages(account2, "g/a", 10000)
+	for name, path := range map[string]string{"Repositories": base, "Images": "/v1/ecr/" + account2 + "/repositories/g/a/images"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if status, _, _ := w.do(exchange{method: "GET", path: path}); status != 200 {
+					b.Fatal(status)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,75 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+)
+
+// roundTrips is how many calls the request had to wait for one after another:
+// the longest row of calls of which each began after the one before had ended.
+func roundTrips(calls []localaws.Call) int {
+	slices.SortFunc(calls, func(a, b localaws.Call) int { return a.End.Compare(b.End) })
+	n, last := 0, time.Time{}
+	for _, c := range calls {
+		if !c.Start.Before(last) {
+			n, last = n+1, c.End
+		}
+	}
+	return n
+}
+
+// It is not parallel to other tests: calls that are made at the same time must
+// not be kept apart by a busy machine.
+func TestRoundTrips(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		request func(group string) exchange
+		most    int // with kept credentials; without them, one more
+	}{
+		{"list", func(string) exchange { return exchange{method: "GET", path: base} }, 2}, // two pages
+		{"list by group", func(group string) exchange { return exchange{method: "GET", path: base + "/" + group} }, 2},
+		{"show", func(group string) exchange { return exchange{method: "GET", path: base + "/" + group + "/a"} }, 1},
+		{"images", func(group string) exchange { return exchange{method: "GET", path: base + "/" + group + "/a/images"} }, 2}, // two pages
+		{"create", func(group string) exchange {
+			return exchange{method: "POST", path: base + "/" + group, body: fmt.Sprintf(`{"RepositoryName": "new%d", "ScanOnPush": true, "Tags": [{"Key": "k", "Value": "v"}]}`, time.Now().UnixNano())}
+		}, 1},
+		{"update", func(group string) exchange {
+			return exchange{method: "PUT", path: base + "/" + group + "/a", body: `{"ScanOnPush": true, "ImageTagMutability": "IMMUTABLE", "Tags": [{"Key": "k", "Value": "v"}]}`}
+		}, 3},
+		{"update nothing", func(group string) exchange {
+			return exchange{method: "PUT", path: base + "/" + group + "/a", body: `{}`}
+		}, 1},
+		{"delete", func(group string) exchange { return exchange{method: "DELETE", path: base + "/" + group + "/a"} }, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			for i := range 1001 {
+				w.addRepository(account, fmt.Sprintf("other/r%d", i), org)
+			}
+			w.addRepository(account, "g/a", org)
+			w.addImages(account, "g/a", 1001)
+			w.aws.Inject(localaws.Fault{Operation: "*", Delay: 200 * time.Millisecond})
+			for _, kept := range []bool{false, true} {
+				if kept && c.name == "delete" {
+					w.addRepository(account, "g/a", org)
+				}
+				w.forget()
+				e := c.request("g")
+				e.name, e.status, e.want = fmt.Sprintf("credentials kept: %t", kept), 200, "-"
+				w.run(e)
+				most := c.most
+				if !kept {
+					most++
+				}
+				if got := roundTrips(w.calls); got != most {
+					t.Errorf("credentials kept: %t: %d round trips, want %d: %v", kept, got, most, w.called())
+				}
+			}
+		})
+	}
+}
