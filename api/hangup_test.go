@@ -1,0 +1,77 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+)
+
+// hangUp sends the request and leaves as soon as AWS has been asked.
+func (w *world) hangUp(t *testing.T, e exchange) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	asked := make(chan struct{}, 10)
+	remove := w.aws.Inject(localaws.Fault{Operation: "*", Delay: 200 * time.Millisecond, When: func(localaws.Call) bool {
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+		return true
+	}})
+	defer remove()
+	go func() {
+		<-asked
+		cancel()
+	}()
+	r, err := http.NewRequestWithContext(ctx, e.method, w.url+e.path, strings.NewReader(e.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Auth-Token", token())
+	if response, err := http.DefaultTransport.RoundTrip(r); err == nil {
+		response.Body.Close()
+		t.Fatal("it answered before the caller left")
+	}
+}
+
+// A change whose caller has gone is made whole.
+func TestChangeGoesOnWithoutItsCaller(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hangUp(t, exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "a"}`})
+	waitFor(t, "the create to be logged", func() bool { return strings.Contains(w.log.String(), `"action":"CreateRepository"`) })
+	w.run(exchange{name: "created", method: "GET", path: base + "/g/a", status: 200, want: shown("g/a")})
+
+	w.hangUp(t, exchange{method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true, "ImageTagMutability": "IMMUTABLE"}`})
+	waitFor(t, "the update to be logged", func() bool { return strings.Contains(w.log.String(), `"action":"UpdateRepository"`) })
+	w.run(exchange{name: "updated", method: "GET", path: base + "/g/a", status: 200,
+		want: shown("g/a", `"ScanOnPush": "false"`, `"ScanOnPush": "true"`, `"MUTABLE"`, `"IMMUTABLE"`)})
+
+	w.hangUp(t, exchange{method: "DELETE", path: base + "/g/a"})
+	waitFor(t, "the delete to be logged", func() bool { return strings.Contains(w.log.String(), `"action":"DeleteRepository"`) })
+	w.run(exchange{name: "deleted", method: "GET", path: base + "/g/a", status: 404, want: "-"})
+}
+
+// A read whose caller has gone is given up.
+func TestReadEndsWithItsCaller(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addRepository(account, "g/a", org)
+	w.run(exchange{method: "GET", path: base + "/g/a", status: 200, want: "-"})
+	w.hangUp(t, exchange{method: "GET", path: base + "/g/a"})
+	waitFor(t, "the request to be logged", func() bool { return strings.Contains(w.log.String(), `"status":499`) })
+	waitFor(t, "AWS to notice", func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, c := range w.calls {
+			if c.ErrorCode == localaws.CodeClientGone {
+				return true
+			}
+		}
+		return false
+	})
+}
