@@ -66,7 +66,8 @@ func TestBadInputIsRefusedBeforeAWS(t *testing.T) {
 		post(`{"RepositoryName": "a", "Tags": [{"Key": "k", "Value": "1"}, {"Key": "k", "Value": "2"}]}`, `Tags has the key "k" twice.`),
 		put(`{"Tags": [{"Key": "Name", "Value": "1"}, {"Key": "Name", "Value": "1"}]}`, `Tags has the key "Name" twice.`),
 		put(`{"Tags": [{"Value": "1"}]}`, "Tags[0] has no Key."),
-		put(`{"Tags": [{"Key": "Spinup:Org", "Value": "x"}]}`, `The tag key "Spinup:Org" differs only in case from one that the service sets.`),
+		put(`{"Tags": [{"Key": "Spinup:Org", "Value": "x"}]}`, `The tag key "Spinup:Org" is too like one that the service sets.`),
+		post(`{"RepositoryName": "a", "Tags": [{"Key": "spinup:spaceid ", "Value": "x"}]}`, `The tag key "spinup:spaceid " is too like one that the service sets.`),
 
 		get(base+"/a%2Fb", 400, badGroup), get(base+"/%2a", 400, badGroup), get(base+"/a*", 400, badGroup), get(base+"/a%3F", 400, badGroup),
 		get(base+"/%2E%2E", 400, badGroup), get(base+"/.", 400, badGroup), get(base+"/a%00", 400, badGroup), get(base+"/a%20b", 400, badGroup),

@@ -88,6 +88,7 @@ func listRepositories(ctx context.Context, c call, _ nothing) ([]string, error) 
 func listPolicy(s iam.Scope) iam.Policy {
 	return iam.NewPolicy(
 		iam.Allow(s.AllRepositories(), "ecr:DescribeRepositories"),
+		denyOthers(s), // as long as it names one: the list itself has no tags
 	)
 }
 
@@ -214,18 +215,18 @@ func checkTags(tags []ecr.Tag) error {
 		case seen[t.Key]:
 			return common.Errorf(common.BadRequest, "Tags has the key %q twice.", t.Key)
 		case isDisguised(t.Key):
-			return common.Errorf(common.BadRequest, "The tag key %q differs only in case from one that the service sets.", t.Key)
+			return common.Errorf(common.BadRequest, "The tag key %q is too like one that the service sets.", t.Key)
 		}
 		seen[t.Key] = true
 	}
 	return nil
 }
 
-// isDisguised tells a key that IAM, whose conditions match tag keys whatever
-// their case, could take for one of those that decide whose a repository is.
+// isDisguised tells a key that could be taken for one of those that decide whose
+// a repository is: the conditions of IAM match tag keys whatever their case.
 func isDisguised(key string) bool {
 	for _, reserved := range []string{iam.OrgTag, spaceTag} {
-		if key != reserved && strings.EqualFold(key, reserved) {
+		if key != reserved && strings.EqualFold(strings.TrimSpace(key), reserved) {
 			return true
 		}
 	}

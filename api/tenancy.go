@@ -28,18 +28,20 @@ func (c call) own(tags []ecr.Tag) error {
 	return common.Errorf(common.Forbidden, "That repository belongs to another org, or to none. Only repositories whose tag %s is this service's org can be used.", iam.OrgTag)
 }
 
-// readOwn allows reading the group's repositories, and nothing whatever on one
-// that has another org's tag. The Allow asks for no tag: AWS would then refuse
-// where a repository is missing, and a 404 would turn into a 403. The Deny is
+// denyOthers denies everything on a repository that has another org's tag. It is
 // as wide as can be because an explicit Deny is all that also stops what a
 // repository's own policy grants to the session.
+func denyOthers(s iam.Scope) iam.Statement {
+	return iam.Deny("*", "ecr:*").
+		When("StringNotEquals", resourceOrg, s.Org).
+		When("Null", resourceOrg, "false")
+}
+
+// readOwn allows reading the group's repositories, but for other orgs'. The
+// Allow asks for no tag: AWS would then refuse where a repository is missing,
+// and a 404 would turn into a 403.
 func readOwn(s iam.Scope, actions ...string) []iam.Statement {
-	return []iam.Statement{
-		iam.Allow(s.GroupRepositories(), actions...),
-		iam.Deny("*", "ecr:*").
-			When("StringNotEquals", resourceOrg, s.Org).
-			When("Null", resourceOrg, "false"),
-	}
+	return []iam.Statement{iam.Allow(s.GroupRepositories(), actions...), denyOthers(s)}
 }
 
 // writeOwn allows changing the group's repositories that are tagged as our

@@ -1,0 +1,647 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
+	"github.com/YaleSpinup/ecr-api/ecr"
+	"github.com/YaleSpinup/ecr-api/iam"
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/awserr"
+	awsecr "github.com/aws/aws-sdk-go/service/ecr"
+	"github.com/aws/aws-sdk-go/service/sts"
+	"github.com/google/go-cmp/cmp"
+)
+
+const (
+	group   = "team-1"
+	region2 = "us-west-2"
+)
+
+var groupScope = iam.Scope{
+	Registry: common.Registry{Partition: "aws", Region: region, Account: account}, Org: org, Group: group,
+}
+
+// A target is what the attacks are aimed at, from a session of the group.
+type target struct {
+	where, whose    string
+	account, region string
+	name            string
+	org             string // "": untagged
+}
+
+// thing is the target as the table of expected decisions knows it.
+func (x target) thing() thing { return thing{where: x.where, whose: x.whose} }
+
+func (x target) arn() string {
+	return common.Registry{Partition: "aws", Region: x.region, Account: x.account}.ARN(x.name)
+}
+
+var targets = []target{
+	{inGroup, ours, account, region, "team-1/ours", org},
+	{inGroup, nobodys, account, region, "team-1/untagged", ""},
+	{inGroup, others, account, region, "team-1/others", otherOrg},
+	{inGroup, others, account, region, "team-1/capitals", "SPINDEV"},
+	{inGroup, others, account, region, "team-1/longer-org", org + "2"},
+	{elsewhere, ours, account, region, "other/ours", org},
+	{elsewhere, nobodys, account, region, "other/untagged", ""},
+	{elsewhere, ours, account, region, "team-10/longer-group", org},
+	{elsewhere, ours, account, region, "team/shorter-group", org},
+	{elsewhere, ours, account, region, "team-1", org},
+	{abroad, ours, account2, region, "team-1/ours", org},
+	{abroad, ours, account, region2, "team-1/ours", org},
+}
+
+// place puts the targets into the world's AWS, each with an image.
+func (w *world) place() {
+	w.t.Helper()
+	for _, x := range targets {
+		tags := map[string]string{"marked": "hidden"}
+		if x.org != "" {
+			tags[iam.OrgTag] = x.org
+		}
+		if err := w.aws.AddRepository(x.account, x.region, x.name, tags); err != nil {
+			w.t.Fatal(err)
+		}
+		if err := w.aws.AddImage(x.account, x.region, x.name, localaws.Image{Tags: []string{"hidden"}}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// state is all that is in the registries, as those see it who may see everything.
+func (a awsWire) state() map[string]string {
+	a.t.Helper()
+	state := map[string]string{}
+	for _, owner := range []string{account, account2} {
+		role := a.enter(owner, nil)
+		for _, in := range []string{region, region2} {
+			api := a.ecr(in, role)
+			described, err := api.DescribeRepositories(&awsecr.DescribeRepositoriesInput{})
+			if err != nil {
+				a.t.Fatal(err)
+			}
+			for _, r := range described.Repositories {
+				tags, err := api.ListTagsForResource(&awsecr.ListTagsForResourceInput{ResourceArn: r.RepositoryArn})
+				if err != nil {
+					a.t.Fatal(err)
+				}
+				images, err := api.DescribeImages(&awsecr.DescribeImagesInput{RepositoryName: r.RepositoryName})
+				if err != nil {
+					a.t.Fatal(err)
+				}
+				state[*r.RepositoryArn] = fmt.Sprint(r, tags.Tags, images.ImageDetails)
+			}
+		}
+	}
+	return state
+}
+
+// unchanged reports what is no longer as it was before.
+func (a awsWire) unchanged(before map[string]string) {
+	a.t.Helper()
+	if diff := cmp.Diff(before, a.state()); diff != "" {
+		a.t.Errorf("what is in AWS changed (-before +now):\n%s", diff)
+	}
+}
+
+// allowed tells whether the row's session may take all the actions.
+func allowed(row string, x target, tags string, actions ...string) bool {
+	for _, action := range actions {
+		if decisionFor(row, action, x.thing(), tags) != policy.Allow {
+			return false
+		}
+	}
+	return true
+}
+
+// An attack is one thing that a handler can do with its client.
+type attack struct {
+	needs []string // actions
+	tags  string   // that it brings
+	do    func(context.Context, *ecr.Client, string) error
+}
+
+var attacks = map[string]attack{
+	"show": {[]string{"ecr:DescribeRepositories", "ecr:ListTagsForResource"}, noTags, func(ctx context.Context, c *ecr.Client, name string) error {
+		_, err := c.Repository(ctx, name)
+		return err
+	}},
+	"exists": {[]string{"ecr:DescribeRepositories"}, noTags, func(ctx context.Context, c *ecr.Client, name string) error {
+		_, err := c.Exists(ctx, name)
+		return err
+	}},
+	"tags": {[]string{"ecr:ListTagsForResource"}, noTags, func(ctx context.Context, c *ecr.Client, name string) error {
+		_, err := c.Tags(ctx, name)
+		return err
+	}},
+	"images": {[]string{"ecr:DescribeImages"}, noTags, func(ctx context.Context, c *ecr.Client, name string) error {
+		_, err := c.Images(ctx, name)
+		return err
+	}},
+	"delete": {[]string{"ecr:DeleteRepository"}, noTags, func(ctx context.Context, c *ecr.Client, name string) error {
+		return c.DeleteRepository(ctx, name)
+	}},
+	"scanning": {[]string{"ecr:PutImageScanningConfiguration"}, noTags, func(ctx context.Context, c *ecr.Client, name string) error {
+		return c.UpdateRepository(ctx, name, ecr.Settings{ScanOnPush: aws.Bool(true)})
+	}},
+	"mutability": {[]string{"ecr:PutImageTagMutability"}, noTags, func(ctx context.Context, c *ecr.Client, name string) error {
+		return c.UpdateRepository(ctx, name, ecr.Settings{ImageTagMutability: aws.String("IMMUTABLE")})
+	}},
+	"tag":                tagging(plainTags),
+	"tag as ours":        tagging(ourOrg),
+	"tag as theirs":      tagging(theirOrg),
+	"tag in capitals":    tagging(ourOrgUpper),
+	"tag Name":           tagging(nameOnly),
+	"tag space":          tagging(spaceOnly),
+	"tag space, upper":   tagging(spaceUpper),
+	"create as ours":     creating(ourOrg),
+	"create as theirs":   creating(theirOrg),
+	"create with no tag": creating(noTags),
+}
+
+func tagging(tags string) attack {
+	return attack{[]string{"ecr:TagResource"}, tags, func(ctx context.Context, c *ecr.Client, name string) error {
+		return c.UpdateRepository(ctx, name, ecr.Settings{Tags: tagList(tags)})
+	}}
+}
+
+func creating(tags string) attack {
+	return attack{[]string{"ecr:CreateRepository"}, tags, func(ctx context.Context, c *ecr.Client, name string) error {
+		_, err := c.CreateRepository(ctx, name, ecr.Settings{Tags: tagList(tags)}, ecr.Encryption{})
+		return err
+	}}
+}
+
+func tagList(tags string) []ecr.Tag {
+	var list []ecr.Tag
+	for k, v := range requestTags(groupScope)[tags] {
+		list = append(list, ecr.Tag{Key: k, Value: v})
+	}
+	return list
+}
+
+// An attempt is the body of a request to a handler that does as it is told.
+type attempt struct{ Attack, Target string }
+
+func (attempt) check() error { return nil }
+
+// obey takes any name and asks nobody whose it is: what a handler with the worst
+// mistake would do.
+func obey(ctx context.Context, c call, in attempt) (string, error) {
+	return "done", attacks[in.Attack].do(ctx, c.ECR, in.Target)
+}
+
+var groupPaths = strings.NewReplacer("{account}", account, "{group}", group, "{name}", "any")
+
+// With the code's own checks gone the session policy alone refuses.
+func TestPolicyAloneRefuses(t *testing.T) {
+	t.Parallel()
+	for _, rt := range protectedRows() {
+		t.Run(rt.String(), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, changeRows(func(rt *route) { rt.Handler = endpoint(obey) }))
+			w.place()
+			wire := w.wire()
+			before := wire.state()
+			tried := 0
+			for name, a := range attacks {
+				for _, x := range targets {
+					if x.where == abroad || allowed(rt.String(), x, a.tags, a.needs...) {
+						continue // a client knows one registry only; what is allowed is for other tests
+					}
+					tried++
+					status, _, body := w.do(exchange{method: rt.Method, path: groupPaths.Replace(rt.Path), body: jsonOf(attempt{name, x.name})})
+					if status != http.StatusForbidden || parse(t, body).(map[string]any)["awsCode"] != "AccessDeniedException" {
+						t.Errorf("%s on %s, %s: status %d: %s", name, x.name, x.whose, status, body)
+					}
+				}
+			}
+			if tried < 60 {
+				t.Errorf("only %d attacks were tried", tried)
+			}
+			wire.unchanged(before)
+		})
+	}
+}
+
+// A raid is an operation of ECR, as whoever holds a session could call it.
+type raid struct {
+	needs []string // actions
+	tags  string   // that it brings
+	do    func(*awsecr.ECR, target) error
+}
+
+var raids = map[string]raid{
+	"DescribeRepositories": {[]string{"ecr:DescribeRepositories"}, noTags, func(api *awsecr.ECR, x target) error {
+		_, err := api.DescribeRepositories(&awsecr.DescribeRepositoriesInput{RegistryId: &x.account, RepositoryNames: []*string{&x.name}})
+		return err
+	}},
+	"DeleteRepository": {[]string{"ecr:DeleteRepository"}, noTags, func(api *awsecr.ECR, x target) error {
+		_, err := api.DeleteRepository(&awsecr.DeleteRepositoryInput{RegistryId: &x.account, RepositoryName: &x.name, Force: aws.Bool(true)})
+		return err
+	}},
+	"PutImageScanningConfiguration": {[]string{"ecr:PutImageScanningConfiguration"}, noTags, func(api *awsecr.ECR, x target) error {
+		_, err := api.PutImageScanningConfiguration(&awsecr.PutImageScanningConfigurationInput{RegistryId: &x.account, RepositoryName: &x.name,
+			ImageScanningConfiguration: &awsecr.ImageScanningConfiguration{ScanOnPush: aws.Bool(true)}})
+		return err
+	}},
+	"PutImageTagMutability": {[]string{"ecr:PutImageTagMutability"}, noTags, func(api *awsecr.ECR, x target) error {
+		_, err := api.PutImageTagMutability(&awsecr.PutImageTagMutabilityInput{RegistryId: &x.account, RepositoryName: &x.name, ImageTagMutability: aws.String("IMMUTABLE")})
+		return err
+	}},
+	"ListTagsForResource": {[]string{"ecr:ListTagsForResource"}, noTags, func(api *awsecr.ECR, x target) error {
+		_, err := api.ListTagsForResource(&awsecr.ListTagsForResourceInput{ResourceArn: aws.String(x.arn())})
+		return err
+	}},
+	"UntagResource": {[]string{"ecr:UntagResource"}, noTags, func(api *awsecr.ECR, x target) error {
+		_, err := api.UntagResource(&awsecr.UntagResourceInput{ResourceArn: aws.String(x.arn()), TagKeys: []*string{aws.String(iam.OrgTag)}})
+		return err
+	}},
+	"DescribeImages": {[]string{"ecr:DescribeImages"}, noTags, func(api *awsecr.ECR, x target) error {
+		_, err := api.DescribeImages(&awsecr.DescribeImagesInput{RegistryId: &x.account, RepositoryName: &x.name})
+		return err
+	}},
+	"ListImages": {[]string{"ecr:ListImages"}, noTags, func(api *awsecr.ECR, x target) error {
+		_, err := api.ListImages(&awsecr.ListImagesInput{RegistryId: &x.account, RepositoryName: &x.name})
+		return err
+	}},
+	"BatchGetImage": {[]string{"ecr:BatchGetImage"}, noTags, func(api *awsecr.ECR, x target) error {
+		_, err := api.BatchGetImage(&awsecr.BatchGetImageInput{RegistryId: &x.account, RepositoryName: &x.name, ImageIds: hiddenImage})
+		return err
+	}},
+	"BatchDeleteImage": {[]string{"ecr:BatchDeleteImage"}, noTags, func(api *awsecr.ECR, x target) error {
+		_, err := api.BatchDeleteImage(&awsecr.BatchDeleteImageInput{RegistryId: &x.account, RepositoryName: &x.name, ImageIds: hiddenImage})
+		return err
+	}},
+	"PutImage": {[]string{"ecr:PutImage"}, noTags, func(api *awsecr.ECR, x target) error {
+		_, err := api.PutImage(&awsecr.PutImageInput{RegistryId: &x.account, RepositoryName: &x.name, ImageTag: aws.String("hidden"),
+			ImageManifest: aws.String(`{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "config": {"size": 1}, "layers": []}`)})
+		return err
+	}},
+	"StartImageScan": {[]string{"ecr:StartImageScan"}, noTags, func(api *awsecr.ECR, x target) error {
+		_, err := api.StartImageScan(&awsecr.StartImageScanInput{RegistryId: &x.account, RepositoryName: &x.name, ImageId: hiddenImage[0]})
+		return err
+	}},
+	"DescribeImageScanFindings": {[]string{"ecr:DescribeImageScanFindings"}, noTags, func(api *awsecr.ECR, x target) error {
+		_, err := api.DescribeImageScanFindings(&awsecr.DescribeImageScanFindingsInput{RegistryId: &x.account, RepositoryName: &x.name, ImageId: hiddenImage[0]})
+		return err
+	}},
+	"TagResource":                   retagging(plainTags),
+	"TagResource as ours":           retagging(ourOrg),
+	"TagResource as theirs":         retagging(theirOrg),
+	"TagResource in capitals":       retagging(ourOrgUpper),
+	"CreateRepository":              recreating(ourOrg),
+	"CreateRepository as theirs":    recreating(theirOrg),
+	"CreateRepository with no tags": recreating(noTags),
+}
+
+var hiddenImage = []*awsecr.ImageIdentifier{{ImageTag: aws.String("hidden")}}
+
+func retagging(tags string) raid {
+	return raid{[]string{"ecr:TagResource"}, tags, func(api *awsecr.ECR, x target) error {
+		_, err := api.TagResource(&awsecr.TagResourceInput{ResourceArn: aws.String(x.arn()), Tags: awsTags(requestTags(groupScope)[tags])})
+		return err
+	}}
+}
+
+func recreating(tags string) raid {
+	return raid{[]string{"ecr:CreateRepository"}, tags, func(api *awsecr.ECR, x target) error {
+		_, err := api.CreateRepository(&awsecr.CreateRepositoryInput{RegistryId: &x.account, RepositoryName: &x.name, Tags: awsTags(requestTags(groupScope)[tags])})
+		return err
+	}}
+}
+
+func errorCode(err error) string {
+	var e awserr.Error
+	if errors.As(err, &e) {
+		return e.Code()
+	}
+	return fmt.Sprint(err)
+}
+
+// Who gets hold of a session's credentials gets no further with them than its
+// row: not to what is not ours, not to other operations, not into other roles.
+func TestLeakedSession(t *testing.T) {
+	t.Parallel()
+	for _, rt := range protectedRows() {
+		t.Run(rt.String(), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.place()
+			wire := w.wire()
+			before := wire.state()
+			document := rt.Policy(groupScope)
+			session := wire.enter(account, &document)
+			for name, r := range raids {
+				for _, x := range targets {
+					if allowed(rt.String(), x, r.tags, r.needs...) {
+						continue
+					}
+					if code := errorCode(r.do(wire.ecr(x.region, session), x)); code != "AccessDeniedException" {
+						t.Errorf("%s on %s: %s, want AccessDeniedException", name, x.arn(), code)
+					}
+				}
+			}
+			for _, a := range []string{account, account2} {
+				_, err := sts.New(wire.session, aws.NewConfig().WithCredentials(session)).AssumeRole(&sts.AssumeRoleInput{
+					RoleArn: aws.String("arn:aws:iam::" + a + ":role/ecr-api"), RoleSessionName: aws.String("next"), ExternalId: aws.String("local"),
+				})
+				if code := errorCode(err); code != "AccessDenied" {
+					t.Errorf("entering %s from the session: %s, want AccessDenied", a, code)
+				}
+			}
+			wire.unchanged(before)
+		})
+	}
+}
+
+// createSession returns ECR as the create row's session has it.
+func (a awsWire) createSession() *awsecr.ECR {
+	document := createPolicy(groupScope)
+	return a.ecr(region, a.enter(account, &document))
+}
+
+func TestCreateSessionTakesNothingOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.place()
+	wire := w.wire()
+	api := wire.createSession()
+	before := wire.state()
+	for _, c := range []struct {
+		raid, name, want string
+	}{
+		{"CreateRepository", "team-1/ours", "AccessDeniedException"},
+		{"CreateRepository", "team-1/others", "AccessDeniedException"},
+		{"CreateRepository", "team-1/untagged", "RepositoryAlreadyExistsException"},
+		{"CreateRepository with no tags", "team-1/untagged", "AccessDeniedException"},
+		{"CreateRepository as theirs", "team-1/new", "AccessDeniedException"},
+		{"CreateRepository with no tags", "team-1/new", "AccessDeniedException"},
+		{"CreateRepository", "team-10/new", "AccessDeniedException"},
+		{"CreateRepository", "team-1", "AccessDeniedException"},
+		{"CreateRepository", "team-1x", "AccessDeniedException"},
+		{"TagResource", "team-1/ours", "AccessDeniedException"},
+		{"TagResource as ours", "team-1/ours", "AccessDeniedException"},
+		{"TagResource as theirs", "team-1/ours", "AccessDeniedException"},
+		{"TagResource in capitals", "team-1/ours", "AccessDeniedException"},
+		{"TagResource as ours", "team-1/others", "AccessDeniedException"},
+		{"TagResource as ours", "team-1/capitals", "AccessDeniedException"},
+		{"TagResource in capitals", "team-1/others", "AccessDeniedException"},
+		{"TagResource as theirs", "team-1/others", "AccessDeniedException"},
+		{"TagResource", "team-1/untagged", "AccessDeniedException"},
+		{"TagResource as theirs", "team-1/untagged", "AccessDeniedException"},
+		{"TagResource as ours", "other/untagged", "AccessDeniedException"},
+		{"UntagResource", "team-1/ours", "AccessDeniedException"},
+		{"UntagResource", "team-1/others", "AccessDeniedException"},
+	} {
+		x := target{account: account, region: region, name: c.name}
+		if code := errorCode(raids[c.raid].do(api, x)); code != c.want {
+			t.Errorf("%s on %s: %s, want %s", c.raid, c.name, code, c.want)
+		}
+	}
+	wire.unchanged(before)
+
+	// What it made itself is out of its reach at once.
+	mine := target{account: account, region: region, name: "team-1/new"}
+	if err := raids["CreateRepository"].do(api, mine); err != nil {
+		t.Fatal(err)
+	}
+	before = wire.state()
+	for name, r := range raids {
+		if name == "DescribeRepositories" {
+			continue
+		}
+		if code := errorCode(r.do(api, mine)); code != "AccessDeniedException" {
+			t.Errorf("%s on what was just created: %s, want AccessDeniedException", name, code)
+		}
+	}
+	wire.unchanged(before)
+}
+
+// The known gap. AWS asks for TagResource beside a CreateRepository with tags, and
+// has no condition key that tells this from a TagResource that is called. To the
+// policy an untagged repository looks like one that does not exist yet, so the
+// create session can make it ours. The service never calls TagResource there:
+// what is left is a leaked session, for a quarter of an hour, on untagged
+// repositories in the group of its own. If this test fails, the gap is closed.
+func TestKnownGapUntaggedRepositoryCanBeTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.place()
+	wire := w.wire()
+	before := wire.state()
+	untagged := target{account: account, region: region, name: "team-1/untagged"}
+	if err := raids["TagResource as ours"].do(wire.createSession(), untagged); err != nil {
+		t.Errorf("the create session cannot tag it: %v", err)
+	}
+	after := wire.state()
+	delete(before, untagged.arn())
+	delete(after, untagged.arn())
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("more than the untagged repository changed:\n%s", diff)
+	}
+}
+
+// anything is a policy that leaves a session all that the role may do.
+func anything(iam.Scope) iam.Policy { return iam.NewPolicy(iam.Allow("*", "*")) }
+
+func openWide(rt *route) { rt.Policy = anything }
+
+var changing = []string{
+	"ecr:CreateRepository", "ecr:DeleteRepository", "ecr:PutImageScanningConfiguration", "ecr:PutImageTagMutability", "ecr:TagResource",
+}
+
+// With the session policy wide open the code alone refuses, and before it has
+// changed or told anything.
+func TestCodeAloneRefuses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, changeRows(openWide))
+	w.place()
+	for name, tags := range map[string]map[string]string{
+		"team-1/key-in-capitals": {"SPINUP:ORG": org},
+		"team-1/shorter-org":     {iam.OrgTag: org[:len(org)-1]},
+		"team-1/space-after":     {iam.OrgTag: org + " "},
+		"team-1/empty":           {iam.OrgTag: ""},
+		"team-1/other-key":       {"org": org, nameTag: org, spaceTag: org, "x" + iam.OrgTag: org},
+	} {
+		if err := w.aws.AddRepository(account, region, name, tags); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wire := w.wire()
+	before := wire.state()
+	w.forget()
+	for _, name := range []string{"untagged", "others", "capitals", "longer-org", "key-in-capitals", "shorter-org", "space-after", "empty", "other-key"} {
+		for _, e := range onRepository {
+			e.path = base + "/team-1/" + name + e.path
+			status, _, body := w.do(e)
+			if status != http.StatusForbidden || strings.Contains(body, "hidden") || strings.Contains(body, "awsCode") {
+				t.Errorf("%s of %s: status %d: %s", e.name, name, status, body)
+			}
+		}
+	}
+	for _, operation := range w.called() {
+		if slices.Contains(changing, operation) {
+			t.Errorf("%s was called", operation)
+		}
+	}
+	// ECR itself keeps what is there from being created once more.
+	for _, name := range []string{"untagged", "others", "ours"} {
+		w.run(exchange{method: "POST", path: base + "/team-1", body: `{"RepositoryName": "` + name + `"}`, status: 409, want: "-"})
+	}
+	wire.unchanged(before)
+}
+
+func TestCodeAloneKeepsToTheGroup(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, changeRows(openWide))
+	w.place()
+	w.run(
+		exchange{method: "GET", path: base + "/team-1", status: 200,
+			want: `["team-1/capitals", "team-1/longer-org", "team-1/others", "team-1/ours", "team-1/untagged"]`},
+		exchange{method: "GET", path: base + "/team", status: 200, want: `["team/shorter-group"]`},
+		exchange{method: "GET", path: base + "/eam-1", status: 200, want: `[]`},
+	)
+	wire := w.wire()
+	before := wire.state()
+	w.forget()
+	for _, path := range []string{
+		"/team-1%2Fours", "/team-1%2Fours/ours", "/team-1/..%2Fother%2Fours", "/team-1/%2e%2e%2fother%2fours", "/other%2F..%2Fteam-1/ours",
+		"/*", "/*/ours", "/team-1/*", "/team-%3F/ours", "/team-1/our%3F", "/$%7Baws:PrincipalTag/x%7D/ours", "/team-1%00/ours", "/team-1%0A/ours",
+		"/team-1:x/ours", "/team-1%20/ours", "/%2e/ours", "/%C3%BC/ours",
+	} {
+		for _, method := range []string{"GET", "PUT", "DELETE"} {
+			e := exchange{method: method, path: base + path}
+			if method == "PUT" {
+				e.body = `{"ScanOnPush": true}`
+			}
+			if status, _, body := w.do(e); status != 400 && status != 404 && status != 405 {
+				t.Errorf("%s %s: status %d: %s", method, path, status, body)
+			}
+		}
+	}
+	if called := w.called(); len(called) > 0 {
+		t.Errorf("AWS was called: %s", called)
+	}
+	wire.unchanged(before)
+}
+
+func TestReservedTagsStayAsTheyAre(t *testing.T) {
+	t.Parallel()
+	for name, w := range map[string]*world{"by the code alone": newWorld(t, changeRows(openWide)), "as it is": newWorld(t)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w.addRepository(account, "g/a", org)
+			wire := w.wire()
+			before := wire.state()
+			hostile := `{"Key": "Name", "Value": "x"}, {"Key": "spinup:org", "Value": "another-org"}, {"Key": "spinup:spaceid", "Value": "x"}`
+			w.run(exchange{method: "PUT", path: base + "/g/a", body: `{"Tags": [` + hostile + `]}`, status: 200, want: "-"})
+			for _, key := range []string{"SPINUP:ORG", "Spinup:Org", "spinup:orG", "\u017fpinup:org", "spinup:SPACEID"} {
+				body := `{"Tags": [` + hostile + `, {"Key": "` + key + `", "Value": "another-org"}]}`
+				w.run(
+					exchange{method: "PUT", path: base + "/g/a", body: body, status: 400, want: "-"},
+					exchange{method: "POST", path: base + "/g", body: strings.Replace(body, "{", `{"RepositoryName": "b", `, 1), status: 400, want: "-"},
+				)
+			}
+			wire.unchanged(before)
+
+			w.run(exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "b", "Tags": [` + hostile + `]}`, status: 200, want: "-"})
+			out, err := wire.ecr(region, wire.enter(account, nil)).ListTagsForResource(&awsecr.ListTagsForResourceInput{
+				ResourceArn: aws.String(groupScope.ARN("g/b")),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(fmt.Sprint(awsTags(ourTags("g/b"))), fmt.Sprint(out.Tags)); diff != "" {
+				t.Errorf("tags of what was created (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What means something in a policy means nothing in a tag: ECR takes no such
+// characters.
+func TestHostileTagValues(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addRepository(account, "g/a", org)
+	wire := w.wire()
+	before := wire.state()
+	for _, text := range []string{"${aws:PrincipalTag/spinup:org}", "*", "?", `\"`, "<x>", "a\\nb"} {
+		for _, tag := range []string{`{"Key": "k", "Value": "` + text + `"}`, `{"Key": "` + text + `", "Value": "v"}`} {
+			w.run(
+				exchange{name: "update " + tag, method: "PUT", path: base + "/g/a", body: `{"Tags": [` + tag + `]}`, status: 400, want: "-"},
+				exchange{name: "create " + tag, method: "POST", path: base + "/g", body: `{"RepositoryName": "b", "Tags": [` + tag + `]}`, status: 400, want: "-"},
+			)
+		}
+	}
+	w.run(exchange{method: "PUT", path: base + "/g/a", body: `{"Tags": [{"Key": "aws:ResourceTag/spinup:org", "Value": "x"}]}`, status: 400, want: "-"})
+	wire.unchanged(before)
+}
+
+// A key of another account is beyond what the create session may use.
+func TestKeysOfOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, key := range []string{
+		strings.Replace(customerKey, account, account2, 1),
+		"arn:aws:kms:" + region + ":" + account2 + ":alias/ours",
+	} {
+		w.run(exchange{name: key, method: "POST", path: base + "/g", body: `{"RepositoryName": "a", "KmsKeyId": "` + key + `"}`, status: 403, want: "-"})
+	}
+	w.run(exchange{method: "GET", path: base + "/g", status: 200, want: `[]`})
+}
+
+// An org is a text that policies compare with, and can be no pattern. A variable
+// would be one: so the configuration takes none.
+func TestOrgCannotWiden(t *testing.T) {
+	t.Parallel()
+	const document = `{"account": {"region": "us-east-1", "role": "ecr-api"}, "token": "a-pre-shared-key-that-is-long", "org": %q}`
+	if _, err := common.ParseConfig(fmt.Appendf(nil, document, org)); err != nil {
+		t.Fatal(err)
+	}
+	for _, hostile := range []string{"*", "?", "spin*", "spinde?", "sp*n", "sp?n", "${aws:ResourceTag/spinup:org}", "a${aws:ResourceTag/spinup:org}b", "$", "{", "}", `"`, `\`, "\n", "\u00fc", "aws:x", " spindev", "spindev "} {
+		if _, err := common.ParseConfig(fmt.Appendf(nil, document, hostile)); err == nil || !strings.Contains(err.Error(), "org ") {
+			t.Errorf("org %q: %v", hostile, err)
+		}
+	}
+	for _, hostile := range []string{"*", "?pindev", "spin*"} {
+		for _, rt := range protectedRows() {
+			s := groupScope
+			s.Org = hostile
+			document, err := policy.Parse(rt.Policy(s).String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			on := thing{where: inGroup, whose: others, arn: s.ARN("team-1/a"), context: map[string][]string{"aws:ResourceTag/" + iam.OrgTag: {org}}}
+			for _, action := range allActions {
+				got, err := policy.Decide(policy.Request{
+					Action: action, Resource: on.arn, Context: requestContext(s, on, map[string]string{iam.OrgTag: org}),
+				}, document)
+				if want := decisionFor(rt.String(), action, on, theirOrg); err != nil || got != want {
+					t.Errorf("%s: %s with the org %q: %s, %v, want %s", rt, action, hostile, got, err, want)
+				}
+			}
+		}
+	}
+}
+
+// All that means something in a policy's ARN is no part of a group or a name.
+func TestNamesCannotWiden(t *testing.T) {
+	t.Parallel()
+	const fit = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+	for c := range rune(0x250) {
+		if ok := checkName("The name", "a"+string(c)+"b") == nil; ok != strings.ContainsRune(fit, c) {
+			t.Errorf("%q: %v", c, ok)
+		}
+	}
+}
