@@ -23,8 +23,8 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// drain is how long requests under way may take to finish at the end. It is
-// longer than any request may live.
+// drain is how long requests under way may take to finish at the end: longer than
+// the 25 seconds that a request has.
 const drain = 30 * time.Second
 
 func main() {
@@ -68,6 +68,9 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 		return o, err
 	} else if err != nil {
 		return o, errUsage
+	}
+	if o.token && (o.local || o.localAWS != "") {
+		return o, errors.New("-token goes with a configuration: -local prints a token of its own")
 	}
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("unknown argument %q", flags.Arg(0))

@@ -135,10 +135,6 @@ var attacks = map[string]attack{
 		_, err := c.Repository(ctx, name)
 		return err
 	}},
-	"exists": {[]string{"ecr:DescribeRepositories"}, noTags, func(ctx context.Context, c *ecr.Client, name string) error {
-		_, err := c.Exists(ctx, name)
-		return err
-	}},
 	"tags": {[]string{"ecr:ListTagsForResource"}, noTags, func(ctx context.Context, c *ecr.Client, name string) error {
 		_, err := c.Tags(ctx, name)
 		return err

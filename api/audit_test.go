@@ -142,6 +142,15 @@ func TestAuditOfWhoHasNoToken(t *testing.T) {
 	}
 }
 
+func TestMadeUpMethodIsNotLogged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.do(exchange{method: strings.Repeat("BREW", 100), path: base, header: map[string]string{"X-Auth-Token": ""}})
+	if lines := w.logged(t); len(lines) != 1 || lines[0]["method"] != "other" {
+		t.Errorf("the log: %v", lines)
+	}
+}
+
 func TestClientAddress(t *testing.T) {
 	t.Parallel()
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
@@ -159,6 +168,7 @@ func TestClientAddress(t *testing.T) {
 		{"10.0.0.1:80", []string{"10.0.0.3,10.0.0.2"}, "10.0.0.3"},
 		{"10.0.0.1:80", []string{"evil\nline"}, "10.0.0.1"},
 		{"10.0.0.1:80", []string{"203.0.113.9, what, 10.0.0.2"}, "10.0.0.2"},
+		{"10.0.0.1:80", []string{"203.0.113.9, ::ffff:10.0.0.2"}, "203.0.113.9"},
 		{"[fd00::1]:80", []string{"2001:db8::1"}, "2001:db8::1"},
 		{"[::ffff:10.0.0.1]:80", []string{"203.0.113.9"}, "203.0.113.9"},
 		{"@", []string{"203.0.113.9"}, "@"}, // a Unix socket

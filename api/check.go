@@ -71,12 +71,12 @@ type scanFlag struct{ value *bool }
 
 // UnmarshalJSON refuses everything else, null included.
 func (f *scanFlag) UnmarshalJSON(text []byte) error {
-	on := false
-	switch string(text) {
-	case `true`, `"true"`:
-		on = true
-	case `false`, `"false"`:
-	default:
+	var value any
+	if err := json.Unmarshal(text, &value); err != nil {
+		return err
+	}
+	on := value == true || value == "true"
+	if !on && value != false && value != "false" {
 		return common.Errorf(common.BadRequest, `ScanOnPush must be "true" or "false".`)
 	}
 	f.value = &on

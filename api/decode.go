@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -95,6 +96,16 @@ func kindName(t reflect.Type) string {
 	}
 }
 
+// fold maps all runes that encoding/json takes for the same in a key to one of
+// them, the least.
+func fold(r rune) rune {
+	least := r
+	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+		least = min(least, f)
+	}
+	return least
+}
+
 // repeatedKey returns an error for a key that an object has twice, whatever its
 // case: encoding/json keeps the last one and drops the others. The document is
 // known to be well-formed.
@@ -114,7 +125,7 @@ func repeatedKey(d *json.Decoder) error {
 			if err != nil {
 				return err
 			}
-			folded := strings.ToLower(fmt.Sprint(key))
+			folded := strings.Map(fold, fmt.Sprint(key))
 			if seen[folded] {
 				return common.Errorf(common.BadRequest, "%q is given twice.", key)
 			}

@@ -15,7 +15,8 @@ import (
 	"github.com/gorilla/mux"
 )
 
-// requestTimeout is how long a request may take, all its AWS calls together.
+// requestTimeout is how long a request may take from its header on, all its AWS
+// calls together.
 const requestTimeout = 25 * time.Second
 
 // A call is what a handler works with: a client that can do just what its row's
@@ -126,7 +127,7 @@ func deadline(r *http.Request) (context.Context, context.CancelFunc) {
 	if changes(r.Method) {
 		ctx = context.WithoutCancel(ctx)
 	}
-	return context.WithTimeout(ctx, requestTimeout)
+	return context.WithDeadline(ctx, recordOf(r).start.Add(requestTimeout))
 }
 
 func changes(method string) bool {

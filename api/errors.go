@@ -10,7 +10,7 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 )
 
-const statusClientClosed = 499 // as nginx logs it; nobody is there to read it
+const statusClientClosed = 499 // as nginx logs it; hardly anybody is there to read it
 
 // statuses is the one place where a kind of error becomes a status.
 var statuses = map[common.Code]int{

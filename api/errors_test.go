@@ -137,6 +137,9 @@ func TestExpiredSessionIsDroppedAndTheCallRepeated(t *testing.T) {
 	if diff := cmp.Diff(want, w.called()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
+	w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ServerException", Status: 500, Times: 1})
+	w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ExpiredTokenException", Message: "expired", Times: 1})
+	w.run(exchange{name: "after another failure", method: "GET", path: base, status: 200, want: `[]`})
 	w.forget()
 	w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ExpiredTokenException", Message: "expired"})
 	w.run(exchange{name: "once is enough", method: "GET", path: base, status: 500, want: "-"})

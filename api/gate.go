@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	waitingTokens = 16          // beside those being compared; a quarter of a second each at cost 12
+	waitingTokens = 16 // beside those being compared; a quarter of a second each at cost 12
+	maxWait       = 5 * time.Second
 	heldRequests  = 256         // at once
 	holdFor       = time.Second // so that being refused costs a flood more than refusing costs us
 )
@@ -30,14 +31,21 @@ func newGate() *gate {
 	}
 }
 
-// enter waits for its turn, and returns false at once where the queue is full.
-// Whoever entered must leave.
+// enter waits for its turn. It returns false at once where the queue is full, and
+// after a while where it does not move. Whoever entered must leave.
 func (g *gate) enter() bool {
 	select {
 	case g.admitted <- struct{}{}:
-		g.comparing <- struct{}{}
-		return true
 	default:
+		return false
+	}
+	timer := time.NewTimer(maxWait)
+	defer timer.Stop()
+	select {
+	case g.comparing <- struct{}{}:
+		return true
+	case <-timer.C:
+		<-g.admitted
 		return false
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -43,6 +44,9 @@ func TestComparisonsTakeHalfOfTheCores(t *testing.T) {
 	}
 	if got, want := cap(g.admitted)-cap(g.comparing), 16; got != want {
 		t.Errorf("a queue of %d, want %d", got, want)
+	}
+	if got, want := cap(g.held), 256; got != want {
+		t.Errorf("%d requests are held, want %d", got, want)
 	}
 }
 
@@ -115,6 +119,48 @@ func TestSameTokenIsComparedOnce(t *testing.T) {
 	}
 	release()
 	all.Wait()
+}
+
+func TestQueueThatDoesNotMoveIsLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		for range cap(g.comparing) {
+			g.comparing <- struct{}{}
+		}
+		start := time.Now()
+		if g.enter() || time.Since(start) != maxWait || len(g.admitted) != 0 {
+			t.Errorf("after %s, %d places are taken", time.Since(start), len(g.admitted))
+		}
+	})
+}
+
+// A token is forgotten five minutes after it was last used.
+func TestTokensAreForgotten(t *testing.T) {
+	t.Parallel()
+	good := token()
+	synctest.Test(t, func(t *testing.T) {
+		tokens, err := newTokens(common.Keys{{Name: "default", Secret: key}}, 12, newGate())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := func(when string, remembered bool) {
+			t.Helper()
+			if _, err := tokens.verifyAgain(good); (err == nil) != remembered {
+				t.Errorf("%s: remembered: %t", when, !remembered)
+			}
+		}
+		want("before it came", false)
+		if _, err := tokens.verify(good); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(4 * time.Minute)
+		want("after four minutes", true)
+		time.Sleep(4 * time.Minute)
+		want("four minutes after that", true)
+		time.Sleep(5*time.Minute + time.Second)
+		want("five minutes after its last use", false)
+	})
 }
 
 // statusOf returns the status that a token gets, 0 for none at all.

@@ -66,6 +66,9 @@ func TestBadInputIsRefusedBeforeAWS(t *testing.T) {
 		post(`{"RepositoryName": "a", "Tags": [{"Key": "k", "Value": "1"}, {"Key": "k", "Value": "2"}]}`, `Tags has the key "k" twice.`),
 		put(`{"Tags": [{"Key": "Name", "Value": "1"}, {"Key": "Name", "Value": "1"}]}`, `Tags has the key "Name" twice.`),
 		put(`{"Tags": [{"Value": "1"}]}`, "Tags[0] has no Key."),
+		put(`{"Tags": [{"Key": "k"}]}`, `Tags[0] has no Value. An empty one is "".`),
+		put(`{"Tags": [{"Key": "k", "Value": null}]}`, `Tags[0] has no Value. An empty one is "".`),
+		post(`{"RepositoryName": "a", "ScanOnPush": "false", "\u017fcanOnPush": "true"}`, "\"\u017fcanOnPush\" is given twice."),
 		put(`{"Tags": [{"Key": "Spinup:Org", "Value": "x"}]}`, `The tag key "Spinup:Org" is too like one that the service sets.`),
 		post(`{"RepositoryName": "a", "Tags": [{"Key": "spinup:spaceid ", "Value": "x"}]}`, `The tag key "spinup:spaceid " is too like one that the service sets.`),
 

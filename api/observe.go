@@ -20,6 +20,7 @@ import (
 // line.
 type record struct {
 	id                   string
+	start                time.Time
 	key                  string // name of the key that its token is a hash of
 	action               string // name of the row that it came to
 	account, group, name string
@@ -53,13 +54,12 @@ func noteCall(ctx context.Context, call iam.Call) {
 func (s *Service) observe(route string, next http.Handler) http.Handler {
 	measured := s.measures.instrument(route, s.recover(next))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start := time.Now()
-		rec := &record{id: requestID(r)}
+		rec := &record{id: requestID(r), start: time.Now()}
 		status := &statusWriter{ResponseWriter: w}
 		w.Header().Set("X-Request-Id", rec.id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
-		defer func() { s.logRequest(route, r, rec, status.status, time.Since(start)) }()
+		defer func() { s.logRequest(route, r, rec, status.status, time.Since(rec.start)) }()
 		measured.ServeHTTP(status, r.WithContext(context.WithValue(r.Context(), recordKey{}, rec)))
 	})
 }
@@ -93,7 +93,7 @@ func (s *Service) logRequest(route string, r *http.Request, rec *record, status 
 	}
 	fields := logrus.Fields{
 		"requestId": rec.id,
-		"method":    r.Method,
+		"method":    knownMethod(r.Method),
 		"route":     route,
 		"status":    status,
 		"outcome":   outcome(status),
@@ -110,6 +110,16 @@ func (s *Service) logRequest(route string, r *http.Request, rec *record, status 
 		level = logrus.ErrorLevel
 	}
 	logger.WithFields(fields).Log(level, message)
+}
+
+// knownMethod keeps callers, who can make methods up, from filling the log.
+func knownMethod(method string) string {
+	switch method {
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE":
+		return method
+	default:
+		return "other"
+	}
 }
 
 // addTo adds what is known of the request.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -17,7 +18,7 @@ type createRequest struct {
 	ImageTagMutability *string
 	EncryptionType     *string
 	KmsKeyID           string `json:"KmsKeyId"`
-	Tags               []ecr.Tag
+	Tags               []tagInput
 }
 
 func (in createRequest) name() string { return in.RepositoryName }
@@ -57,7 +58,7 @@ func (in createRequest) encryption() ecr.Encryption {
 type updateRequest struct {
 	ScanOnPush         scanFlag
 	ImageTagMutability *string
-	Tags               []ecr.Tag
+	Tags               []tagInput
 
 	// Known only to be refused in words that help.
 	EncryptionType json.RawMessage
@@ -112,7 +113,12 @@ func (c call) orExists(ctx context.Context, refusal error) error {
 	if exists, err := c.ECR.Exists(ctx, c.repository()); err != nil || !exists {
 		return refusal
 	}
-	return &common.Error{Code: common.Conflict, Message: "The repository " + c.repository() + " exists already.", Cause: refusal}
+	conflict := common.Error{Cause: refusal}
+	if e := new(common.Error); errors.As(refusal, &e) {
+		conflict = *e // with what AWS answered
+	}
+	conflict.Code, conflict.Message = common.Conflict, "The repository "+c.repository()+" exists already."
+	return &conflict
 }
 
 // createPolicy lets TagResource tag what is being created, which AWS demands of
@@ -196,22 +202,32 @@ func reservedTags(c call) []ecr.Tag {
 	}
 }
 
-func withoutReserved(tags []ecr.Tag) []ecr.Tag {
+// A tagInput is a tag in a body. A Value that is absent is no empty one.
+type tagInput struct {
+	Key   string
+	Value *string
+}
+
+// withoutReserved returns the tags, checked before, but for those that are the
+// service's to set.
+func withoutReserved(tags []tagInput) []ecr.Tag {
 	var kept []ecr.Tag
 	for _, t := range tags {
 		if t.Key != nameTag && t.Key != iam.OrgTag && t.Key != spaceTag {
-			kept = append(kept, t)
+			kept = append(kept, ecr.Tag{Key: t.Key, Value: *t.Value})
 		}
 	}
 	return kept
 }
 
-func checkTags(tags []ecr.Tag) error {
+func checkTags(tags []tagInput) error {
 	seen := map[string]bool{}
 	for i, t := range tags {
 		switch {
 		case t.Key == "":
 			return common.Errorf(common.BadRequest, "Tags[%d] has no Key.", i)
+		case t.Value == nil:
+			return common.Errorf(common.BadRequest, "Tags[%d] has no Value. An empty one is \"\".", i)
 		case seen[t.Key]:
 			return common.Errorf(common.BadRequest, "Tags has the key %q twice.", t.Key)
 		case isDisguised(t.Key):

@@ -122,10 +122,13 @@ func TestCreateRepository(t *testing.T) {
 	const awsKey = "arn:aws:kms:us-east-1:012345678901:key/0123abcd-0000-4000-8000-0123456789ab"
 	w.run(
 		exchange{name: "only a name", method: "POST", path: path, body: `{"RepositoryName": "a"}`, status: 200, want: shown("g/a")},
-		exchange{name: "it exists", method: "POST", path: path, body: `{"RepositoryName": "a"}`, status: 409, want: refused(409, "The repository g/a exists already.")},
+		exchange{name: "it exists", method: "POST", path: path, body: `{"RepositoryName": "a"}`, status: 409,
+			want: refusedByAWS(409, "The repository g/a exists already.", "AccessDeniedException")},
 		exchange{name: "ScanOnPush true", method: "POST", path: path, body: `{"RepositoryName": "b", "ScanOnPush": true}`, status: 200,
 			want: shown("g/b", `"ScanOnPush": "false"`, `"ScanOnPush": "true"`)},
 		exchange{name: `ScanOnPush "false"`, method: "POST", path: path, body: `{"RepositoryName": "c", "ScanOnPush": "false"}`, status: 200, want: shown("g/c")},
+		exchange{name: "ScanOnPush with an escape", method: "POST", path: path, body: `{"RepositoryName": "b2", "ScanOnPush": "\u0074rue"}`, status: 200,
+			want: shown("g/b2", `"ScanOnPush": "false"`, `"ScanOnPush": "true"`)},
 		exchange{name: "ScanOnPush false", method: "POST", path: path, body: `{"RepositoryName": "d", "ScanOnPush": false}`, status: 200, want: shown("g/d")},
 		exchange{name: "immutable", method: "POST", path: path, body: `{"RepositoryName": "e", "ImageTagMutability": "IMMUTABLE"}`, status: 200,
 			want: shown("g/e", `"MUTABLE"`, `"IMMUTABLE"`)},

@@ -56,10 +56,12 @@ func TestCreateOfARepositoryThatIsThere(t *testing.T) {
 	w.addRepository(account, "g/ours", org)
 	w.addRepository(account, "g/others", "another-org")
 	w.run(
-		exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "ours"}`, status: 409, want: refused(409, "The repository g/ours exists already.")},
+		exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "ours"}`, status: 409,
+			want: refusedByAWS(409, "The repository g/ours exists already.", "AccessDeniedException")},
 		exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "untagged"}`, status: 409, want: refusedByAWS(409,
 			"The repository with name 'g/untagged' already exists in the registry with id '012345678901'", "RepositoryAlreadyExistsException")},
-		exchange{name: "what is there is not ours to know", method: "POST", path: base + "/g", body: `{"RepositoryName": "others"}`, status: 403, want: "-"},
+		exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "others"}`, status: 409,
+			want: refusedByAWS(409, "The repository g/others exists already.", "AccessDeniedException")},
 		exchange{name: "it was not taken over", method: "GET", path: base + "/g/others", status: 403, want: "-"},
 	)
 }

@@ -1,6 +1,7 @@
 package common
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -139,20 +140,30 @@ func (c *Config) decode(document []byte) (badKeys, error) {
 // named and not only the first. The values of target are pointers. The error is
 // that the document is no JSON object.
 func decodeObject(prefix string, document []byte, target map[string]any) (badKeys, error) {
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(document, &object); err != nil || object == nil {
+	if err := json.Unmarshal(document, &map[string]json.RawMessage{}); err != nil || string(bytes.TrimSpace(document)) == "null" {
 		return nil, fmt.Errorf("not a JSON object%s", position(err))
 	}
 	var bad badKeys
-	for key, value := range object {
-		field, known := target[key]
-		if !known {
-			bad = append(bad, badKey{prefix + key, "is not a known key"})
-			continue
+	seen := map[string]bool{}
+	d := json.NewDecoder(bytes.NewReader(document)) // of what is known to be an object
+	d.Token()
+	for d.More() {
+		name, _ := d.Token()
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, fmt.Errorf("not a JSON object%s", position(err))
 		}
-		if err := json.Unmarshal(value, field); err != nil {
+		key := name.(string)
+		field, known := target[key]
+		switch {
+		case !known:
+			bad = append(bad, badKey{prefix + key, "is not a known key"})
+		case seen[key]:
+			bad = append(bad, badKey{prefix + key, "is given twice"})
+		case json.Unmarshal(value, field) != nil:
 			bad = append(bad, badKey{prefix + key, "must be " + kindOf(field)})
 		}
+		seen[key] = true
 	}
 	slices.SortFunc(bad, func(a, b badKey) int { return strings.Compare(a.key, b.key) })
 	return bad, nil

@@ -26,7 +26,7 @@ var (
 	alias     = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 	region    = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
 	// IAM and STS: RoleName with an optional path, ExternalId.
-	roleName   = regexp.MustCompile(`^[\w+=,.@/-]+$`)
+	roleName   = regexp.MustCompile(`^([\w+=,.@-]+/)*[\w+=,.@-]{1,64}$`)
 	externalID = regexp.MustCompile(`^[\w+=,.@:/-]+$`)
 	// ECR: "letters, numbers, spaces, and + - = . _ : / @". Kept to ASCII, which
 	// is all that a session policy can hold for sure.
@@ -84,7 +84,10 @@ func (c *Config) checkToken(check *checker) {
 		if k.Name != "default" {
 			key += "." + k.Name
 		}
-		check.require(key, alias.MatchString(k.Name), "is no name of a key (1 to 64 letters, digits and . _ -)")
+		if !alias.MatchString(k.Name) { // not quoted: it might be the key itself
+			check.require("token", false, "has a name that is none (1 to 64 letters, digits and . _ -)")
+			continue
+		}
 		check.require(key, k.Secret != "", "is missing")
 		check.require(key, len(k.Secret) <= maxTokenBytes, fmt.Sprintf("is over %d bytes, of which bcrypt would ignore the rest", maxTokenBytes))
 		check.require(key, !strings.Contains(string(k.Secret), "\x00"), "holds a NUL byte, which bcrypt cannot compare")

@@ -241,7 +241,7 @@ func TestBadKeys(t *testing.T) {
 		{keys{"token": json.RawMessage(`{"new": "a", "new": "b"}`)}, tokenKind},
 		{keys{"token": map[string]any{}}, "token is missing"},
 		{keys{"token": map[string]any{"new": "a", "old": ""}}, "token.old is missing"},
-		{keys{"token": map[string]any{"a b": "a"}}, "token.a b is no name of a key (1 to 64 letters, digits and . _ -)"},
+		{keys{"token": map[string]any{"a b": "a"}}, "token has a name that is none (1 to 64 letters, digits and . _ -)"},
 		{keys{"token": map[string]any{"new": strings.Repeat("t", 73), "old": "a\x00"}}, "token.new" + strings.TrimPrefix(longKey, "token") + "; token.old" + strings.TrimPrefix(nulKey, "token")},
 		{keys{"token": manyKeys(9)}, "token has more than 8 keys, and a wrong token costs a comparison with each"},
 
@@ -274,6 +274,10 @@ func TestBadKeys(t *testing.T) {
 		{keys{"account.role": absent{}}, "account.role is missing"},
 		{keys{"account.role": "no role"}, noRole},
 		{keys{"account.role": "r*"}, noRole},
+		{keys{"account.role": "a//b"}, noRole},
+		{keys{"account.role": "a/"}, noRole},
+		{keys{"account.role": "/"}, noRole},
+		{keys{"account.role": strings.Repeat("r", 65)}, noRole},
 		{keys{"account.role": strings.Repeat("r", 513)}, noRole},
 		{keys{"account.externalId": "x"}, noOutID},
 		{keys{"account.externalId": "x y"}, noOutID},
@@ -321,6 +325,21 @@ func TestBadKeys(t *testing.T) {
 		_, err := ParseConfig(document(t, test.changes))
 		if diff := cmp.Diff("bad configuration: "+test.want, message(err)); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", test.changes, diff)
+		}
+	}
+}
+
+// encoding/json would keep the last of them, and nobody would know.
+func TestKeysGivenTwice(t *testing.T) {
+	t.Parallel()
+	for old, test := range map[string]struct{ twice, want string }{
+		`"org":`:     {`"org": "another", "org":`, "org is given twice"},
+		`"region":`:  {`"region": "us-east-1", "region":`, "account.region is given twice"},
+		`"account":`: {`"account": {"region": "us-east-1", "role": "another"}, "account":`, "account is given twice"},
+	} {
+		_, err := ParseConfig([]byte(strings.Replace(minimal, old, test.twice, 1)))
+		if diff := cmp.Diff("bad configuration: "+test.want, message(err)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", old, diff)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package ecr
 
 import (
+	"strings"
+
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/service/ecr"
 )
@@ -19,6 +21,13 @@ var codes = map[string]common.Code{
 	ecr.ErrCodeRepositoryNotEmptyException:      common.Conflict,
 	ecr.ErrCodeLimitExceededException:           common.Throttled, // a quota of the account
 	"AccessDeniedException":                     common.Forbidden,
+}
+
+// deniedBySessionPolicy tells a refusal by an explicit Deny of the session policy
+// from all others. AWS says it in words only.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+func deniedBySessionPolicy(err error) bool {
+	return common.CodeOf(err) == common.Forbidden && strings.Contains(err.Error(), "explicit deny in a session policy")
 }
 
 func translate(err error) error { return common.FromAWS(err, codes) }

@@ -105,13 +105,18 @@ func (c *Client) describe(ctx context.Context, name string) (*ecr.Repository, er
 	return out.Repositories[0], nil
 }
 
-// Exists tells whether there is a repository of that full name.
+// Exists tells whether there is a repository of that full name. One that the
+// session's own policy denies is there: it is denied for its tags.
 func (c *Client) Exists(ctx context.Context, name string) (bool, error) {
 	_, err := c.describe(ctx, name)
-	if common.CodeOf(err) == common.NotFound {
+	switch {
+	case common.CodeOf(err) == common.NotFound:
 		return false, nil
+	case deniedBySessionPolicy(err):
+		return true, nil
+	default:
+		return err == nil, err
 	}
-	return err == nil, err
 }
 
 // Tags returns the tags of the repository of that full name, by key.

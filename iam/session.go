@@ -58,17 +58,24 @@ func NewSession(account common.Account, observe func(context.Context, Call)) (*s
 }
 
 // retryer is the SDK's own, except that a call under a session that AWS calls
-// expired is repeated once, with a new session: a second such answer is no
-// matter of time.
+// expired is repeated once for that, with a new session: a second such answer is
+// no matter of time.
 type retryer struct{ client.DefaultRetryer }
+
+// expiredKey marks the context of a call that was repeated for that.
+type expiredKey struct{}
 
 // ShouldRetry tells whether to repeat the call; the SDK drops an expired session
 // before it does.
 func (r retryer) ShouldRetry(req *request.Request) bool {
-	if req.IsErrorExpired() {
-		return req.RetryCount == 0
+	if !req.IsErrorExpired() {
+		return r.DefaultRetryer.ShouldRetry(req)
 	}
-	return r.DefaultRetryer.ShouldRetry(req)
+	if req.Context().Value(expiredKey{}) != nil {
+		return false
+	}
+	req.SetContext(context.WithValue(req.Context(), expiredKey{}, true))
+	return true
 }
 
 // Partition returns the partition that an AWS region is in, aws for one that
