@@ -22,6 +22,7 @@ import (
 type process struct {
 	name    string
 	command *exec.Cmd
+	began   time.Time // when it was started
 	url     string
 	path    string
 	token   string
@@ -40,6 +41,7 @@ func start(name string, command *exec.Cmd) (*process, error) {
 		return nil, err
 	}
 	command.Stdout, command.Stderr = writer, writer
+	began := time.Now()
 	if err := command.Start(); err != nil {
 		return nil, err
 	}
@@ -47,7 +49,7 @@ func start(name string, command *exec.Cmd) (*process, error) {
 	for lines := bufio.NewScanner(reader); lines.Scan(); {
 		if url := address.FindString(lines.Text()); url != "" {
 			go io.Copy(io.Discard, reader)
-			return &process{name: name, command: command, url: url}, nil
+			return &process{name: name, command: command, began: began, url: url}, nil
 		}
 	}
 	command.Process.Kill()
@@ -94,7 +96,6 @@ func startService(service, awsURL string) (*process, error) {
 
 // printStart prints how the service starts, how large it is idle, and its binary.
 func printStart(service string) error {
-	began := time.Now()
 	p, err := startService(service, "http://127.0.0.1:1")
 	if err != nil {
 		return err
@@ -105,7 +106,7 @@ func printStart(service string) error {
 		return err
 	}
 	response.Body.Close()
-	ready := time.Since(began)
+	ready := time.Since(p.began)
 	time.Sleep(time.Second)
 	binary, err := os.Stat(service)
 	if err != nil {
