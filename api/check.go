@@ -82,5 +82,3 @@ func (f *scanFlag) UnmarshalJSON(text []byte) error {
 	f.value = &on
 	return nil
 }
-
-var _ json.Unmarshaler = (*scanFlag)(nil)

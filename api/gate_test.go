@@ -66,7 +66,10 @@ func TestFloodOfTokens(t *testing.T) {
 	defer release()
 	for i := range cap(g.admitted) - cap(g.comparing) {
 		waiting.Go(func() {
-			if status := w.statusOf(fresh(4, i)); status != http.StatusForbidden {
+			start := time.Now()
+			status := w.statusOf(fresh(4, i))
+			inTime := time.Since(start) < maxWait // not so on a busy machine
+			if status != http.StatusForbidden && (inTime || status != http.StatusServiceUnavailable) {
 				t.Errorf("a token that waited: status %d, want 403", status)
 			}
 		})

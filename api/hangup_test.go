@@ -10,12 +10,13 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 )
 
-// hangUp sends the request and leaves as soon as AWS has been asked.
-func (w *world) hangUp(t *testing.T, e exchange) {
+// hangUp sends the request and leaves as soon as AWS has been asked, which takes
+// that long for its first answer.
+func (w *world) hangUp(t *testing.T, e exchange, delay time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	asked := make(chan struct{}, 10)
-	remove := w.aws.Inject(localaws.Fault{Operation: "*", Delay: 200 * time.Millisecond, When: func(localaws.Call) bool {
+	remove := w.aws.Inject(localaws.Fault{Operation: "*", Times: 1, Delay: delay, When: func(localaws.Call) bool {
 		select {
 		case asked <- struct{}{}:
 		default:
@@ -42,16 +43,16 @@ func (w *world) hangUp(t *testing.T, e exchange) {
 func TestChangeGoesOnWithoutItsCaller(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.hangUp(t, exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "a"}`})
+	w.hangUp(t, exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "a"}`}, time.Second)
 	waitFor(t, "the create to be logged", func() bool { return strings.Contains(w.log.String(), `"action":"CreateRepository"`) })
 	w.run(exchange{name: "created", method: "GET", path: base + "/g/a", status: 200, want: shown("g/a")})
 
-	w.hangUp(t, exchange{method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true, "ImageTagMutability": "IMMUTABLE"}`})
+	w.hangUp(t, exchange{method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true, "ImageTagMutability": "IMMUTABLE"}`}, time.Second)
 	waitFor(t, "the update to be logged", func() bool { return strings.Contains(w.log.String(), `"action":"UpdateRepository"`) })
 	w.run(exchange{name: "updated", method: "GET", path: base + "/g/a", status: 200,
 		want: shown("g/a", `"ScanOnPush": "false"`, `"ScanOnPush": "true"`, `"MUTABLE"`, `"IMMUTABLE"`)})
 
-	w.hangUp(t, exchange{method: "DELETE", path: base + "/g/a"})
+	w.hangUp(t, exchange{method: "DELETE", path: base + "/g/a"}, time.Second)
 	waitFor(t, "the delete to be logged", func() bool { return strings.Contains(w.log.String(), `"action":"DeleteRepository"`) })
 	w.run(exchange{name: "deleted", method: "GET", path: base + "/g/a", status: 404, want: "-"})
 }
@@ -62,7 +63,7 @@ func TestReadEndsWithItsCaller(t *testing.T) {
 	w := newWorld(t)
 	w.addRepository(account, "g/a", org)
 	w.run(exchange{method: "GET", path: base + "/g/a", status: 200, want: "-"})
-	w.hangUp(t, exchange{method: "GET", path: base + "/g/a"})
+	w.hangUp(t, exchange{method: "GET", path: base + "/g/a"}, 8*time.Second)
 	waitFor(t, "the request to be logged", func() bool { return strings.Contains(w.log.String(), `"status":499`) })
 	waitFor(t, "AWS to notice", func() bool {
 		w.mu.Lock()
