@@ -46,35 +46,11 @@ type nothing struct{}
 
 func (nothing) check() error { return nil }
 
-// endpoint makes an http.Handler of a handler: it reads and checks the request,
-// before anything is asked of AWS, connects, and writes what comes back.
+// endpoint makes an http.Handler of a handler, and writes what comes back of it.
 func endpoint[In input, Out any](handle func(context.Context, call, In) (Out, error)) func(*Service, route) http.Handler {
 	return func(s *Service, rt route) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			scope, name, err := s.target(r)
-			if err != nil {
-				writeError(w, r, err)
-				return
-			}
-			in, err := decode[In](w, r)
-			if err != nil {
-				writeError(w, r, err)
-				return
-			}
-			if named, ok := any(in).(namer); ok {
-				name = named.name()
-				recordOf(r).name = name
-			}
-			if err := checkFullName(scope.Group, name); err != nil {
-				writeError(w, r, err)
-				return
-			}
-			ctx, cancel := deadline(r)
-			defer cancel()
-			client, session := s.connect(rt, scope)
-			recordOf(r).session = session
-			c := call{ECR: client, Org: scope.Org, Group: scope.Group, Name: name}
-			out, err := handle(ctx, c, in)
+			out, err := perform(s, rt, w, r, handle)
 			if err != nil {
 				writeError(w, r, err)
 				return
@@ -82,6 +58,32 @@ func endpoint[In input, Out any](handle func(context.Context, call, In) (Out, er
 			writeJSON(w, "application/json", http.StatusOK, out)
 		})
 	}
+}
+
+// perform reads and checks the request, before anything is asked of AWS,
+// connects, and has it handled.
+func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *http.Request, handle func(context.Context, call, In) (Out, error)) (out Out, err error) {
+	scope, name, err := s.target(r)
+	if err != nil {
+		return out, err
+	}
+	in, err := decode[In](w, r)
+	if err != nil {
+		return out, err
+	}
+	record := recordOf(r)
+	if named, ok := any(in).(namer); ok {
+		name = named.name()
+		record.name = name
+	}
+	if err := checkFullName(scope.Group, name); err != nil {
+		return out, err
+	}
+	ctx, cancel := deadline(r)
+	defer cancel()
+	client, session := s.connect(rt, scope)
+	record.session = session
+	return handle(ctx, call{ECR: client, Org: scope.Org, Group: scope.Group, Name: name}, in)
 }
 
 // target reads from the path which account's registry, which group and which
