@@ -19,13 +19,14 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/api"
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/common/drain"
 	"github.com/YaleSpinup/ecr-api/common/local"
 	"github.com/sirupsen/logrus"
 )
 
-// drain is how long requests under way may take to finish at the end: longer than
-// the 25 seconds that a request has.
-const drain = 30 * time.Second
+// drainTime is how long requests under way may take to finish at the end: longer
+// than any request has.
+const drainTime = 30 * time.Second
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -159,7 +160,7 @@ func (s *server) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	listener, url, err := s.newListener()
+	connections, listener, url, err := s.newListener()
 	if err != nil {
 		return err
 	}
@@ -168,6 +169,8 @@ func (s *server) run(ctx context.Context) error {
 	defer signal.Stop(hangup)
 
 	httpServer := newHTTPServer(service, s.log)
+	httpServer.ConnState = connections.ConnState
+	defer httpServer.Close()
 	stopped := make(chan error, 1)
 	go func() { stopped <- httpServer.Serve(listener) }()
 	s.log.WithField("url", url).Info("listening")
@@ -183,41 +186,54 @@ func (s *server) run(ctx context.Context) error {
 		case <-hangup:
 			s.reload(service)
 		case <-ctx.Done():
-			s.log.Info("stopping: requests under way finish first")
-			end, cancel := context.WithTimeout(context.Background(), drain)
-			defer cancel()
-			return httpServer.Shutdown(end)
+			return s.stop(service, connections)
 		}
 	}
 }
 
+// stop lets load balancers notice, then accepts no more, and returns when the
+// requests under way are answered.
+func (s *server) stop(service *api.Service, connections *drain.Listener) error {
+	s.log.WithField("shutdownDelay", s.config.ShutdownDelay.String()).Info("stopping: not ready any more, requests under way finish first")
+	service.Stop()
+	time.Sleep(s.config.ShutdownDelay)
+	end, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if err := connections.Drain(end); err != nil {
+		return fmt.Errorf("stopped with requests under way: %w", err)
+	}
+	s.log.Info("stopped")
+	return nil
+}
+
 // newListener listens on the configured address, by TLS where there is a
 // certificate.
-func (s *server) newListener() (net.Listener, string, error) {
+func (s *server) newListener() (connections *drain.Listener, listener net.Listener, url string, err error) {
 	address := s.listen
 	if address == "" {
 		address = s.config.ListenAddress
 	}
-	listener, err := net.Listen("tcp", address)
+	tcp, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, "", err
 	}
+	connections = drain.Listen(tcp)
 	if s.config.TLSCertificate == "" {
-		return listener, "http://" + listener.Addr().String(), nil
+		return connections, connections, "http://" + tcp.Addr().String(), nil
 	}
 	certificate, err := common.LoadCertificate(s.config.TLSCertificate, s.config.TLSKey, func(err error) {
 		s.log.WithError(err).Error("the TLS certificate has changed and cannot be used: the old one stays")
 	})
 	if err != nil {
-		listener.Close()
-		return nil, "", err
+		tcp.Close()
+		return nil, nil, "", err
 	}
-	secured := tls.NewListener(listener, &tls.Config{
+	listener = tls.NewListener(connections, &tls.Config{
 		GetCertificate: certificate.Get,
 		MinVersion:     tls.VersionTLS12,
 		NextProtos:     []string{"http/1.1"},
 	})
-	return secured, "https://" + listener.Addr().String(), nil
+	return connections, listener, "https://" + tcp.Addr().String(), nil
 }
 
 // reload takes over a changed configuration. A broken one changes nothing.

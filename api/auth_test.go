@@ -78,7 +78,7 @@ func TestEverythingButThePublicNeedsTheToken(t *testing.T) {
 			public[rt.Path] = ""
 		}
 	}
-	want := map[string]string{"/v1/ecr/ping": "", "/v1/ecr/version": "", "/v1/ecr/metrics": "", "/metrics": ""}
+	want := map[string]string{"/v1/ecr/ping": "", "/v1/ecr/ready": "", "/v1/ecr/version": "", "/v1/ecr/metrics": "", "/metrics": ""}
 	if diff := cmp.Diff(want, public); diff != "" {
 		t.Errorf("public paths (-want +got):\n%s", diff)
 	}
@@ -154,11 +154,13 @@ func TestPublicPaths(t *testing.T) {
 
 func TestPanicIsA500AndTheProcessLivesOn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(_ *common.Config, table *[]route) {
-		(*table)[4].Handler = endpoint(func(context.Context, call, nothing) (any, error) { panic("a marked panic") })
-	})
+	w := newWorld(t, changeRows(func(rt *route) {
+		if rt.String() == listRow {
+			rt.Handler = endpoint(func(context.Context, call, nothing) (any, error) { panic("a marked panic") })
+		}
+	}))
 	w.run(
-		exchange{method: "GET", path: base, status: 500, want: refused(500, "internal error: quote the requestId to whoever runs this service")},
+		exchange{method: "GET", path: base, status: 500, want: refused(500, internalError)},
 		exchange{method: "GET", path: base + "/g", status: 200, want: `[]`},
 	)
 	if log := w.log.String(); !strings.Contains(log, "a marked panic") || !strings.Contains(log, "auth_test.go") {

@@ -15,10 +15,6 @@ import (
 	"github.com/gorilla/mux"
 )
 
-// requestTimeout is how long a request may take from its header on, all its AWS
-// calls together.
-const requestTimeout = 25 * time.Second
-
 // A call is what a handler works with: a client that can do just what its row's
 // policy allows, and what the path names. Group and Name are empty where the
 // path has none.
@@ -67,6 +63,12 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 	if err != nil {
 		return out, err
 	}
+	config := s.live.Load().config
+	leave, err := s.limits.enter(scope.Account, config)
+	if err != nil {
+		return out, err
+	}
+	defer leave()
 	in, err := decode[In](w, r)
 	if err != nil {
 		return out, err
@@ -79,7 +81,7 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 	if err := checkFullName(scope.Group, name); err != nil {
 		return out, err
 	}
-	ctx, cancel := deadline(r)
+	ctx, cancel := deadline(r, config.RequestTimeout)
 	defer cancel()
 	client, session := s.connect(rt, scope)
 	record.session = session
@@ -122,14 +124,14 @@ func decodedVars(r *http.Request) (map[string]string, error) {
 	return vars, nil
 }
 
-// deadline bounds the request. A read ends when its caller hangs up. A change
+// deadline bounds the request, all its AWS calls together, from its header on. A read ends when its caller hangs up. A change
 // goes on to its end, so that nothing is left half-done.
-func deadline(r *http.Request) (context.Context, context.CancelFunc) {
+func deadline(r *http.Request, timeout time.Duration) (context.Context, context.CancelFunc) {
 	ctx := r.Context()
 	if changes(r.Method) {
 		ctx = context.WithoutCancel(ctx)
 	}
-	return context.WithDeadline(ctx, recordOf(r).start.Add(requestTimeout))
+	return context.WithDeadline(ctx, recordOf(r).start.Add(timeout))
 }
 
 func changes(method string) bool {

@@ -42,6 +42,10 @@ type problem struct {
 	RequestID    string `json:"requestId"`
 	AWSCode      string `json:"awsCode,omitempty"`
 	AWSRequestID string `json:"awsRequestId,omitempty"`
+
+	// Of a change: see common.Error.
+	Applied []string `json:"applied,omitempty"`
+	Unknown []string `json:"unknown,omitempty"`
 }
 
 // writeError answers with the problem that err is to the caller, and leaves the
@@ -59,10 +63,12 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 		Type:         "about:blank",
 		Title:        title(status),
 		Status:       status,
-		Detail:       detail(status, e.Message),
+		Detail:       detail(status, e),
 		RequestID:    record.id,
 		AWSCode:      e.AWSCode,
 		AWSRequestID: e.AWSRequestID,
+		Applied:      e.Applied,
+		Unknown:      e.Unknown,
 	}
 	if seconds, ok := retryAfter[e.Code]; ok {
 		w.Header().Set("Retry-After", seconds)
@@ -77,15 +83,39 @@ func title(status int) string {
 	return http.StatusText(status)
 }
 
-// detail keeps what happened inside from callers, who can only pass it on.
-func detail(status int, message string) string {
-	if status == http.StatusInternalServerError {
-		return "internal error: quote the requestId to whoever runs this service"
+// detail keeps what happened inside from callers, who can only pass it on, and
+// says what a change has left behind.
+func detail(status int, e *common.Error) string {
+	said := e.Message
+	switch {
+	case status == http.StatusInternalServerError:
+		said = "internal error: quote the requestId to whoever runs this service"
+	case said == "": // AWS gave a code and no words
+		said = title(status)
 	}
-	if message == "" { // AWS gave a code and no words
-		return title(status)
+	sentences := left(e)
+	if sentences == "" {
+		return said
 	}
-	return message
+	return strings.TrimSuffix(said, ".") + ". " + sentences
+}
+
+// left says in sentences which parts of a change are done, or may be.
+func left(e *common.Error) string {
+	var sentences []string
+	if len(e.Applied) > 0 {
+		sentences = append(sentences, "Done all the same: "+strings.Join(e.Applied, ", ")+".")
+	}
+	if len(e.Unknown) > 0 {
+		sentences = append(sentences, "It is not known whether this was done: "+strings.Join(e.Unknown, ", ")+".")
+	}
+	switch {
+	case sentences != nil:
+		sentences = append(sentences, "Look at the repository, or send the same request again.")
+	case e.Code == common.Timeout:
+		sentences = append(sentences, "Nothing was changed.")
+	}
+	return strings.Join(sentences, " ")
 }
 
 func notFound(w http.ResponseWriter, r *http.Request) {

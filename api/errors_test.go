@@ -64,7 +64,7 @@ var callers = map[string]exchange{
 	"ecr:ListTagsForResource":           {method: "GET", path: base + "/g/a"},
 	"ecr:DescribeImages":                {method: "GET", path: base + "/g/a/images"},
 	"ecr:PutImageScanningConfiguration": {method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true}`},
-	"ecr:PutImageTagMutability":         {method: "PUT", path: base + "/g/a", body: `{"ImageTagMutability": "MUTABLE"}`},
+	"ecr:PutImageTagMutability":         {method: "PUT", path: base + "/g/a", body: `{"ImageTagMutability": "IMMUTABLE"}`},
 	"ecr:TagResource":                   {method: "PUT", path: base + "/g/a", body: `{"Tags": [{"Key": "k", "Value": "v"}]}`},
 	"ecr:DeleteRepository":              {method: "DELETE", path: base + "/g/a"},
 }
@@ -112,6 +112,15 @@ func testFault(t *testing.T, operation, code string, request exchange, want int)
 	}
 }
 
+// changed is the part of a change that each operation makes.
+var changed = map[string]string{
+	"ecr:CreateRepository":              "Repository",
+	"ecr:DeleteRepository":              "Repository",
+	"ecr:PutImageScanningConfiguration": "ScanOnPush",
+	"ecr:PutImageTagMutability":         "ImageTagMutability",
+	"ecr:TagResource":                   "Tags",
+}
+
 func TestAWSOutOfReach(t *testing.T) {
 	t.Parallel()
 	for operation, request := range callers {
@@ -120,7 +129,10 @@ func TestAWSOutOfReach(t *testing.T) {
 			w := newWorld(t)
 			w.addRepository(account, "g/a", org)
 			w.aws.Inject(localaws.Fault{Operation: operation, Drop: true})
-			request.status, request.want = 500, refused(500, "internal error: quote the requestId to whoever runs this service")
+			request.status, request.want = 500, refused(500, internalError)
+			if part, ok := changed[operation]; ok {
+				request.want = unsettled(500, internalError, nil, []string{part})
+			}
 			w.run(request)
 		})
 	}

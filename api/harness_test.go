@@ -88,15 +88,12 @@ func newWorld(t testing.TB, change ...func(*common.Config, *[]route)) *world {
 	awsServer := httptest.NewServer(aws)
 	t.Cleanup(awsServer.Close)
 
-	c := &common.Config{
-		Account: common.Account{
-			Region: region, AKID: "local", Secret: "local", ExternalID: "local", Role: "ecr-api", Endpoint: awsServer.URL,
-		},
-		Token:        common.Keys{{Name: "default", Secret: key}},
-		MaxTokenCost: 12,
-		LogLevel:     "info",
-		Org:          org,
+	c := common.Defaults()
+	c.Account = common.Account{
+		Region: region, AKID: "local", Secret: "local", ExternalID: "local", Role: "ecr-api", Endpoint: awsServer.URL,
 	}
+	c.Token = common.Keys{{Name: "default", Secret: key}}
+	c.Org = org
 	table := append([]route(nil), routes...)
 	for _, f := range change {
 		f(c, &table)
@@ -252,6 +249,22 @@ func refusedByAWS(status int, detail, code string) string {
 	p, err := json.Marshal(problem{
 		Type: "about:blank", Title: title(status), Status: status, Detail: detail, RequestID: "test",
 		AWSCode: code, AWSRequestID: "aws",
+	})
+	if err != nil {
+		panic(err)
+	}
+	return string(p)
+}
+
+const internalError = "internal error: quote the requestId to whoever runs this service"
+
+// unsettled is the problem document of a change that failed and has left these
+// parts done, and of these does not know.
+func unsettled(status int, said string, applied, unknown []string) string {
+	e := &common.Error{Applied: applied, Unknown: unknown}
+	p, err := json.Marshal(problem{
+		Type: "about:blank", Title: title(status), Status: status, Detail: strings.TrimSuffix(said, ".") + ". " + left(e), RequestID: "test",
+		Applied: applied, Unknown: unknown,
 	})
 	if err != nil {
 		panic(err)

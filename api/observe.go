@@ -59,6 +59,9 @@ func (s *Service) observe(route string, next http.Handler) http.Handler {
 		w.Header().Set("X-Request-Id", rec.id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
+		if s.stopping.Load() {
+			w.Header().Set("Connection", "close")
+		}
 		defer func() { s.logRequest(route, r, rec, status.status, time.Since(rec.start)) }()
 		measured.ServeHTTP(status, r.WithContext(context.WithValue(r.Context(), recordKey{}, rec)))
 	})
@@ -186,6 +189,12 @@ func addError(fields logrus.Fields, err error) {
 	}
 	if e.AWSCode != "" {
 		fields["awsCode"], fields["awsRequestId"] = e.AWSCode, e.AWSRequestID
+	}
+	if len(e.Applied) > 0 {
+		fields["applied"] = e.Applied
+	}
+	if len(e.Unknown) > 0 {
+		fields["unknown"] = e.Unknown
 	}
 }
 

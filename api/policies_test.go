@@ -134,6 +134,7 @@ var variants = map[string][]exchange{
 		{name: "customer's key", method: "POST", path: base + "/g", body: `{"RepositoryName": "new4", "KmsKeyId": "` + customerKey + `"}`, status: 200},
 		{name: "alias of a customer's key", method: "POST", path: base + "/g", body: `{"RepositoryName": "new5", "KmsKeyId": "alias/ours"}`, status: 200},
 		{name: "taken by us", method: "POST", path: base + "/g", body: `{"RepositoryName": "plain"}`, status: 409},
+		{name: "whose answer is lost", method: "POST", path: base + "/g", body: `{"RepositoryName": "lost"}`, status: 200},
 		{name: "taken by nobody", method: "POST", path: base + "/g", body: `{"RepositoryName": "untagged"}`, status: 409},
 	},
 	showRow: {
@@ -173,6 +174,9 @@ func (w *world) furnish() {
 	if err := w.aws.AddImage(account, region, "g/images", localaws.Image{Tags: []string{"latest"}}); err != nil {
 		w.t.Fatal(err)
 	}
+	w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Times: 1, AfterWork: true, Drop: true, When: func(c localaws.Call) bool {
+		return c.Repository == "g/lost"
+	}})
 	administrator := awsecr.New(w.wire().session)
 	for name, key := range map[string]*string{"g/kms": nil, "g/key": aws.String(customerKey)} {
 		_, err := administrator.CreateRepository(&awsecr.CreateRepositoryInput{
@@ -472,7 +476,7 @@ var expected = map[string]struct{ may, never []right }{
 	},
 	createRow: {
 		may: []right{
-			{do: []string{"ecr:DescribeRepositories"}, where: []string{inGroup}, whose: notOthers},
+			{do: []string{"ecr:DescribeRepositories", "ecr:ListTagsForResource"}, where: []string{inGroup}, whose: notOthers},
 			// TagResource alone is the known gap: see TestKnownGapUntaggedRepositoryCanBeTaken.
 			{do: []string{"ecr:CreateRepository", "ecr:TagResource"}, where: []string{inGroup}, whose: []string{nobodys}, with: []string{ourOrg, ourOrgUpper}},
 			{do: []string{"kms:CreateGrant", "kms:DescribeKey", "kms:RetireGrant"}, where: []string{ownKey}},

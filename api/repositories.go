@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"strings"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -99,33 +98,15 @@ func createRepository(ctx context.Context, c call, in createRequest) (*ecr.Repos
 		ImageTagMutability: in.ImageTagMutability,
 		Tags:               append(withoutReserved(in.Tags), reservedTags(c)...),
 	}
-	created, err := c.ECR.CreateRepository(ctx, c.repository(), settings, in.encryption())
-	if common.CodeOf(err) == common.Forbidden {
-		return nil, c.orExists(ctx, err)
-	}
-	return created, err
-}
-
-// orExists returns the refusal of a create, or that the repository exists, where
-// that was the reason: AWS refuses by the present tags before it looks whether
-// the name is free.
-func (c call) orExists(ctx context.Context, refusal error) error {
-	if exists, err := c.ECR.Exists(ctx, c.repository()); err != nil || !exists {
-		return refusal
-	}
-	conflict := common.Error{Cause: refusal}
-	if e := new(common.Error); errors.As(refusal, &e) {
-		conflict = *e // with what AWS answered
-	}
-	conflict.Code, conflict.Message = common.Conflict, "The repository "+c.repository()+" exists already."
-	return &conflict
+	return c.ECR.CreateRepository(ctx, c.repository(), settings, in.encryption())
 }
 
 // createPolicy lets TagResource tag what is being created, which AWS demands of
 // a CreateRepository with tags. It must not tag what exists already: that would
-// take it over. DescribeRepositories is for orExists.
+// take it over. The two reads find out what became of a lost answer, and whether
+// a refusal is because the name is taken.
 func createPolicy(s iam.Scope) iam.Policy {
-	statements := readOwn(s, "ecr:DescribeRepositories")
+	statements := readOwn(s, "ecr:DescribeRepositories", "ecr:ListTagsForResource")
 	return iam.NewPolicy(append(statements,
 		iam.Allow(s.GroupRepositories(), "ecr:CreateRepository", "ecr:TagResource").
 			When("StringEquals", "aws:RequestTag/"+iam.OrgTag, s.Org).
@@ -159,10 +140,7 @@ func updateRepository(ctx context.Context, c call, in updateRequest) (*ecr.Repos
 	if settings.Empty() {
 		return present, nil
 	}
-	if err := c.ECR.UpdateRepository(ctx, c.repository(), settings); err != nil {
-		return nil, err
-	}
-	return c.ECR.Repository(ctx, c.repository())
+	return c.ECR.UpdateRepository(ctx, present, settings)
 }
 
 // updatePolicy never lets the three reserved tags be set: they say whose the
@@ -184,7 +162,7 @@ func deleteRepository(ctx context.Context, c call, _ nothing) (*ecr.Repository, 
 	if err != nil {
 		return nil, err
 	}
-	return present, c.ECR.DeleteRepository(ctx, c.repository())
+	return present, c.ECR.DeleteRepository(ctx, present)
 }
 
 func deletePolicy(s iam.Scope) iam.Policy {

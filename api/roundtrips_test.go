@@ -38,8 +38,14 @@ func TestRoundTrips(t *testing.T) {
 			return exchange{method: "POST", path: base + "/" + group, body: fmt.Sprintf(`{"RepositoryName": "new%d", "ScanOnPush": true, "Tags": [{"Key": "k", "Value": "v"}]}`, time.Now().UnixNano())}
 		}, 1},
 		{"update", func(group string) exchange {
-			return exchange{method: "PUT", path: base + "/" + group + "/a", body: `{"ScanOnPush": true, "ImageTagMutability": "IMMUTABLE", "Tags": [{"Key": "k", "Value": "v"}]}`}
+			return exchange{method: "PUT", path: base + "/" + group + "/a", body: `{"ScanOnPush": true, "ImageTagMutability": "IMMUTABLE"}`}
 		}, 3},
+		{"update tags", func(group string) exchange {
+			return exchange{method: "PUT", path: base + "/" + group + "/a", body: `{"Tags": [{"Key": "k", "Value": "v"}]}`}
+		}, 3},
+		{"update tags first, then the rest", func(group string) exchange {
+			return exchange{method: "PUT", path: base + "/" + group + "/a", body: `{"ScanOnPush": true, "ImageTagMutability": "IMMUTABLE", "Tags": [{"Key": "k", "Value": "v"}]}`}
+		}, 4},
 		{"update nothing", func(group string) exchange {
 			return exchange{method: "PUT", path: base + "/" + group + "/a", body: `{}`}
 		}, 1},

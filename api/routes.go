@@ -34,6 +34,7 @@ const (
 // path comes from here: the router, Allow, metrics, logs, and the README's list.
 var routes = []route{
 	{Method: "GET", Path: "/v1/ecr/ping", Name: "Ping", Summary: "tell that the service is up", Public: true, Handler: ping},
+	{Method: "GET", Path: "/v1/ecr/ready", Name: "Ready", Summary: "tell whether to send requests here", Public: true, Handler: ready},
 	{Method: "GET", Path: "/v1/ecr/version", Name: "Version", Summary: "tell which version runs", Public: true, Handler: version},
 	{Method: "GET", Path: "/v1/ecr/metrics", Name: "Metrics", Summary: "metrics for Prometheus", Public: true, Handler: metrics},
 	{Method: "GET", Path: "/metrics", Name: "Metrics", Summary: "the same", Public: true, Handler: metrics},

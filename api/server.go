@@ -27,6 +27,8 @@ type Service struct {
 	live     atomic.Pointer[live]
 	registry common.Registry // partition and region; the account is the caller's to name
 	gate     *gate
+	limits   *limits
+	stopping atomic.Bool
 	measures *measures
 	log      *logrus.Logger
 	audit    *logrus.Logger // the same, whatever the level
@@ -56,7 +58,7 @@ func newService(o Options, table []route) (*Service, error) {
 	if err := checkRoutes(table); err != nil {
 		return nil, err
 	}
-	aws, err := iam.NewSession(o.Config.Account, noteCall)
+	aws, err := iam.NewSession(o.Config, noteCall)
 	if err != nil {
 		return nil, err
 	}
@@ -69,12 +71,13 @@ func newService(o Options, table []route) (*Service, error) {
 	s := &Service{
 		registry: common.Registry{Partition: iam.Partition(region), Region: region},
 		gate:     newGate(),
+		limits:   newLimits(),
 		measures: newMeasures(),
 		log:      o.Log,
 		audit:    auditLogger(o.Log),
 		connect: func(rt route, scope iam.Scope) (*ecr.Client, string) {
 			session := roles.Session(rt.Name, scope, rt.Policy)
-			return api.Client(scope.Registry, session.Credentials), session.Name
+			return api.Client(scope.Registry, session.Apply), session.Name
 		},
 	}
 	if err := s.setLive(o.Config); err != nil {
@@ -87,15 +90,20 @@ func newService(o Options, table []route) (*Service, error) {
 // ServeHTTP answers a request.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
+// Stop turns the readiness of the service to no, for good. It goes on answering,
+// and has callers close their connections.
+func (s *Service) Stop() { s.stopping.Store(true) }
+
 // Reload takes over what can change without a restart: the keys and how costly
-// a token may be, the accounts, the trusted proxies and the log level. Tokens
-// that have verified are forgotten. It returns the keys of the configuration
+// a token may be, the accounts, the limits, the trusted proxies and the log
+// level. Tokens that have verified are forgotten. It returns the keys of the configuration
 // that differ too, but need a restart.
 func (s *Service) Reload(config *common.Config) (needRestart []string, err error) {
 	next := *s.live.Load().config
 	needRestart = next.NeedRestart(config)
 	next.Token, next.MaxTokenCost = config.Token, config.MaxTokenCost
 	next.Accounts, next.TrustedProxies = config.Accounts, config.TrustedProxies
+	next.MaxInFlight, next.MaxInFlightPerAccount = config.MaxInFlight, config.MaxInFlightPerAccount
 	next.LogLevel = config.LogLevel
 	return needRestart, s.setLive(&next)
 }

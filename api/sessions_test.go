@@ -63,13 +63,13 @@ func probeThenList(ctx context.Context, c call, in probe) ([]string, error) {
 	if in.Repository == "" {
 		return nil, nil
 	}
-	if _, err := c.ECR.Exists(ctx, in.Repository); err != nil {
+	if _, err := c.ECR.Tags(ctx, in.Repository); err != nil && common.CodeOf(err) != common.NotFound {
 		return nil, err
 	}
 	return listRepositories(ctx, c, nothing{})
 }
 
-// traceable changes the lists so that each of their sessions has a policy of its
+// traceable changes the lists so that they may look at a repository, and that each of their sessions has a policy of its
 // own, where they all have the same, and that their calls can be told apart.
 func traceable(rt *route) {
 	name := rt.String()
@@ -79,7 +79,8 @@ func traceable(rt *route) {
 	usual := rt.Policy
 	rt.Policy = func(s iam.Scope) iam.Policy {
 		mark := iam.Deny(s.ARN(s.Org+"/"+rt.Method+rt.Path[len(accountPath):]+"/"+s.Group), "ecr:SetRepositoryPolicy")
-		return iam.NewPolicy(append(usual(s).Statement, mark)...)
+		look := iam.Allow(s.AllRepositories(), "ecr:ListTagsForResource")
+		return iam.NewPolicy(append(usual(s).Statement, mark, look)...)
 	}
 	rt.Handler = endpoint(probeThenList)
 }

@@ -14,6 +14,19 @@ func ping(*Service, route) http.Handler {
 	})
 }
 
+// ready tells load balancers whether to send requests here. It asks nothing of
+// AWS: that would take every copy out of service at once when AWS has a bad day.
+func ready(s *Service, _ route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.stopping.Load() {
+			writeError(w, r, common.Errorf(common.Unavailable, "This copy of the service is stopping. Ask another."))
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		io.WriteString(w, "ready")
+	})
+}
+
 func version(*Service, route) http.Handler {
 	v := common.ReadVersion()
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -3,6 +3,7 @@ package common
 import (
 	"context"
 	"errors"
+	"os"
 )
 
 // awsError is what an error of any AWS SDK service client can tell. Named here
@@ -41,9 +42,13 @@ func FromAWS(err error, codes map[string]Code) error {
 	if !errors.As(err, &fault) {
 		return fromContext(err)
 	}
-	// The SDK's own word for a context that ended; its cause does not unwrap.
-	if fault.Code() == "RequestCanceled" {
-		return fromContext(origin(fault))
+	// The SDK's own words for a context that ended and for an exchange that
+	// failed; their cause does not unwrap.
+	switch cause := Origin(fault); {
+	case fault.Code() == "RequestCanceled":
+		return fromContext(cause)
+	case os.IsTimeout(cause):
+		return timeout(err)
 	}
 	e := &Error{Code: codes[fault.Code()], AWSCode: fault.Code(), Cause: err}
 	if throttles[fault.Code()] {
@@ -77,7 +82,7 @@ func messageFor(code Code, awsMessage string) string {
 func fromContext(err error) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return &Error{Code: Timeout, Message: "AWS did not answer in time. Look at the present state before you repeat a change.", Cause: err}
+		return timeout(err)
 	case errors.Is(err, context.Canceled):
 		return &Error{Code: Canceled, Message: "The request was cancelled.", Cause: err}
 	default:
@@ -85,10 +90,16 @@ func fromContext(err error) error {
 	}
 }
 
-func origin(err error) error {
+func timeout(cause error) error {
+	return &Error{Code: Timeout, Message: "AWS did not answer in time.", Cause: cause}
+}
+
+// Origin returns the error that an error of the SDK is about, which does not
+// unwrap, or the error itself.
+func Origin(err error) error {
 	var wrapped interface{ OrigErr() error }
-	if errors.As(err, &wrapped) && wrapped.OrigErr() != nil {
-		return wrapped.OrigErr()
+	for errors.As(err, &wrapped) && wrapped.OrigErr() != nil {
+		err = wrapped.OrigErr()
 	}
 	return err
 }

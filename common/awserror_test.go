@@ -32,7 +32,7 @@ var awsCodes = map[string]Code{
 const (
 	refusedMessage   = "AWS refused this with the role of that account. Check the role's trust and permissions, and that the repository belongs to this org."
 	throttledMessage = "AWS limits how much may be asked of that account, and the limit is reached. Try again later."
-	timeoutMessage   = "AWS did not answer in time. Look at the present state before you repeat a change."
+	timeoutMessage   = "AWS did not answer in time."
 	canceledMessage  = "The request was cancelled."
 	internalMessage  = "internal error"
 )
@@ -262,7 +262,7 @@ func TestFromAWSNoAnswer(t *testing.T) {
 
 	slow := newBench(t, func(c *aws.Config) { c.WithHTTPClient(&http.Client{Timeout: 20 * time.Millisecond}) })
 	slow.Inject(localaws.Fault{Operation: "*", Delay: time.Minute})
-	wantFromAWS(t, "the attempt took too long", slow.describe(t.Context()), want)
+	wantFromAWS(t, "the attempt took too long", slow.describe(t.Context()), Error{Code: Timeout, Message: timeoutMessage})
 
 	_, err := newBench(t).client.CreateRepository(&ecr.CreateRepositoryInput{})
 	wantFromAWS(t, "the SDK refused to ask", err, want)

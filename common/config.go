@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Config is what the service is told at start. The README describes each key.
@@ -20,6 +21,11 @@ type Config struct {
 	LogLevel      string            // one of logrus's levels
 	Org           string            // the org whose repositories these are
 	Accounts      map[string]string // alias to account id; nil: any account may be named
+
+	RequestTimeout        time.Duration // of a request from its header on, all its AWS calls together
+	ShutdownDelay         time.Duration // from not being ready any more to accepting no connection
+	MaxInFlight           int           // requests being answered at once
+	MaxInFlightPerAccount int           // of these for any one account
 
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	TLSCertificate string         // file, PEM; with TLSKey, or both empty for plain HTTP
@@ -72,10 +78,22 @@ func named(source string) func(*Config, error) (*Config, error) {
 	}
 }
 
+// Defaults returns a configuration of nothing but what holds for absent keys.
+func Defaults() *Config {
+	return &Config{
+		ListenAddress:         ":8080",
+		LogLevel:              "info",
+		MaxTokenCost:          12,
+		RequestTimeout:        25 * time.Second,
+		MaxInFlight:           512,
+		MaxInFlightPerAccount: 128,
+	}
+}
+
 // ParseConfig reads a configuration from its JSON and checks it. The error
 // names every bad key.
 func ParseConfig(document []byte) (*Config, error) {
-	c := &Config{ListenAddress: ":8080", LogLevel: "info", MaxTokenCost: 12}
+	c := Defaults()
 	bad, err := c.decode(document)
 	if err != nil {
 		return nil, err
@@ -108,16 +126,20 @@ func (b badKeys) has(key string) bool {
 func (c *Config) decode(document []byte) (badKeys, error) {
 	var account json.RawMessage
 	bad, err := decodeObject("", document, map[string]any{
-		"listenAddress":  &c.ListenAddress,
-		"account":        &account,
-		"token":          &c.Token,
-		"maxTokenCost":   &c.MaxTokenCost,
-		"logLevel":       &c.LogLevel,
-		"org":            &c.Org,
-		"accounts":       &c.Accounts,
-		"trustedProxies": &c.TrustedProxies,
-		"tlsCertificate": &c.TLSCertificate,
-		"tlsKey":         &c.TLSKey,
+		"listenAddress":         &c.ListenAddress,
+		"account":               &account,
+		"token":                 &c.Token,
+		"maxTokenCost":          &c.MaxTokenCost,
+		"logLevel":              &c.LogLevel,
+		"org":                   &c.Org,
+		"accounts":              &c.Accounts,
+		"requestTimeout":        (*duration)(&c.RequestTimeout),
+		"shutdownDelay":         (*duration)(&c.ShutdownDelay),
+		"maxInFlight":           &c.MaxInFlight,
+		"maxInFlightPerAccount": &c.MaxInFlightPerAccount,
+		"trustedProxies":        &c.TrustedProxies,
+		"tlsCertificate":        &c.TLSCertificate,
+		"tlsKey":                &c.TLSKey,
 	})
 	if err != nil || account == nil {
 		return bad, err
@@ -186,11 +208,22 @@ func kindOf(field any) string {
 		return "a string, or an object of strings with different names"
 	case *int:
 		return "a whole number"
+	case *duration:
+		return `a duration such as "25s"`
 	case *[]netip.Prefix:
 		return `an array of networks such as "10.0.0.0/8"`
 	default:
 		return "a string"
 	}
+}
+
+// duration is a time.Duration that is written like "1m30s".
+type duration time.Duration
+
+func (d *duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	*d = duration(parsed)
+	return err
 }
 
 // NeedRestart returns the keys in which another configuration differs that take
@@ -201,6 +234,8 @@ func (c *Config) NeedRestart(other *Config) []string {
 		"listenAddress":  c.ListenAddress != other.ListenAddress,
 		"account":        c.Account != other.Account,
 		"org":            c.Org != other.Org,
+		"requestTimeout": c.RequestTimeout != other.RequestTimeout,
+		"shutdownDelay":  c.ShutdownDelay != other.ShutdownDelay,
 		"tlsCertificate": c.TLSCertificate != other.TLSCertificate,
 		"tlsKey":         c.TLSKey != other.TLSKey,
 	} {

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sirupsen/logrus"
 )
@@ -19,6 +20,10 @@ const (
 	maxCost       = 16 // four seconds of a core
 	maxOrg        = 64
 	maxRole       = 512 // with its path
+
+	minRequestTimeout = time.Second
+	maxRequestTimeout = 29 * time.Second // requests under way at the end get 30
+	maxShutdownDelay  = 5 * time.Minute
 )
 
 var (
@@ -73,6 +78,7 @@ func (c *Config) check(known badKeys) badKeys {
 	check.require("org", c.Org == "" || tagValue.MatchString(c.Org) && !strings.HasPrefix(c.Org, "aws:"),
 		"is not fit for a tag (letters, digits, inner spaces and + - = . _ : / @)")
 	c.checkAccounts(check)
+	c.checkLimits(check)
 	return check.bad
 }
 
@@ -113,6 +119,15 @@ func (c *Config) checkAccounts(check *checker) {
 		check.require(key, IsAccountID(id), "must be twelve digits")
 		check.require(key, !IsAccountID(name) || name == id, "is itself an account id, and another")
 	}
+}
+
+func (c *Config) checkLimits(check *checker) {
+	check.require("requestTimeout", c.RequestTimeout >= minRequestTimeout && c.RequestTimeout <= maxRequestTimeout,
+		fmt.Sprintf("must be %v to %v", minRequestTimeout, maxRequestTimeout))
+	check.require("shutdownDelay", c.ShutdownDelay >= 0 && c.ShutdownDelay <= maxShutdownDelay,
+		fmt.Sprintf("must be 0s to %v", maxShutdownDelay))
+	check.require("maxInFlight", c.MaxInFlight > 0, "must be at least 1")
+	check.require("maxInFlightPerAccount", c.MaxInFlightPerAccount > 0, "must be at least 1")
 }
 
 func isExternalID(s string) bool {

@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/config"
 	"github.com/google/go-cmp/cmp"
@@ -35,6 +36,8 @@ func minimalConfig() *Config {
 		MaxTokenCost:  12,
 		LogLevel:      "debug",
 		Org:           "spinners",
+
+		RequestTimeout: 25 * time.Second, MaxInFlight: 512, MaxInFlightPerAccount: 128,
 	}
 }
 
@@ -159,6 +162,7 @@ func TestShippedConfigs(t *testing.T) {
 			LogLevel: "info", Org: "spindev",
 			Accounts:       map[string]string{"production": "012345678901", "sandbox": "210987654321"},
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+			RequestTimeout: 25 * time.Second, ShutdownDelay: 5 * time.Second, MaxInFlight: 512, MaxInFlightPerAccount: 128,
 		}},
 		{"config.local.json", config.Local, Config{
 			ListenAddress: "127.0.0.1:8080",
@@ -167,6 +171,7 @@ func TestShippedConfigs(t *testing.T) {
 				Endpoint: "http://127.0.0.1:4566",
 			},
 			Token: Keys{{"default", "local"}}, MaxTokenCost: 12, LogLevel: "info", Org: "spindev",
+			RequestTimeout: 25 * time.Second, MaxInFlight: 512, MaxInFlightPerAccount: 128,
 		}},
 	} {
 		got, err := ParseConfig(test.document)
@@ -249,6 +254,17 @@ func TestBadKeys(t *testing.T) {
 		{keys{"maxTokenCost": 17}, "maxTokenCost must be 4 to 16"},
 		{keys{"maxTokenCost": "12"}, "maxTokenCost must be a whole number"},
 		{keys{"maxTokenCost": 12.5}, "maxTokenCost must be a whole number"},
+		{keys{"requestTimeout": "999ms"}, "requestTimeout must be 1s to 29s"},
+		{keys{"requestTimeout": "29.1s"}, "requestTimeout must be 1s to 29s"},
+		{keys{"requestTimeout": ""}, `requestTimeout must be a duration such as "25s"`},
+		{keys{"requestTimeout": 25}, `requestTimeout must be a duration such as "25s"`},
+		{keys{"shutdownDelay": "-1s"}, "shutdownDelay must be 0s to 5m0s"},
+		{keys{"shutdownDelay": "6m"}, "shutdownDelay must be 0s to 5m0s"},
+		{keys{"shutdownDelay": "5"}, `shutdownDelay must be a duration such as "25s"`},
+		{keys{"maxInFlight": 0}, "maxInFlight must be at least 1"},
+		{keys{"maxInFlight": "512"}, "maxInFlight must be a whole number"},
+		{keys{"maxInFlightPerAccount": -1}, "maxInFlightPerAccount must be at least 1"},
+
 		{keys{"trustedProxies": "10.0.0.0/8"}, proxyKind},
 		{keys{"trustedProxies": []string{"10.0.0.1"}}, proxyKind},
 		{keys{"tlsCertificate": "cert.pem"}, "tlsCertificate goes with tlsKey: give both or neither"},

@@ -33,11 +33,26 @@ type Error struct {
 
 	AWSCode      string // AWS's own error code, such as RepositoryNotFoundException
 	AWSRequestID string // AWS's id of the failed call
+
+	// Of a change that failed: its parts that are done all the same, and those of
+	// which AWS did not tell whether they are. What is in neither is not done.
+	Applied, Unknown []string
 }
 
 // Errorf returns an Error with that code and a message made as by fmt.Sprintf.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Leaving returns the error with what the change has left behind. An error that
+// is none of ours becomes an internal one.
+func Leaving(err error, applied, unknown []string) error {
+	left := Error{Code: Internal, Message: "internal error", Cause: err}
+	if e := new(Error); errors.As(err, &e) {
+		left = *e
+	}
+	left.Applied, left.Unknown = applied, unknown
+	return &left
 }
 
 // Error is for the log: it holds the cause.

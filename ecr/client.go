@@ -14,28 +14,31 @@ import (
 const pageSize = 1000
 
 // API is the way to ECR that all clients share.
-type API struct{ ecr *ecr.ECR }
+type API struct {
+	ecr    *ecr.ECR
+	claims claims
+}
 
 // New returns the API of that AWS session, without its credentials: a call that
 // is not signed by a Client is not signed at all, and AWS refuses it.
 func New(session client.ConfigProvider) *API {
-	return &API{ecr.New(session, aws.NewConfig().WithCredentials(credentials.AnonymousCredentials))}
+	return &API{
+		ecr:    ecr.New(session, aws.NewConfig().WithCredentials(credentials.AnonymousCredentials)),
+		claims: newClaims(),
+	}
 }
 
-// Client calls one registry with one session's credentials. Its errors are
-// common.Errors.
+// Client calls one registry in one session. Its errors are common.Errors.
 type Client struct {
 	api      *ecr.ECR
+	claims   claims
 	registry common.Registry
-	signed   request.Option // given to every call: signs it with the credentials
+	signed   request.Option // given to every call: makes it one of the session
 }
 
-// Client returns a Client of the registry that signs with these credentials. It
-// costs next to nothing: one for every request is well.
-func (a *API) Client(registry common.Registry, c *credentials.Credentials) *Client {
-	return &Client{
-		api:      a.ecr,
-		registry: registry,
-		signed:   func(r *request.Request) { r.Config.Credentials = c },
-	}
+// Client returns a Client of the registry, which makes each of its requests one
+// of a session by that option. It costs next to nothing: one for every request
+// is well.
+func (a *API) Client(registry common.Registry, session request.Option) *Client {
+	return &Client{api: a.ecr, claims: a.claims, registry: registry, signed: session}
 }

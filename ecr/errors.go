@@ -1,11 +1,14 @@
 package ecr
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/service/ecr"
 )
+
+const accessDenied = "AccessDeniedException"
 
 // codes is what ECR's error codes mean to our caller. What is not here is an
 // internal error, above all ServerException and credentials that do not work.
@@ -20,14 +23,20 @@ var codes = map[string]common.Code{
 	ecr.ErrCodeRepositoryAlreadyExistsException: common.Conflict,
 	ecr.ErrCodeRepositoryNotEmptyException:      common.Conflict,
 	ecr.ErrCodeLimitExceededException:           common.Throttled, // a quota of the account
-	"AccessDeniedException":                     common.Forbidden,
+	accessDenied:                                common.Forbidden,
+}
+
+// deniedByECR tells ECR's own refusal from one of STS.
+func deniedByECR(err error) bool {
+	var e *common.Error
+	return errors.As(err, &e) && e.AWSCode == accessDenied
 }
 
 // deniedBySessionPolicy tells a refusal by an explicit Deny of the session policy
 // from all others. AWS says it in words only.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 func deniedBySessionPolicy(err error) bool {
-	return common.CodeOf(err) == common.Forbidden && strings.Contains(err.Error(), "explicit deny in a session policy")
+	return deniedByECR(err) && strings.Contains(err.Error(), "explicit deny in a session policy")
 }
 
 func translate(err error) error { return common.FromAWS(err, codes) }

@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/request"
 	"github.com/aws/aws-sdk-go/service/ecr"
 	"golang.org/x/sync/errgroup"
 )
@@ -24,6 +26,8 @@ type Repository struct {
 	RepositoryName     string // with the group: group/name
 	RepositoryURI      string `json:"RepositoryUri"`
 	Tags               []Tag  // by key
+
+	created time.Time // CreatedAt as exact as ECR tells it
 }
 
 // Tag is a tag of a repository.
@@ -75,11 +79,16 @@ func (c *Client) Repositories(ctx context.Context, prefix string) ([]string, err
 // Repository returns the repository of that full name with its tags. Its ARN is
 // known beforehand, so both are asked for at the same time.
 func (c *Client) Repository(ctx context.Context, name string) (*Repository, error) {
+	return c.repository(ctx, name, func(*request.Request) {})
+}
+
+// repository is Repository with one more option for the DescribeRepositories.
+func (c *Client) repository(ctx context.Context, name string, option request.Option) (*Repository, error) {
 	var described *ecr.Repository
 	var tags []Tag
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() (err error) {
-		described, err = c.describe(ctx, name)
+		described, err = c.describe(ctx, name, option)
 		return err
 	})
 	both.Go(func() (err error) {
@@ -92,10 +101,10 @@ func (c *Client) Repository(ctx context.Context, name string) (*Repository, erro
 	return newRepository(described, tags), nil
 }
 
-func (c *Client) describe(ctx context.Context, name string) (*ecr.Repository, error) {
+func (c *Client) describe(ctx context.Context, name string, options ...request.Option) (*ecr.Repository, error) {
 	out, err := c.api.DescribeRepositoriesWithContext(ctx, &ecr.DescribeRepositoriesInput{
 		RepositoryNames: []*string{aws.String(name)},
-	}, c.signed)
+	}, append(options, c.signed)...)
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -103,20 +112,6 @@ func (c *Client) describe(ctx context.Context, name string) (*ecr.Repository, er
 		return nil, common.Errorf(common.Internal, "ECR described %d repositories named %q", len(out.Repositories), name)
 	}
 	return out.Repositories[0], nil
-}
-
-// Exists tells whether there is a repository of that full name. One that the
-// session's own policy denies is there: it is denied for its tags.
-func (c *Client) Exists(ctx context.Context, name string) (bool, error) {
-	_, err := c.describe(ctx, name)
-	switch {
-	case common.CodeOf(err) == common.NotFound:
-		return false, nil
-	case deniedBySessionPolicy(err):
-		return true, nil
-	default:
-		return err == nil, err
-	}
 }
 
 // Tags returns the tags of the repository of that full name, by key.
@@ -134,74 +129,6 @@ func (c *Client) Tags(ctx context.Context, name string) ([]Tag, error) {
 	return sorted(tags), nil
 }
 
-// CreateRepository creates a repository of that full name. One call sets
-// everything, so there is no state in between. The answer is made from ECR's
-// own: a Describe may not know the repository yet.
-func (c *Client) CreateRepository(ctx context.Context, name string, s Settings, e Encryption) (*Repository, error) {
-	input := &ecr.CreateRepositoryInput{
-		RepositoryName:             aws.String(name),
-		ImageScanningConfiguration: &ecr.ImageScanningConfiguration{ScanOnPush: aws.Bool(aws.BoolValue(s.ScanOnPush))},
-		ImageTagMutability:         s.ImageTagMutability,
-		Tags:                       awsTags(s.Tags),
-	}
-	if e.Type != "" {
-		input.EncryptionConfiguration = &ecr.EncryptionConfiguration{EncryptionType: aws.String(e.Type)}
-	}
-	if e.KmsKeyID != "" {
-		input.EncryptionConfiguration.KmsKey = aws.String(e.KmsKeyID)
-	}
-	out, err := c.api.CreateRepositoryWithContext(ctx, input, c.signed)
-	if err != nil {
-		return nil, translate(err)
-	}
-	return newRepository(out.Repository, sorted(slices.Clone(s.Tags))), nil
-}
-
-// UpdateRepository applies the settings to the repository of that full name, all
-// at the same time. One that fails does not stop the others: each can be
-// repeated, and the fewer are missing the better. Tags are merged into the
-// present ones.
-func (c *Client) UpdateRepository(ctx context.Context, name string, s Settings) error {
-	var changes errgroup.Group
-	if s.ScanOnPush != nil {
-		changes.Go(func() error {
-			_, err := c.api.PutImageScanningConfigurationWithContext(ctx, &ecr.PutImageScanningConfigurationInput{
-				RepositoryName:             aws.String(name),
-				ImageScanningConfiguration: &ecr.ImageScanningConfiguration{ScanOnPush: s.ScanOnPush},
-			}, c.signed)
-			return translate(err)
-		})
-	}
-	if s.ImageTagMutability != nil {
-		changes.Go(func() error {
-			_, err := c.api.PutImageTagMutabilityWithContext(ctx, &ecr.PutImageTagMutabilityInput{
-				RepositoryName:     aws.String(name),
-				ImageTagMutability: s.ImageTagMutability,
-			}, c.signed)
-			return translate(err)
-		})
-	}
-	if len(s.Tags) > 0 {
-		changes.Go(func() error {
-			_, err := c.api.TagResourceWithContext(ctx, &ecr.TagResourceInput{
-				ResourceArn: aws.String(c.registry.ARN(name)),
-				Tags:        awsTags(s.Tags),
-			}, c.signed)
-			return translate(err)
-		})
-	}
-	return changes.Wait()
-}
-
-// DeleteRepository deletes the repository of that full name and all its images.
-func (c *Client) DeleteRepository(ctx context.Context, name string) error {
-	_, err := c.api.DeleteRepositoryWithContext(ctx, &ecr.DeleteRepositoryInput{
-		RepositoryName: aws.String(name),
-		Force:          aws.Bool(true),
-	}, c.signed)
-	return translate(err)
-}
-
 func newRepository(r *ecr.Repository, tags []Tag) *Repository {
 	answer := &Repository{
 		CreatedAt:          timestamp(aws.TimeValue(r.CreatedAt)),
@@ -212,6 +139,7 @@ func newRepository(r *ecr.Repository, tags []Tag) *Repository {
 		RepositoryName:     aws.StringValue(r.RepositoryName),
 		RepositoryURI:      aws.StringValue(r.RepositoryUri),
 		Tags:               tags,
+		created:            aws.TimeValue(r.CreatedAt),
 	}
 	if scanning := r.ImageScanningConfiguration; scanning != nil {
 		answer.ScanOnPush = strconv.FormatBool(aws.BoolValue(scanning.ScanOnPush))

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go/aws/client"
 	"github.com/aws/aws-sdk-go/aws/credentials"
 	"github.com/aws/aws-sdk-go/aws/credentials/stscreds"
+	"github.com/aws/aws-sdk-go/aws/request"
 	"github.com/aws/aws-sdk-go/service/sts"
 	lru "github.com/hashicorp/golang-lru/v2"
 )
@@ -21,7 +23,9 @@ const (
 	OrgTag = "spinup:org"
 
 	sessionDuration = 15 * time.Minute // the shortest that STS gives
-	renewBefore     = 5 * time.Minute  // longer than any request lives
+	renewBefore     = 5 * time.Minute  // while the old credentials still do
+	lastUse         = 30 * time.Second // before their end: longer than any request lives
+	renewAgain      = 30 * time.Second // after a renewal that failed
 	maxSessions     = 1024             // kept at once; the least recently used goes
 	maxOrgInName    = 32               // of the 64 characters of a session name
 	refusalMemory   = 5 * time.Second  // how long an account that refused is not asked again
@@ -34,8 +38,10 @@ type Roles struct {
 	name       string
 	externalID string
 	org        string
+	timeout    time.Duration // of assuming a role, all attempts together
 	sessions   *lru.Cache[sessionKey, *Session]
 	refusals   *lru.Cache[string, refusal] // by account
+	budgets    *lru.Cache[string, *budget] // by account
 }
 
 // A sessionKey tells apart all sessions that must not be shared.
@@ -59,13 +65,19 @@ func NewRoles(aws client.ConfigProvider, config *common.Config) (*Roles, error) 
 	if err != nil {
 		return nil, err
 	}
+	budgets, err := lru.New[string, *budget](maxSessions)
+	if err != nil {
+		return nil, err
+	}
 	return &Roles{
 		sts:        sts.New(aws),
 		name:       config.Account.Role,
 		externalID: config.Account.ExternalID,
 		org:        config.Org,
+		timeout:    config.RequestTimeout,
 		sessions:   sessions,
 		refusals:   refusals,
+		budgets:    budgets,
 	}, nil
 }
 
@@ -73,6 +85,14 @@ func NewRoles(aws client.ConfigProvider, config *common.Config) (*Roles, error) 
 type Session struct {
 	Name        string // by which CloudTrail tells its calls
 	Credentials *credentials.Credentials
+	budget      *budget
+}
+
+// Apply makes a request one of this session: signed with its credentials, and
+// retried within its account's budget.
+func (s *Session) Apply(r *request.Request) {
+	r.Config.Credentials = s.Credentials
+	s.budget.retrying(r)
 }
 
 // Session returns a session in the scope's account that may do what the policy
@@ -92,9 +112,10 @@ func (r *Roles) Session(kind string, scope Scope, policy func(Scope) Policy) *Se
 }
 
 func (r *Roles) newSession(scope Scope, policy Policy) *Session {
+	b := r.budget(scope.Account)
 	s := &roleProvider{roles: r, account: scope.Account}
 	s.RoleSessionName = sessionName(r.org)
-	s.Client = r.sts
+	s.Client = assumer{r.sts, b}
 	s.RoleARN = fmt.Sprintf("arn:%s:iam::%s:role/%s", scope.Partition, scope.Account, r.name)
 	s.Policy = aws.String(policy.String())
 	s.Tags = []*sts.Tag{{Key: aws.String(OrgTag), Value: aws.String(r.org)}}
@@ -103,31 +124,72 @@ func (r *Roles) newSession(scope Scope, policy Policy) *Session {
 	if r.externalID != "" {
 		s.ExternalID = aws.String(r.externalID)
 	}
-	return &Session{Name: s.RoleSessionName, Credentials: credentials.NewCredentials(s)}
+	return &Session{Name: s.RoleSessionName, Credentials: credentials.NewCredentials(s), budget: b}
 }
 
-// roleProvider is the SDK's AssumeRoleProvider with our errors and a memory of
-// refusals.
+// budget returns the one of the account.
+func (r *Roles) budget(account string) *budget {
+	fresh := newBudget()
+	if kept, ok, _ := r.budgets.PeekOrAdd(account, fresh); ok {
+		return kept
+	}
+	return fresh
+}
+
+// assumer is STS, retried within a budget.
+type assumer struct {
+	*sts.STS
+	budget *budget
+}
+
+// AssumeRoleWithContext is what stscreds calls.
+func (a assumer) AssumeRoleWithContext(ctx aws.Context, in *sts.AssumeRoleInput, o ...request.Option) (*sts.AssumeRoleOutput, error) {
+	return a.STS.AssumeRoleWithContext(ctx, in, append(o, a.budget.retrying)...)
+}
+
+// roleProvider is the SDK's AssumeRoleProvider with our errors, a memory of
+// refusals, and one of the credentials that are being renewed.
 type roleProvider struct {
 	stscreds.AssumeRoleProvider
 	roles   *Roles
 	account string
+
+	last     credentials.Value
+	lastEnds time.Time
 }
 
 // RetrieveWithContext assumes the role. The SDK calls it once for all requests
-// that wait for these credentials.
+// that wait for these credentials, and with none of their deadlines.
 func (s *roleProvider) RetrieveWithContext(ctx credentials.Context) (credentials.Value, error) {
 	if err := s.roles.refused(s.account); err != nil {
 		return credentials.Value{}, err
 	}
-	value, err := s.AssumeRoleProvider.RetrieveWithContext(ctx)
-	if err != nil {
-		err = common.FromAWS(err, codes)
-		s.roles.remember(s.account, err)
-		return credentials.Value{}, err
+	if !s.IsExpired() { // not by our clock: AWS has called it expired
+		s.lastEnds = time.Time{}
 	}
-	return value, nil
+	timeout := s.roles.timeout
+	if s.lastStillDo() {
+		timeout /= 5 // everybody is waiting for what can wait
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	value, err := s.AssumeRoleProvider.RetrieveWithContext(ctx)
+	if err == nil {
+		s.last, s.lastEnds = value, s.ExpiresAt().Add(renewBefore)
+		return value, nil
+	}
+	err = common.FromAWS(err, codes)
+	s.roles.remember(s.account, err)
+	if common.CodeOf(err) != common.Forbidden && s.lastStillDo() {
+		s.SetExpiration(time.Now().Add(renewAgain), 0)
+		return s.last, nil
+	}
+	return credentials.Value{}, err
 }
+
+// lastStillDo tells whether the credentials that are being renewed outlive any
+// request that is given them now.
+func (s *roleProvider) lastStillDo() bool { return time.Until(s.lastEnds) > lastUse }
 
 // refused returns the refusal with which the account answered a moment ago.
 func (r *Roles) refused(account string) error {

@@ -9,22 +9,15 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws"
-	"github.com/aws/aws-sdk-go/aws/client"
 	"github.com/aws/aws-sdk-go/aws/credentials"
 	"github.com/aws/aws-sdk-go/aws/endpoints"
 	"github.com/aws/aws-sdk-go/aws/request"
 	"github.com/aws/aws-sdk-go/aws/session"
 )
 
-const (
-	// attemptTimeout bounds one attempt of one AWS call, reading the answer
-	// included. The SDK refreshes credentials without the caller's deadline, so
-	// nothing else would end that.
-	attemptTimeout = 10 * time.Second
-	// idleConnections an AWS host. The default of 2 makes a new TLS connection
-	// for nearly every call under load.
-	idleConnections = 256
-)
+// idleConnections an AWS host. The default of 2 makes a new TLS connection for
+// nearly every call under load.
+const idleConnections = 256
 
 // Call is a call to AWS that has ended, all its attempts together.
 type Call struct {
@@ -35,12 +28,14 @@ type Call struct {
 // NewSession returns the one AWS session of this process: its own identity,
 // region and connections. It tells observe of each call, with the context that
 // the call was made in; an AssumeRole has that of the first request to need it.
-func NewSession(account common.Account, observe func(context.Context, Call)) (*session.Session, error) {
+// An attempt of a call takes a third of a request's time at most, so that one
+// that stalls leaves time for another.
+func NewSession(c *common.Config, observe func(context.Context, Call)) (*session.Session, error) {
+	account := c.Account
 	config := aws.NewConfig().
 		WithRegion(account.Region).
-		WithHTTPClient(newHTTPClient()).
+		WithHTTPClient(newHTTPClient(c.RequestTimeout / 3)).
 		WithSTSRegionalEndpoint(endpoints.RegionalSTSEndpoint)
-	request.WithRetryer(config, retryer{client.DefaultRetryer{NumMaxRetries: client.DefaultRetryerMaxNumRetries}})
 	if account.AKID != "" {
 		config = config.WithCredentials(credentials.NewStaticCredentials(account.AKID, string(account.Secret), ""))
 	}
@@ -57,27 +52,6 @@ func NewSession(account common.Account, observe func(context.Context, Call)) (*s
 	return s, nil
 }
 
-// retryer is the SDK's own, except that a call under a session that AWS calls
-// expired is repeated once for that, with a new session: a second such answer is
-// no matter of time.
-type retryer struct{ client.DefaultRetryer }
-
-// expiredKey marks the context of a call that was repeated for that.
-type expiredKey struct{}
-
-// ShouldRetry tells whether to repeat the call; the SDK drops an expired session
-// before it does.
-func (r retryer) ShouldRetry(req *request.Request) bool {
-	if !req.IsErrorExpired() {
-		return r.DefaultRetryer.ShouldRetry(req)
-	}
-	if req.Context().Value(expiredKey{}) != nil {
-		return false
-	}
-	req.SetContext(context.WithValue(req.Context(), expiredKey{}, true))
-	return true
-}
-
 // Partition returns the partition that an AWS region is in, aws for one that
 // the SDK has never heard of.
 func Partition(region string) string {
@@ -87,9 +61,11 @@ func Partition(region string) string {
 	return endpoints.AwsPartitionID
 }
 
-func newHTTPClient() *http.Client {
+// newHTTPClient returns a client that gives up an exchange after the timeout,
+// reading the answer included.
+func newHTTPClient(timeout time.Duration) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns = 0 // no limit beside that of each host
 	transport.MaxIdleConnsPerHost = idleConnections
-	return &http.Client{Transport: transport, Timeout: attemptTimeout}
+	return &http.Client{Transport: transport, Timeout: timeout}
 }

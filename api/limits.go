@@ -1,0 +1,44 @@
+package api
+
+import (
+	"sync"
+
+	"github.com/YaleSpinup/ecr-api/common"
+)
+
+// limits counts the requests with a good token that are being answered, changes
+// whose caller has gone included, and of these those of each account.
+type limits struct {
+	mu        sync.Mutex
+	inFlight  int
+	byAccount map[string]int
+}
+
+func newLimits() *limits { return &limits{byAccount: map[string]int{}} }
+
+// enter lets a request about the account in, unless as many are being answered
+// as may be. So one account in which AWS stalls leaves room for the others. Who
+// is let in must leave.
+func (l *limits) enter(account string, c *common.Config) (leave func(), err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.inFlight >= c.MaxInFlight:
+		return nil, common.Errorf(common.Unavailable, "Too many requests are being answered. Try again.")
+	case l.byAccount[account] >= c.MaxInFlightPerAccount:
+		return nil, common.Errorf(common.Unavailable, "Too many requests about this account are being answered. Try again.")
+	}
+	l.inFlight++
+	l.byAccount[account]++
+	return func() { l.leave(account) }, nil
+}
+
+func (l *limits) leave(account string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.inFlight--
+	l.byAccount[account]--
+	if l.byAccount[account] == 0 {
+		delete(l.byAccount, account)
+	}
+}

@@ -1,0 +1,116 @@
+package ecr
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/request"
+)
+
+// settle is how long AWS is given where it denies what the tags allow: what was
+// written a moment ago may not have reached its authorization yet.
+const settle = 500 * time.Millisecond
+
+// attempts is what became of the attempts of one change.
+type attempts struct {
+	start  time.Time // of the change, by our clock
+	unsure bool      // one of them failed without telling whether AWS did the work
+
+	date     time.Time // the last that AWS told, by its clock, in whole seconds
+	received time.Time // when it told, by ours
+}
+
+func newAttempts() *attempts { return &attempts{start: time.Now()} }
+
+// watch makes a request one whose attempts are noted. Two such requests must not
+// run at the same time.
+func (a *attempts) watch(r *request.Request) {
+	r.Handlers.CompleteAttempt.PushBack(func(r *request.Request) {
+		a.unsure = a.unsure || isUnsure(r)
+		a.noteDate(r)
+	})
+}
+
+// dated makes a request one of which only AWS's time is noted.
+func (a *attempts) dated(r *request.Request) { r.Handlers.CompleteAttempt.PushBack(a.noteDate) }
+
+func (a *attempts) noteDate(r *request.Request) {
+	if r.HTTPResponse == nil {
+		return
+	}
+	if date, err := http.ParseTime(r.HTTPResponse.Header.Get("Date")); err == nil {
+		a.date, a.received = date, time.Now()
+	}
+}
+
+// covers tells whether AWS's time t lies after the start of the change. The Date
+// header (RFC 9110, 6.6.1) leaves out the fraction of a second, so up to a
+// second before the start is taken for after it.
+func (a *attempts) covers(t time.Time) bool {
+	if a.date.IsZero() {
+		return false
+	}
+	return !t.Before(a.date.Add(-a.received.Sub(a.start)))
+}
+
+// isUnsure tells whether an attempt ended without AWS having told what it did:
+// there was no answer, a broken one, or one that says that AWS itself failed.
+func isUnsure(r *request.Request) bool {
+	if r.Error == nil || request.IsErrorThrottle(r.Error) {
+		return false
+	}
+	var dial *net.OpError
+	if errors.As(common.Origin(r.Error), &dial) && dial.Op == "dial" {
+		return false // nothing was sent
+	}
+	status := 0
+	if r.HTTPResponse != nil {
+		status = r.HTTPResponse.StatusCode
+	}
+	return status < 400 || status >= 500
+}
+
+// leaveTime returns a context that keeps a fifth of the time there is for finding
+// out what became of a change.
+func leaveTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/5))
+}
+
+// insist makes a change of a repository that was just read. Where AWS denies it,
+// that contradicts what was read: the repository has gone meanwhile, which is
+// then the error, or its tags have not reached AWS's authorization yet, so the
+// change is tried once more.
+func (c *Client) insist(ctx context.Context, present *Repository, change func() error) error {
+	err := change()
+	if !deniedByECR(err) {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return err
+	case <-time.After(settle):
+	}
+	if gone := c.stillThere(ctx, present); common.CodeOf(gone) == common.NotFound {
+		return gone
+	}
+	return change()
+}
+
+// stillThere returns a NotFound where the repository is gone, also where another
+// of its name was made since.
+func (c *Client) stillThere(ctx context.Context, present *Repository) error {
+	now, err := c.describe(ctx, present.RepositoryName)
+	if err == nil && !present.created.IsZero() && !aws.TimeValue(now.CreatedAt).Equal(present.created) {
+		return common.Errorf(common.NotFound, "The repository %s was deleted meanwhile, and another made in its place.", present.RepositoryName)
+	}
+	return err
+}

@@ -1,0 +1,50 @@
+package ecr
+
+import (
+	"context"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/request"
+	"github.com/aws/aws-sdk-go/service/ecr"
+)
+
+// DeleteRepository deletes the repository, which was just read, and all its
+// images. Where AWS did not tell whether it did, it looks whether the repository
+// is gone.
+func (c *Client) DeleteRepository(ctx context.Context, present *Repository) error {
+	tries := newAttempts()
+	err := c.delete(ctx, present, tries)
+	if err == nil || !tries.unsure {
+		return err
+	}
+	if common.CodeOf(c.stillThere(ctx, present)) == common.NotFound {
+		return nil
+	}
+	return common.Leaving(err, nil, thePart)
+}
+
+func (c *Client) delete(ctx context.Context, present *Repository, tries *attempts) error {
+	ctx, cancel := leaveTime(ctx)
+	defer cancel()
+	input := &ecr.DeleteRepositoryInput{RepositoryName: aws.String(present.RepositoryName), Force: aws.Bool(true)}
+	return c.insist(ctx, present, func() error {
+		_, err := c.api.DeleteRepositoryWithContext(ctx, input, c.signed, tries.watch, c.onlyThis(present, tries))
+		return translate(err)
+	})
+}
+
+// onlyThis makes a request one that is not repeated blindly after an attempt that
+// may have deleted the repository: somebody may have made another of that name.
+func (c *Client) onlyThis(present *Repository, tries *attempts) request.Option {
+	return func(r *request.Request) {
+		r.Handlers.AfterRetry.PushBack(func(r *request.Request) {
+			if r.Error != nil || !tries.unsure { // there is no repeat, or it is harmless
+				return
+			}
+			if err := c.stillThere(r.Context(), present); common.CodeOf(err) == common.NotFound {
+				r.Error = err
+			}
+		})
+	}
+}

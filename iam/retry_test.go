@@ -1,0 +1,189 @@
+package iam
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/aws/aws-sdk-go/aws/awserr"
+)
+
+// attempts returns how often AWS was called since it was last asked.
+func (w *world) attempts() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := len(w.calls)
+	w.calls = nil
+	return n
+}
+
+func awsCode(err error) string {
+	var fault awserr.Error
+	if errors.As(err, &fault) {
+		return fault.Code()
+	}
+	return ""
+}
+
+func TestRetries(t *testing.T) {
+	t.Parallel()
+	const plenty = 25 * time.Second
+	for name, test := range map[string]struct {
+		fault    localaws.Fault
+		within   time.Duration
+		attempts int
+		code     string // "" is success
+	}{
+		"throttled once":                      {localaws.Fault{Code: "ThrottlingException", Times: 1}, plenty, 2, ""},
+		"failed once":                         {localaws.Fault{Code: "ServerException", Status: 500, Times: 1}, plenty, 2, ""},
+		"dropped once":                        {localaws.Fault{Drop: true, Times: 1}, plenty, 2, ""},
+		"stalled once":                        {localaws.Fault{Delay: time.Hour, Times: 1}, plenty, 2, ""},
+		"throttled for good":                  {localaws.Fault{Code: "ThrottlingException"}, plenty, 4, "ThrottlingException"},
+		"failed for good":                     {localaws.Fault{Code: "ServerException", Status: 500}, plenty, 4, "ServerException"},
+		"refused":                             {localaws.Fault{Code: "AccessDeniedException"}, plenty, 1, "AccessDeniedException"},
+		"no time to wait, so it says why":     {localaws.Fault{Code: "ThrottlingException"}, 900 * time.Millisecond, 1, "ThrottlingException"},
+		"no time for another after a stall":   {localaws.Fault{Delay: 5 * time.Second, Code: "ServerException", Status: 500}, 5200 * time.Millisecond, 1, "ServerException"},
+		"time for some of the retries":        {localaws.Fault{Delay: 4 * time.Second, Code: "ServerException", Status: 500}, 8400 * time.Millisecond, 2, "ServerException"},
+		"the deadline passes while AWS works": {localaws.Fault{Delay: time.Hour}, 3 * time.Second, 1, "RequestCanceled"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				s := w.entered(account)
+				w.get(s)
+				w.attempts()
+				test.fault.Operation = "ecr:DescribeRepositories"
+				w.aws.Inject(test.fault)
+				ctx, cancel := context.WithTimeout(t.Context(), test.within)
+				defer cancel()
+				start := time.Now()
+				err := w.listWithin(ctx, s)
+				if got := awsCode(err); got != test.code {
+					t.Errorf("it ended with %q, want %q: %v", got, test.code, err)
+				}
+				if took := time.Since(start); took > test.within {
+					t.Errorf("it took %v of %v", took, test.within)
+				}
+				synctest.Wait() // for AWS to notice who has gone
+				if got := w.attempts(); got != test.attempts {
+					t.Errorf("%d attempts, want %d", got, test.attempts)
+				}
+			})
+		})
+	}
+}
+
+// Where AWS fails widely, fewer than a fifth of the calls are repeated, of the
+// account that is in trouble, and those of the others as ever.
+func TestRetriesOfAStormKeepToTheBudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		stormy, calm := w.entered(account), w.entered(account2)
+		w.get(stormy)
+		w.get(calm)
+		mend := w.aws.Inject(localaws.Fault{Operation: "*", Code: "ServerException", Status: 500, When: func(c localaws.Call) bool { return c.Account == account }})
+		w.attempts()
+		const calls = 1000
+		for range calls {
+			if err := w.list(stormy); awsCode(err) != "ServerException" {
+				t.Fatal(err)
+			}
+		}
+		if retries := w.attempts() - calls; retries < calls/10 || retries >= calls/5 {
+			t.Errorf("%d retries of %d calls that failed", retries, calls)
+		}
+		w.aws.Inject(localaws.Fault{Operation: "*", Code: "ServerException", Status: 500, Times: 3, When: func(c localaws.Call) bool { return c.Account == account2 }})
+		if err := w.list(calm); err != nil {
+			t.Errorf("another account is not retried: %v", err)
+		}
+
+		mend() // calls that go well earn the retries back
+		for range retriesInStock * callsPerRetry {
+			if err := w.list(stormy); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.aws.Inject(localaws.Fault{Operation: "*", Code: "ServerException", Status: 500, Times: 3})
+		if err := w.list(stormy); err != nil {
+			t.Errorf("after the storm: %v", err)
+		}
+	})
+}
+
+// While the old credentials still do, a renewal that fails harms nobody.
+func TestRenewalThatFails(t *testing.T) {
+	t.Parallel()
+	const renewal = sessionDuration - renewBefore + time.Second // the session's age when it is due
+	for name, test := range map[string]struct {
+		fault localaws.Fault
+		works bool
+	}{
+		"STS fails":    {localaws.Fault{Code: "InternalFailure", Status: 500}, true},
+		"STS is slow":  {localaws.Fault{Delay: time.Hour}, true},
+		"STS throttle": {localaws.Fault{Code: "Throttling"}, true},
+		"STS refuses":  {localaws.Fault{Code: "AccessDenied", Status: 403}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				s := w.entered(account)
+				first := w.get(s)
+				born := time.Now()
+				test.fault.Operation = "sts:AssumeRole"
+				mend := w.aws.Inject(test.fault)
+				time.Sleep(renewal)
+				start := time.Now()
+				if err := w.list(s); (err == nil) != test.works {
+					t.Fatalf("when the renewal is due: %v", err)
+				}
+				if took := time.Since(start); took > 6*time.Second {
+					t.Errorf("everybody waited %v for what can wait", took)
+				}
+				if !test.works {
+					return
+				}
+				for time.Since(born) < sessionDuration-lastUse-10*time.Second {
+					if err := w.list(s); err != nil {
+						t.Fatalf("%v after it began: %v", time.Since(born), err)
+					}
+					time.Sleep(5 * time.Second)
+				}
+				if asked := w.asked(); asked > 4*int(renewBefore/renewAgain) {
+					t.Errorf("STS was asked %d times", asked)
+				}
+				time.Sleep(lastUse)
+				if err := w.list(s); err == nil {
+					t.Error("the credentials are used to their very end")
+				}
+				mend()
+				time.Sleep(refusalMemory)
+				if err := w.list(s); err != nil || w.get(s) == first {
+					t.Errorf("when it is mended: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// Credentials that AWS has called expired are not used again, whatever our clock
+// says.
+func TestRenewalOfWhatAWSCallsExpired(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		s := w.entered(account)
+		w.get(s)
+		w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ExpiredTokenException", Times: 1})
+		w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Code: "InternalFailure", Status: 500})
+		if err := w.list(s); common.CodeOf(err) != common.Internal {
+			t.Errorf("it ended with %v", err)
+		}
+	})
+}
