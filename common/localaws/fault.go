@@ -8,7 +8,9 @@ import (
 	"time"
 )
 
-// Fault is a misbehaviour. Of several that fit a call the one injected first hits it.
+// Fault is a misbehaviour. Of several that fit a call the one injected first hits it, and no other.
+// Each is drawn on its own, in that order: of two with a probability of 0.5 the first hits half of the
+// calls, the second half of the rest.
 type Fault struct {
 	// Operation is "ecr:DescribeRepositories", "sts:AssumeRole" or "*".
 	Operation string
@@ -22,9 +24,11 @@ type Fault struct {
 	// Code, if set, is the AWS error that is answered, with Message and Status (0 means 400).
 	Code, Message string
 	Status        int
-	// Delay passes before anything is done. A client that goes meanwhile gets nothing done.
+	// Delay passes before anything else: a client that goes meanwhile gets nothing done. One longer
+	// than any client waits is a stall. It is not cut short when the fault is taken away.
 	Delay time.Duration
-	// AfterWork does the work before it fails: the answer that was lost.
+	// AfterWork does the work first and misbehaves then: an answer that comes late or is lost. Work
+	// that fails is answered with its own error instead of Code.
 	AfterWork bool
 	// Drop closes the connection instead of answering.
 	Drop bool
@@ -111,6 +115,28 @@ func (f Fault) wait(ctx context.Context) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// before misbehaves ahead of the work. Without an error the work is to be done.
+func (f Fault) before(ctx context.Context) error {
+	if !f.wait(ctx) {
+		return errClientGone
+	}
+	return f.err()
+}
+
+// after misbehaves with the outcome of the work.
+func (f Fault) after(ctx context.Context, out any, err error) (any, error) {
+	if !f.wait(ctx) {
+		return nil, errClientGone
+	}
+	if err != nil && !f.Drop {
+		return nil, err // there is no success to hide
+	}
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // err returns the error to answer, nil where the fault is only slow.

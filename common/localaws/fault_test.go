@@ -27,6 +27,8 @@ func TestFaults(t *testing.T) {
 		"dropped":          {Fault{Operation: "ecr:CreateRepository", Drop: true, Times: 1}, []string{"RequestError", "", ""}, 2},
 		"dropped too late": {Fault{Operation: "ecr:CreateRepository", Drop: true, AfterWork: true, Times: 1}, []string{"RequestError", "", ""}, 3},
 		"slow":             {Fault{Operation: "ecr:CreateRepository", Delay: 10 * time.Millisecond}, []string{"", "", ""}, 3},
+		"late":             {Fault{Operation: "ecr:CreateRepository", Delay: 10 * time.Millisecond, AfterWork: true}, []string{"", "", ""}, 3},
+		"lost and late":    {Fault{Operation: "ecr:CreateRepository", Delay: time.Millisecond, Code: "X", AfterWork: true, Times: 1}, []string{"X", "", ""}, 3},
 		"chosen": {Fault{Operation: "ecr:CreateRepository", Code: "X", When: func(c Call) bool { return c.Repository == "group/b" }},
 			[]string{"", "X", ""}, 2},
 		"never": {Fault{Operation: "ecr:CreateRepository", Code: "X", Probability: 1e-300}, []string{"", "", ""}, 3},
@@ -79,25 +81,90 @@ func TestFaultStatusAndMessage(t *testing.T) {
 
 func TestDelayEndsWithTheClient(t *testing.T) {
 	t.Parallel()
+	for name, test := range map[string]struct {
+		afterWork bool
+		made      int
+	}{
+		"before the work": {false, 0},
+		"after the work":  {true, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			b.Inject(Fault{Operation: "ecr:CreateRepository", Delay: time.Hour, AfterWork: test.afterWork, When: func(Call) bool {
+				cancel() // the call has arrived: its client goes
+				return true
+			}})
+			_, err := b.ecr(here).CreateRepositoryWithContext(ctx, &ecr.CreateRepositoryInput{RepositoryName: aws.String("group/one")})
+			wantError(t, "given up", err, "RequestCanceled", "")
+			for len(b.calls()) == 0 { // the server notices a little later
+				time.Sleep(time.Millisecond)
+			}
+			if c := b.calls()[0]; c.ErrorCode != CodeClientGone || c.Repository != "group/one" {
+				t.Errorf("call %+v", c)
+			}
+			out, err := b.ecr(here).DescribeRepositories(&ecr.DescribeRepositoriesInput{})
+			must(t, err)
+			if len(out.Repositories) != test.made {
+				t.Errorf("%d were made, want %d", len(out.Repositories), test.made)
+			}
+		})
+	}
+}
+
+// The work is done when the delay is over, not when the call arrived.
+func TestDelayedWork(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	b.Inject(Fault{Operation: "ecr:CreateRepository", Delay: time.Hour, When: func(Call) bool {
-		cancel() // the call has arrived: its client goes
+	b.Inject(Fault{Operation: "ecr:CreateRepository", Delay: time.Millisecond, When: func(Call) bool {
+		b.pass(time.Hour)
 		return true
 	}})
-	_, err := b.ecr(here).CreateRepositoryWithContext(ctx, &ecr.CreateRepositoryInput{RepositoryName: aws.String("group/one")})
-	wantError(t, "given up", err, "RequestCanceled", "")
-	for len(b.calls()) == 0 { // the server notices a little later
-		time.Sleep(time.Millisecond)
-	}
-	if c := b.calls()[0]; c.ErrorCode != CodeClientGone || c.Repository != "group/one" {
-		t.Errorf("call %+v", c)
-	}
-	out, err := b.ecr(here).DescribeRepositories(&ecr.DescribeRepositoriesInput{})
+	out, err := b.ecr(here).CreateRepository(&ecr.CreateRepositoryInput{RepositoryName: aws.String("group/one")})
 	must(t, err)
-	if len(out.Repositories) != 0 {
-		t.Error("the work was done all the same")
+	if want := noon.Add(time.Hour); !out.Repository.CreatedAt.Equal(want) {
+		t.Errorf("created at %v, want %v", out.Repository.CreatedAt, want)
+	}
+}
+
+// Work that fails has no success to hide. Where the connection is dropped nobody learns of either.
+func TestFaultAfterWorkThatFails(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		fault Fault
+		code  string
+	}{
+		"error":   {Fault{Code: "ServerException", AfterWork: true}, "RepositoryNotFoundException"},
+		"late":    {Fault{Delay: time.Millisecond, AfterWork: true}, "RepositoryNotFoundException"},
+		"dropped": {Fault{Drop: true, AfterWork: true}, "RequestError"},
+	} {
+		b := newBench(t)
+		test.fault.Operation = "ecr:DeleteRepository"
+		b.Inject(test.fault)
+		_, err := b.ecr(here).DeleteRepository(&ecr.DeleteRepositoryInput{RepositoryName: aws.String("group/none")})
+		wantError(t, name, err, test.code, "")
+	}
+}
+
+// Each fault is drawn on its own, those injected first before the others.
+func TestProbabilities(t *testing.T) {
+	t.Parallel()
+	var fs faults
+	for _, code := range []string{"first", "second"} {
+		fs.add(Fault{Operation: "*", Code: code, Probability: 0.5})
+	}
+	const calls = 20_000
+	hits := map[string]int{}
+	for range calls {
+		f, _ := fs.hit(Call{Service: "ecr", Operation: "DescribeRepositories"})
+		hits[f.Code]++
+	}
+	for code, want := range map[string]int{"first": calls / 2, "second": calls / 4, "": calls / 4} {
+		if off := hits[code] - want; off < -500 || off > 500 { // seven standard deviations
+			t.Errorf("%q: %d of %d calls, want about %d", code, hits[code], calls, want)
+		}
 	}
 }
 

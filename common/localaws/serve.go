@@ -112,20 +112,15 @@ func (s *Server) performOrMisbehave(c *call, op operation, in input) (any, error
 	if !ok {
 		return s.perform(c, op, in)
 	}
-	if !f.wait(c.request.Context()) {
-		return nil, errClientGone
-	}
-	failure := f.err()
-	if failure == nil || f.AfterWork {
+	if f.AfterWork {
 		out, err := s.perform(c, op, in)
-		if err != nil && !f.Drop {
-			return nil, err // there is no success to hide
-		}
-		if failure == nil {
-			return out, nil
-		}
+		return f.after(c.request.Context(), out, err)
 	}
-	return nil, failure
+	if err := f.before(c.request.Context()); err != nil {
+		return nil, err
+	}
+	c.now = s.now() // the work is done when the delay is over
+	return s.perform(c, op, in)
 }
 
 // perform checks the input, then the caller's right, then does the work: in this order, as AWS does,
