@@ -28,7 +28,7 @@ type Options struct {
 	// Roles are those that AssumeRole can assume. The accounts that exist are theirs and
 	// AdministratorAccount.
 	Roles []Role
-	// Now tells the time; nil means time.Now.
+	// Now tells the time, that of the header Date too; nil means time.Now.
 	Now func() time.Time
 	// Watch, when set, is told of every call, also of those that failed: when its answer is known and
 	// before that goes out. It is called concurrently.

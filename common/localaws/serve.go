@@ -45,6 +45,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Type", c.protocol.contentType())
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	header.Set("X-Amzn-Requestid", c.RequestID)
+	// Of the clock that createdAt is of: without it net/http tells its own time.
+	header.Set("Date", s.now().UTC().Format(http.TimeFormat))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that has gone is no error of ours
 }

@@ -6,8 +6,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -136,6 +139,39 @@ func TestWireBodies(t *testing.T) {
 		got := strings.ReplaceAll(string(body), w.Header.Get("x-amzn-RequestId"), "ID")
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("%s %s (-want +got):\n%s", test.target, test.body, diff)
+		}
+	}
+}
+
+// Every answer has the time of the server's clock, when it goes out.
+func TestDate(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 3, 1, 0, 30, 0, 999_000_000, time.FixedZone("east", 3600))
+	var asked atomic.Int64 // each time an hour later
+	s, err := New(Options{Now: func() time.Time { return start.Add(time.Duration(asked.Add(1)) * time.Hour) }})
+	must(t, err)
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	s.Inject(Fault{Operation: "ecr:ListImages", Code: "ThrottlingException"})
+	for _, test := range []struct {
+		name, authorization, operation string
+		status                         int
+		want                           string
+	}{
+		{"success", signed("ecr", here), "DescribeRepositories", 200, "Sun, 01 Mar 2026 01:30:00 GMT"},
+		{"failure", signed("ecr", here), "DescribeImages", 400, "Sun, 01 Mar 2026 03:30:00 GMT"},
+		{"fault", signed("ecr", here), "ListImages", 400, "Sun, 01 Mar 2026 05:30:00 GMT"},
+		{"unsigned", "", "ListImages", 400, "Sun, 01 Mar 2026 07:30:00 GMT"},
+	} {
+		r, err := http.NewRequest(http.MethodPost, server.URL, strings.NewReader("{}"))
+		must(t, err)
+		r.Header.Set("Authorization", test.authorization)
+		r.Header.Set("X-Amz-Target", "AmazonEC2ContainerRegistry_V20150921."+test.operation)
+		w, err := http.DefaultClient.Do(r)
+		must(t, err)
+		must(t, w.Body.Close())
+		if got := w.Header.Values("Date"); w.StatusCode != test.status || !slices.Equal(got, []string{test.want}) {
+			t.Errorf("%s: status %d, Date %q, want %d, %q", test.name, w.StatusCode, got, test.status, test.want)
 		}
 	}
 }
