@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,6 +63,7 @@ type world struct {
 	service *Service
 	url     string
 	log     *lockedBuffer
+	later   atomic.Int64 // seconds since awsClock
 
 	mu    sync.Mutex
 	calls []localaws.Call
@@ -78,7 +80,7 @@ func newWorld(t testing.TB, change ...func(*common.Config, *[]route)) *world {
 	}
 	aws, err := localaws.New(localaws.Options{
 		Roles: roles,
-		Now:   func() time.Time { return awsClock },
+		Now:   func() time.Time { return awsClock.Add(time.Duration(w.later.Load()) * time.Second) },
 		Watch: w.watch,
 	})
 	if err != nil {
@@ -270,6 +272,11 @@ func unsettled(status int, said string, applied, unknown []string) string {
 		panic(err)
 	}
 	return string(p)
+}
+
+// unsettledByAWS is the same, where AWS answered.
+func unsettledByAWS(status int, said string, applied, unknown []string, code string) string {
+	return strings.TrimSuffix(unsettled(status, said, applied, unknown), "}") + `, "awsCode": "` + code + `", "awsRequestId": "aws"}`
 }
 
 // lockedBuffer is a log that can be written and read concurrently.
