@@ -711,6 +711,64 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// Load balancers get time to notice before the listener closes.
+func TestShutdownDelay(t *testing.T) {
+	t.Parallel()
+	_, url := newAWS(t, nil)
+	p := start(t, strings.Replace(configuration(url, "127.0.0.1:0"), "{", `{"shutdownDelay": "1500ms", `, 1))
+	base := "http://" + p.address() + "/v1/ecr/"
+	if status, body := get(t, base+"ready", ""); status != http.StatusOK || body != "ready" {
+		t.Errorf("ready: %d %q", status, body)
+	}
+	p.stop()
+	p.stderr.waitFor(t, `"msg":"stopping: `)
+	waitForStatus(t, base+"ready", http.StatusServiceUnavailable)
+	if status, body := get(t, base+"012345678901/repositories", token(t)); status != http.StatusOK {
+		t.Errorf("a request in the delay: %d %q", status, body)
+	}
+	p.wantEnd()
+	nobodyAt(t, p.address())
+}
+
+func waitForStatus(t *testing.T, url string, want int) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		status, body := get(t, url, "")
+		if status == want {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%s: %d %q, want %d", url, status, body, want)
+		}
+	}
+}
+
+// A second signal waits for nothing.
+func TestSecondSignal(t *testing.T) {
+	t.Parallel()
+	_, url := newAWS(t, nil)
+	env := strings.Replace(configuration(url, "127.0.0.1:0"), "{", `{"shutdownDelay": "5m", `, 1)
+	command, _, stderr := process(t, []string{"API_CONFIG=" + env})
+	stderr.waitFor(t, listening)
+	if err := command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	stderr.waitFor(t, `"msg":"stopping: `)
+	if err := command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("it ended as if all was well")
+		}
+	case <-time.After(patience):
+		t.Error("it goes on")
+	}
+}
+
 // Without akid and secret the SDK finds credentials itself.
 func TestCredentialsOfTheEnvironment(t *testing.T) {
 	t.Parallel()

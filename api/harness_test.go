@@ -63,7 +63,8 @@ type world struct {
 	service *Service
 	url     string
 	log     *lockedBuffer
-	later   atomic.Int64 // seconds since awsClock
+	later   atomic.Int64        // seconds since awsClock
+	after   func(localaws.Call) // if set, runs after each call to AWS and before its answer
 
 	mu    sync.Mutex
 	calls []localaws.Call
@@ -116,8 +117,11 @@ func newWorld(t testing.TB, change ...func(*common.Config, *[]route)) *world {
 
 func (w *world) watch(c localaws.Call) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.calls = append(w.calls, c)
+	w.mu.Unlock()
+	if w.after != nil {
+		w.after(c)
+	}
 }
 
 // forget drops the calls seen so far.

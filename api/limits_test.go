@@ -1,0 +1,153 @@
+package api
+
+import (
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+)
+
+const base2 = "/v1/ecr/" + account2 + "/repositories"
+
+// occupy has n requests about the path wait in AWS until they are released. It
+// returns when all have arrived there.
+func (w *world) occupy(path string, n int) (release func()) {
+	w.t.Helper()
+	let := make(chan struct{})
+	var arrived, answered sync.WaitGroup
+	arrived.Add(n)
+	remove := w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Times: n, When: func(localaws.Call) bool {
+		arrived.Done()
+		<-let
+		return true
+	}})
+	for range n {
+		answered.Go(func() { w.run(exchange{method: "GET", path: path, status: 200, want: `[]`}) })
+	}
+	arrived.Wait()
+	remove()
+	return func() {
+		close(let)
+		answered.Wait()
+	}
+}
+
+func TestRequestsInFlightAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *common.Config, _ *[]route) { c.MaxInFlight, c.MaxInFlightPerAccount = 3, 2 })
+	w.run( // so that a session is there, and one waiting for STS holds up nobody
+		exchange{method: "GET", path: base, status: 200, want: `[]`},
+		exchange{method: "GET", path: base2, status: 200, want: `[]`},
+	)
+	again := http.Header{"Retry-After": {"1"}}
+	release := w.occupy(base, 2)
+	w.run(
+		exchange{name: "a third about the account", method: "GET", path: base + "/g", status: 503, wants: again,
+			want: refused(503, "Too many requests about this account are being answered. Try again.")},
+		exchange{name: "a change of it", method: "DELETE", path: base + "/g/a", status: 503, want: "-"},
+		exchange{name: "about another", method: "GET", path: base2, status: 200, want: `[]`},
+	)
+	release2 := w.occupy(base2, 1)
+	w.run(
+		exchange{name: "a fourth in all", method: "GET", path: base2, status: 503, wants: again,
+			want: refused(503, "Too many requests are being answered. Try again.")},
+		exchange{name: "without a token", method: "GET", path: base, header: map[string]string{"X-Auth-Token": ""}, status: 403, want: "-"},
+	)
+	for _, path := range []string{"/v1/ecr/ping", "/v1/ecr/ready", "/metrics"} {
+		if status, _, body := w.do(exchange{method: "GET", path: path}); status != 200 {
+			t.Errorf("%s while there is no room: %d %s", path, status, body)
+		}
+	}
+	w.run(exchange{name: "a path that is none", method: "GET", path: "/v1/ecr/none", status: 404, want: "-"})
+	release()
+	release2()
+	for range 5 { // who has left has made room
+		w.run(
+			exchange{method: "GET", path: base, status: 200, want: `[]`},
+			exchange{name: "a bad request", method: "POST", path: base + "/g", body: `{`, status: 400, want: "-"},
+			exchange{method: "GET", path: base2, status: 200, want: `[]`},
+		)
+	}
+}
+
+// A change that goes on without its caller counts until it ends.
+func TestChangesWithoutCallersAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *common.Config, _ *[]route) { c.MaxInFlight = 1 })
+	w.hangUp(t, exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "a"}`}, 2*time.Second)
+	w.run(exchange{name: "while it goes on", method: "GET", path: base, status: 503, want: "-"})
+	waitFor(t, "room", func() bool {
+		status, _, _ := w.do(exchange{method: "GET", path: base})
+		return status == 200
+	})
+	w.run(exchange{method: "GET", path: base + "/g/a", status: 200, want: shown("g/a")})
+}
+
+func TestDeadline(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		stall   string
+		request exchange
+		want    string
+	}{
+		"read": {"ecr:DescribeRepositories", exchange{method: "GET", path: base},
+			refused(504, "AWS did not answer in time. Nothing was changed.")},
+		"STS": {"sts:AssumeRole", exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "b"}`},
+			refused(504, "AWS did not answer in time. Nothing was changed.")},
+		"before the change": {"ecr:ListTagsForResource", exchange{method: "DELETE", path: base + "/g/a"},
+			refused(504, "AWS did not answer in time. Nothing was changed.")},
+		"create": {"ecr:CreateRepository", exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "b"}`},
+			unsettled(504, "AWS did not answer in time.", nil, []string{"Repository"})},
+		"delete": {"ecr:DeleteRepository", exchange{method: "DELETE", path: base + "/g/a"},
+			unsettled(504, "AWS did not answer in time.", nil, []string{"Repository"})},
+		"update": {"ecr:PutImageTagMutability", exchange{method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true, "ImageTagMutability": "IMMUTABLE"}`},
+			unsettled(504, "AWS did not answer in time.", []string{"ScanOnPush"}, []string{"ImageTagMutability"})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 2 * time.Second })
+			w.addRepository(account, "g/a", org)
+			w.aws.Inject(localaws.Fault{Operation: test.stall, Delay: time.Hour})
+			test.request.status, test.request.want = 504, test.want
+			w.run(test.request)
+		})
+	}
+}
+
+// One attempt that stalls leaves time for another.
+func TestStalledAttemptIsRepeated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 3 * time.Second })
+	w.addRepository(account, "g/a", org)
+	for operation := range changed {
+		w.aws.Inject(localaws.Fault{Operation: operation, Times: 1, Delay: time.Hour})
+	}
+	w.run(
+		exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "b"}`, status: 200, want: shown("g/b")},
+		exchange{method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true}`, status: 200, want: shown("g/a", `"false"`, `"true"`)},
+		exchange{method: "DELETE", path: base + "/g/b", status: 200, want: shown("g/b")},
+	)
+}
+
+func TestReady(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	noToken := map[string]string{"X-Auth-Token": ""}
+	status, header, body := w.do(exchange{method: "GET", path: "/v1/ecr/ready", header: noToken})
+	if status != 200 || body != "ready" || header.Get("Connection") == "close" {
+		t.Errorf("ready: %d %q %v", status, body, header)
+	}
+	w.service.Stop()
+	w.run(
+		exchange{name: "stopping", method: "GET", path: "/v1/ecr/ready", header: noToken, status: 503,
+			want:  refused(503, "This copy of the service is stopping. Ask another."),
+			wants: http.Header{"Retry-After": {"1"}}},
+		exchange{name: "who asks all the same is answered", method: "GET", path: base, status: 200, want: `[]`},
+	)
+	if len(w.called()) != 2 {
+		t.Errorf("AWS was asked: %v", w.called())
+	}
+}
