@@ -43,6 +43,10 @@ func comparable(t *testing.T, line map[string]any) map[string]any {
 		}
 		delete(line, key)
 	}
+	if took, ok := line["awsTime"].(float64); (ok && took > 0) != (line["awsCalls"] != nil) {
+		t.Errorf("AWS calls %v, and their time %v", line["awsCalls"], line["awsTime"])
+	}
+	delete(line, "awsTime")
 	if s, ok := line["session"].(string); ok && sessionName.MatchString(s) {
 		line["session"] = "SESSION"
 	}

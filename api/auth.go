@@ -9,6 +9,7 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common"
 	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/sync/singleflight"
 )
@@ -33,6 +34,7 @@ type tokens struct {
 	keys     common.Keys
 	maxCost  int
 	gate     *gate
+	checks   *prometheus.CounterVec                    // by result
 	verified *lru.Cache[[sha256.Size]byte, remembered] // by the SHA-256 of the header
 	flights  singleflight.Group                        // one comparison for all who bring the same token
 }
@@ -42,12 +44,12 @@ type remembered struct {
 	until time.Time
 }
 
-func newTokens(keys common.Keys, maxCost int, g *gate) (*tokens, error) {
+func newTokens(keys common.Keys, maxCost int, g *gate, checks *prometheus.CounterVec) (*tokens, error) {
 	verified, err := lru.New[[sha256.Size]byte, remembered](rememberTokens)
 	if err != nil {
 		return nil, err
 	}
-	return &tokens{keys: keys, maxCost: maxCost, gate: g, verified: verified}, nil
+	return &tokens{keys: keys, maxCost: maxCost, gate: g, checks: checks, verified: verified}, nil
 }
 
 // verify returns the name of the key that the token is a hash of, errBadToken,
@@ -56,10 +58,12 @@ func newTokens(keys common.Keys, maxCost int, g *gate) (*tokens, error) {
 // request, and callers who have been let in wait behind nobody's flood.
 func (t *tokens) verify(token string) (key string, err error) {
 	if !t.affordable(token) {
+		t.note(tokenRefused)
 		return "", errBadToken
 	}
 	sum := sha256.Sum256([]byte(token))
 	if key, ok := t.recall(sum); ok {
+		t.note(tokenRemembered)
 		return key, nil
 	}
 	found, err, _ := t.flights.Do(string(sum[:]), func() (any, error) {
@@ -69,15 +73,25 @@ func (t *tokens) verify(token string) (key string, err error) {
 		}
 		return key, err
 	})
+	switch err {
+	case nil:
+		t.note(tokenVerified)
+	case errBadToken:
+		t.note(tokenRefused)
+	}
 	return found.(string), err
 }
+
+func (t *tokens) note(result string) { t.checks.WithLabelValues(result).Inc() }
 
 // verifyAgain is verify for a token that there was no room for: by now another
 // request may have brought it through.
 func (t *tokens) verifyAgain(token string) (key string, err error) {
 	if key, ok := t.recall(sha256.Sum256([]byte(token))); ok {
+		t.note(tokenRemembered)
 		return key, nil
 	}
+	t.note(tokenBusy)
 	return "", errBusy
 }
 
@@ -125,6 +139,7 @@ func (s *Service) authenticate(next http.Handler) http.Handler {
 		token := r.Header.Get("X-Auth-Token")
 		key, err := live.tokens.verify(token)
 		if err == errBusy {
+			s.measures.limits.WithLabelValues(limitTokens).Inc()
 			s.gate.hold(r.Context())
 			key, err = live.tokens.verifyAgain(token)
 		}

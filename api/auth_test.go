@@ -56,7 +56,7 @@ func TestToken(t *testing.T) {
 func TestCostOverTheLimitIsNotHashed(t *testing.T) {
 	t.Parallel()
 	const maxCost = 5
-	tokens, err := newTokens(common.Keys{{Name: "default", Secret: key}}, maxCost, newGate())
+	tokens, err := newTokens(common.Keys{{Name: "default", Secret: key}}, maxCost, newGate(), newMeasures(nil).tokenChecks)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 
 // BenchmarkToken is the check of a token that has verified before.
 func BenchmarkToken(b *testing.B) {
-	tokens, err := newTokens(common.Keys{{Name: "default", Secret: key}}, 12, newGate())
+	tokens, err := newTokens(common.Keys{{Name: "default", Secret: key}}, 12, newGate(), newMeasures(nil).tokenChecks)
 	if err != nil {
 		b.Fatal(err)
 	}

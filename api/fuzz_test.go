@@ -27,7 +27,7 @@ func FuzzToken(f *testing.F) {
 		f.Add(seed)
 	}
 	shut := &gate{comparing: make(chan struct{}), admitted: make(chan struct{})} // nobody enters
-	tokens, err := newTokens(common.Keys{{Name: "default", Secret: key}}, 12, shut)
+	tokens, err := newTokens(common.Keys{{Name: "default", Secret: key}}, 12, shut, newMeasures(nil).tokenChecks)
 	if err != nil {
 		f.Fatal(err)
 	}

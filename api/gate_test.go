@@ -143,7 +143,7 @@ func TestTokensAreForgotten(t *testing.T) {
 	t.Parallel()
 	good := token()
 	synctest.Test(t, func(t *testing.T) {
-		tokens, err := newTokens(common.Keys{{Name: "default", Secret: key}}, 12, newGate())
+		tokens, err := newTokens(common.Keys{{Name: "default", Secret: key}}, 12, newGate(), newMeasures(nil).tokenChecks)
 		if err != nil {
 			t.Fatal(err)
 		}

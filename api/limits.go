@@ -4,17 +4,22 @@ import (
 	"sync"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // limits counts the requests with a good token that are being answered, changes
 // whose caller has gone included, and of these those of each account.
 type limits struct {
+	reached *prometheus.CounterVec // by limit
+
 	mu        sync.Mutex
 	inFlight  int
 	byAccount map[string]int
 }
 
-func newLimits() *limits { return &limits{byAccount: map[string]int{}} }
+func newLimits(reached *prometheus.CounterVec) *limits {
+	return &limits{reached: reached, byAccount: map[string]int{}}
+}
 
 // enter lets a request about the account in, unless as many are being answered
 // as may be. So one account in which AWS stalls leaves room for the others. Who
@@ -24,8 +29,10 @@ func (l *limits) enter(account string, c *common.Config) (leave func(), err erro
 	defer l.mu.Unlock()
 	switch {
 	case l.inFlight >= c.MaxInFlight:
+		l.reached.WithLabelValues(limitRequests).Inc()
 		return nil, common.Errorf(common.Unavailable, "Too many requests are being answered. Try again.")
 	case l.byAccount[account] >= c.MaxInFlightPerAccount:
+		l.reached.WithLabelValues(limitAccountRequests).Inc()
 		return nil, common.Errorf(common.Unavailable, "Too many requests about this account are being answered. Try again.")
 	}
 	l.inFlight++

@@ -1,46 +1,143 @@
 package api
 
 import (
+	"context"
 	"net/http"
+	"runtime"
+	"slices"
+	"strings"
 
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/ecr"
+	"github.com/YaleSpinup/ecr-api/iam"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/sirupsen/logrus"
 )
 
 // unmatched is the route label of every path that is not in the table, so that
 // callers cannot make up labels.
 const unmatched = "unmatched"
 
+// buckets fit what a request takes: a millisecond from memory, 30 seconds where
+// AWS stalls.
+var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
+// The ways in which an AWS call ends.
+const (
+	awsOK        = "ok" // AWS did its part, if only to say that there is no such repository
+	awsThrottled = "throttled"
+	awsDenied    = "denied"
+	awsError     = "error"
+	awsCancelled = "cancelled" // the caller has gone
+)
+
+// The ways in which a token is checked.
+const (
+	tokenRemembered = "remembered"
+	tokenVerified   = "verified"
+	tokenRefused    = "refused"
+	tokenBusy       = "busy" // there was no room to find out
+)
+
+// The limits that can be reached.
+const (
+	limitRequests        = "requests"         // maxInFlight
+	limitAccountRequests = "account_requests" // maxInFlightPerAccount
+	limitTokens          = "tokens"           // new tokens to compare
+	limitRetries         = "retries"          // an account's retry budget
+)
+
 // measures are what Prometheus is told. Each service has its own registry.
 type measures struct {
 	registry *prometheus.Registry
+
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
+
+	awsCalls    *prometheus.CounterVec
+	awsDuration *prometheus.HistogramVec
+	awsRetries  *prometheus.CounterVec
+	assumeRole  *prometheus.CounterVec
+	tokenChecks *prometheus.CounterVec
+	limits      *prometheus.CounterVec
 }
 
-func newMeasures() *measures {
+func newMeasures(table []route) *measures {
 	m := &measures{
-		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ecr_api_requests_total",
-			Help: "Requests answered, by route template, method and status code.",
-		}, []string{"route", "method", "code"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "ecr_api_request_duration_seconds",
-			Help:    "Time to answer a request, by route template and method.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
-		}, []string{"route", "method"}),
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "ecr_api_requests_in_flight",
-			Help: "Requests being answered now.",
-		}),
+		registry:    prometheus.NewRegistry(),
+		requests:    counters("requests_total", "Requests answered, by route template, method and status code.", "route", "method", "code"),
+		duration:    histograms("request_duration_seconds", "Time to answer a request, by route template and method.", "route", "method"),
+		inFlight:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "ecr_api_requests_in_flight", Help: "Requests being answered now."}),
+		awsCalls:    counters("aws_calls_total", "Calls to AWS, retries included in one, by how they ended.", "service", "operation", "result"),
+		awsDuration: histograms("aws_call_duration_seconds", "Time that a call to AWS took, with all its attempts and the waits between.", "service", "operation"),
+		awsRetries:  counters("aws_retries_total", "Attempts of calls to AWS beyond the first.", "service", "operation"),
+		assumeRole:  counters("assume_role_total", "Sessions asked for: in the cache, assumed by STS, or refused.", "result"),
+		tokenChecks: counters("token_checks_total", "Tokens checked, by how that ended.", "result"),
+		limits:      counters("limits_reached_total", "Times that a limit of the service held something up.", "limit"),
 	}
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ecr_api_build_info", Help: "What was built, as labels; the value is 1."},
+		[]string{"version", "githash", "goversion"})
 	m.registry.MustRegister(m.requests, m.duration, m.inFlight,
+		m.awsCalls, m.awsDuration, m.awsRetries, m.assumeRole, m.tokenChecks, m.limits, build,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	v := common.ReadVersion()
+	build.WithLabelValues(v.Version, v.GitHash, runtime.Version()).Set(1)
+	m.startAtZero(table)
 	return m
+}
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ecr_api_" + name, Help: help}, labels)
+}
+
+func histograms(name, help string, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "ecr_api_" + name, Help: help, Buckets: buckets}, labels)
+}
+
+// startAtZero makes what can be counted known before it first happens: a rate
+// needs a value to rise from.
+func (m *measures) startAtZero(table []route) {
+	for _, call := range awsOperations(table) {
+		for _, result := range []string{awsOK, awsThrottled, awsDenied, awsError, awsCancelled} {
+			m.awsCalls.WithLabelValues(call.Service, call.Operation, result)
+		}
+		m.awsDuration.WithLabelValues(call.Service, call.Operation)
+		m.awsRetries.WithLabelValues(call.Service, call.Operation)
+	}
+	for _, result := range []iam.Entry{iam.Hit, iam.Miss, iam.Refused} {
+		m.assumeRole.WithLabelValues(string(result))
+	}
+	for _, result := range []string{tokenRemembered, tokenVerified, tokenRefused, tokenBusy} {
+		m.tokenChecks.WithLabelValues(result)
+	}
+	for _, limit := range []string{limitRequests, limitAccountRequests, limitTokens, limitRetries} {
+		m.limits.WithLabelValues(limit)
+	}
+}
+
+// awsOperations are the calls to AWS that the rows may make, as their policies
+// have it.
+func awsOperations(table []route) []iam.Call {
+	calls := []iam.Call{{Service: "sts", Operation: "AssumeRole"}}
+	for _, rt := range table {
+		if rt.Policy == nil {
+			continue
+		}
+		for _, statement := range rt.Policy(iam.Scope{}).Statement {
+			for _, action := range statement.Action {
+				service, operation, _ := strings.Cut(action, ":")
+				call := iam.Call{Service: service, Operation: operation}
+				if statement.Effect == "Allow" && service == "ecr" && !slices.Contains(calls, call) {
+					calls = append(calls, call)
+				}
+			}
+		}
+	}
+	return calls
 }
 
 // instrument counts and times the requests of a route. Methods that HTTP does
@@ -54,4 +151,58 @@ func (m *measures) instrument(route string, next http.Handler) http.Handler {
 
 func (m *measures) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// observer is told by iam what happens there.
+type observer struct {
+	*measures
+	log *logrus.Logger
+}
+
+// Called counts the call, and notes it for the log.
+func (o observer) Called(ctx context.Context, call iam.Call) {
+	result := awsResult(call)
+	took := call.End.Sub(call.Start)
+	o.awsCalls.WithLabelValues(call.Service, call.Operation, result).Inc()
+	o.awsDuration.WithLabelValues(call.Service, call.Operation).Observe(took.Seconds())
+	o.awsRetries.WithLabelValues(call.Service, call.Operation).Add(float64(call.Retries))
+	rec, ok := ctx.Value(recordKey{}).(*record)
+	if !ok {
+		return
+	}
+	rec.noteCall(call)
+	if o.log.IsLevelEnabled(logrus.DebugLevel) {
+		o.log.WithFields(logrus.Fields{
+			"requestId": rec.id, "service": call.Service, "operation": call.Operation, "result": result,
+			"duration": took.Seconds(), "retries": call.Retries, "awsRequestId": call.RequestID,
+		}).Debug("AWS call")
+	}
+}
+
+// Entered counts how a request came by its session.
+func (o observer) Entered(e iam.Entry) { o.assumeRole.WithLabelValues(string(e)).Inc() }
+
+// OutOfRetries counts a call that was not retried.
+func (o observer) OutOfRetries() { o.limits.WithLabelValues(limitRetries).Inc() }
+
+// awsResult tells how a call ended, by what its error means to our caller.
+func awsResult(call iam.Call) string {
+	err := call.Err
+	if call.Service == "sts" {
+		err = iam.Translate(err)
+	} else {
+		err = ecr.Translate(err)
+	}
+	switch common.CodeOf(err) {
+	case "", common.BadRequest, common.NotFound, common.Conflict:
+		return awsOK
+	case common.Throttled:
+		return awsThrottled
+	case common.Forbidden:
+		return awsDenied
+	case common.Canceled:
+		return awsCancelled
+	default:
+		return awsError
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,7 +29,7 @@ type record struct {
 	err                  error
 
 	mu       sync.Mutex
-	awsCalls []string // AWS's request ids, also of calls that run at the same time
+	awsCalls []iam.Call // also those that ran at the same time
 }
 
 type recordKey struct{}
@@ -37,16 +38,12 @@ func recordOf(r *http.Request) *record {
 	return r.Context().Value(recordKey{}).(*record)
 }
 
-// noteCall keeps AWS's id of a call for the log line of the request that made
-// it: by that id the call is found in CloudTrail.
-func noteCall(ctx context.Context, call iam.Call) {
-	rec, ok := ctx.Value(recordKey{}).(*record)
-	if !ok || call.RequestID == "" {
-		return
-	}
+// noteCall keeps a call to AWS for the log line of the request that made it: by
+// AWS's id of it the call is found in CloudTrail.
+func (rec *record) noteCall(call iam.Call) {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
-	rec.awsCalls = append(rec.awsCalls, call.Operation+" "+call.RequestID)
+	rec.awsCalls = append(rec.awsCalls, call)
 }
 
 // observe is the outermost layer of every route: it names the request, recovers
@@ -136,9 +133,33 @@ func (rec *record) addTo(fields logrus.Fields) {
 	}
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
-	if len(rec.awsCalls) > 0 {
-		fields["awsCalls"] = rec.awsCalls
+	if len(rec.awsCalls) == 0 {
+		return
 	}
+	ids := make([]string, 0, len(rec.awsCalls))
+	for _, call := range rec.awsCalls {
+		if call.RequestID != "" { // AWS answered
+			ids = append(ids, call.Operation+" "+call.RequestID)
+		}
+	}
+	fields["awsCalls"], fields["awsTime"] = ids, timeIn(rec.awsCalls).Seconds()
+}
+
+// timeIn returns how long at least one of the calls was under way. It sorts them.
+func timeIn(calls []iam.Call) (total time.Duration) {
+	slices.SortFunc(calls, func(a, b iam.Call) int { return a.Start.Compare(b.Start) })
+	var until time.Time
+	for _, call := range calls {
+		from := call.Start
+		if from.Before(until) {
+			from = until
+		}
+		if call.End.After(from) {
+			total += call.End.Sub(from)
+			until = call.End
+		}
+	}
+	return total
 }
 
 // audited tells whether the request changed something, or tried to, or was

@@ -58,11 +58,13 @@ func newService(o Options, table []route) (*Service, error) {
 	if err := checkRoutes(table); err != nil {
 		return nil, err
 	}
-	aws, err := iam.NewSession(o.Config, noteCall)
+	measures := newMeasures(table)
+	observer := observer{measures, o.Log}
+	aws, err := iam.NewSession(o.Config, observer)
 	if err != nil {
 		return nil, err
 	}
-	roles, err := iam.NewRoles(aws, o.Config)
+	roles, err := iam.NewRoles(aws, o.Config, observer)
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +73,8 @@ func newService(o Options, table []route) (*Service, error) {
 	s := &Service{
 		registry: common.Registry{Partition: iam.Partition(region), Region: region},
 		gate:     newGate(),
-		limits:   newLimits(),
-		measures: newMeasures(),
+		limits:   newLimits(measures.limits),
+		measures: measures,
 		log:      o.Log,
 		audit:    auditLogger(o.Log),
 		connect: func(rt route, scope iam.Scope) (*ecr.Client, string) {
@@ -109,7 +111,7 @@ func (s *Service) Reload(config *common.Config) (needRestart []string, err error
 }
 
 func (s *Service) setLive(config *common.Config) error {
-	tokens, err := newTokens(config.Token, config.MaxTokenCost, s.gate)
+	tokens, err := newTokens(config.Token, config.MaxTokenCost, s.gate, s.measures.tokenChecks)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (c *Client) create(ctx context.Context, name string, s Settings, e Encrypti
 	}
 	out, err := c.api.CreateRepositoryWithContext(ctx, input, c.signed, tries.watch)
 	if err != nil {
-		return nil, translate(err)
+		return nil, Translate(err)
 	}
 	return newRepository(out.Repository, sorted(slices.Clone(s.Tags))), nil
 }

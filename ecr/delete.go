@@ -30,7 +30,7 @@ func (c *Client) delete(ctx context.Context, present *Repository, tries *attempt
 	input := &ecr.DeleteRepositoryInput{RepositoryName: aws.String(present.RepositoryName), Force: aws.Bool(true)}
 	return c.insist(ctx, present, func() error {
 		_, err := c.api.DeleteRepositoryWithContext(ctx, input, c.signed, tries.watch, c.onlyThis(present, tries))
-		return translate(err)
+		return Translate(err)
 	})
 }
 

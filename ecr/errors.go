@@ -39,4 +39,5 @@ func deniedBySessionPolicy(err error) bool {
 	return deniedByECR(err) && strings.Contains(err.Error(), "explicit deny in a session policy")
 }
 
-func translate(err error) error { return common.FromAWS(err, codes) }
+// Translate turns an error of ECR into a common.Error.
+func Translate(err error) error { return common.FromAWS(err, codes) }

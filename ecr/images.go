@@ -47,7 +47,7 @@ func (c *Client) Images(ctx context.Context, name string) ([]Image, error) {
 		return true
 	}, c.signed)
 	if err != nil {
-		return nil, translate(err)
+		return nil, Translate(err)
 	}
 	slices.SortFunc(details, newestFirst)
 	images := make([]Image, len(details))

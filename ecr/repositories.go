@@ -70,7 +70,7 @@ func (c *Client) Repositories(ctx context.Context, prefix string) ([]string, err
 		return true
 	}, c.signed)
 	if err != nil {
-		return nil, translate(err)
+		return nil, Translate(err)
 	}
 	slices.Sort(names)
 	return names, nil
@@ -106,7 +106,7 @@ func (c *Client) describe(ctx context.Context, name string, options ...request.O
 		RepositoryNames: []*string{aws.String(name)},
 	}, append(options, c.signed)...)
 	if err != nil {
-		return nil, translate(err)
+		return nil, Translate(err)
 	}
 	if len(out.Repositories) != 1 {
 		return nil, common.Errorf(common.Internal, "ECR described %d repositories named %q", len(out.Repositories), name)
@@ -120,7 +120,7 @@ func (c *Client) Tags(ctx context.Context, name string) ([]Tag, error) {
 		ResourceArn: aws.String(c.registry.ARN(name)),
 	}, c.signed)
 	if err != nil {
-		return nil, translate(err)
+		return nil, Translate(err)
 	}
 	tags := make([]Tag, len(out.Tags))
 	for i, t := range out.Tags {

@@ -79,7 +79,7 @@ func (c *Client) applyOne(ctx context.Context, present *Repository, p *part) {
 	defer cancel()
 	tries := newAttempts()
 	p.tried = true
-	p.err = c.insist(ctx, present, func() error { return translate(p.apply(ctx, c.signed, tries.watch)) })
+	p.err = c.insist(ctx, present, func() error { return Translate(p.apply(ctx, c.signed, tries.watch)) })
 	switch common.CodeOf(p.err) {
 	case "", common.BadRequest, common.NotFound: // what AWS says of the last attempt holds for all
 	default:

@@ -10,3 +10,6 @@ import "github.com/YaleSpinup/ecr-api/common"
 var codes = map[string]common.Code{
 	"AccessDenied": common.Forbidden,
 }
+
+// Translate turns an error of STS into a common.Error.
+func Translate(err error) error { return common.FromAWS(err, codes) }

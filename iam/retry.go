@@ -23,11 +23,15 @@ var backoff = client.DefaultRetryer{NumMaxRetries: maxRetries}
 // does not grow by ours: where everything fails, a sixth of the calls is retried
 // once. Each account has its own, so that one in trouble takes none from others.
 type budget struct {
+	observer Observer
+
 	mu    sync.Mutex
 	stock int // in shares, of which callsPerRetry make a retry
 }
 
-func newBudget() *budget { return &budget{stock: retriesInStock * callsPerRetry} }
+func newBudget(o Observer) *budget {
+	return &budget{observer: o, stock: retriesInStock * callsPerRetry}
+}
 
 // earn puts in the share of one call.
 func (b *budget) earn() {
@@ -87,5 +91,9 @@ func (r *retryer) ShouldRetry(req *request.Request) bool {
 	if ok && time.Until(deadline) < r.delay+leastTime {
 		return false
 	}
-	return r.budget.spend()
+	if !r.budget.spend() {
+		r.budget.observer.OutOfRetries()
+		return false
+	}
+	return true
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"sync/atomic"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -42,6 +43,7 @@ type Roles struct {
 	sessions   *lru.Cache[sessionKey, *Session]
 	refusals   *lru.Cache[string, refusal] // by account
 	budgets    *lru.Cache[string, *budget] // by account
+	observer   Observer
 }
 
 // A sessionKey tells apart all sessions that must not be shared.
@@ -56,7 +58,7 @@ type refusal struct {
 
 // NewRoles returns Roles that enter accounts as the configuration says, by
 // STS calls in that AWS session.
-func NewRoles(aws client.ConfigProvider, config *common.Config) (*Roles, error) {
+func NewRoles(aws client.ConfigProvider, config *common.Config, o Observer) (*Roles, error) {
 	sessions, err := lru.New[sessionKey, *Session](maxSessions)
 	if err != nil {
 		return nil, err
@@ -78,6 +80,7 @@ func NewRoles(aws client.ConfigProvider, config *common.Config) (*Roles, error) 
 		sessions:   sessions,
 		refusals:   refusals,
 		budgets:    budgets,
+		observer:   o,
 	}, nil
 }
 
@@ -85,6 +88,7 @@ func NewRoles(aws client.ConfigProvider, config *common.Config) (*Roles, error) 
 type Session struct {
 	Name        string // by which CloudTrail tells its calls
 	Credentials *credentials.Credentials
+	provider    *roleProvider
 	budget      *budget
 }
 
@@ -102,6 +106,9 @@ func (s *Session) Apply(r *request.Request) {
 func (r *Roles) Session(kind string, scope Scope, policy func(Scope) Policy) *Session {
 	key := sessionKey{account: scope.Account, group: scope.Group, kind: kind}
 	if kept, ok := r.sessions.Get(key); ok {
+		if time.Now().Unix() < kept.provider.goodUntil.Load() {
+			r.observer.Entered(Hit)
+		}
 		return kept
 	}
 	fresh := r.newSession(scope, policy(scope))
@@ -124,12 +131,12 @@ func (r *Roles) newSession(scope Scope, policy Policy) *Session {
 	if r.externalID != "" {
 		s.ExternalID = aws.String(r.externalID)
 	}
-	return &Session{Name: s.RoleSessionName, Credentials: credentials.NewCredentials(s), budget: b}
+	return &Session{Name: s.RoleSessionName, Credentials: credentials.NewCredentials(s), provider: s, budget: b}
 }
 
 // budget returns the one of the account.
 func (r *Roles) budget(account string) *budget {
-	fresh := newBudget()
+	fresh := newBudget(r.observer)
 	if kept, ok, _ := r.budgets.PeekOrAdd(account, fresh); ok {
 		return kept
 	}
@@ -156,11 +163,27 @@ type roleProvider struct {
 
 	last     credentials.Value
 	lastEnds time.Time
+
+	goodUntil atomic.Int64 // in Unix seconds: STS is asked again then
 }
 
 // RetrieveWithContext assumes the role. The SDK calls it once for all requests
 // that wait for these credentials, and with none of their deadlines.
 func (s *roleProvider) RetrieveWithContext(ctx credentials.Context) (credentials.Value, error) {
+	value, err := s.retrieve(ctx)
+	switch common.CodeOf(err) {
+	case common.Forbidden:
+		s.roles.observer.Entered(Refused)
+	default:
+		s.roles.observer.Entered(Miss)
+	}
+	if err == nil {
+		s.goodUntil.Store(s.ExpiresAt().Unix())
+	}
+	return value, err
+}
+
+func (s *roleProvider) retrieve(ctx credentials.Context) (credentials.Value, error) {
 	if err := s.roles.refused(s.account); err != nil {
 		return credentials.Value{}, err
 	}
@@ -178,7 +201,7 @@ func (s *roleProvider) RetrieveWithContext(ctx credentials.Context) (credentials
 		s.last, s.lastEnds = value, s.ExpiresAt().Add(renewBefore)
 		return value, nil
 	}
-	err = common.FromAWS(err, codes)
+	err = Translate(err)
 	s.roles.remember(s.account, err)
 	if common.CodeOf(err) != common.Forbidden && s.lastStillDo() {
 		s.SetExpiration(time.Now().Add(renewAgain), 0)

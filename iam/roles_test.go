@@ -45,6 +45,16 @@ type world struct {
 	mu    sync.Mutex
 	calls []localaws.Call
 	forms []url.Values // of the AssumeRole calls
+
+	unobserved
+	entries []Entry
+}
+
+// Entered is what the Roles tell.
+func (w *world) Entered(e Entry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.entries = append(w.entries, e)
 }
 
 func newWorld(t *testing.T, change ...func(*common.Config, *localaws.Options)) *world {
@@ -66,11 +76,11 @@ func newWorld(t *testing.T, change ...func(*common.Config, *localaws.Options)) *
 	if w.aws, err = localaws.New(options); err != nil {
 		t.Fatal(err)
 	}
-	if w.session, err = NewSession(c, unobserved); err != nil {
+	if w.session, err = NewSession(c, unobserved{}); err != nil {
 		t.Fatal(err)
 	}
 	w.session.Config.HTTPClient.Transport = w
-	if w.roles, err = NewRoles(w.session, c); err != nil {
+	if w.roles, err = NewRoles(w.session, c, w); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -555,4 +565,23 @@ func TestMemoryIsBounded(t *testing.T) {
 	if n := w.roles.refusals.Len(); n != maxSessions {
 		t.Errorf("%d refusals are kept", n)
 	}
+}
+
+// The observer is told how each request came by its session.
+func TestEntries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		use := func(account string) { w.list(w.entered(account)) }
+		use(account)
+		use(account)
+		use(stranger)
+		use(stranger) // which is remembered
+		time.Sleep(sessionDuration)
+		use(account)
+		use(account)
+		if diff := cmp.Diff([]Entry{Miss, Hit, Refused, Refused, Miss, Hit}, w.entries); diff != "" {
+			t.Errorf("entries (-want +got):\n%s", diff)
+		}
+	})
 }

@@ -4,6 +4,7 @@ package iam
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -21,16 +22,40 @@ const idleConnections = 256
 
 // Call is a call to AWS that has ended, all its attempts together.
 type Call struct {
-	Operation string // such as CreateRepository
-	RequestID string // AWS's id of the last attempt; empty if AWS did not answer
+	Service    string // ecr or sts
+	Operation  string // such as CreateRepository
+	RequestID  string // AWS's id of the last attempt; empty if AWS did not answer
+	Start, End time.Time
+	Retries    int
+	Err        error // the SDK's
+}
+
+// Entry is how a request came by its session.
+type Entry string
+
+// The kinds of Entry.
+const (
+	Hit     Entry = "hit"     // there was one
+	Miss    Entry = "miss"    // STS was asked, also where it failed
+	Refused Entry = "refused" // STS refused, now or a moment ago
+)
+
+// Observer is told what happens here, by many goroutines at once.
+type Observer interface {
+	// Called is told of each call to AWS, with the context that it was made in;
+	// an AssumeRole has that of the first request to need it.
+	Called(context.Context, Call)
+	// Entered is told of each session that a request was given.
+	Entered(Entry)
+	// OutOfRetries is told of each call that was not retried only because its
+	// account's budget is spent.
+	OutOfRetries()
 }
 
 // NewSession returns the one AWS session of this process: its own identity,
-// region and connections. It tells observe of each call, with the context that
-// the call was made in; an AssumeRole has that of the first request to need it.
-// An attempt of a call takes a third of a request's time at most, so that one
-// that stalls leaves time for another.
-func NewSession(c *common.Config, observe func(context.Context, Call)) (*session.Session, error) {
+// region and connections. An attempt of a call takes a third of a request's time
+// at most, so that one that stalls leaves time for another.
+func NewSession(c *common.Config, o Observer) (*session.Session, error) {
 	account := c.Account
 	config := aws.NewConfig().
 		WithRegion(account.Region).
@@ -47,7 +72,18 @@ func NewSession(c *common.Config, observe func(context.Context, Call)) (*session
 		return nil, err
 	}
 	s.Handlers.Complete.PushBackNamed(request.NamedHandler{Name: "ecr-api.Observe", Fn: func(r *request.Request) {
-		observe(r.Context(), Call{Operation: r.Operation.Name, RequestID: r.RequestID})
+		if ours := new(common.Error); errors.As(r.Error, &ours) { // nothing was sent: there were no credentials
+			return
+		}
+		o.Called(r.Context(), Call{
+			Service:   r.ClientInfo.ServiceName,
+			Operation: r.Operation.Name,
+			RequestID: r.RequestID,
+			Start:     r.Time,
+			End:       time.Now(),
+			Retries:   r.RetryCount,
+			Err:       r.Error,
+		})
 	}})
 	return s, nil
 }
