@@ -13,54 +13,80 @@ import (
 // calls, the second half of the rest.
 type Fault struct {
 	// Operation is "ecr:DescribeRepositories", "sts:AssumeRole" or "*".
-	Operation string
+	Operation string `json:"operation"`
 	// Times is how many calls it hits; 0 means all until it is removed.
-	Times int
+	Times int `json:"times,omitempty"`
 	// Probability that it hits a call; 0 means 1.
-	Probability float64
+	Probability float64 `json:"-"` // see faultJSON
 	// When, if set, chooses among the operation's calls. It knows all but the outcome.
-	When func(Call) bool
+	When func(Call) bool `json:"-"`
 
 	// Code, if set, is the AWS error that is answered, with Message and Status (0 means 400).
-	Code, Message string
-	Status        int
+	Code    string `json:"code,omitempty"`
+	Message string `json:"message,omitempty"`
+	Status  int    `json:"status,omitempty"`
 	// Delay passes before anything else: a client that goes meanwhile gets nothing done. One longer
 	// than any client waits is a stall. It is not cut short when the fault is taken away.
-	Delay time.Duration
+	Delay time.Duration `json:"-"` // see faultJSON
 	// AfterWork does the work first and misbehaves then: an answer that comes late or is lost. Work
 	// that fails is answered with its own error instead of Code.
-	AfterWork bool
+	AfterWork bool `json:"afterWork,omitempty"`
 	// Drop closes the connection instead of answering.
-	Drop bool
+	Drop bool `json:"drop,omitempty"`
 }
 
 // Inject makes calls misbehave, of those that are signed well and can be read. It returns a function
 // that takes the fault away again.
 func (s *Server) Inject(f Fault) (remove func()) {
-	return s.faults.add(f)
+	id := s.faults.add(f)
+	return func() { s.faults.remove(id) }
 }
 
 // faults are those in force, in the order of their injection.
 type faults struct {
 	mu   sync.Mutex
 	list []*armed
+	last int // id that was given last
 }
 
 type armed struct {
 	Fault
-	hits int
+	id, hits int
 }
 
-func (fs *faults) add(f Fault) (remove func()) {
-	a := &armed{Fault: f}
+// add returns the fault's id, which no other ever has.
+func (fs *faults) add(f Fault) (id int) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	fs.list = append(fs.list, a)
-	return func() {
-		fs.mu.Lock()
-		defer fs.mu.Unlock()
-		fs.list = slices.DeleteFunc(fs.list, func(b *armed) bool { return a == b })
+	fs.last++
+	fs.list = append(fs.list, &armed{Fault: f, id: fs.last})
+	return fs.last
+}
+
+// remove returns whether the fault was still in force.
+func (fs *faults) remove(id int) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	before := len(fs.list)
+	fs.list = slices.DeleteFunc(fs.list, func(a *armed) bool { return a.id == id })
+	return len(fs.list) < before
+}
+
+func (fs *faults) removeAll() {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	fs.list = nil
+}
+
+// inForce returns copies of the faults, with their hits so far.
+func (fs *faults) inForce() []armed {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	var list []armed
+	for _, a := range fs.list {
+		list = append(list, *a)
 	}
+	return list
 }
 
 // hit returns the fault that the call meets, if any.

@@ -13,6 +13,7 @@ package localaws
 import (
 	"crypto/rand"
 	"fmt"
+	"net/http"
 	"regexp"
 	"sync"
 	"time"
@@ -52,6 +53,8 @@ type Server struct {
 	pageKey  []byte // authenticates the tokens of paging
 	faults   faults
 
+	faultsHTTP http.Handler // of the path /faults
+
 	// mu guards what follows, in a call from its authorization to the end of its work.
 	mu         sync.Mutex
 	sessions   sessions
@@ -82,6 +85,7 @@ func New(o Options) (*Server, error) {
 		sessions:   newSessions(),
 		registries: make(map[place]*registry),
 	}
+	s.faultsHTTP = s.newFaultsHandler()
 	if s.now == nil {
 		s.now = time.Now
 	}

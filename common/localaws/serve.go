@@ -20,8 +20,17 @@ var (
 	errClientGone = &apiError{code: CodeClientGone}
 )
 
-// ServeHTTP answers one call of any service.
+// ServeHTTP answers one call of any service, or a request that has to do with faults.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if isFaultsPath(r.URL.Path) {
+		s.faultsHTTP.ServeHTTP(w, r)
+		return
+	}
+	s.serveCall(w, r)
+}
+
+// serveCall answers one call of any service.
+func (s *Server) serveCall(w http.ResponseWriter, r *http.Request) {
 	c := &call{request: r, now: s.now(), protocol: guessProtocol(r)}
 	c.Start = time.Now()
 	c.RequestID = requestID()
