@@ -276,10 +276,10 @@ func TestLocal(t *testing.T) {
 		{"DELETE", "/spindev-00001/dasher", updated},
 	}
 	requests := curls(t, banner, vars)
-	if len(requests) != len(want) {
-		t.Fatalf("%d curl lines, want %d, in\n%s", len(requests), len(want), banner)
+	if len(requests) != len(want)+2 {
+		t.Fatalf("%d curl lines, want %d and two about faults, in\n%s", len(requests), len(want), banner)
 	}
-	for i, r := range requests {
+	for i, r := range requests[:len(want)] {
 		got := exchange{r.Method, strings.TrimPrefix(r.URL.String(), vars["API"]), want[i].want}
 		if diff := cmp.Diff(want[i], got, cmp.AllowUnexported(exchange{})); diff != "" {
 			t.Errorf("request (-want +got):\n%s", diff)
@@ -289,6 +289,8 @@ func TestLocal(t *testing.T) {
 			t.Errorf("%s %s: status %d, answer (-want +got):\n%s", r.Method, r.URL, status, diff)
 		}
 	}
+
+	wantFault(t, requests[0], requests[len(want)], requests[len(want)+1])
 
 	// As the AWS command line would.
 	s := newSession(t, vars["AWS_ENDPOINT_URL"], vars["AWS_ACCESS_KEY_ID"], vars["AWS_SECRET_ACCESS_KEY"], vars["AWS_DEFAULT_REGION"])

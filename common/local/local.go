@@ -137,6 +137,11 @@ And with the AWS command line, which is how images get in:
   aws ecr put-image --repository-name {{.Seed}} --image-tag v3 --image-manifest '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "config": {"mediaType": "application/vnd.docker.container.image.v1+json"}, "layers": [{"size": 1024}]}'
   aws ecr describe-images --repository-name {{.Seed}}
 
+And to see what happens when AWS fails, one line that makes it fail and one that takes all faults away (the README has more):
+
+  curl $AWS_ENDPOINT_URL/faults -d '{"operation": "ecr:DescribeRepositories", "code": "ServerException", "status": 500}'
+  curl $AWS_ENDPOINT_URL/faults -X DELETE
+
 Ctrl-C ends both.
 `))
 
