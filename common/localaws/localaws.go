@@ -6,6 +6,8 @@
 // that signed: a key issued by AssumeRole is that session, any other is the administrator of the
 // account 012345678901.
 //
+// It misbehaves on demand: in Go by Server.Inject, over HTTP at the path /faults.
+//
 // What is asked of AWS nowhere in this module is not here either: layers, replication, lifecycle
 // and repository policies.
 package localaws
