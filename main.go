@@ -53,6 +53,7 @@ type options struct {
 	localAWS string
 	version  bool
 	token    bool
+	health   bool
 }
 
 func parseFlags(args []string, stderr io.Writer) (options, error) {
@@ -65,6 +66,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.localAWS, "local-aws", "", "run only that AWS, empty, on this `address`")
 	flags.BoolVar(&o.version, "version", false, "print version, git hash and build time")
 	flags.BoolVar(&o.token, "token", false, "print an X-Auth-Token for the first key of the configuration")
+	flags.BoolVar(&o.health, "healthcheck", false, "ask the service that runs here with this configuration whether it is ready")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return o, err
 	} else if err != nil {
@@ -92,13 +94,19 @@ func run(ctx context.Context, args []string, env string, stdout, stderr io.Write
 		return err
 	case o.localAWS != "":
 		return runLocalAWS(ctx, o.localAWS, stdout)
-	case o.local:
+	case o.local && !o.health:
 		return runLocal(ctx, o.listen, stdout, stderr)
 	}
 	load := func() (*common.Config, error) { return common.LoadConfig(o.config, env) }
+	if o.local {
+		load = local.Config
+	}
 	config, err := load()
 	if err != nil {
 		return err
+	}
+	if o.health {
+		return config.Healthcheck(ctx, o.listen)
 	}
 	if o.token {
 		return printToken(stdout, config)

@@ -20,6 +20,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -174,6 +175,8 @@ func get(t *testing.T, url, token string) (status int, body string) {
 const usage = `Usage of ecr-api:
   -config file
     	read the configuration from this file, unless API_CONFIG is set (default "config/config.json")
+  -healthcheck
+    	ask the service that runs here with this configuration whether it is ready
   -listen address
     	listen on this address instead of the configured one
   -local
@@ -937,6 +940,39 @@ func TestTLS(t *testing.T) {
 	case <-time.After(patience):
 		t.Error("it started without its key")
 	}
+}
+
+// -healthcheck asks where the service of that configuration listens.
+func TestHealthcheck(t *testing.T) {
+	t.Parallel()
+	var healthy atomic.Bool
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v1/ecr/ready" || !healthy.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	t.Cleanup(service.Close)
+	address := service.Listener.Addr().String()
+	variable := "API_CONFIG=" + configuration("http://127.0.0.1:1", address)
+	for _, args := range [][]string{{"-healthcheck"}, {"-healthcheck", "-local", "-listen", address}} {
+		healthy.Store(true)
+		if code, stderr := exitOf(t, variable, args...); code != 0 || stderr != "" {
+			t.Errorf("%v: exit code %d, %q", args, code, stderr)
+		}
+		healthy.Store(false)
+		want := "ecr-api: not healthy: " + service.URL + "/v1/ecr/ready answered 503 Service Unavailable\n"
+		if code, stderr := exitOf(t, variable, args...); code != 1 || stderr != want {
+			t.Errorf("%v: exit code %d, %q, want 1, %q", args, code, stderr, want)
+		}
+	}
+}
+
+// exitOf runs the binary to its end.
+func exitOf(t *testing.T, variable string, args ...string) (code int, stderr string) {
+	t.Helper()
+	command, _, output := process(t, []string{variable}, args...)
+	command.Wait()
+	return command.ProcessState.ExitCode(), output.String()
 }
 
 // No client can hold a connection for minutes, or send headers without end.
