@@ -30,3 +30,7 @@ load: ## the service against two bare programs, and its memory (about three minu
 fuzz: ## each fuzz test for a minute
 	for f in FuzzToken FuzzPath FuzzBody; do go test ./api -run '^$$' -fuzz "^$$f$$" -fuzztime 1m || exit 1; done
 	for f in FuzzDecide FuzzParse; do go test ./common/localaws/policy -run '^$$' -fuzz "^$$f$$" -fuzztime 1m || exit 1; done
+
+.PHONY: image
+image: ## the container image, with its version
+	docker build --build-arg VERSION=$(VERSION) --build-arg GITHASH=$(GITHASH) --build-arg BUILDSTAMP=$(BUILDSTAMP) --tag ecr-api:$(VERSION) .

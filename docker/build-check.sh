@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# Builds the image as the Dockerfile says and looks at what came out, with no
+# Docker and no registry: buildah (installed from Debian's packages if it is not
+# there) builds it as root, by chroot, and in place of the Dockerfile's base it has
+# an image of that name made of this machine's own Go and certificates.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fail() { printf 'image: %s\n' "$*" >&2; exit 1; }
+skip() { printf 'image: SKIPPED, nothing was built or checked, because %s\n' "$*"; exit 0; }
+
+[ "$(id -u)" = 0 ] || fail 'run this as root: it makes mounts'
+
+if ! command -v buildah >/dev/null || ! command -v busybox >/dev/null; then
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends buildah busybox-static >/dev/null
+fi
+
+# The one thing that cannot be installed: a kernel that lets root mount and chroot.
+unshare --mount --propagation private true 2>/dev/null ||
+  skip 'the kernel does not let root make a mount namespace'
+
+# All that buildah keeps goes into one folder, and goes away with it.
+work=$(mktemp -d)
+service=
+cleanup() {
+  if [ -n "$service" ]; then kill "$service" && wait "$service"; fi || true
+  buildah umount --all >/dev/null 2>&1 || true
+  buildah rm --all >/dev/null 2>&1 || true
+  rm -rf "$work"
+}
+trap cleanup EXIT
+export CONTAINERS_STORAGE_CONF=$work/storage.conf BUILDAH_ISOLATION=chroot TMPDIR=$work
+printf '[storage]\ndriver = "vfs"\nrunroot = "%s/run"\ngraphroot = "%s/graph"\n' "$work" "$work" >"$work/storage.conf"
+printf '{"default": [{"type": "insecureAcceptAnything"}]}' >"$work/policy.json"
+
+# The stand-in: a shell, the certificates, and an empty place for Go, which is
+# mounted there while it builds.
+base=$(sed -n 's/^FROM \(.*\) AS build$/\1/p' Dockerfile)
+from=$(buildah from scratch)
+root=$(buildah mount "$from")
+mkdir -p "$root"/{bin,tmp,root,etc/ssl/certs,usr/local/go,go/pkg/mod}
+cp "$(command -v busybox)" "$root/bin/busybox"
+for applet in sh mkdir cat; do ln -s busybox "$root/bin/$applet"; done
+cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+buildah config --env PATH=/usr/local/go/bin:/bin --env HOME=/root --env GOPATH=/go --env GOTOOLCHAIN=local "$from"
+buildah umount "$from" >/dev/null
+buildah commit --quiet --signature-policy "$work/policy.json" "$from" "docker.io/library/$base" >/dev/null
+buildah rm "$from" >/dev/null
+
+# What the environment says of modules is passed on. What this machine has already
+# downloaded or compiled is not done again.
+version=v0.0.0-check githash=0123abc buildstamp=2026-01-02T03:04:05Z
+buildah build --quiet --format docker --pull-never --network host --signature-policy "$work/policy.json" \
+  --volume "$(go env GOROOT):/usr/local/go:ro" --volume "$(go env GOMODCACHE):/go/pkg/mod" \
+  --volume "$(go env GOCACHE):/root/.cache/go-build" \
+  --build-arg "GOPROXY=$(go env GOPROXY)" --build-arg "GOSUMDB=$(go env GOSUMDB)" \
+  --build-arg VERSION=$version --build-arg GITHASH=$githash --build-arg BUILDSTAMP=$buildstamp \
+  --tag ecr-api:check . >"$work/build.log" 2>&1 || { cat "$work/build.log"; fail 'it does not build'; }
+
+# want compares a value of the image's configuration.
+want() { # what format value
+  local got
+  got=$(buildah inspect --type image --format "$2" ecr-api:check)
+  [ "$got" = "$3" ] || fail "$1 is $got, want $3"
+  printf '%-12s %s\n' "$1" "$got"
+}
+want user '{{.Docker.Config.User}}' 65532:65532
+want entrypoint '{{.Docker.Config.Entrypoint}}' '[/ecr-api]'
+want healthcheck '{{.Docker.Config.Healthcheck.Test}}' '[CMD /ecr-api -healthcheck]'
+label() { want "$1" "{{index .Docker.Config.Labels \"org.opencontainers.image.$1\"}}" "$2"; }
+label title ecr-api
+label source https://github.com/YaleSpinup/ecr-api
+label licenses AGPL-3.0-only
+label version $version
+label revision $githash
+label created $buildstamp
+
+image=$(buildah from --pull-never --signature-policy "$work/policy.json" ecr-api:check)
+root=$(buildah mount "$image")
+
+files=$(cd "$root" && find . -type f | sort | tr '\n' ' ')
+[ "$files" = './ecr-api ./etc/ssl/certs/ca-certificates.crt ' ] || fail "it has other files: $files"
+size=$(du --summarize --bytes "$root" | cut -f1)
+[ "$size" -lt $((25 << 20)) ] || fail "it has $size bytes, more than 25 MiB"
+printf '%-12s %s MiB\n' size "$((size >> 20))"
+# ldd fails on a program that needs no loader.
+! ldd "$root/ecr-api" >/dev/null 2>&1 || fail 'the program is not static'
+
+# The program, in the image, as its user.
+inside() { chroot --userspec=65532:65532 "$root" /ecr-api "$@"; }
+said=$(inside -version)
+[ "$said" = "$(printf 'ecr-api %s\ngit hash %s\nbuilt %s' $version $githash $buildstamp)" ] || fail "-version says: $said"
+printf '%s\n' "$said"
+
+if inside -healthcheck -local -listen 127.0.0.1:1 2>"$work/nobody"; then fail 'it is healthy where nothing runs'; fi
+chroot --userspec=65532:65532 "$root" /ecr-api -local -listen 127.0.0.1:0 >"$work/banner" 2>"$work/log" &
+service=$!
+address=
+for _ in $(seq 100); do
+  address=$(sed -n 's/.*"msg":"listening".*"url":"http:\/\/\([^"]*\)".*/\1/p' "$work/log")
+  [ -z "$address" ] || break
+  sleep 0.1
+done
+inside -healthcheck -local -listen "$address" || { cat "$work/log"; fail 'it runs and is not healthy'; }
+echo 'healthy once it runs, and not before'
