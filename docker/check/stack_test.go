@@ -1,0 +1,132 @@
+// Package check holds what is around the service (compose, Prometheus, Grafana)
+// against the rules of those programs and against the service itself. It is a
+// module of its own, so that the service does not depend on what checks it.
+package check
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/google/go-cmp/cmp"
+)
+
+// compose.yaml is valid, publishes on loopback only, names versions, and mounts
+// what is there.
+func TestCompose(t *testing.T) {
+	t.Parallel()
+	options, err := cli.NewProjectOptions([]string{"../compose.yaml"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := options.LoadProject(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"ecr-api", "grafana", "prometheus"}, project.ServiceNames()); diff != "" {
+		t.Errorf("services (-want +got):\n%s", diff)
+	}
+	for _, service := range project.Services {
+		checkService(t, service)
+	}
+}
+
+func checkService(t *testing.T, service types.ServiceConfig) {
+	t.Helper()
+	if _, tag, _ := strings.Cut(service.Image, ":"); tag == "" || tag == "latest" {
+		t.Errorf("%s: the image %q has no version", service.Name, service.Image)
+	}
+	for _, port := range service.Ports {
+		if port.HostIP != "127.0.0.1" {
+			t.Errorf("%s: port %s is published on %q", service.Name, port.Published, port.HostIP)
+		}
+	}
+	for _, volume := range service.Volumes {
+		if _, err := os.Stat(volume.Source); err != nil || !volume.ReadOnly {
+			t.Errorf("%s: %s is mounted (read only: %v): %v", service.Name, volume.Source, volume.ReadOnly, err)
+		}
+	}
+	if service.Build != nil {
+		if _, err := os.Stat(filepath.Join(service.Build.Context, "Dockerfile")); err != nil {
+			t.Errorf("%s: %v", service.Name, err)
+		}
+	}
+}
+
+// A dashboard, as far as it is looked at here.
+type dashboard struct {
+	Panels []panel `json:"panels"`
+}
+
+type panel struct {
+	ID          int    `json:"id"`
+	Title       string `json:"title"`
+	Description string `json:"description"`
+	GridPos     struct {
+		X, Y, W, H int
+	} `json:"gridPos"`
+	Datasource datasource `json:"datasource"`
+	Targets    []struct {
+		Datasource datasource `json:"datasource"`
+		Expr       string     `json:"expr"`
+	} `json:"targets"`
+}
+
+type datasource struct {
+	UID string `json:"uid"`
+}
+
+func readDashboard(t *testing.T) dashboard {
+	t.Helper()
+	content, err := os.ReadFile("../grafana/dashboards/ecr-api.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d dashboard
+	if err := json.Unmarshal(content, &d); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Panels) == 0 {
+		t.Fatal("the dashboard has no panels")
+	}
+	return d
+}
+
+// Every panel asks the data source that is provisioned, says what it shows, and
+// lies on no other.
+func TestDashboard(t *testing.T) {
+	t.Parallel()
+	var provisioned struct {
+		Datasources []struct{ UID, Type string }
+	}
+	readYAML(t, "../grafana/provisioning/datasources/prometheus.yaml", &provisioned)
+	uid := provisioned.Datasources[0].UID
+	panels := readDashboard(t).Panels
+	for i, p := range panels {
+		if p.Title == "" || p.Description == "" || len(p.Targets) == 0 {
+			t.Errorf("panel %d %q lacks a title, a description or a query", p.ID, p.Title)
+		}
+		if p.Datasource.UID != uid {
+			t.Errorf("%s: data source %q, want %q", p.Title, p.Datasource.UID, uid)
+		}
+		for _, target := range p.Targets {
+			if target.Datasource.UID != uid {
+				t.Errorf("%s: data source %q, want %q", p.Title, target.Datasource.UID, uid)
+			}
+		}
+		for _, other := range panels[:i] {
+			if p.ID == other.ID || p.Title == other.Title || p.overlaps(other) {
+				t.Errorf("%s and %s share an id, a title or a place", p.Title, other.Title)
+			}
+		}
+	}
+}
+
+func (p panel) overlaps(other panel) bool {
+	a, b := p.GridPos, other.GridPos
+	return a.X < b.X+b.W && b.X < a.X+a.W && a.Y < b.Y+b.H && b.Y < a.Y+a.H
+}
