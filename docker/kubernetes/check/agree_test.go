@@ -1,0 +1,70 @@
+package check
+
+import (
+	stdjson "encoding/json"
+	"errors"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// service is what the objects must agree with: the program and its image.
+type service struct {
+	drain time.Duration // how long requests under way may take at the end
+	user  string        // that the image runs as
+}
+
+func readService(t *testing.T) service {
+	t.Helper()
+	var program strings.Builder
+	files, err := filepath.Glob(root + "/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		program.WriteString(read(t, file))
+	}
+	drain, err := strconv.Atoi(find(t, program.String(), `drainTime\s*= (\d+) \* time\.Second`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return service{
+		drain: time.Duration(drain) * time.Second,
+		user:  find(t, read(t, root+"/Dockerfile"), `(?m)^USER (\d+:\d+)$`),
+	}
+}
+
+// settings are what of API_CONFIG the objects must agree with.
+type settings struct {
+	ListenAddress string
+	ShutdownDelay string
+}
+
+func (s settings) port() int32 {
+	_, port, _ := net.SplitHostPort(s.ListenAddress)
+	n, _ := strconv.Atoi(port)
+	return int32(n)
+}
+
+// ends is how long the program may take to end once it is told to.
+func (s settings) ends(drain time.Duration) (time.Duration, error) {
+	delay, err := time.ParseDuration(s.ShutdownDelay)
+	if err == nil && delay == 0 {
+		err = errors.New("without shutdownDelay callers run into a closed port")
+	}
+	return delay + drain, err
+}
+
+// settings reads them from the Secret.
+func (o *objects) settings() settings {
+	var s settings
+	for _, document := range o.secret.Data {
+		if stdjson.Unmarshal(document, &s) != nil {
+			return settings{}
+		}
+	}
+	return s
+}

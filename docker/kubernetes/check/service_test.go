@@ -1,0 +1,90 @@
+package check
+
+import (
+	"bufio"
+	stdjson "encoding/json"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// build returns the program that the image has, made of this repository.
+func build(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "ecr-api")
+	command := exec.Command("go", "build", "-o", program, ".")
+	command.Dir = root
+	if said, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	return program
+}
+
+// start runs the program as the pod would, with the example's Secret, but on an
+// address of this machine, and returns its URL.
+func start(t *testing.T, program string, example *objects) string {
+	t.Helper()
+	key := example.container().Env[0].ValueFrom.SecretKeyRef.Key
+	command := exec.Command(program, append(example.container().Args, "-listen", "127.0.0.1:0")...)
+	command.Env = []string{"API_CONFIG=" + string(example.secret.Data[key])}
+	command.Dir = t.TempDir()
+	log, err := command.StderrPipe()
+	if err == nil {
+		err = command.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { command.Process.Kill(); command.Wait() })
+	return listensOn(t, bufio.NewScanner(log))
+}
+
+// listensOn finds the URL in the log, and has the rest read so that the program
+// never waits to write.
+func listensOn(t *testing.T, log *bufio.Scanner) string {
+	t.Helper()
+	var said strings.Builder
+	for log.Scan() {
+		var line struct{ URL string }
+		if stdjson.Unmarshal(log.Bytes(), &line) == nil && line.URL != "" {
+			go func() {
+				for log.Scan() {
+				}
+			}()
+			return line.URL
+		}
+		fmt.Fprintln(&said, log.Text())
+	}
+	t.Fatalf("the program did not start with the example's configuration:\n%s", said.String())
+	return ""
+}
+
+// What Kubernetes and Prometheus ask of the program, it has.
+func TestProgram(t *testing.T) {
+	t.Parallel()
+	program := build(t)
+	t.Run("answers anybody", func(t *testing.T) { answers(t, program) })
+}
+
+func answers(t *testing.T, program string) {
+	example := decodeAll(t, render(t, "../example"))
+	url := start(t, program, example)
+	for path, want := range map[string]int{
+		example.container().LivenessProbe.HTTPGet.Path:  http.StatusOK,
+		example.container().ReadinessProbe.HTTPGet.Path: http.StatusOK,
+		example.monitor.Spec.Endpoints[0].Path:          http.StatusOK,
+		"/v1/ecr/no-such-path":                          http.StatusForbidden,
+	} {
+		answer, err := http.Get(url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("GET %s: %s, want %d", path, answer.Status, want)
+		}
+	}
+}
