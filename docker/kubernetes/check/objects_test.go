@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -164,6 +165,27 @@ func TestExampleRenders(t *testing.T) {
 	}
 }
 
+// The overlay that the page prints renders, and its Secret is the one that the
+// page's command makes.
+func TestOverlayOfThePageRenders(t *testing.T) {
+	t.Parallel()
+	page := read(t, root+"/docker/README.md")
+	overlay := find(t, page, "(?s)```yaml\n(.*?)```")
+	dir := t.TempDir()
+	for _, part := range []string{"base", "servicemonitor"} {
+		if err := os.CopyFS(filepath.Join(dir, part), os.DirFS("../"+part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, dir+"/overlay/kustomization.yaml", overlay)
+	rendered := decodeAll(t, render(t, dir+"/overlay"))
+	ref := rendered.container().Env[0].ValueFrom.SecretKeyRef
+	command := fmt.Sprintf("kubectl -n %s create secret generic %s --from-file=%s\n", rendered.deployment.Namespace, ref.Name, ref.Key)
+	if !strings.Contains(page, command) {
+		t.Errorf("the page does not say\n%s", command)
+	}
+}
+
 func TestDecodeIsStrict(t *testing.T) {
 	t.Parallel()
 	const service = "apiVersion: v1\nkind: Service\nspec: {type: ClusterIP}\n"
@@ -193,6 +215,16 @@ func read(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return string(content)
+}
+
+func write(t *testing.T, file, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // find returns what the pattern's group matches first in the text.
