@@ -62,11 +62,12 @@ func listensOn(t *testing.T, log *bufio.Scanner) string {
 	return ""
 }
 
-// What Kubernetes and Prometheus ask of the program, it has.
+// What Kubernetes, Prometheus and ECS ask of the program, it has.
 func TestProgram(t *testing.T) {
 	t.Parallel()
 	program := build(t)
 	t.Run("answers anybody", func(t *testing.T) { answers(t, program) })
+	t.Run("checks its health", func(t *testing.T) { checksHealth(t, program) })
 }
 
 func answers(t *testing.T, program string) {
@@ -86,5 +87,17 @@ func answers(t *testing.T, program string) {
 		if answer.StatusCode != want {
 			t.Errorf("GET %s: %s, want %d", path, answer.Status, want)
 		}
+	}
+}
+
+func checksHealth(t *testing.T, program string) {
+	task, err := decodeTask([]byte(read(t, root+"/docker/ecs/task-definition.json")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	flag := *task.ContainerDefinitions[0].HealthCheck.Command[2]
+	usage, _ := exec.Command(program, "-help").CombinedOutput()
+	if !strings.Contains(string(usage), "\n  "+flag+"\n") {
+		t.Errorf("the program has no %s:\n%s", flag, usage)
 	}
 }
