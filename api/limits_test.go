@@ -120,7 +120,7 @@ func TestDeadline(t *testing.T) {
 // One attempt that stalls leaves time for another.
 func TestStalledAttemptIsRepeated(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 3 * time.Second })
+	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 9 * time.Second })
 	w.addRepository(account, "g/a", org)
 	for operation := range changed {
 		w.aws.Inject(localaws.Fault{Operation: operation, Times: 1, Delay: time.Hour})
