@@ -12,6 +12,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	_ "net/http/pprof" // on http.DefaultServeMux, which startProfiler alone serves
 	"os"
 	"os/signal"
 	"syscall"
@@ -172,6 +173,9 @@ func (s *server) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.startProfiler(); err != nil {
+		return err
+	}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -211,6 +215,21 @@ func (s *server) stop(service *api.Service, connections *drain.Listener) error {
 		return fmt.Errorf("stopped with requests under way: %w", err)
 	}
 	s.log.Info("stopped")
+	return nil
+}
+
+// startProfiler serves Go's profiler at its own address, if there is one, until
+// the process ends.
+func (s *server) startProfiler() error {
+	if s.config.PprofAddress == "" {
+		return nil
+	}
+	listener, err := net.Listen("tcp", s.config.PprofAddress)
+	if err != nil {
+		return fmt.Errorf("pprofAddress: %w", err)
+	}
+	s.log.WithField("url", "http://"+listener.Addr().String()+"/debug/pprof/").Info("profiling")
+	go http.Serve(listener, http.DefaultServeMux)
 	return nil
 }
 
@@ -275,7 +294,7 @@ func newHTTPServer(handler http.Handler, logger *logrus.Logger) *http.Server {
 		ReadHeaderTimeout:            5 * time.Second,
 		ReadTimeout:                  15 * time.Second, // header and body
 		WriteTimeout:                 60 * time.Second, // from the header's end: the request's own time, and a slow reader's
-		IdleTimeout:                  time.Minute,
+		IdleTimeout:                  75 * time.Second, // longer than the minute that load balancers usually keep one
 		MaxHeaderBytes:               16 << 10,
 		ErrorLog:                     log.New(logger.WriterLevel(logrus.WarnLevel), "", 0),
 	}

@@ -27,6 +27,7 @@ type Config struct {
 	MaxInFlight           int           // requests being answered at once
 	MaxInFlightPerAccount int           // of these for any one account
 
+	PprofAddress   string         // of the profiler, on loopback; empty: there is none
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	TLSCertificate string         // file, PEM; with TLSKey, or both empty for plain HTTP
 	TLSKey         string         // file, PEM
@@ -137,6 +138,7 @@ func (c *Config) decode(document []byte) (badKeys, error) {
 		"shutdownDelay":         (*duration)(&c.ShutdownDelay),
 		"maxInFlight":           &c.MaxInFlight,
 		"maxInFlightPerAccount": &c.MaxInFlightPerAccount,
+		"pprofAddress":          &c.PprofAddress,
 		"trustedProxies":        &c.TrustedProxies,
 		"tlsCertificate":        &c.TLSCertificate,
 		"tlsKey":                &c.TLSKey,
@@ -236,6 +238,7 @@ func (c *Config) NeedRestart(other *Config) []string {
 		"org":            c.Org != other.Org,
 		"requestTimeout": c.RequestTimeout != other.RequestTimeout,
 		"shutdownDelay":  c.ShutdownDelay != other.ShutdownDelay,
+		"pprofAddress":   c.PprofAddress != other.PprofAddress,
 		"tlsCertificate": c.TLSCertificate != other.TLSCertificate,
 		"tlsKey":         c.TLSKey != other.TLSKey,
 	} {

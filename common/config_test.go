@@ -220,6 +220,7 @@ func TestBadKeys(t *testing.T) {
 		longKey   = "token is over 72 bytes, of which bcrypt would ignore the rest"
 		tokenKind = "token must be a string, or an object of strings with different names"
 		proxyKind = `trustedProxies must be an array of networks such as "10.0.0.0/8"`
+		noPprof   = `pprofAddress must be on loopback, like "127.0.0.1:6060"`
 		nulKey    = "token holds a NUL byte, which bcrypt cannot compare"
 	)
 	for _, test := range []struct {
@@ -265,6 +266,12 @@ func TestBadKeys(t *testing.T) {
 		{keys{"maxInFlight": "512"}, "maxInFlight must be a whole number"},
 		{keys{"maxInFlightPerAccount": -1}, "maxInFlightPerAccount must be at least 1"},
 
+		{keys{"pprofAddress": ":6060"}, noPprof},
+		{keys{"pprofAddress": "0.0.0.0:6060"}, noPprof},
+		{keys{"pprofAddress": "192.0.2.1:6060"}, noPprof},
+		{keys{"pprofAddress": "localhost"}, noPprof},
+		{keys{"pprofAddress": "localhost.example.com:6060"}, noPprof},
+		{keys{"pprofAddress": 6060}, "pprofAddress must be a string"},
 		{keys{"trustedProxies": "10.0.0.0/8"}, proxyKind},
 		{keys{"trustedProxies": []string{"10.0.0.1"}}, proxyKind},
 		{keys{"tlsCertificate": "cert.pem"}, "tlsCertificate goes with tlsKey: give both or neither"},
