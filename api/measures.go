@@ -56,6 +56,7 @@ type measures struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
+	inAWS    *prometheus.CounterVec
 
 	awsCalls    *prometheus.CounterVec
 	awsDuration *prometheus.HistogramVec
@@ -71,6 +72,7 @@ func newMeasures(table []route) *measures {
 		requests:    counters("requests_total", "Requests answered, by route template, method and status code.", "route", "method", "code"),
 		duration:    histograms("request_duration_seconds", "Time to answer a request, by route template and method.", "route", "method"),
 		inFlight:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "ecr_api_requests_in_flight", Help: "Requests being answered now."}),
+		inAWS:       counters("request_aws_seconds_total", "Time for which requests waited for AWS; calls at the same time count once.", "route", "method"),
 		awsCalls:    counters("aws_calls_total", "Calls to AWS, retries included in one, by how they ended.", "service", "operation", "result"),
 		awsDuration: histograms("aws_call_duration_seconds", "Time that a call to AWS took, with all its attempts and the waits between.", "service", "operation"),
 		awsRetries:  counters("aws_retries_total", "Attempts of calls to AWS beyond the first.", "service", "operation"),
@@ -80,7 +82,7 @@ func newMeasures(table []route) *measures {
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ecr_api_build_info", Help: "What was built, as labels; the value is 1."},
 		[]string{"version", "githash", "goversion"})
-	m.registry.MustRegister(m.requests, m.duration, m.inFlight,
+	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.inAWS,
 		m.awsCalls, m.awsDuration, m.awsRetries, m.assumeRole, m.tokenChecks, m.limits, build,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -101,6 +103,11 @@ func histograms(name, help string, labels ...string) *prometheus.HistogramVec {
 // startAtZero makes what can be counted known before it first happens: a rate
 // needs a value to rise from.
 func (m *measures) startAtZero(table []route) {
+	for _, rt := range table {
+		if rt.Policy != nil {
+			m.inAWS.WithLabelValues(rt.Path, strings.ToLower(rt.Method))
+		}
+	}
 	for _, call := range awsOperations(table) {
 		for _, result := range []string{awsOK, awsThrottled, awsDenied, awsError, awsCancelled} {
 			m.awsCalls.WithLabelValues(call.Service, call.Operation, result)

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ type record struct {
 	account, group, name string
 	session              string // name of the AWS session
 	err                  error
+	inAWS                time.Duration // for which the request waited for AWS
 
 	mu       sync.Mutex
 	awsCalls []iam.Call // also those that ran at the same time
@@ -59,7 +61,12 @@ func (s *Service) observe(route string, next http.Handler) http.Handler {
 		if s.stopping.Load() {
 			w.Header().Set("Connection", "close")
 		}
-		defer func() { s.logRequest(route, r, rec, status.status, time.Since(rec.start)) }()
+		defer func() {
+			if rec.inAWS = rec.timeInAWS(); rec.inAWS > 0 {
+				s.measures.inAWS.WithLabelValues(route, strings.ToLower(r.Method)).Add(rec.inAWS.Seconds())
+			}
+			s.logRequest(route, r, rec, status.status, time.Since(rec.start))
+		}()
 		measured.ServeHTTP(status, r.WithContext(context.WithValue(r.Context(), recordKey{}, rec)))
 	})
 }
@@ -142,11 +149,19 @@ func (rec *record) addTo(fields logrus.Fields) {
 			ids = append(ids, call.Operation+" "+call.RequestID)
 		}
 	}
-	fields["awsCalls"], fields["awsTime"] = ids, timeIn(rec.awsCalls).Seconds()
+	fields["awsCalls"], fields["awsTime"] = ids, rec.inAWS.Seconds()
 }
 
-// timeIn returns how long at least one of the calls was under way. It sorts them.
+// timeInAWS returns how long the request waited for AWS.
+func (rec *record) timeInAWS() time.Duration {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	return timeIn(rec.awsCalls)
+}
+
+// timeIn returns how long at least one of the calls was under way.
 func timeIn(calls []iam.Call) (total time.Duration) {
+	calls = slices.Clone(calls)
 	slices.SortFunc(calls, func(a, b iam.Call) int { return a.Start.Compare(b.Start) })
 	var until time.Time
 	for _, call := range calls {
