@@ -1,4 +1,4 @@
-.PHONY: build local test race check bench load fuzz
+.PHONY: build local test race check bench load soak fuzz
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 GITHASH ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
@@ -26,6 +26,9 @@ bench: ## Go's own benchmarks, with allocations
 load: ## the service against two bare programs, and its memory (about three minutes)
 	go run ./common/load
 	go run ./common/load -scale
+
+soak: ## 100,000 operations while AWS and callers misbehave, held against what is then in AWS (about ten minutes)
+	go run ./common/soak -operations 100000
 
 fuzz: ## each fuzz test for a minute
 	for f in FuzzToken FuzzPath FuzzBody; do go test ./api -run '^$$' -fuzz "^$$f$$" -fuzztime 1m || exit 1; done
