@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +27,7 @@ import (
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/YaleSpinup/ecr-api/common/openapitest"
 	"github.com/YaleSpinup/ecr-api/config"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/credentials"
@@ -147,6 +149,36 @@ func token(t *testing.T) string {
 // client keeps no connections, which would make the end of a server wait.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 
+// document is the specification, which every answer has to fit.
+var document = sync.OnceValue(func() *openapitest.Document {
+	content, err := os.ReadFile("api/openapi.json")
+	if err != nil {
+		panic(err)
+	}
+	d, err := openapitest.Parse(content)
+	if err != nil {
+		panic(err)
+	}
+	return d
+})
+
+// checked passes requests on to the service, and holds its answers against the
+// specification.
+func checked(t *testing.T, service string) (address string) {
+	t.Helper()
+	proxy := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", service },
+		ModifyResponse: func(answer *http.Response) error {
+			if err := document().Check(answer); err != nil {
+				t.Error(err)
+			}
+			return nil
+		},
+	})
+	t.Cleanup(proxy.Close)
+	return proxy.Listener.Addr().String()
+}
+
 func do(t *testing.T, r *http.Request) (status int, body string) {
 	t.Helper()
 	answer, err := client.Do(r)
@@ -155,6 +187,9 @@ func do(t *testing.T, r *http.Request) (status int, body string) {
 		return 0, ""
 	}
 	defer answer.Body.Close()
+	if err := document().Check(answer); err != nil {
+		t.Error(err)
+	}
 	content, err := io.ReadAll(answer.Body)
 	if err != nil {
 		t.Error(err)
@@ -829,7 +864,11 @@ func TestReadmeSession(t *testing.T) {
 	p := start(t, "", "-local", "-listen", "127.0.0.1:0")
 	p.stdout.waitFor(t, `Ctrl-C ends both`)
 	environment := os.Environ()
+	through := checked(t, p.address())
 	for name, value := range exports(t, p.stdout.String()) {
+		if name == "API" {
+			value = strings.Replace(value, p.address(), through, 1)
+		}
 		environment = append(environment, name+"="+value)
 	}
 	steps := strings.Split(session, "$ curl ")[1:]
@@ -930,6 +969,9 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
+	if err := document().Check(answer); err != nil {
+		t.Error(err)
+	}
 	if body, err := io.ReadAll(answer.Body); err != nil || string(body) != "pong" {
 		t.Errorf("ping by TLS: %q, %v", body, err)
 	}

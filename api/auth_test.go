@@ -78,7 +78,8 @@ func TestEverythingButThePublicNeedsTheToken(t *testing.T) {
 			public[rt.Path] = ""
 		}
 	}
-	want := map[string]string{"/v1/ecr/ping": "", "/v1/ecr/ready": "", "/v1/ecr/version": "", "/v1/ecr/metrics": "", "/metrics": ""}
+	want := map[string]string{"/v1/ecr/ping": "", "/v1/ecr/ready": "", "/v1/ecr/version": "", "/v1/ecr/metrics": "", "/metrics": "",
+		"/v1/ecr/openapi.json": ""}
 	if diff := cmp.Diff(want, public); diff != "" {
 		t.Errorf("public paths (-want +got):\n%s", diff)
 	}
@@ -125,6 +126,7 @@ func TestPublicPaths(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer r.Body.Close()
+		w.check(r)
 		body, err := io.ReadAll(r.Body)
 		if err != nil || r.StatusCode != 200 {
 			t.Fatalf("GET %s: %d, %v", path, r.StatusCode, err)

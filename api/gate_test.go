@@ -177,7 +177,8 @@ func (w *world) statusOf(token string) int {
 	if err != nil {
 		return 0
 	}
-	response.Body.Close()
+	defer response.Body.Close()
+	w.check(response)
 	return response.StatusCode
 }
 

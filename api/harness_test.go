@@ -16,6 +16,7 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/YaleSpinup/ecr-api/common/openapitest"
 	"github.com/YaleSpinup/ecr-api/config"
 	"github.com/google/go-cmp/cmp"
 	"github.com/sirupsen/logrus"
@@ -65,6 +66,8 @@ type world struct {
 	log     *lockedBuffer
 	later   atomic.Int64        // seconds since awsClock
 	after   func(localaws.Call) // if set, runs after each call to AWS and before its answer
+
+	unspecified bool // its handlers are not the service's, and answer as nobody specified
 
 	mu    sync.Mutex
 	calls []localaws.Call
@@ -215,11 +218,32 @@ func (w *world) do(e exchange) (status int, header http.Header, body string) {
 		w.t.Fatal(err)
 	}
 	defer response.Body.Close()
+	w.check(response)
 	content, err := io.ReadAll(response.Body)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return response.StatusCode, response.Header, string(content)
+}
+
+// document is the specification, which every answer has to fit.
+var document = sync.OnceValue(func() *openapitest.Document {
+	d, err := openapitest.Parse(openAPIDocument)
+	if err != nil {
+		panic(err)
+	}
+	return d
+})
+
+// check holds an answer against the specification.
+func (w *world) check(answer *http.Response) {
+	w.t.Helper()
+	if _, benchmark := w.t.(*testing.B); benchmark || w.unspecified {
+		return
+	}
+	if err := document().Check(answer); err != nil {
+		w.t.Error(err)
+	}
 }
 
 func parse(t testing.TB, document string) any {

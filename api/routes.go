@@ -28,6 +28,7 @@ const (
 	groupPath      = accountPath + "/{group}"
 	repositoryPath = groupPath + "/{name}"
 	imagesPath     = repositoryPath + "/images"
+	openAPIPath    = "/v1/ecr/openapi.json"
 )
 
 // routes is all that this service answers. Everything else that depends on the
@@ -47,6 +48,8 @@ var routes = []route{
 	{Method: "DELETE", Path: repositoryPath, Name: "DeleteRepository", Summary: "delete a repository and all its images", Policy: deletePolicy, Handler: endpoint(deleteRepository)},
 
 	{Method: "GET", Path: imagesPath, Name: "ListImages", Summary: "list a repository's images", Policy: imagesPolicy, Handler: endpoint(listImages)},
+
+	{Method: "GET", Path: openAPIPath, Name: "OpenAPI", Summary: "this API as an OpenAPI document", Public: true, Handler: openAPI},
 }
 
 // checkRoutes refuses a table that contradicts itself. A row can't be left

@@ -116,6 +116,7 @@ func newChorus(t *testing.T, orgs ...string) *chorus {
 				}
 			}
 		})
+		w.unspecified = true
 		if c.world == nil {
 			c.world = w
 		}

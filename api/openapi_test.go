@@ -1,0 +1,216 @@
+package api
+
+import (
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/google/go-cmp/cmp"
+)
+
+// The document has the rows of the table and no others, and says the same of
+// them.
+func TestOpenAPIDocumentIsTheTable(t *testing.T) {
+	t.Parallel()
+	type row struct {
+		Name, Summary string
+		Public        bool
+	}
+	want, got := map[string]row{}, map[string]row{}
+	for _, rt := range routes {
+		r := row{rt.Name, rt.Summary, rt.Public}
+		if rt.Path == "/metrics" {
+			r.Name = "" // an id is in a document once
+		}
+		want[rt.String()] = r
+	}
+	for path, item := range document().Paths.Map() {
+		for method, o := range item.Operations() {
+			needed := document().Security
+			if o.Security != nil {
+				needed = *o.Security
+			}
+			got[method+" "+path] = row{o.OperationID, o.Summary, len(needed) == 0}
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("operations (-table +document):\n%s", diff)
+	}
+}
+
+// What a request may say is in the document, and nothing else.
+func TestOpenAPIDocumentHasTheKeysOfRequests(t *testing.T) {
+	t.Parallel()
+	for name, request := range map[string]any{"CreateRequest": createRequest{}, "UpdateRequest": updateRequest{}, "Tag": tagInput{}} {
+		want := parse(t, jsonOf(request)).(map[string]any)
+		if name == "UpdateRequest" { // known only to be refused
+			delete(want, "EncryptionType")
+			delete(want, "KmsKeyId")
+		}
+		got := document().Components.Schemas[name].Value.Properties
+		if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))); diff != "" {
+			t.Errorf("%s (-request +document):\n%s", name, diff)
+		}
+	}
+}
+
+func TestOpenAPIDocumentIsServed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	status, header, body := w.do(exchange{method: "GET", path: "/v1/ecr/openapi.json", header: map[string]string{"X-Auth-Token": ""}})
+	if status != 200 || header.Get("Content-Type") != "application/json" || body != string(openAPIDocument) {
+		t.Errorf("status %d, %v, %d bytes of %d", status, header, len(body), len(openAPIDocument))
+	}
+}
+
+// The service answers the document's example requests with its example answers.
+func TestExamplesOfTheOpenAPIDocument(t *testing.T) {
+	t.Parallel()
+	const (
+		repositories = "/v1/ecr/{account}/repositories"
+		group        = repositories + "/{group}"
+		repository   = group + "/{name}"
+	)
+	w := newWorld(t)
+	for _, name := range example(t, "GET", repositories).([]any) {
+		w.addRepository(account, name.(string), org)
+	}
+	w.runExample("GET", repositories)
+	w.runExample("GET", group)
+	w.runExample("POST", group)
+	w.runExample("GET", repository)
+	w.addImage(account, "spindev-00001/my-awesome-repository", localaws.Image{
+		Tags: []string{"latest"}, Size: 16093514, PushedAt: time.Date(2040, 12, 14, 15, 56, 11, 0, time.UTC),
+		Digest: "sha256:ac81321d3627bcde149b383220b16dabc590f2d247f4c72c64cb14f58e7fb9c2",
+		Scan: &localaws.Scan{
+			CompletedAt:     time.Date(2040, 12, 14, 16, 2, 36, 0, time.UTC),
+			SourceUpdatedAt: time.Date(2040, 11, 4, 1, 21, 9, 0, time.UTC),
+		},
+	})
+	w.runExample("GET", repository+"/images")
+	w.runExample("PUT", repository)
+	w.runExample("DELETE", repository)
+	w.runExample("GET", "/v1/ecr/ping")
+}
+
+// example returns the document's example of a good answer.
+func example(t testing.TB, method, path string) any {
+	t.Helper()
+	for _, content := range document().Paths.Value(path).GetOperation(method).Responses.Value("200").Value.Content {
+		return content.Example
+	}
+	t.Fatalf("%s %s has no example", method, path)
+	return nil
+}
+
+func (w *world) runExample(method, path string) {
+	w.t.Helper()
+	item := document().Paths.Value(path)
+	operation := item.GetOperation(method)
+	e := exchange{method: method, path: path, status: 200, want: "-"}
+	for _, p := range item.Parameters {
+		e.path = strings.Replace(e.path, "{"+p.Value.Name+"}", p.Value.Example.(string), 1)
+	}
+	if operation.RequestBody != nil {
+		e.body = jsonOf(operation.RequestBody.Value.Content["application/json"].Example)
+	}
+	status, header, body := w.do(e)
+	if status != 200 {
+		w.t.Errorf("%s %s: status %d: %s", method, path, status, body)
+		return
+	}
+	got := any(body)
+	if header.Get("Content-Type") == "application/json" {
+		got = parse(w.t, strings.ReplaceAll(body, "2040-", "2020-")) // the AWS of the tests is ahead
+	}
+	if diff := cmp.Diff(example(w.t, method, path), got); diff != "" {
+		w.t.Errorf("%s %s (-example +answer):\n%s", method, path, diff)
+	}
+}
+
+// The tests would not be worth much if the document let everything pass.
+func TestAnswersThatDifferFromTheOpenAPIDocumentAreNoticed(t *testing.T) {
+	t.Parallel()
+	const json, problemJSON = "application/json", "application/problem+json"
+	repository := jsonOf(example(t, "GET", "/v1/ecr/{account}/repositories/{group}/{name}"))
+	images := jsonOf(example(t, "GET", "/v1/ecr/{account}/repositories/{group}/{name}/images"))
+	edited := func(document, old, new string) string {
+		if !strings.Contains(document, old) {
+			t.Fatalf("no %s in %s", old, document)
+		}
+		return strings.Replace(document, old, new, 1)
+	}
+	const none = `"ImageScanFindingsSummary":null`
+	noScan := edited(images, images[strings.Index(images, `"ImageScanFindingsSummary"`):strings.Index(images, `,"ImageScanStatus"`)], none)
+	for _, c := range []struct {
+		name, method, path string
+		status             int
+		contentType, body  string
+		header             string // beside X-Request-Id
+		want               string // part of the complaint; empty for none
+	}{
+		{"repository", "GET", "/g/a", 200, json, repository, "", ""},
+		{"key lost", "GET", "/g/a", 200, json, edited(repository, `"KmsKeyId":"",`, ``), "", `"KmsKeyId" is missing`},
+		{"key added", "GET", "/g/a", 200, json, edited(repository, `"KmsKeyId":"",`, `"KmsKeyId":"","More":1,`), "", `"More" is unsupported`},
+		{"null", "GET", "/g/a", 200, json, edited(repository, `"KmsKeyId":""`, `"KmsKeyId":null`), "", "/KmsKeyId"},
+		{"time", "GET", "/g/a", 200, json, edited(repository, `18Z`, `18.5Z`), "", "/CreatedAt"},
+		{"key of a tag", "GET", "/g/a", 200, json, edited(repository, `"Key":`, `"key":`), "", "/Tags/0"},
+		{"boolean", "GET", "/g/a", 200, json, edited(repository, `"ScanOnPush":"true"`, `"ScanOnPush":true`), "", "/ScanOnPush"},
+		{"images", "GET", "/g/a/images", 200, json, images, "", ""},
+		{"no scan", "GET", "/g/a/images", 200, json, noScan, "", ""},
+		{"null for tags", "GET", "/g/a/images", 200, json, edited(images, `["latest"]`, "null"), "", "/0/ImageTags"},
+		{"part of a scan", "GET", "/g/a/images", 200, json, edited(images, `"Status":"COMPLETE"`, `"More":1`), "", "/0/ImageScanStatus"},
+		{"null for a list", "GET", "/g", 200, json, "null", "", "got null, want array"},
+		{"content type", "GET", "/g/a", 200, "text/plain", repository, "", "text/plain"},
+		{"status", "GET", "/g/a", 201, json, repository, "", "status is not supported"},
+		{"problem", "GET", "/g/a", 404, problemJSON, refused(404, "no"), "", ""},
+		{"parts of a change", "PUT", "/g/a", 500, problemJSON, edited(refused(500, "no"), `{`, `{"applied":["a"],"unknown":["b"],`), "", ""},
+		{"problem as JSON", "GET", "/g/a", 404, json, refused(404, "no"), "", "application/json"},
+		{"problem with more", "GET", "/g/a", 404, problemJSON, edited(refused(404, "no"), `{`, `{"more":1,`), "", "additional properties 'more' not allowed"},
+		{"pong", "GET", "ping", 200, "text/plain; charset=utf-8", "pong", "", ""},
+		{"not pong", "GET", "ping", 200, "text/plain", "pang", "", "response body"},
+		{"error of a public path", "GET", "ping", 403, problemJSON, refused(403, "no"), "", "status is not supported"},
+		{"when to come again", "GET", "/g/a", 429, problemJSON, refused(429, "no"), "Retry-After: 5", ""},
+		{"not when to come again", "GET", "/g/a", 429, problemJSON, refused(429, "no"), "", `"Retry-After" missing`},
+		{"soon", "GET", "/g/a", 429, problemJSON, refused(429, "no"), "Retry-After: soon", `"Retry-After"`},
+		{"no request id", "GET", "/g/a", 404, problemJSON, refused(404, "no"), "X-Request-Id:", `"X-Request-Id" missing`},
+		{"HEAD", "HEAD", "/g/a", 200, json, "", "", ""},
+		{"HEAD, status", "HEAD", "/g/a", 204, json, "", "", "status is not supported"},
+		{"HEAD, header", "HEAD", "/g/a", 429, problemJSON, "", "", `"Retry-After" missing`},
+		{"HEAD, content type", "HEAD", "/g/a", 404, json, "", "", "application/json"},
+		{"other method", "PATCH", "/g/a", 405, problemJSON, refused(405, "no"), "Allow: DELETE, GET", ""},
+		{"other method without Allow", "PATCH", "/g/a", 405, problemJSON, refused(405, "no"), "", `"Allow" missing`},
+		{"other method done", "PATCH", "/g/a", 200, json, repository, "", "status is not supported"},
+		{"unknown path", "GET", "/g/a/b/c", 404, problemJSON, refused(404, "no"), "", ""},
+		{"unknown path found", "GET", "/g/a/b/c", 200, json, "[]", "", "status is not supported"},
+	} {
+		path := "http://127.0.0.1" + base + c.path
+		if c.path == "ping" {
+			path = "http://127.0.0.1/v1/ecr/ping"
+		}
+		request, err := http.NewRequest(c.method, path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		header := http.Header{"Content-Type": {c.contentType}, "X-Request-Id": {"test"}}
+		if name, value, ok := strings.Cut(c.header, ":"); ok {
+			header.Del(name)
+			if value != "" {
+				header.Set(name, strings.TrimSpace(value))
+			}
+		}
+		got := ""
+		err = document().Check(&http.Response{Request: request, StatusCode: c.status, Header: header, Body: io.NopCloser(strings.NewReader(c.body))})
+		if err != nil {
+			got = err.Error()
+		}
+		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
