@@ -79,7 +79,7 @@ func TestEverythingButThePublicNeedsTheToken(t *testing.T) {
 		}
 	}
 	want := map[string]string{"/v1/ecr/ping": "", "/v1/ecr/ready": "", "/v1/ecr/version": "", "/v1/ecr/metrics": "", "/metrics": "",
-		"/v1/ecr/openapi.json": ""}
+		"/v1/ecr/openapi.json": "", "/v1/ecr/docs": "", "/v1/ecr/docs/{file}": ""}
 	if diff := cmp.Diff(want, public); diff != "" {
 		t.Errorf("public paths (-want +got):\n%s", diff)
 	}

@@ -29,6 +29,7 @@ const (
 	repositoryPath = groupPath + "/{name}"
 	imagesPath     = repositoryPath + "/images"
 	openAPIPath    = "/v1/ecr/openapi.json"
+	docsPath       = "/v1/ecr/docs"
 )
 
 // routes is all that this service answers. Everything else that depends on the
@@ -50,6 +51,8 @@ var routes = []route{
 	{Method: "GET", Path: imagesPath, Name: "ListImages", Summary: "list a repository's images", Policy: imagesPolicy, Handler: endpoint(listImages)},
 
 	{Method: "GET", Path: openAPIPath, Name: "OpenAPI", Summary: "this API as an OpenAPI document", Public: true, Handler: openAPI},
+	{Method: "GET", Path: docsPath, Name: "Docs", Summary: "this API as a page to read and try", Public: true, Handler: docs},
+	{Method: "GET", Path: docsPath + "/{file}", Name: "DocsFile", Summary: "scripts and styles of that page", Public: true, Handler: docsFile},
 }
 
 // checkRoutes refuses a table that contradicts itself. A row can't be left

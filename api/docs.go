@@ -1,0 +1,67 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+	"github.com/swaggest/swgui"
+	"github.com/swaggest/swgui/v5emb"
+)
+
+// docsFiles are what the docs page loads, all of it from the binary.
+var docsFiles = []string{
+	"favicon-16x16.png",
+	"favicon-32x32.png",
+	"swagger-ui-bundle.js",
+	"swagger-ui-standalone-preset.js",
+	"swagger-ui.css",
+}
+
+// docsPolicy lets the docs page load from and speak to this service alone, and
+// run no scripts but its own: those in its HTML are named by their hashes. Styles
+// and small pictures are made by Swagger UI itself.
+var docsPolicy = strings.Join([]string{
+	"default-src 'none'",
+	"script-src 'self'" +
+		" 'sha256-f8nHtu9VNwE6XLrjOLLtgQlwWIn4+lHqAAPNFnZmaPU='" +
+		" 'sha256-0qcmMUeSrv1cVfh288R9T0xeCPzDQDvlXM2tVmUxUD4='",
+	"style-src 'self' 'unsafe-inline'",
+	"img-src 'self' data:",
+	"connect-src 'self'",
+	"base-uri 'none'",
+	"form-action 'none'",
+	"frame-ancestors 'none'",
+}, "; ")
+
+// swaggerUI has the page at its base path, and its files below.
+func swaggerUI() http.Handler {
+	return v5emb.NewHandlerWithConfig(swgui.Config{
+		Title:       "ecr-api",
+		SwaggerJSON: openAPIPath,
+		BasePath:    docsPath,
+		SettingsUI:  map[string]string{"persistAuthorization": "false"}, // a token is not left in the browser
+	})
+}
+
+func docs(*Service, route) http.Handler {
+	page := swaggerUI()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", docsPolicy)
+		page.ServeHTTP(w, r)
+	})
+}
+
+// docsFile answers with a whole file: conditions and ranges are not looked at.
+func docsFile(*Service, route) http.Handler {
+	files := swaggerUI()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !slices.Contains(docsFiles, mux.Vars(r)["file"]) {
+			notFound(w, r)
+			return
+		}
+		header := http.Header{"Accept-Encoding": r.Header.Values("Accept-Encoding")}
+		files.ServeHTTP(w, &http.Request{Method: r.Method, URL: r.URL, Header: header})
+	})
+}
