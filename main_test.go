@@ -187,8 +187,10 @@ func do(t *testing.T, r *http.Request) (status int, body string) {
 		return 0, ""
 	}
 	defer answer.Body.Close()
-	if err := document().Check(answer); err != nil {
-		t.Error(err)
+	if path := r.URL.Path; !strings.HasPrefix(path, "/faults") && !strings.HasPrefix(path, "/debug/") { // the local AWS's, the profiler's
+		if err := document().Check(answer); err != nil {
+			t.Error(err)
+		}
 	}
 	content, err := io.ReadAll(answer.Body)
 	if err != nil {

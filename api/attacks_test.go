@@ -220,6 +220,7 @@ func TestPolicyAloneRefuses(t *testing.T) {
 			w := newWorld(t, changeRows(func(rt *route) { rt.Handler = endpoint(obey) }), func(c *common.Config, _ *[]route) {
 				c.MaxInFlightPerAccount = c.MaxInFlight
 			})
+			w.unspecified = true
 			w.place()
 			wire := w.wire()
 			before := wire.state()

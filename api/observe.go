@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -54,13 +55,10 @@ func (s *Service) observe(route string, next http.Handler) http.Handler {
 	measured := s.measures.instrument(route, s.recover(next))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := &record{id: requestID(r), start: time.Now()}
-		status := &statusWriter{ResponseWriter: w}
+		status := &statusWriter{ResponseWriter: w, stopping: &s.stopping}
 		w.Header().Set("X-Request-Id", rec.id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
-		if s.stopping.Load() {
-			w.Header().Set("Connection", "close")
-		}
 		defer func() {
 			if rec.inAWS = rec.timeInAWS(); rec.inAWS > 0 {
 				s.measures.inAWS.WithLabelValues(route, strings.ToLower(r.Method)).Add(rec.inAWS.Seconds())
@@ -103,7 +101,7 @@ func (s *Service) logRequest(route string, r *http.Request, rec *record, status 
 		"method":    knownMethod(r.Method),
 		"route":     route,
 		"status":    status,
-		"outcome":   outcome(status),
+		"outcome":   outcome(status, rec.err),
 		"duration":  took.Seconds(),
 		"client":    clientAddress(r, s.live.Load().config.TrustedProxies),
 	}
@@ -184,8 +182,11 @@ func audited(r *http.Request, rec *record, status int) bool {
 		status == http.StatusForbidden || common.CodeOf(rec.err) == common.Unavailable || status == 0
 }
 
-func outcome(status int) string {
+func outcome(status int, err error) string {
+	var e *common.Error
 	switch {
+	case errors.As(err, &e) && len(e.Unknown) > 0:
+		return "unknown"
 	case status == 0:
 		return "dropped"
 	case status == http.StatusForbidden || status == http.StatusServiceUnavailable:
@@ -245,23 +246,28 @@ func requestID(r *http.Request) string {
 	return rand.Text()
 }
 
-// statusWriter remembers the status for the log line.
+// statusWriter remembers the status for the log line. Once the service is
+// stopping, it tells callers that the connection ends with this answer.
 type statusWriter struct {
 	http.ResponseWriter
-	status int
+	stopping *atomic.Bool
+	status   int
 }
 
 // WriteHeader remembers the first status.
 func (w *statusWriter) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
+		if w.stopping.Load() {
+			w.Header().Set("Connection", "close")
+		}
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *statusWriter) Write(b []byte) (int, error) {
 	if w.status == 0 {
-		w.status = http.StatusOK
+		w.WriteHeader(http.StatusOK)
 	}
 	return w.ResponseWriter.Write(b)
 }

@@ -75,6 +75,17 @@ func isUnsure(r *request.Request) bool {
 	return status < 400 || status >= 500
 }
 
+// reason returns why it is not known what became of a change that failed: where
+// its last attempt was refused, an attempt before may be why, and the look that
+// could not tell is what failed.
+func reason(failure, look error) error {
+	code := common.CodeOf(failure)
+	if look != nil && (code == common.Forbidden || code == common.Conflict) && common.CodeOf(look) != common.NotFound {
+		return look
+	}
+	return failure
+}
+
 // leaveTime returns a context that keeps a fifth of the time there is for finding
 // out what became of a change.
 func leaveTime(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -67,7 +67,7 @@ func (c *Client) lostCreate(ctx context.Context, name string, s Settings, e Encr
 	case err == nil || deniedBySessionPolicy(err):
 		return nil, exists(name, failure)
 	default:
-		return nil, common.Leaving(failure, nil, thePart)
+		return nil, common.Leaving(reason(failure, err), nil, thePart)
 	}
 }
 
@@ -87,10 +87,14 @@ func (c *Client) orExists(ctx context.Context, name string, refusal error) error
 	if !deniedByECR(refusal) {
 		return refusal
 	}
-	if _, err := c.describe(ctx, name); err == nil || deniedBySessionPolicy(err) {
+	switch _, err := c.describe(ctx, name); {
+	case err == nil || deniedBySessionPolicy(err):
 		return exists(name, refusal)
+	case common.CodeOf(err) == common.NotFound:
+		return refusal
+	default: // nobody knows why it was refused
+		return err
 	}
-	return refusal
 }
 
 // exists says that the name is taken, with what AWS answered.

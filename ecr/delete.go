@@ -18,10 +18,11 @@ func (c *Client) DeleteRepository(ctx context.Context, present *Repository) erro
 	if err == nil || !tries.unsure {
 		return err
 	}
-	if common.CodeOf(c.stillThere(ctx, present)) == common.NotFound {
+	now := c.stillThere(ctx, present)
+	if common.CodeOf(now) == common.NotFound {
 		return nil
 	}
-	return common.Leaving(err, nil, thePart)
+	return common.Leaving(reason(err, now), nil, thePart)
 }
 
 func (c *Client) delete(ctx context.Context, present *Repository, tries *attempts) error {
