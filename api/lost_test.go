@@ -141,6 +141,21 @@ func TestLostCreateMeetsOtherSettings(t *testing.T) {
 	}
 }
 
+// Why a create was refused cannot be told where the look fails too.
+func TestRefusedCreateThatCannotBeLookedInto(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addRepository(account, "g/new", org)
+	mend := w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ThrottlingException"})
+	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 429, want: refusedByAWS(429, throttledDetail, "ThrottlingException")})
+	mend()
+	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 409, want: refusedByAWS(409, newIsTaken, "AccessDeniedException")})
+	w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Drop: true, Times: 1})
+	w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ThrottlingException"})
+	w.run(exchange{name: "lost before", method: "POST", path: base + "/g", body: createNew,
+		status: 429, want: unsettledByAWS(429, throttledDetail, nil, []string{"Repository"}, "ThrottlingException")})
+}
+
 // Between an attempt that deleted the repository and its repeat, somebody makes
 // another of that name: that one stays.
 func TestLostDeleteSparesTheNextRepository(t *testing.T) {
