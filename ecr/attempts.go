@@ -21,8 +21,8 @@ type attempts struct {
 	start  time.Time // of the change, by our clock
 	unsure bool      // one of them failed without telling whether AWS did the work
 
-	date     time.Time // the last that AWS told, by its clock, in whole seconds
-	received time.Time // when it told, by ours
+	told  bool          // AWS has told its time
+	ahead time.Duration // by which its clock is ahead of ours, at least
 }
 
 func newAttempts() *attempts { return &attempts{start: time.Now()} }
@@ -43,19 +43,21 @@ func (a *attempts) noteDate(r *request.Request) {
 	if r.HTTPResponse == nil {
 		return
 	}
-	if date, err := http.ParseTime(r.HTTPResponse.Header.Get("Date")); err == nil {
-		a.date, a.received = date, time.Now()
+	date, err := http.ParseTime(r.HTTPResponse.Header.Get("Date"))
+	if err != nil {
+		return
+	}
+	if ahead := time.Until(date); !a.told || ahead > a.ahead {
+		a.told, a.ahead = true, ahead
 	}
 }
 
 // covers tells whether AWS's time t lies after the start of the change. The Date
 // header (RFC 9110, 6.6.1) leaves out the fraction of a second, so up to a
-// second before the start is taken for after it.
+// second before the start is taken for after it; less where AWS has answered
+// several times.
 func (a *attempts) covers(t time.Time) bool {
-	if a.date.IsZero() {
-		return false
-	}
-	return !t.Before(a.date.Add(-a.received.Sub(a.start)))
+	return a.told && !t.Before(a.start.Add(a.ahead))
 }
 
 // isUnsure tells whether an attempt ended without AWS having told what it did:
