@@ -43,7 +43,7 @@ mkdir -p "$root"/{bin,tmp,root,etc/ssl/certs,usr/local/go,go/pkg/mod}
 cp "$(command -v busybox)" "$root/bin/busybox"
 for applet in sh mkdir cat; do ln -s busybox "$root/bin/$applet"; done
 cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
-buildah config --env PATH=/usr/local/go/bin:/bin --env HOME=/root --env GOPATH=/go --env GOTOOLCHAIN=local "$from"
+buildah config --env PATH=/usr/local/go/bin:/bin --env HOME=/root --env GOPATH=/go --env GOCACHE=/gocache --env GOTOOLCHAIN=local "$from"
 buildah umount "$from" >/dev/null
 buildah commit --quiet --signature-policy "$work/policy.json" "$from" "docker.io/library/$base" >/dev/null
 buildah rm "$from" >/dev/null
@@ -53,7 +53,7 @@ buildah rm "$from" >/dev/null
 version=v0.0.0-check githash=0123abc buildstamp=2026-01-02T03:04:05Z
 buildah build --quiet --format docker --pull-never --network host --signature-policy "$work/policy.json" \
   --volume "$(go env GOROOT):/usr/local/go:ro" --volume "$(go env GOMODCACHE):/go/pkg/mod" \
-  --volume "$(go env GOCACHE):/root/.cache/go-build" \
+  --volume "$(go env GOCACHE):/gocache" \
   --build-arg "GOPROXY=$(go env GOPROXY)" --build-arg "GOSUMDB=$(go env GOSUMDB)" \
   --build-arg VERSION=$version --build-arg GITHASH=$githash --build-arg BUILDSTAMP=$buildstamp \
   --tag ecr-api:check . >"$work/build.log" 2>&1 || { cat "$work/build.log"; fail 'it does not build'; }
