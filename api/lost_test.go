@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws"
@@ -59,6 +60,9 @@ func TestLostAnswers(t *testing.T) {
 
 			w.lose("ecr:DeleteRepository", fault, true)
 			w.run(exchange{name: "delete whose answer is lost", method: "DELETE", path: base + "/g/a", status: 200, want: shown("g/a")})
+			if !strings.Contains(w.metrics()[`ecr_api_aws_calls_total{operation="DeleteRepository",result="ok",service="ecr"}`], "1") {
+				t.Error("the delete whose answer was lost is not counted")
+			}
 			w.lose("ecr:DeleteRepository", fault, false)
 			w.run(exchange{name: "a second delete", method: "DELETE", path: base + "/g/a",
 				status: 404, want: refusedByAWS(404, noRepository, "RepositoryNotFoundException")})

@@ -131,6 +131,8 @@ Then, one by one: list, create, show, update, list the images of, and delete a r
   curl -H "X-Auth-Token: $TOKEN" $API/{{.Seed}}/images
   curl -H "X-Auth-Token: $TOKEN" $API/spindev-00001/dasher -X DELETE
 
+Or read and try it in a browser, with the token under "Authorize": {{.API}}/v1/ecr/docs
+
 And with the AWS command line, which is how images get in:
 
   aws sts get-caller-identity
