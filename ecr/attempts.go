@@ -18,20 +18,20 @@ const settle = 500 * time.Millisecond
 
 // attempts is what became of the attempts of one change.
 type attempts struct {
-	start  time.Time // of the change, by our clock
 	unsure bool      // one of them failed without telling whether AWS did the work
+	start  time.Time // of the first such, by our clock
 
 	told  bool          // AWS has told its time
 	ahead time.Duration // by which its clock is ahead of ours, at least
 }
 
-func newAttempts() *attempts { return &attempts{start: time.Now()} }
-
 // watch makes a request one whose attempts are noted. Two such requests must not
 // run at the same time.
 func (a *attempts) watch(r *request.Request) {
 	r.Handlers.CompleteAttempt.PushBack(func(r *request.Request) {
-		a.unsure = a.unsure || isUnsure(r)
+		if !a.unsure && isUnsure(r) {
+			a.unsure, a.start = true, r.AttemptTime
+		}
 		a.noteDate(r)
 	})
 }
@@ -52,10 +52,10 @@ func (a *attempts) noteDate(r *request.Request) {
 	}
 }
 
-// covers tells whether AWS's time t lies after the start of the change. The Date
-// header (RFC 9110, 6.6.1) leaves out the fraction of a second, so up to a
-// second before the start is taken for after it; less where AWS has answered
-// several times.
+// covers tells whether at AWS's time t an attempt that may have done the work had
+// begun. The Date header (RFC 9110, 6.6.1) leaves out the fraction of a second, so
+// up to a second before is taken for after; less where AWS has answered several
+// times.
 func (a *attempts) covers(t time.Time) bool {
 	return a.told && !t.Before(a.start.Add(a.ahead))
 }

@@ -19,7 +19,7 @@ var thePart = []string{"Repository"}
 // own: a Describe may not know the repository yet. Where that answer was lost,
 // it looks for what it has made.
 func (c *Client) CreateRepository(ctx context.Context, name string, s Settings, e Encryption) (*Repository, error) {
-	tries := newAttempts()
+	tries := new(attempts)
 	created, err := c.create(ctx, name, s, e, tries)
 	switch common.CodeOf(err) {
 	case "":

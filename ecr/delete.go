@@ -13,7 +13,7 @@ import (
 // images. Where AWS did not tell whether it did, it looks whether the repository
 // is gone.
 func (c *Client) DeleteRepository(ctx context.Context, present *Repository) error {
-	tries := newAttempts()
+	tries := new(attempts)
 	err := c.delete(ctx, present, tries)
 	if err == nil || !tries.unsure {
 		return err

@@ -77,7 +77,7 @@ func (c *Client) applyAll(ctx context.Context, present *Repository, parts []*par
 func (c *Client) applyOne(ctx context.Context, present *Repository, p *part) {
 	ctx, cancel := leaveTime(ctx)
 	defer cancel()
-	tries := newAttempts()
+	tries := new(attempts)
 	p.tried = true
 	p.err = c.insist(ctx, present, func() error { return Translate(p.apply(ctx, c.signed, tries.watch)) })
 	switch common.CodeOf(p.err) {
