@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -20,9 +19,6 @@ const settle = 500 * time.Millisecond
 type attempts struct {
 	unsure bool      // one of them failed without telling whether AWS did the work
 	start  time.Time // of the first such, by our clock
-
-	told  bool          // AWS has told its time
-	ahead time.Duration // by which its clock is ahead of ours, at least
 }
 
 // watch makes a request one whose attempts are noted. Two such requests must not
@@ -32,32 +28,7 @@ func (a *attempts) watch(r *request.Request) {
 		if !a.unsure && isUnsure(r) {
 			a.unsure, a.start = true, r.AttemptTime
 		}
-		a.noteDate(r)
 	})
-}
-
-// dated makes a request one of which only AWS's time is noted.
-func (a *attempts) dated(r *request.Request) { r.Handlers.CompleteAttempt.PushBack(a.noteDate) }
-
-func (a *attempts) noteDate(r *request.Request) {
-	if r.HTTPResponse == nil {
-		return
-	}
-	date, err := http.ParseTime(r.HTTPResponse.Header.Get("Date"))
-	if err != nil {
-		return
-	}
-	if ahead := time.Until(date); !a.told || ahead > a.ahead {
-		a.told, a.ahead = true, ahead
-	}
-}
-
-// covers tells whether at AWS's time t an attempt that may have done the work had
-// begun. The Date header (RFC 9110, 6.6.1) leaves out the fraction of a second, so
-// up to a second before is taken for after; less where AWS has answered several
-// times.
-func (a *attempts) covers(t time.Time) bool {
-	return a.told && !t.Before(a.start.Add(a.ahead))
 }
 
 // isUnsure tells whether an attempt ended without AWS having told what it did:

@@ -17,21 +17,26 @@ const pageSize = 1000
 type API struct {
 	ecr    *ecr.ECR
 	claims claims
+	clock  *clock
 }
 
 // New returns the API of that AWS session, without its credentials: a call that
 // is not signed by a Client is not signed at all, and AWS refuses it.
 func New(session client.ConfigProvider) *API {
-	return &API{
+	api := &API{
 		ecr:    ecr.New(session, aws.NewConfig().WithCredentials(credentials.AnonymousCredentials)),
 		claims: newClaims(),
+		clock:  newClock(),
 	}
+	api.ecr.Handlers.CompleteAttempt.PushBack(api.clock.note)
+	return api
 }
 
 // Client calls one registry in one session. Its errors are common.Errors.
 type Client struct {
 	api      *ecr.ECR
 	claims   claims
+	clock    *clock
 	registry common.Registry
 	signed   request.Option // given to every call: makes it one of the session
 }
@@ -40,5 +45,5 @@ type Client struct {
 // of a session by that option. It costs next to nothing: one for every request
 // is well.
 func (a *API) Client(registry common.Registry, session request.Option) *Client {
-	return &Client{api: a.ecr, claims: a.claims, registry: registry, signed: session}
+	return &Client{api: a.ecr, claims: a.claims, clock: a.clock, registry: registry, signed: session}
 }

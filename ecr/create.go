@@ -60,9 +60,9 @@ func (c *Client) create(ctx context.Context, name string, s Settings, e Encrypti
 // without saying so: with the repository that it has made, that the name was
 // taken before, or with the failure.
 func (c *Client) lostCreate(ctx context.Context, name string, s Settings, e Encryption, tries *attempts, failure error) (*Repository, error) {
-	found, err := c.repository(ctx, name, tries.dated)
+	found, err := c.Repository(ctx, name)
 	switch {
-	case err == nil && isAsked(found, s, e) && tries.covers(found.created) && c.claims.take(found):
+	case err == nil && isAsked(found, s, e) && c.clock.covers(tries.start, found.created) && c.claims.take(found):
 		return found, nil
 	case err == nil || deniedBySessionPolicy(err):
 		return nil, exists(name, failure)

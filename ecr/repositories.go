@@ -9,7 +9,6 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws"
-	"github.com/aws/aws-sdk-go/aws/request"
 	"github.com/aws/aws-sdk-go/service/ecr"
 	"golang.org/x/sync/errgroup"
 )
@@ -79,16 +78,11 @@ func (c *Client) Repositories(ctx context.Context, prefix string) ([]string, err
 // Repository returns the repository of that full name with its tags. Its ARN is
 // known beforehand, so both are asked for at the same time.
 func (c *Client) Repository(ctx context.Context, name string) (*Repository, error) {
-	return c.repository(ctx, name, func(*request.Request) {})
-}
-
-// repository is Repository with one more option for the DescribeRepositories.
-func (c *Client) repository(ctx context.Context, name string, option request.Option) (*Repository, error) {
 	var described *ecr.Repository
 	var tags []Tag
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() (err error) {
-		described, err = c.describe(ctx, name, option)
+		described, err = c.describe(ctx, name)
 		return err
 	})
 	both.Go(func() (err error) {
@@ -101,10 +95,10 @@ func (c *Client) repository(ctx context.Context, name string, option request.Opt
 	return newRepository(described, tags), nil
 }
 
-func (c *Client) describe(ctx context.Context, name string, options ...request.Option) (*ecr.Repository, error) {
+func (c *Client) describe(ctx context.Context, name string) (*ecr.Repository, error) {
 	out, err := c.api.DescribeRepositoriesWithContext(ctx, &ecr.DescribeRepositoriesInput{
 		RepositoryNames: []*string{aws.String(name)},
-	}, append(options, c.signed)...)
+	}, c.signed)
 	if err != nil {
 		return nil, Translate(err)
 	}
