@@ -1,9 +1,14 @@
 package api
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/aws/aws-sdk-go/aws"
 	awsecr "github.com/aws/aws-sdk-go/service/ecr"
@@ -99,17 +104,20 @@ func TestLostCreateMeetsAnother(t *testing.T) {
 	tags := func() map[string]string {
 		return map[string]string{"Name": "g/new", "spinup:org": org, "spinup:spaceid": "g", "k": "v"}
 	}
+	takenBefore := refusedByAWS(409, newIsTaken, "AccessDeniedException")
+	takenNow := unsettledByAWS(409, newIsTaken, nil, []string{"Repository"}, "AccessDeniedException")
 	for name, test := range map[string]struct {
 		change func(tags map[string]string)
 		before int64 // seconds
-		status int
+		want   string
 	}{
-		"made a moment ago":        {func(map[string]string) {}, 2, 409},
-		"with another tag":         {func(tags map[string]string) { tags["k"] = "w" }, 0, 409},
-		"with one tag more":        {func(tags map[string]string) { tags["l"] = "v" }, 0, 409},
-		"with a tag less":          {func(tags map[string]string) { delete(tags, "k") }, 0, 409},
-		"another org's":            {func(tags map[string]string) { tags["spinup:org"] = "other" }, 0, 409},
-		"the same, at this moment": {func(map[string]string) {}, 0, 200}, // by all that AWS tells it is ours
+		"made a moment ago":        {func(map[string]string) {}, 2, takenBefore},
+		"with another tag, before": {func(tags map[string]string) { tags["k"] = "w" }, 2, takenBefore},
+		"with another tag, now":    {func(tags map[string]string) { tags["k"] = "w" }, 0, takenNow},
+		"with one tag more, now":   {func(tags map[string]string) { tags["l"] = "v" }, 0, takenNow}, // which somebody may have added to ours
+		"with a tag less, now":     {func(tags map[string]string) { delete(tags, "k") }, 0, takenNow},
+		"another org's":            {func(tags map[string]string) { tags["spinup:org"] = "other" }, 0, takenBefore},
+		"the same, at this moment": {func(map[string]string) {}, 0, ""}, // by all that AWS tells it is ours
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -121,11 +129,11 @@ func TestLostCreateMeetsAnother(t *testing.T) {
 			}
 			w.later.Add(test.before)
 			w.lose("ecr:CreateRepository", localaws.Fault{Drop: true}, false)
-			want := refusedByAWS(409, newIsTaken, "AccessDeniedException")
-			if test.status == 200 {
-				want = shownNew()
+			create := exchange{method: "POST", path: base + "/g", body: createNew, status: 409, want: test.want}
+			if test.want == "" {
+				create.status, create.want = 200, shownNew()
 			}
-			w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: test.status, want: want})
+			w.run(create)
 		})
 	}
 }
@@ -140,9 +148,96 @@ func TestLostCreateMeetsOtherSettings(t *testing.T) {
 			w.addRepository(account, "g/new", org)
 			w.lose("ecr:CreateRepository", localaws.Fault{Drop: true}, false)
 			w.run(exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "new", ` + settings + `}`,
-				status: 409, want: refusedByAWS(409, newIsTaken, "AccessDeniedException")})
+				status: 409, want: unsettledByAWS(409, newIsTaken, nil, []string{"Repository"}, "AccessDeniedException")})
 		})
 	}
+}
+
+// What is absent means the default, and a KMS key counts too.
+func TestLostCreateMeetsWhatItDidNotAskFor(t *testing.T) {
+	t.Parallel()
+	const key, other = "1111abcd-12ab-34cd-56ef-1234567890ab", "2222abcd-12ab-34cd-56ef-1234567890ab"
+	const arn = "arn:aws:kms:" + region + ":" + account + ":key/"
+	kms := func(key string) *awsecr.EncryptionConfiguration {
+		return &awsecr.EncryptionConfiguration{EncryptionType: aws.String("KMS"), KmsKey: aws.String(key)}
+	}
+	for name, test := range map[string]struct {
+		there  awsecr.CreateRepositoryInput
+		asked  string
+		status int
+	}{
+		"immutable":         {awsecr.CreateRepositoryInput{ImageTagMutability: aws.String("IMMUTABLE")}, ``, 409},
+		"encrypted by KMS":  {awsecr.CreateRepositoryInput{EncryptionConfiguration: kms(arn + key)}, ``, 409},
+		"another key":       {awsecr.CreateRepositoryInput{EncryptionConfiguration: kms(arn + other)}, `, "KmsKeyId": "` + arn + key + `"`, 409},
+		"the key":           {awsecr.CreateRepositoryInput{EncryptionConfiguration: kms(arn + key)}, `, "KmsKeyId": "` + arn + key + `"`, 200},
+		"the key by its id": {awsecr.CreateRepositoryInput{EncryptionConfiguration: kms(arn + key)}, `, "KmsKeyId": "` + key + `"`, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			test.there.RepositoryName, test.there.Tags = aws.String("g/new"), awsTags(ourTags("g/new"))
+			w.must(w.administrator().CreateRepository(&test.there))
+			w.lose("ecr:CreateRepository", localaws.Fault{Drop: true}, false)
+			w.run(exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "new"` + test.asked + `}`, status: test.status, want: "-"})
+		})
+	}
+}
+
+// AWS refuses the repeat of a create that has done its work.
+func TestLostCreateIsRefusedAfterwards(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.lose("ecr:CreateRepository", localaws.Fault{Code: "ServerException", Status: 500}, true)
+	w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Code: "KmsException", Message: "not now"})
+	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 200, want: shownNew()})
+}
+
+// An answer that is cut off before its body is no answer.
+func TestLostCreateWithAnEmptyAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *common.Config, _ *[]route) {
+		aws, err := url.Parse(c.Account.Endpoint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		proxy := httputil.NewSingleHostReverseProxy(aws)
+		proxy.ModifyResponse = func(answer *http.Response) error {
+			if strings.HasSuffix(answer.Request.Header.Get("X-Amz-Target"), ".CreateRepository") {
+				answer.Body = http.NoBody
+				answer.Header.Set("Content-Length", "0")
+			}
+			return nil
+		}
+		between := httptest.NewServer(proxy)
+		t.Cleanup(between.Close)
+		c.Account.Endpoint = between.URL
+	})
+	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 200, want: shownNew()})
+}
+
+// Of two same creates at the same time, one lost before the work, only the one
+// that has made the repository says so.
+func TestLostCreateBesideAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	made, let := make(chan struct{}), make(chan struct{})
+	w.after = func(c localaws.Call) {
+		if c.Operation == "CreateRepository" && c.ErrorCode == "" {
+			close(made)
+			<-let
+		}
+	}
+	first := make(chan struct{})
+	go func() {
+		defer close(first)
+		w.run(exchange{name: "the one whose answer is late", method: "POST", path: base + "/g", body: createNew, status: 200, want: shownNew()})
+	}()
+	<-made
+	w.lose("ecr:CreateRepository", localaws.Fault{Drop: true}, false)
+	w.run(exchange{name: "the one that has made nothing", method: "POST", path: base + "/g", body: createNew, status: 409,
+		want: unsettledByAWS(409, newIsTaken, nil, []string{"Repository"}, "AccessDeniedException")})
+	close(let)
+	<-first
 }
 
 // Why a create was refused cannot be told where the look fails too.
@@ -177,6 +272,38 @@ func TestLostDeleteSparesTheNextRepository(t *testing.T) {
 		exchange{method: "DELETE", path: base + "/g/a", status: 200, want: shown("g/a")},
 		exchange{method: "GET", path: base + "/g/a", status: 200, want: shown("g/a", "15:34:18", "15:34:19")},
 	)
+}
+
+// A delete is not repeated where nobody can tell whether the repository that is
+// there is still the same.
+func TestLostDeleteThatCannotBeLookedInto(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addRepository(account, "g/a", org)
+	w.lose("ecr:DeleteRepository", localaws.Fault{Drop: true}, true)
+	mend := func() {}
+	w.after = func(c localaws.Call) {
+		if c.Operation == "DeleteRepository" {
+			w.later.Add(1)
+			w.addRepository(account, "g/a", org)
+			mend = w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ServerException", Status: 500})
+		}
+	}
+	w.run(exchange{method: "DELETE", path: base + "/g/a", status: 500, want: unsettled(500, internalError, nil, []string{"Repository"})})
+	mend()
+	w.run(exchange{method: "GET", path: base + "/g/a", status: 200, want: shown("g/a", "15:34:18", "15:34:19")})
+}
+
+// What was seen to be gone is not looked at again.
+func TestLostDeleteIsLookedAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addRepository(account, "g/a", org)
+	w.lose("ecr:DeleteRepository", localaws.Fault{Drop: true}, true)
+	w.run(exchange{method: "DELETE", path: base + "/g/a", status: 200, want: shown("g/a")})
+	if got := w.called(); len(got) != 5 { // AssumeRole, the two reads, the delete, the look
+		t.Errorf("calls: %v", got)
+	}
 }
 
 // Not known stays not known, and is said.

@@ -19,12 +19,15 @@ const settle = 500 * time.Millisecond
 type attempts struct {
 	unsure bool      // one of them failed without telling whether AWS did the work
 	start  time.Time // of the first such, by our clock
+
+	failure error // of the last, the SDK's
 }
 
 // watch makes a request one whose attempts are noted. Two such requests must not
 // run at the same time.
 func (a *attempts) watch(r *request.Request) {
 	r.Handlers.CompleteAttempt.PushBack(func(r *request.Request) {
+		a.failure = r.Error
 		if !a.unsure && isUnsure(r) {
 			a.unsure, a.start = true, r.AttemptTime
 		}
@@ -83,10 +86,14 @@ func (c *Client) insist(ctx context.Context, present *Repository, change func() 
 		return err
 	case <-time.After(settle):
 	}
-	if gone := c.stillThere(ctx, present); common.CodeOf(gone) == common.NotFound {
-		return gone
+	switch look := c.stillThere(ctx, present); common.CodeOf(look) {
+	case "":
+		return change()
+	case common.NotFound:
+		return look
+	default: // it is not known to be the same repository still
+		return err
 	}
-	return change()
 }
 
 // stillThere returns a NotFound where the repository is gone, also where another

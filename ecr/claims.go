@@ -8,11 +8,13 @@ import (
 )
 
 // claims remembers the last repositories that creates of this process have
-// answered for, so that no other takes one of them for its own. AWS's time alone
-// cannot tell two creates of the same second apart.
+// answered for, and which creates are under way, so that none takes another's
+// repository for its own: AWS's time alone cannot tell two creates of the same
+// moment apart.
 type claims struct {
 	mu      *sync.Mutex
 	created *lru.Cache[string, time.Time] // by ARN
+	running map[string]int                // creates of that ARN
 }
 
 func newClaims() claims {
@@ -20,16 +22,40 @@ func newClaims() claims {
 	if err != nil {
 		panic(err) // a size of 0
 	}
-	return claims{mu: new(sync.Mutex), created: created}
+	return claims{mu: new(sync.Mutex), created: created, running: map[string]int{}}
 }
 
-// take claims the repository, and returns false where it is claimed already.
+// begin notes a create of the ARN until its end.
+func (c claims) begin(arn string) (end func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running[arn]++
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.running[arn]--; c.running[arn] == 0 {
+			delete(c.running, arn)
+		}
+	}
+}
+
+// add notes that a create has made the repository.
+func (c claims) add(r *Repository) { c.created.Add(r.RepositoryArn, r.created) }
+
+// has tells whether a create has answered for the repository.
+func (c claims) has(r *Repository) bool {
+	at, ok := c.created.Peek(r.RepositoryArn)
+	return ok && at.Equal(r.created)
+}
+
+// take notes that a create whose answer was lost found the repository, and
+// returns false where another create may have made it.
 func (c claims) take(r *Repository) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if at, ok := c.created.Peek(r.RepositoryArn); ok && at.Equal(r.created) {
+	if c.has(r) || c.running[r.RepositoryArn] > 1 {
 		return false
 	}
-	c.created.Add(r.RepositoryArn, r.created)
+	c.add(r)
 	return true
 }

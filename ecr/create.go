@@ -1,10 +1,13 @@
 package ecr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws"
@@ -19,19 +22,18 @@ var thePart = []string{"Repository"}
 // own: a Describe may not know the repository yet. Where that answer was lost,
 // it looks for what it has made.
 func (c *Client) CreateRepository(ctx context.Context, name string, s Settings, e Encryption) (*Repository, error) {
+	defer c.claims.begin(c.registry.ARN(name))()
 	tries := new(attempts)
 	created, err := c.create(ctx, name, s, e, tries)
-	switch common.CodeOf(err) {
-	case "":
-		c.claims.take(created)
+	switch {
+	case err == nil:
+		c.claims.add(created)
 		return created, nil
-	case common.BadRequest: // so no attempt has made it
-		return nil, err
-	}
-	if !tries.unsure {
+	case tries.unsure:
+		return c.lostCreate(ctx, name, s, e, tries, err)
+	default:
 		return nil, c.orExists(ctx, name, err)
 	}
-	return c.lostCreate(ctx, name, s, e, tries, err)
 }
 
 func (c *Client) create(ctx context.Context, name string, s Settings, e Encryption, tries *attempts) (*Repository, error) {
@@ -53,6 +55,10 @@ func (c *Client) create(ctx context.Context, name string, s Settings, e Encrypti
 	if err != nil {
 		return nil, Translate(err)
 	}
+	if out.Repository == nil { // an answer cut off: the SDK takes it for success
+		tries.unsure, tries.start = true, time.Now()
+		return nil, common.Errorf(common.Internal, "ECR created %q and told nothing of it", name)
+	}
 	return newRepository(out.Repository, sorted(slices.Clone(s.Tags))), nil
 }
 
@@ -62,21 +68,28 @@ func (c *Client) create(ctx context.Context, name string, s Settings, e Encrypti
 func (c *Client) lostCreate(ctx context.Context, name string, s Settings, e Encryption, tries *attempts, failure error) (*Repository, error) {
 	found, err := c.Repository(ctx, name)
 	switch {
-	case err == nil && isAsked(found, s, e) && c.clock.covers(tries.start, found.created) && c.claims.take(found):
-		return found, nil
-	case err == nil || deniedBySessionPolicy(err):
+	case deniedBySessionPolicy(err): // it is there, and tagged as another org's
 		return nil, exists(name, failure)
-	default:
+	case err != nil:
 		return nil, common.Leaving(reason(failure, err), nil, thePart)
+	case !c.clock.covers(tries.start, found.created) || c.claims.has(found):
+		return nil, exists(name, failure)
+	case isAsked(found, s, e) && c.claims.take(found):
+		return found, nil
+	default: // made just now, and perhaps changed since, by whomever
+		return nil, common.Leaving(exists(name, failure), nil, thePart)
 	}
 }
 
 // isAsked tells whether the repository is in every way as a create asked for it.
+// Only an alias of a KMS key cannot be compared: ECR tells the key.
 func isAsked(r *Repository, s Settings, e Encryption) bool {
+	key := e.KmsKeyID
 	return slices.Equal(r.Tags, sorted(slices.Clone(s.Tags))) &&
 		r.ScanOnPush == strconv.FormatBool(aws.BoolValue(s.ScanOnPush)) &&
-		(s.ImageTagMutability == nil || *s.ImageTagMutability == r.ImageTagMutability) &&
-		(e.Type == "" || e.Type == r.EncryptionType)
+		r.ImageTagMutability == cmp.Or(aws.StringValue(s.ImageTagMutability), ecr.ImageTagMutabilityMutable) &&
+		r.EncryptionType == cmp.Or(e.Type, ecr.EncryptionTypeAes256) &&
+		(key == "" || key == r.KmsKeyID || strings.HasSuffix(r.KmsKeyID, "/"+key) || strings.Contains(key, "alias/"))
 }
 
 // orExists returns the refusal of a create, or that the repository exists, where

@@ -15,8 +15,11 @@ import (
 func (c *Client) DeleteRepository(ctx context.Context, present *Repository) error {
 	tries := new(attempts)
 	err := c.delete(ctx, present, tries)
-	if err == nil || !tries.unsure {
+	switch {
+	case err == nil || !tries.unsure:
 		return err
+	case common.CodeOf(err) == common.NotFound:
+		return nil
 	}
 	now := c.stillThere(ctx, present)
 	if common.CodeOf(now) == common.NotFound {
@@ -37,14 +40,20 @@ func (c *Client) delete(ctx context.Context, present *Repository, tries *attempt
 
 // onlyThis makes a request one that is not repeated blindly after an attempt that
 // may have deleted the repository: somebody may have made another of that name.
+// Where it cannot be told whether the repository is there still, the attempt's own
+// failure stands.
 func (c *Client) onlyThis(present *Repository, tries *attempts) request.Option {
 	return func(r *request.Request) {
 		r.Handlers.AfterRetry.PushBack(func(r *request.Request) {
 			if r.Error != nil || !tries.unsure { // there is no repeat, or it is harmless
 				return
 			}
-			if err := c.stillThere(r.Context(), present); common.CodeOf(err) == common.NotFound {
+			switch err := c.stillThere(r.Context(), present); common.CodeOf(err) {
+			case "":
+			case common.NotFound:
 				r.Error = err
+			default:
+				r.Error = tries.failure
 			}
 		})
 	}

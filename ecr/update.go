@@ -81,7 +81,7 @@ func (c *Client) applyOne(ctx context.Context, present *Repository, p *part) {
 	p.tried = true
 	p.err = c.insist(ctx, present, func() error { return Translate(p.apply(ctx, c.signed, tries.watch)) })
 	switch common.CodeOf(p.err) {
-	case "", common.BadRequest, common.NotFound: // what AWS says of the last attempt holds for all
+	case "", common.NotFound: // there is nothing that could be changed
 	default:
 		p.unsure = tries.unsure
 	}

@@ -4,7 +4,6 @@ package iam
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -72,7 +71,7 @@ func NewSession(c *common.Config, o Observer) (*session.Session, error) {
 		return nil, err
 	}
 	s.Handlers.Complete.PushBackNamed(request.NamedHandler{Name: "ecr-api.Observe", Fn: func(r *request.Request) {
-		if ours := new(common.Error); r.RetryCount == 0 && errors.As(r.Error, &ours) { // nothing was sent: there were no credentials
+		if r.LastSignedAt.IsZero() { // nothing was sent: there were no credentials
 			return
 		}
 		o.Called(r.Context(), Call{
