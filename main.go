@@ -180,8 +180,8 @@ func (s *server) run(ctx context.Context) error {
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
 
-	httpServer := newHTTPServer(service, s.log)
-	httpServer.ConnState = connections.ConnState
+	httpServer := newHTTPServer(connections.Handler(service), s.log)
+	httpServer.ConnState, httpServer.ConnContext = connections.ConnState, connections.ConnContext
 	defer httpServer.Close()
 	stopped := make(chan error, 1)
 	go func() { stopped <- httpServer.Serve(listener) }()
@@ -198,20 +198,21 @@ func (s *server) run(ctx context.Context) error {
 		case <-hangup:
 			s.reload(service)
 		case <-ctx.Done():
-			return s.stop(service, connections)
+			return s.stop(service, connections, stopped)
 		}
 	}
 }
 
 // stop lets load balancers notice, then accepts no more, and returns when the
 // requests under way are answered.
-func (s *server) stop(service *api.Service, connections *drain.Listener) error {
+func (s *server) stop(service *api.Service, connections *drain.Listener, served <-chan error) error {
 	s.log.WithField("shutdownDelay", s.config.ShutdownDelay.String()).Info("stopping: not ready any more, requests under way finish first")
-	service.Stop()
+	end := time.Now().Add(s.config.ShutdownDelay + drainTime)
+	service.Stop(end.Add(-time.Second)) // which leaves time to answer
 	time.Sleep(s.config.ShutdownDelay)
-	end, cancel := context.WithTimeout(context.Background(), drainTime)
+	ctx, cancel := context.WithDeadline(context.Background(), end)
 	defer cancel()
-	if err := connections.Drain(end); err != nil {
+	if err := connections.Drain(ctx, served); err != nil {
 		return fmt.Errorf("stopped with requests under way: %w", err)
 	}
 	s.log.Info("stopped")

@@ -7,21 +7,34 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"reflect"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/YaleSpinup/ecr-api/common"
 )
 
-const maxBody = 1 << 20 // bytes
+const (
+	maxBody  = 1 << 20 // bytes
+	bodyTime = 10 * time.Second
+)
 
-// decode reads the body of a request that has one and checks what it says. The
-// label of the body is not looked at, so that curl -d works as it is.
-func decode[In input](w http.ResponseWriter, r *http.Request) (in In, err error) {
+// decode reads the body of a request that has one, by the time given and in
+// bodyTime at most, and checks what it says. The label of the body is not looked
+// at, so that curl -d works as it is.
+func decode[In input](w http.ResponseWriter, r *http.Request, by time.Time) (in In, err error) {
 	if _, none := any(in).(nothing); none {
 		return in, nil
+	}
+	if own := time.Now().Add(bodyTime); own.Before(by) {
+		by = own
+	}
+	// net/http takes this deadline away when the body has ended.
+	if err := http.NewResponseController(w).SetReadDeadline(by); err != nil {
+		return in, err
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
@@ -35,8 +48,11 @@ func decode[In input](w http.ResponseWriter, r *http.Request) (in In, err error)
 
 func bodyError(err error) error {
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	switch {
+	case errors.As(err, &tooLarge):
 		return common.Errorf(common.TooLarge, "The body is over %d bytes.", maxBody)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &common.Error{Code: common.BadRequest, Message: "The body did not come in time.", Cause: err}
 	}
 	return &common.Error{Code: common.BadRequest, Message: "The body could not be read to its end.", Cause: err}
 }

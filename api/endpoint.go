@@ -69,7 +69,8 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 		return out, err
 	}
 	defer leave()
-	in, err := decode[In](w, r)
+	end := s.deadline(r, config.RequestTimeout)
+	in, err := decode[In](w, r, end)
 	if err != nil {
 		return out, err
 	}
@@ -81,7 +82,7 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 	if err := checkFullName(scope.Group, name); err != nil {
 		return out, err
 	}
-	ctx, cancel := deadline(r, config.RequestTimeout)
+	ctx, cancel := context.WithDeadline(lifetime(r), end)
 	defer cancel()
 	client, session := s.connect(rt, scope)
 	record.session = session
@@ -124,14 +125,23 @@ func decodedVars(r *http.Request) (map[string]string, error) {
 	return vars, nil
 }
 
-// deadline bounds the request, all its AWS calls together, from its header on. A read ends when its caller hangs up. A change
-// goes on to its end, so that nothing is left half-done.
-func deadline(r *http.Request, timeout time.Duration) (context.Context, context.CancelFunc) {
-	ctx := r.Context()
-	if changes(r.Method) {
-		ctx = context.WithoutCancel(ctx)
+// deadline is when the request must be answered, all its AWS calls together and
+// its body included: counted from its header, and no later than the service's end.
+func (s *Service) deadline(r *http.Request, timeout time.Duration) time.Time {
+	end := recordOf(r).start.Add(timeout)
+	if last := s.end.Load(); last != nil && last.Before(end) {
+		return *last
 	}
-	return context.WithDeadline(ctx, recordOf(r).start.Add(timeout))
+	return end
+}
+
+// lifetime is the context of what is done for the request. A read ends when its
+// caller hangs up. A change goes on to its end, so that nothing is left half-done.
+func lifetime(r *http.Request) context.Context {
+	if changes(r.Method) {
+		return context.WithoutCancel(r.Context())
+	}
+	return r.Context()
 }
 
 func changes(method string) bool {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"io"
 	"net/http"
 	"sync"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/google/go-cmp/cmp"
 )
 
 const base2 = "/v1/ecr/" + account2 + "/repositories"
@@ -140,7 +142,7 @@ func TestReady(t *testing.T) {
 	if status != 200 || body != "ready" || header.Get("Connection") == "close" {
 		t.Errorf("ready: %d %q %v", status, body, header)
 	}
-	w.service.Stop()
+	w.service.Stop(time.Now().Add(time.Minute))
 	w.run(
 		exchange{name: "stopping", method: "GET", path: "/v1/ecr/ready", header: noToken, status: 503,
 			want:  refused(503, "This copy of the service is stopping. Ask another."),
@@ -150,4 +152,44 @@ func TestReady(t *testing.T) {
 	if len(w.called()) != 2 {
 		t.Errorf("AWS was asked: %v", w.called())
 	}
+}
+
+// A body that does not come holds up nothing beyond the request's own time.
+func TestLateBody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = time.Second })
+	body, write := io.Pipe()
+	defer write.Close()
+	go io.WriteString(write, `{"RepositoryName": `)
+	r, err := http.NewRequest("POST", w.url+base+"/g", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Auth-Token", token())
+	r.Header.Set("X-Request-Id", "test")
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	said, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(parse(t, refused(400, "The body did not come in time.")), parse(t, string(said))); diff != "" {
+		t.Errorf("answer (-want +got):\n%s", diff)
+	}
+	if calls := w.called(); calls != nil {
+		t.Errorf("AWS was asked: %v", calls)
+	}
+	w.run(exchange{name: "the next", method: "GET", path: base, status: 200, want: `[]`})
+}
+
+// A request that comes while the service is stopping is answered before its end.
+func TestDeadlineWhileStopping(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.aws.Inject(localaws.Fault{Operation: "*", Delay: time.Hour})
+	w.service.Stop(time.Now().Add(2 * time.Second))
+	w.run(exchange{method: "GET", path: base, status: 504, want: refused(504, "AWS did not answer in time. Nothing was changed.")})
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
@@ -29,6 +30,7 @@ type Service struct {
 	gate     *gate
 	limits   *limits
 	stopping atomic.Bool
+	end      atomic.Pointer[time.Time] // once it is stopping
 	measures *measures
 	log      *logrus.Logger
 	audit    *logrus.Logger // the same, whatever the level
@@ -93,8 +95,11 @@ func newService(o Options, table []route) (*Service, error) {
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 // Stop turns the readiness of the service to no, for good. It goes on answering,
-// and has callers close their connections.
-func (s *Service) Stop() { s.stopping.Store(true) }
+// and has callers close their connections; no request gets longer than to the end.
+func (s *Service) Stop(end time.Time) {
+	s.end.Store(&end)
+	s.stopping.Store(true)
+}
 
 // Reload takes over what can change without a restart: the keys and how costly
 // a token may be, the accounts, the limits, the trusted proxies and the log

@@ -19,8 +19,8 @@ import (
 // pollEvery is how often the end looks for connections that have become idle.
 const pollEvery = 10 * time.Millisecond
 
-// Listener accepts connections for one http.Server, whose ConnState must be the
-// Listener's.
+// Listener accepts connections for one http.Server, whose ConnState and
+// ConnContext must be the Listener's, and whose handler must be wrapped by Handler.
 type Listener struct {
 	net.Listener
 
@@ -56,11 +56,35 @@ func (l *Listener) ConnState(c net.Conn, state http.ConnState) {
 	}
 }
 
-// Drain stops accepting, closes the idle connections, and the others when they
-// have become idle. The server should by now answer with Connection: close. It
-// returns nil when all are closed, and the context's error when that ends first.
-func (l *Listener) Drain(ctx context.Context) error {
+type connKey struct{}
+
+// ConnContext lets Handler know the connection of a request.
+func (l *Listener) ConnContext(ctx context.Context, c net.Conn) context.Context {
+	if secured, ok := c.(*tls.Conn); ok {
+		c = secured.NetConn()
+	}
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+// Handler keeps the connection of a request open until it is answered. Its first
+// bytes may have been read before the last answer (pipelining), and its connection
+// closed as idle since: such a request is not begun.
+func (l *Listener) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, ok := r.Context().Value(connKey{}).(*conn); ok && !c.setBusy() {
+			panic(http.ErrAbortHandler)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Drain stops accepting, waits until the server's Serve has returned, which tells
+// served, closes the idle connections, and the others when they have become idle.
+// The server should by now answer with Connection: close. It returns nil when all
+// are closed, and the context's error when that ends first.
+func (l *Listener) Drain(ctx context.Context, served <-chan error) error {
 	l.Listener.Close() // an error is that it is closed already
+	<-served           // so that no connection comes any more
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	for l.closeIdle() > 0 {
@@ -120,6 +144,14 @@ func (c *conn) Close() error {
 	delete(c.listener.conns, c)
 	c.listener.mu.Unlock()
 	return c.Conn.Close()
+}
+
+// setBusy returns false where the connection was closed as idle.
+func (c *conn) setBusy() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy = true
+	return !c.closed
 }
 
 func (c *conn) setIdle() {
