@@ -25,10 +25,10 @@ func TestDebugLogsEachAWSCall(t *testing.T) {
 		if fields["msg"] != "AWS call" {
 			continue
 		}
-		if took, ok := fields["duration"].(float64); !ok || took <= 0 || fields["awsRequestId"] == "" {
+		if took, ok := fields["duration"].(float64); !ok || took <= 0 || len(fields["awsRequestIds"].([]any)) != 1 {
 			t.Errorf("duration and AWS's id: %v", fields)
 		}
-		for _, key := range []string{"duration", "awsRequestId", "time", "msg"} {
+		for _, key := range []string{"duration", "awsRequestIds", "time", "msg"} {
 			delete(fields, key)
 		}
 		got = append(got, fields)

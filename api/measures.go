@@ -138,7 +138,7 @@ func awsOperations(table []route) []iam.Call {
 			for _, action := range statement.Action {
 				service, operation, _ := strings.Cut(action, ":")
 				call := iam.Call{Service: service, Operation: operation}
-				if statement.Effect == "Allow" && service == "ecr" && !slices.Contains(calls, call) {
+				if statement.Effect == "Allow" && service == "ecr" && !slices.ContainsFunc(calls, func(c iam.Call) bool { return c.Operation == operation }) {
 					calls = append(calls, call)
 				}
 			}
@@ -181,7 +181,7 @@ func (o observer) Called(ctx context.Context, call iam.Call) {
 	if o.log.IsLevelEnabled(logrus.DebugLevel) {
 		o.log.WithFields(logrus.Fields{
 			"requestId": rec.id, "service": call.Service, "operation": call.Operation, "result": result,
-			"duration": took.Seconds(), "retries": call.Retries, "awsRequestId": call.RequestID,
+			"duration": took.Seconds(), "retries": call.Retries, "awsRequestIds": call.RequestIDs,
 		}).Debug("AWS call")
 	}
 }

@@ -143,8 +143,8 @@ func (rec *record) addTo(fields logrus.Fields) {
 	}
 	ids := make([]string, 0, len(rec.awsCalls))
 	for _, call := range rec.awsCalls {
-		if call.RequestID != "" { // AWS answered
-			ids = append(ids, call.Operation+" "+call.RequestID)
+		for _, id := range call.RequestIDs {
+			ids = append(ids, call.Operation+" "+id)
 		}
 	}
 	fields["awsCalls"], fields["awsTime"] = ids, rec.inAWS.Seconds()

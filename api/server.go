@@ -41,8 +41,7 @@ type Service struct {
 	connect func(route, iam.Scope) (client *ecr.Client, session string)
 }
 
-// live is what Reload can replace while requests are under way. Each request
-// takes it once.
+// live is what Reload can replace while requests are under way.
 type live struct {
 	config *common.Config
 	tokens *tokens

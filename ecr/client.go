@@ -28,7 +28,7 @@ func New(session client.ConfigProvider) *API {
 		claims: newClaims(),
 		clock:  newClock(),
 	}
-	api.ecr.Handlers.CompleteAttempt.PushBack(api.clock.note)
+	api.ecr.Handlers.UnmarshalMeta.PushFront(api.clock.note) // when the header is there, before the body
 	return api
 }
 

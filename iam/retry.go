@@ -1,6 +1,8 @@
 package iam
 
 import (
+	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -52,16 +54,22 @@ func (b *budget) spend() bool {
 }
 
 // retrying makes a call one that is retried within the budget.
-func (b *budget) retrying(r *request.Request) {
+func (b *budget) retrying(r *request.Request) { b.retryingIn(r, nil) }
+
+// retryingIn is retrying for a call in a session, of which expire is told when
+// AWS calls it expired.
+func (b *budget) retryingIn(r *request.Request, expire func(accessKey string)) {
 	b.earn()
-	r.Retryer = &retryer{budget: b}
+	r.Retryer = &retryer{budget: b, expire: expire}
 }
 
 // A retryer decides on the retries of one call.
 type retryer struct {
 	budget  *budget
-	expired bool // the call was repeated because its session had expired
+	expire  func(accessKey string) // nil: the SDK sees to it
+	expired bool                   // the call was repeated because its session had expired
 	delay   time.Duration
+	answers []string // AWS's ids of the attempts that it answered
 }
 
 // MaxRetries returns how often a call may be repeated.
@@ -72,21 +80,22 @@ func (r *retryer) RetryRules(*request.Request) time.Duration { return r.delay }
 
 // ShouldRetry tells whether to repeat a call that failed: never beyond its
 // deadline, and within the budget. A call under a session that AWS calls expired
-// is repeated once for that, with a new session, which the SDK sees to: a second
-// such answer is no matter of time.
+// is repeated once for that, with a new session: a second such answer is no matter
+// of time.
 func (r *retryer) ShouldRetry(req *request.Request) bool {
-	if req.RetryCount >= maxRetries {
+	switch {
+	case req.RetryCount >= maxRetries:
 		return false
-	}
-	if req.IsErrorExpired() {
-		first := !r.expired
+	case req.IsErrorExpired():
+		if r.expired {
+			return false
+		}
 		r.expired, r.delay = true, 0
-		return first
-	}
-	if !backoff.ShouldRetry(req) {
+	case !backoff.ShouldRetry(req):
 		return false
+	default:
+		r.delay = backoff.RetryRules(req)
 	}
-	r.delay = backoff.RetryRules(req)
 	deadline, ok := req.Context().Deadline()
 	if ok && time.Until(deadline) < r.delay+leastTime {
 		return false
@@ -95,5 +104,19 @@ func (r *retryer) ShouldRetry(req *request.Request) bool {
 		r.budget.observer.OutOfRetries()
 		return false
 	}
+	if req.IsErrorExpired() && r.expire != nil {
+		// The SDK would wait for the lock of the credentials, which who renews them
+		// holds, and for no deadline. An error that it does not know keeps it from that.
+		req.Error = fmt.Errorf("to be repeated in a new session: %w", req.Error)
+		r.expire(accessKeyOf(req))
+	}
 	return true
+}
+
+// accessKeyOf returns the access key that a request was signed with.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
+func accessKeyOf(req *request.Request) string {
+	_, rest, _ := strings.Cut(req.HTTPRequest.Header.Get("Authorization"), "Credential=")
+	key, _, _ := strings.Cut(rest, "/")
+	return key
 }

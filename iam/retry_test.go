@@ -3,6 +3,10 @@ package iam
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -186,4 +190,86 @@ func TestRenewalOfWhatAWSCallsExpired(t *testing.T) {
 			t.Errorf("it ended with %v", err)
 		}
 	})
+}
+
+// Who is told that its session has expired waits no longer than its deadline,
+// also while another's renewal stalls. In real time: the SDK waits for a mutex,
+// at which synctest does not turn time forward.
+func TestExpiredWhileSTSStalls(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.entered(account)
+	w.get(s)
+	asked, renewing, end := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	expired := localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ExpiredTokenException", Times: 1}
+	late := expired
+	var taken atomic.Bool // the fault counts as used only when this has returned
+	late.When = func(localaws.Call) bool {
+		if taken.Swap(true) {
+			return false
+		}
+		close(asked)
+		<-renewing
+		return true
+	}
+	w.aws.Inject(late)
+	w.aws.Inject(expired)
+	w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Times: 1, When: func(localaws.Call) bool {
+		close(renewing)
+		<-end
+		return true
+	}})
+	var both sync.WaitGroup
+	both.Go(func() {
+		defer close(end)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := w.listWithin(ctx, s); common.CodeOf(common.FromAWS(err, nil)) != common.Timeout {
+			t.Errorf("who was told while another renews: %v", err)
+		}
+	})
+	<-asked
+	both.Go(func() {
+		if err := w.list(s); err != nil {
+			t.Errorf("who renews: %v", err)
+		}
+	})
+	both.Wait() // for ever, if one waits for the other
+}
+
+// Many who are told so have one new session made.
+func TestExpiredForManyAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		s := w.entered(account)
+		old := w.get(s).AccessKeyID
+		w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ExpiredTokenException", When: func(c localaws.Call) bool {
+			time.Sleep(time.Duration(rand.IntN(1000)) * time.Millisecond)
+			return c.AccessKey == old
+		}})
+		var all sync.WaitGroup
+		for range 6 {
+			all.Go(func() {
+				if err := w.list(s); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		w.wantAsked(2, "after six were told that the session has expired")
+	})
+}
+
+// An account in use keeps its budget, however many others there are.
+func TestBudgetsInUseStay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.roles.budget(account)
+	for i := range 2 * maxSessions {
+		w.roles.budget(strconv.Itoa(i))
+		if w.roles.budget(account) != first {
+			t.Fatalf("after %d others it has another", i)
+		}
+	}
 }

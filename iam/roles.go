@@ -96,7 +96,7 @@ type Session struct {
 // retried within its account's budget.
 func (s *Session) Apply(r *request.Request) {
 	r.Config.Credentials = s.Credentials
-	s.budget.retrying(r)
+	s.budget.retryingIn(r, s.provider.expire)
 }
 
 // Session returns a session in the scope's account that may do what the policy
@@ -136,6 +136,9 @@ func (r *Roles) newSession(scope Scope, policy Policy) *Session {
 
 // budget returns the one of the account.
 func (r *Roles) budget(account string) *budget {
+	if kept, ok := r.budgets.Get(account); ok {
+		return kept
+	}
 	fresh := newBudget(r.observer)
 	if kept, ok, _ := r.budgets.PeekOrAdd(account, fresh); ok {
 		return kept
@@ -164,7 +167,25 @@ type roleProvider struct {
 	last     credentials.Value
 	lastEnds time.Time
 
-	goodUntil atomic.Int64 // in Unix seconds: STS is asked again then
+	goodUntil atomic.Int64           // in Unix seconds: STS is asked again then
+	expired   atomic.Pointer[string] // the access key that AWS called expired last
+}
+
+// expire notes that AWS has called an access key expired.
+func (s *roleProvider) expire(accessKey string) {
+	s.expired.Store(&accessKey)
+	s.goodUntil.Store(0)
+}
+
+// IsExpired tells whether STS must be asked. The SDK asks it under the lock under
+// which it has RetrieveWithContext called.
+func (s *roleProvider) IsExpired() bool {
+	return s.calledExpired() || s.AssumeRoleProvider.IsExpired()
+}
+
+func (s *roleProvider) calledExpired() bool {
+	key := s.expired.Load()
+	return key != nil && *key == s.last.AccessKeyID
 }
 
 // RetrieveWithContext assumes the role. The SDK calls it once for all requests
@@ -187,7 +208,7 @@ func (s *roleProvider) retrieve(ctx credentials.Context) (credentials.Value, err
 	if err := s.roles.refused(s.account); err != nil {
 		return credentials.Value{}, err
 	}
-	if !s.IsExpired() { // not by our clock: AWS has called it expired
+	if s.calledExpired() { // whatever our clock says
 		s.lastEnds = time.Time{}
 	}
 	timeout := s.roles.timeout

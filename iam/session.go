@@ -21,9 +21,9 @@ const idleConnections = 256
 
 // Call is a call to AWS that has ended, all its attempts together.
 type Call struct {
-	Service    string // ecr or sts
-	Operation  string // such as CreateRepository
-	RequestID  string // AWS's id of the last attempt; empty if AWS did not answer
+	Service    string   // ecr or sts
+	Operation  string   // such as CreateRepository
+	RequestIDs []string // AWS's ids of the attempts that it answered
 	Start, End time.Time
 	Retries    int
 	Err        error // the SDK's
@@ -70,21 +70,37 @@ func NewSession(c *common.Config, o Observer) (*session.Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.Handlers.CompleteAttempt.PushBackNamed(request.NamedHandler{Name: "ecr-api.NoteAnswer", Fn: noteAnswer})
 	s.Handlers.Complete.PushBackNamed(request.NamedHandler{Name: "ecr-api.Observe", Fn: func(r *request.Request) {
 		if r.LastSignedAt.IsZero() { // nothing was sent: there were no credentials
 			return
 		}
-		o.Called(r.Context(), Call{
+		call := Call{
 			Service:   r.ClientInfo.ServiceName,
 			Operation: r.Operation.Name,
-			RequestID: r.RequestID,
 			Start:     r.Time,
 			End:       time.Now(),
 			Retries:   r.RetryCount,
 			Err:       r.Error,
-		})
+		}
+		if tries, ok := r.Retryer.(*retryer); ok {
+			call.RequestIDs = tries.answers
+		}
+		o.Called(r.Context(), call)
 	}})
 	return s, nil
+}
+
+// noteAnswer keeps AWS's id of an attempt that it answered: any of them may be
+// the one that did the work.
+func noteAnswer(r *request.Request) {
+	tries, ok := r.Retryer.(*retryer)
+	if !ok || r.HTTPResponse == nil {
+		return
+	}
+	if id := r.HTTPResponse.Header.Get("X-Amzn-Requestid"); id != "" {
+		tries.answers = append(tries.answers, id)
+	}
 }
 
 // Partition returns the partition that an AWS region is in, aws for one that
