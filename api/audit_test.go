@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -204,5 +205,28 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s %s (-want +got):\n%s", e.method, e.path, diff)
 		}
+	}
+}
+
+// Any attempt that AWS has answered may be the one that did the work, so each is
+// to be found in CloudTrail.
+func TestAuditNamesEveryAnsweredAttempt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.lose("ecr:CreateRepository", localaws.Fault{Code: "ServerException", Status: 500}, true)
+	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 200, want: "-"})
+	log := w.log.String()
+	created := 0
+	for _, c := range w.calls {
+		if c.Operation != "CreateRepository" {
+			continue
+		}
+		created++
+		if !strings.Contains(log, `"CreateRepository `+c.RequestID+`"`) {
+			t.Errorf("the log does not name %s:\n%s", c.RequestID, log)
+		}
+	}
+	if created != 2 {
+		t.Errorf("%d attempts, want 2", created)
 	}
 }

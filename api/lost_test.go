@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
@@ -212,6 +213,12 @@ func TestLostCreateWithAnEmptyAnswer(t *testing.T) {
 		t.Cleanup(between.Close)
 		c.Account.Endpoint = between.URL
 	})
+	w.after = func(c localaws.Call) {
+		if c.Operation == "CreateRepository" { // by all clocks, the answer comes a second after the work
+			time.Sleep(time.Second)
+			w.later.Add(1)
+		}
+	}
 	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 200, want: shownNew()})
 }
 

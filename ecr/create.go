@@ -51,12 +51,13 @@ func (c *Client) create(ctx context.Context, name string, s Settings, e Encrypti
 	if e.KmsKeyID != "" {
 		input.EncryptionConfiguration.KmsKey = aws.String(e.KmsKeyID)
 	}
+	start := time.Now()
 	out, err := c.api.CreateRepositoryWithContext(ctx, input, c.signed, tries.watch)
 	if err != nil {
 		return nil, Translate(err)
 	}
 	if out.Repository == nil { // an answer cut off: the SDK takes it for success
-		tries.unsure, tries.start = true, time.Now()
+		tries.unsure, tries.start = true, start
 		return nil, common.Errorf(common.Internal, "ECR created %q and told nothing of it", name)
 	}
 	return newRepository(out.Repository, sorted(slices.Clone(s.Tags))), nil

@@ -14,6 +14,7 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/aws/aws-sdk-go/aws/awserr"
+	"github.com/google/go-cmp/cmp"
 )
 
 // attempts returns how often AWS was called since it was last asked.
@@ -258,6 +259,11 @@ func TestExpiredForManyAtOnce(t *testing.T) {
 		}
 		all.Wait()
 		w.wantAsked(2, "after six were told that the session has expired")
+		w.entries = nil
+		w.entered(account)
+		if diff := cmp.Diff([]Entry{Hit}, w.entries); diff != "" {
+			t.Errorf("the new session is not known to be there (-want +got):\n%s", diff)
+		}
 	})
 }
 

@@ -106,7 +106,7 @@ func (s *Session) Apply(r *request.Request) {
 func (r *Roles) Session(kind string, scope Scope, policy func(Scope) Policy) *Session {
 	key := sessionKey{account: scope.Account, group: scope.Group, kind: kind}
 	if kept, ok := r.sessions.Get(key); ok {
-		if time.Now().Unix() < kept.provider.goodUntil.Load() {
+		if kept.provider.isGood() {
 			r.observer.Entered(Hit)
 		}
 		return kept
@@ -167,14 +167,29 @@ type roleProvider struct {
 	last     credentials.Value
 	lastEnds time.Time
 
-	goodUntil atomic.Int64           // in Unix seconds: STS is asked again then
-	expired   atomic.Pointer[string] // the access key that AWS called expired last
+	good    atomic.Pointer[good]   // nil: STS is asked for the next call
+	expired atomic.Pointer[string] // the access key that AWS called expired last
 }
 
-// expire notes that AWS has called an access key expired.
+// good are credentials as far as a request needs to know them without the SDK's
+// lock, which is held while STS is asked.
+type good struct {
+	accessKey string
+	until     time.Time // STS is asked again then
+}
+
+func (s *roleProvider) isGood() bool {
+	g := s.good.Load()
+	return g != nil && time.Now().Before(g.until)
+}
+
+// expire notes that AWS has called an access key expired, unless it is an older
+// one: calls that were under way are told so later than others.
 func (s *roleProvider) expire(accessKey string) {
-	s.expired.Store(&accessKey)
-	s.goodUntil.Store(0)
+	g := s.good.Load()
+	if g != nil && g.accessKey == accessKey && s.good.CompareAndSwap(g, nil) {
+		s.expired.Store(&accessKey)
+	}
 }
 
 // IsExpired tells whether STS must be asked. The SDK asks it under the lock under
@@ -199,7 +214,7 @@ func (s *roleProvider) RetrieveWithContext(ctx credentials.Context) (credentials
 		s.roles.observer.Entered(Miss)
 	}
 	if err == nil {
-		s.goodUntil.Store(s.ExpiresAt().Unix())
+		s.good.Store(&good{accessKey: value.AccessKeyID, until: s.ExpiresAt()})
 	}
 	return value, err
 }
