@@ -15,28 +15,28 @@ import (
 )
 
 const (
-	rememberTokens = 1024            // that verified, at once
-	rememberFor    = 5 * time.Minute // since the last use; then bcrypt runs again
+	rememberTokens = 1024            // of those that verified
+	rememberFor    = 5 * time.Minute // after the last use; then bcrypt runs again
 )
 
-// bcryptHash is the whole form of a bcrypt hash. The library itself ignores
-// what follows one.
+// bcryptHash is the form of a bcrypt hash, from its beginning to its end. The
+// library itself ignores what follows a hash.
 var bcryptHash = regexp.MustCompile(`^\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}$`)
 
 var (
-	errBadToken = errors.New("the token is no hash of a key")
+	errBadToken = errors.New("the token is not a hash of a key")
 	errBusy     = errors.New("too many tokens are being compared")
 )
 
-// tokens decides whether a header is a bcrypt hash of one of the pre-shared
-// keys. Nothing is kept of a header that is not.
+// tokens decides whether a header is a bcrypt hash of one of the pre-shared keys.
+// It keeps nothing of a header that is not.
 type tokens struct {
 	keys     common.Keys
 	maxCost  int
 	gate     *gate
 	checks   *prometheus.CounterVec                    // by result
 	verified *lru.Cache[[sha256.Size]byte, remembered] // by the SHA-256 of the header
-	flights  singleflight.Group                        // one comparison for all who bring the same token
+	flights  singleflight.Group                        // one comparison for all requests with the same token
 }
 
 type remembered struct {
@@ -52,12 +52,13 @@ func newTokens(keys common.Keys, maxCost int, g *gate, checks *prometheus.Counte
 	return &tokens{keys: keys, maxCost: maxCost, gate: g, checks: checks, verified: verified}, nil
 }
 
-// verify returns the name of the key that the token is a hash of, errBadToken,
-// or errBusy where there was no room to find out. A token that verified is
-// remembered while it is used, so that bcrypt runs once a token and not once a
-// request, and callers who have been let in wait behind nobody's flood.
+// verify returns the name of the key that the token is a hash of. Its error is
+// errBadToken, or errBusy where there was no room to compare. A token that
+// verified is remembered while it is in use. So bcrypt runs once for each token
+// and not for each request, and a flood of new tokens does not delay the callers
+// whose tokens are known.
 func (t *tokens) verify(token string) (key string, err error) {
-	if !t.affordable(token) {
+	if !t.isAffordable(token) {
 		t.note(tokenRefused)
 		return "", errBadToken
 	}
@@ -84,8 +85,8 @@ func (t *tokens) verify(token string) (key string, err error) {
 
 func (t *tokens) note(result string) { t.checks.WithLabelValues(result).Inc() }
 
-// verifyAgain is verify for a token that there was no room for: by now another
-// request may have brought it through.
+// verifyAgain is for a token that verify had no room for. Another request with the
+// same token may have verified it by now.
 func (t *tokens) verifyAgain(token string) (key string, err error) {
 	if key, ok := t.recall(sha256.Sum256([]byte(token))); ok {
 		t.note(tokenRemembered)
@@ -95,10 +96,10 @@ func (t *tokens) verifyAgain(token string) (key string, err error) {
 	return "", errBusy
 }
 
-// affordable tells whether the token has the form of a hash, at a cost that we
-// pay. The caller makes the hash, so the caller chooses what comparing it costs:
-// each step doubles it, and 31 would take a day and a half.
-func (t *tokens) affordable(token string) bool {
+// isAffordable tells whether the token has the form of a hash, and a cost that we
+// accept. The caller makes the hash, so the caller chooses what a comparison
+// costs. Each step of the cost doubles the time: 31 would take a day and a half.
+func (t *tokens) isAffordable(token string) bool {
 	if !bcryptHash.MatchString(token) {
 		return false
 	}
@@ -135,13 +136,13 @@ func (t *tokens) remember(sum [sha256.Size]byte, key string) {
 // authenticate lets only requests with a good token through.
 func (s *Service) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		live := s.live.Load()
+		settings := recordOf(r).settings
 		token := r.Header.Get("X-Auth-Token")
-		key, err := live.tokens.verify(token)
+		key, err := settings.tokens.verify(token)
 		if err == errBusy {
 			s.measures.limits.WithLabelValues(limitTokens).Inc()
 			s.gate.hold(r.Context())
-			key, err = live.tokens.verifyAgain(token)
+			key, err = settings.tokens.verifyAgain(token)
 		}
 		switch err {
 		case nil:
@@ -151,7 +152,7 @@ func (s *Service) authenticate(next http.Handler) http.Handler {
 			writeError(w, r, common.Errorf(common.Unavailable, "Too many new tokens are being checked. Try again, with the same token."))
 		default:
 			writeError(w, r, common.Errorf(common.Forbidden,
-				"The X-Auth-Token header must be a bcrypt hash of the pre-shared key, of cost %d at most.", live.config.MaxTokenCost))
+				"The X-Auth-Token header must be a bcrypt hash of the pre-shared key, of cost %d at most.", settings.config.MaxTokenCost))
 		}
 	})
 }

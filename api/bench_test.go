@@ -13,7 +13,7 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// BenchmarkToken is the check of a token that has verified before.
+// BenchmarkToken is the check of a token that is remembered.
 func BenchmarkToken(b *testing.B) {
 	tokens, err := newTokens(common.Keys{{Name: "default", Secret: key}}, 12, newGate(), newMeasures(nil).tokenChecks)
 	if err != nil {
@@ -28,13 +28,13 @@ func BenchmarkToken(b *testing.B) {
 	}
 }
 
-// BenchmarkAdapter is all that a request costs beside its calls to AWS: router,
-// token, log, metrics, input, session, and writing the answer.
+// BenchmarkAdapter is the cost of a request without its calls to AWS: router,
+// token, log, metrics, input, session, and the writing of the answer.
 func BenchmarkAdapter(b *testing.B) {
 	w := newWorld(b, func(_ *common.Config, table *[]route) {
 		for i, rt := range *table {
 			if rt.Name == "ShowRepository" {
-				(*table)[i].Handler = endpoint(echo)
+				(*table)[i].Endpoint = handledBy(echo)
 			}
 		}
 	})
@@ -70,20 +70,15 @@ func BenchmarkEncode(b *testing.B) {
 // BenchmarkConnect is a client with kept credentials.
 func BenchmarkConnect(b *testing.B) {
 	w := newWorld(b)
-	var show route
-	for _, rt := range routes {
-		if rt.Name == "ShowRepository" {
-			show = rt
-		}
-	}
+	show := rowNamed("ShowRepository")
 	b.ReportAllocs()
 	for b.Loop() {
-		w.service.connect(show, exampleScope)
+		w.service.connector.connect(show, exampleScope).ECR()
 	}
 }
 
-// BenchmarkEndpoints are whole requests over HTTP, one at a time, the local AWS
-// in the same process included.
+// BenchmarkEndpoints are whole requests over HTTP, one at a time. They include the
+// local AWS, which runs in the same process.
 func BenchmarkEndpoints(b *testing.B) {
 	w := newWorld(b)
 	w.service.log.SetOutput(io.Discard)

@@ -8,14 +8,14 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 )
 
-// maxFullName is ECR's limit on group and name with the slash between them.
+// maxFullName is ECR's limit on a full name: group, slash and name.
 const maxFullName = 256
 
-// segment is what a group or a name may be: what means something in a policy's
-// ARN, such as * and ?, is not among it.
+// segment is the form of a group or a name. It leaves out all characters that mean
+// something in the ARN of a policy, such as * and ?.
 var segment = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
-// checkName checks a group or a name, which what says.
+// checkName checks a group or a name. Its error begins with what.
 func checkName(what, name string) error {
 	if !segment.MatchString(name) || name == "." || name == ".." {
 		return common.Errorf(common.BadRequest, "%s must be of letters, digits, '.', '_' and '-', and not '.' or '..'.", what)
@@ -23,20 +23,8 @@ func checkName(what, name string) error {
 	return nil
 }
 
-// checkNames checks the group and the name in the path's variables.
-func checkNames(vars map[string]string) error {
-	for _, key := range []string{"group", "name"} {
-		if name, ok := vars[key]; ok {
-			if err := checkName("The "+key, name); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// checkFullName keeps names that no repository can have out of policies, which
-// have little room.
+// checkFullName keeps names that are too long for any repository out of session
+// policies, which have little room.
 func checkFullName(group, name string) error {
 	if len(group)+len("/")+len(name) > maxFullName {
 		return common.Errorf(common.BadRequest, "Group and name may have %d characters together, with the slash between them.", maxFullName)
@@ -65,11 +53,10 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-// scanFlag is ScanOnPush in a body: "true", "false", true or false. The zero value,
-// nil, is an absent one.
-type scanFlag struct{ value *bool }
+// A scanFlag is ScanOnPush in a body: "true", "false", true or false.
+type scanFlag struct{ value *bool } // nil: absent
 
-// UnmarshalJSON refuses everything else, null included.
+// UnmarshalJSON refuses everything else, and null too.
 func (f *scanFlag) UnmarshalJSON(text []byte) error {
 	var value any
 	if err := json.Unmarshal(text, &value); err != nil {

@@ -22,28 +22,40 @@ const (
 	bodyTime = 10 * time.Second
 )
 
-// decode reads the body of a request that has one, by the time given and in
-// bodyTime at most, and checks what it says. The label of the body is not looked
-// at, so that curl -d works as it is.
-func decode[In input](w http.ResponseWriter, r *http.Request, by time.Time) (in In, err error) {
-	if _, none := any(in).(nothing); none {
-		return in, nil
-	}
-	if own := time.Now().Add(bodyTime); own.Before(by) {
-		by = own
-	}
-	// net/http takes this deadline away when the body has ended.
-	if err := http.NewResponseController(w).SetReadDeadline(by); err != nil {
+// decode reads the input of a request from its query and its body, and checks it.
+// The body must have come by the end.
+func decode[In input](w http.ResponseWriter, r *http.Request, end time.Time) (in In, err error) {
+	if err := decodeQuery(r.URL.RawQuery, &in); err != nil {
 		return in, err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if _, none := any(in).(interface{ hasNoBody() }); none {
+		return in, in.check()
+	}
+	body, err := readBody(w, r, end)
 	if err != nil {
-		return in, bodyError(err)
+		return in, err
 	}
 	if err := decodeJSON(body, &in); err != nil {
 		return in, err
 	}
 	return in, in.check()
+}
+
+// readBody reads a body that comes by the end, and within bodyTime. It does not
+// look at the content type, so that curl -d works as it is.
+func readBody(w http.ResponseWriter, r *http.Request, end time.Time) ([]byte, error) {
+	if soon := time.Now().Add(bodyTime); soon.Before(end) {
+		end = soon
+	}
+	// net/http takes this deadline away when the body has ended.
+	if err := http.NewResponseController(w).SetReadDeadline(end); err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return nil, bodyError(err)
+	}
+	return body, nil
 }
 
 func bodyError(err error) error {
@@ -57,8 +69,8 @@ func bodyError(err error) error {
 	return &common.Error{Code: common.BadRequest, Message: "The body could not be read to its end.", Cause: err}
 }
 
-// decodeJSON decodes a body that is exactly one JSON object of known keys, each
-// given once. Nothing in it is dropped silently.
+// decodeJSON decodes a body that is exactly one JSON object of known keys. Each
+// key is given once, so that nothing is dropped silently.
 func decodeJSON(body []byte, into any) error {
 	switch trimmed := bytes.TrimSpace(body); {
 	case len(trimmed) == 0 || string(trimmed) == "null":
@@ -112,9 +124,9 @@ func kindName(t reflect.Type) string {
 	}
 }
 
-// fold maps all runes that encoding/json takes for the same in a key to one of
-// them, the least.
-func fold(r rune) rune {
+// foldCase maps all runes that encoding/json takes for the same in a key to the
+// least of them.
+func foldCase(r rune) rune {
 	least := r
 	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
 		least = min(least, f)
@@ -122,9 +134,9 @@ func fold(r rune) rune {
 	return least
 }
 
-// repeatedKey returns an error for a key that an object has twice, whatever its
-// case: encoding/json keeps the last one and drops the others. The document is
-// known to be well-formed.
+// repeatedKey returns an error if an object has a key twice, whatever its case:
+// encoding/json would keep the last one and drop the others. The document is known
+// to be well-formed.
 func repeatedKey(d *json.Decoder) error {
 	token, err := d.Token()
 	if err != nil {
@@ -141,7 +153,7 @@ func repeatedKey(d *json.Decoder) error {
 			if err != nil {
 				return err
 			}
-			folded := strings.Map(fold, fmt.Sprint(key))
+			folded := strings.Map(foldCase, fmt.Sprint(key))
 			if seen[folded] {
 				return common.Errorf(common.BadRequest, "%q is given twice.", key)
 			}

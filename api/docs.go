@@ -5,12 +5,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gorilla/mux"
+	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/swaggest/swgui"
 	"github.com/swaggest/swgui/v5emb"
 )
 
-// docsFiles are what the docs page loads, all of it from the binary.
+// docsFiles are the files that the docs page loads. They are in the binary.
 var docsFiles = []string{
 	"favicon-16x16.png",
 	"favicon-32x32.png",
@@ -19,9 +19,9 @@ var docsFiles = []string{
 	"swagger-ui.css",
 }
 
-// docsPolicy lets the docs page load from and speak to this service alone, and
-// run no scripts but its own: those in its HTML are named by their hashes. Styles
-// and small pictures are made by Swagger UI itself.
+// docsPolicy lets the docs page load from this service alone, speak to it alone,
+// and run its own scripts alone. The scripts in its HTML are named by their hashes.
+// Swagger UI itself makes styles and small pictures.
 var docsPolicy = strings.Join([]string{
 	"default-src 'none'",
 	"script-src 'self'" +
@@ -35,7 +35,7 @@ var docsPolicy = strings.Join([]string{
 	"frame-ancestors 'none'",
 }, "; ")
 
-// swaggerUI has the page at its base path, and its files below.
+// swaggerUI returns the page at its base path, and its files below.
 func swaggerUI() http.Handler {
 	return v5emb.NewHandlerWithConfig(swgui.Config{
 		Title:       "ecr-api",
@@ -53,15 +53,26 @@ func docs(*Service, route) http.Handler {
 	})
 }
 
-// docsFile answers with a whole file: conditions and ranges are not looked at.
+// docsFile answers with a whole file. It does not look at conditions and ranges.
 func docsFile(*Service, route) http.Handler {
 	files := swaggerUI()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !slices.Contains(docsFiles, mux.Vars(r)["file"]) {
-			notFound(w, r)
+		record := recordOf(r)
+		p, err := readPath(r, record.settings.config)
+		if err != nil {
+			writeError(w, r, err)
 			return
 		}
+		record.path = p
 		header := http.Header{"Accept-Encoding": r.Header.Values("Accept-Encoding")}
 		files.ServeHTTP(w, &http.Request{Method: r.Method, URL: r.URL, Header: header})
 	})
+}
+
+// readDocsFile returns the name of one of the page's files.
+func readDocsFile(value string, _ *common.Config) (string, error) {
+	if !slices.Contains(docsFiles, value) {
+		return "", errNotFound
+	}
+	return value, nil
 }

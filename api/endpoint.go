@@ -5,66 +5,84 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
-	"github.com/YaleSpinup/ecr-api/ecr"
 	"github.com/YaleSpinup/ecr-api/iam"
-	"github.com/gorilla/mux"
 )
 
-// A call is what a handler works with: a client that can do just what its row's
-// policy allows, and what the path names. Group and Name are empty where the
-// path has none.
-type call struct {
-	ECR   *ecr.Client
-	Org   string
-	Group string
-	Name  string
+// A target is what a request is about: what its path names, the org, and the
+// clients to reach it.
+type target struct {
+	pathValues
+	clients
+	Org string
 }
 
-// repository is the full name of the repository that the path names.
-func (c call) repository() string { return c.Group + "/" + c.Name }
+// repository returns the full name of the repository.
+func (t target) repository() string { return t.Group + "/" + t.Name }
 
-// An input is what a request's body decodes into.
+// An input is what a request says beside its path. Its fields are the keys of the
+// body. An input with query parameters is a queryInput too.
 type input interface {
 	// check returns what is wrong with the input, as a common.Error.
 	check() error
 }
 
-// A namer is an input that names the repository, where the path does not.
+// A namer is an input that names the repository, for a path that does not.
 type namer interface{ name() string }
 
-// nothing is the input of a request without a body.
-type nothing struct{}
+// bodyless marks an input without a body. It is embedded.
+type bodyless struct{}
+
+func (bodyless) hasNoBody() {}
+
+// nothing is the input of a request with neither query parameters nor a body.
+type nothing struct{ bodyless }
 
 func (nothing) check() error { return nil }
 
-// endpoint makes an http.Handler of a handler, and writes what comes back of it.
-func endpoint[In input, Out any](handle func(context.Context, call, In) (Out, error)) func(*Service, route) http.Handler {
-	return func(s *Service, rt route) http.Handler {
+// A handler does the work of one row. Everything was checked before, and what it
+// returns is written by the adapter.
+type handler[In input, Out any] func(context.Context, target, In) (Out, error)
+
+// An endpoint answers the requests of a row.
+type endpoint struct {
+	serve    func(*Service, route) http.Handler
+	newInput func() any // a pointer to an empty input; nil for a raw endpoint
+}
+
+// raw makes an endpoint that writes its answers itself. Only public rows may have
+// one.
+func raw(serve func(*Service, route) http.Handler) endpoint { return endpoint{serve: serve} }
+
+// handledBy makes an endpoint of a handler.
+func handledBy[In input, Out any](handle handler[In, Out]) endpoint {
+	serve := func(s *Service, rt route) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			out, err := perform(s, rt, w, r, handle)
 			if err != nil {
 				writeError(w, r, err)
 				return
 			}
-			writeJSON(w, "application/json", http.StatusOK, out)
+			writeJSON(w, "application/json", rt.status(), out)
 		})
 	}
+	return endpoint{serve: serve, newInput: func() any { return new(In) }}
 }
 
-// perform reads and checks the request, before anything is asked of AWS,
-// connects, and has it handled.
-func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *http.Request, handle func(context.Context, call, In) (Out, error)) (out Out, err error) {
-	scope, name, err := s.target(r)
+// perform reads and checks the request before anything is asked of AWS. Then it
+// makes the clients and calls the handler.
+func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *http.Request, handle handler[In, Out]) (out Out, err error) {
+	record := recordOf(r)
+	config := record.settings.config
+	p, err := readPath(r, config)
 	if err != nil {
 		return out, err
 	}
-	config := s.live.Load().config
-	leave, err := s.limits.enter(scope.Account, config)
+	record.path = p
+	leave, err := s.limits.enter(p.Account, config)
 	if err != nil {
 		return out, err
 	}
@@ -74,59 +92,30 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 	if err != nil {
 		return out, err
 	}
-	record := recordOf(r)
-	if named, ok := any(in).(namer); ok {
-		name = named.name()
-		record.name = name
+	if n, ok := any(in).(namer); ok {
+		p.Name = n.name()
+		record.path = p
 	}
-	if err := checkFullName(scope.Group, name); err != nil {
+	if err := checkFullName(p.Group, p.Name); err != nil {
 		return out, err
 	}
 	ctx, cancel := context.WithDeadline(lifetime(r), end)
 	defer cancel()
-	client, session := s.connect(rt, scope)
-	record.session = session
-	return handle(ctx, call{ECR: client, Org: scope.Org, Group: scope.Group, Name: name}, in)
+	t := target{pathValues: p, Org: config.Org, clients: s.connector.connect(rt, s.scope(p, config))}
+	record.session = t.session.Name
+	return handle(ctx, t, in)
 }
 
-// target reads from the path which account's registry, which group and which
-// repository the request is about.
-func (s *Service) target(r *http.Request) (scope iam.Scope, name string, err error) {
-	vars, err := decodedVars(r)
-	if err != nil {
-		return scope, "", err
-	}
-	config := s.live.Load().config
-	account, ok := config.AccountID(vars["account"])
-	if !ok {
-		return scope, "", common.Errorf(common.NotFound, "account not found: name it by its twelve digits or a configured alias")
-	}
-	if err := checkNames(vars); err != nil {
-		return scope, "", err
-	}
-	scope = iam.Scope{Registry: s.registry, Org: config.Org, Group: vars["group"]}
-	scope.Account = account
-	record := recordOf(r)
-	record.account, record.group, record.name = account, vars["group"], vars["name"]
-	return scope, vars["name"], nil
+// scope returns what the session of a request is cut down to.
+func (s *Service) scope(p pathValues, c *common.Config) iam.Scope {
+	scope := iam.Scope{Registry: s.registry, Org: c.Org, Group: p.Group}
+	scope.Account = p.Account
+	return scope
 }
 
-// decodedVars returns the path's variables, which the router matched while they
-// were still escaped: a %2F in a name is no slash of the path.
-func decodedVars(r *http.Request) (map[string]string, error) {
-	vars := map[string]string{}
-	for key, escaped := range mux.Vars(r) {
-		value, err := url.PathUnescape(escaped)
-		if err != nil {
-			return nil, common.Errorf(common.BadRequest, "The %s in the path is not percent-encoded correctly.", key)
-		}
-		vars[key] = value
-	}
-	return vars, nil
-}
-
-// deadline is when the request must be answered, all its AWS calls together and
-// its body included: counted from its header, and no later than the service's end.
+// deadline returns when the request must be answered, with all its AWS calls and
+// its body. The time counts from the request's header, and ends when the service
+// ends.
 func (s *Service) deadline(r *http.Request, timeout time.Duration) time.Time {
 	end := recordOf(r).start.Add(timeout)
 	if last := s.end.Load(); last != nil && last.Before(end) {
@@ -135,20 +124,22 @@ func (s *Service) deadline(r *http.Request, timeout time.Duration) time.Time {
 	return end
 }
 
-// lifetime is the context of what is done for the request. A read ends when its
-// caller hangs up. A change goes on to its end, so that nothing is left half-done.
+// lifetime returns the context of what is done for the request. A read ends when
+// its caller hangs up. A change goes on to its end, so that nothing is left
+// half-done.
 func lifetime(r *http.Request) context.Context {
-	if changes(r.Method) {
+	if isChange(r.Method) {
 		return context.WithoutCancel(r.Context())
 	}
 	return r.Context()
 }
 
-func changes(method string) bool {
+func isChange(method string) bool {
 	return method != http.MethodGet && method != http.MethodHead
 }
 
-// writeJSON encodes before it writes, so that the status is never a lie.
+// writeJSON encodes the whole body before it writes the status. So the status is
+// always true.
 func writeJSON(w http.ResponseWriter, contentType string, status int, body any) {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
@@ -159,5 +150,5 @@ func writeJSON(w http.ResponseWriter, contentType string, status int, body any) 
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(buffer.Len()))
 	w.WriteHeader(status)
-	w.Write(buffer.Bytes()) // an error is a caller who has gone
+	w.Write(buffer.Bytes()) // an error means that the caller has gone
 }

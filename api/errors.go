@@ -10,9 +10,10 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 )
 
-const statusClientClosed = 499 // as nginx logs it; hardly anybody is there to read it
+const statusClientClosed = 499 // as nginx logs it; the caller has gone and does not read it
 
-// statuses is the one place where a kind of error becomes a status.
+// statuses maps each Code to a status. No other place chooses the status of an
+// error.
 var statuses = map[common.Code]int{
 	common.BadRequest:       http.StatusBadRequest,
 	common.Forbidden:        http.StatusForbidden,
@@ -43,13 +44,13 @@ type problem struct {
 	AWSCode      string `json:"awsCode,omitempty"`
 	AWSRequestID string `json:"awsRequestId,omitempty"`
 
-	// Of a change: see common.Error.
+	// Of a failed change: see common.Error.
 	Applied []string `json:"applied,omitempty"`
 	Unknown []string `json:"unknown,omitempty"`
 }
 
-// writeError answers with the problem that err is to the caller, and leaves the
-// whole of it to the log. What is not a common.Error is an internal error.
+// writeError answers with a problem document, and keeps the whole error for the
+// log. An error that is not a common.Error is an internal error.
 func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	record := recordOf(r)
 	record.err = err
@@ -83,8 +84,9 @@ func title(status int) string {
 	return http.StatusText(status)
 }
 
-// detail keeps what happened inside from callers, who can only pass it on, and
-// says what a change has left behind.
+// detail returns the sentences for the caller. They do not tell what went wrong
+// inside the service, which the caller cannot mend. They tell what a failed change
+// has done.
 func detail(status int, e *common.Error) string {
 	said := e.Message
 	switch {
@@ -93,15 +95,15 @@ func detail(status int, e *common.Error) string {
 	case said == "": // AWS gave a code and no words
 		said = title(status)
 	}
-	sentences := left(e)
-	if sentences == "" {
+	outcome := outcomeText(e)
+	if outcome == "" {
 		return said
 	}
-	return strings.TrimSuffix(said, ".") + ". " + sentences
+	return strings.TrimSuffix(said, ".") + ". " + outcome
 }
 
-// left says in sentences which parts of a change are done, or may be.
-func left(e *common.Error) string {
+// outcomeText says in sentences which parts of a change are done or may be done.
+func outcomeText(e *common.Error) string {
 	var sentences []string
 	if len(e.Applied) > 0 {
 		sentences = append(sentences, "Done all the same: "+strings.Join(e.Applied, ", ")+".")
@@ -118,9 +120,10 @@ func left(e *common.Error) string {
 	return strings.Join(sentences, " ")
 }
 
-func notFound(w http.ResponseWriter, r *http.Request) {
-	writeError(w, r, common.Errorf(common.NotFound, "There is nothing at this path. The README lists the endpoints."))
-}
+// errNotFound is the answer for a path that leads nowhere.
+var errNotFound = common.Errorf(common.NotFound, "There is nothing at this path. The README lists the endpoints.")
+
+func notFound(w http.ResponseWriter, r *http.Request) { writeError(w, r, errNotFound) }
 
 // methodNotAllowed answers a method that a path does not have (RFC 9110, 15.5.6).
 func methodNotAllowed(handlers map[string]http.Handler) http.Handler {

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// what each error code of AWS becomes.
+// becomes is the status that each error code of AWS becomes.
 var becomes = map[string]int{
 	// modelled by ECR
 	"InvalidParameterException":        400,
@@ -24,7 +24,7 @@ var becomes = map[string]int{
 	"ValidationException":              400,
 	"KmsException":                     400,
 	"RepositoryNotFoundException":      404,
-	"ImageNotFoundException":           500, // of an image that nobody named
+	"ImageNotFoundException":           500, // the request named no image
 	"RepositoryAlreadyExistsException": 409,
 	"RepositoryNotEmptyException":      409,
 	"LimitExceededException":           429,
@@ -56,31 +56,19 @@ var becomes = map[string]int{
 	"AnUnknownNewCodeOfSTSs": 500,
 }
 
-// A request that makes the service call each operation.
-var callers = map[string]exchange{
-	"sts:AssumeRole":                    {method: "GET", path: base},
-	"ecr:CreateRepository":              {method: "POST", path: base + "/g", body: `{"RepositoryName": "b"}`},
-	"ecr:DescribeRepositories":          {method: "GET", path: base},
-	"ecr:ListTagsForResource":           {method: "GET", path: base + "/g/a"},
-	"ecr:DescribeImages":                {method: "GET", path: base + "/g/a/images"},
-	"ecr:PutImageScanningConfiguration": {method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true}`},
-	"ecr:PutImageTagMutability":         {method: "PUT", path: base + "/g/a", body: `{"ImageTagMutability": "IMMUTABLE"}`},
-	"ecr:TagResource":                   {method: "PUT", path: base + "/g/a", body: `{"Tags": [{"Key": "k", "Value": "v"}]}`},
-	"ecr:DeleteRepository":              {method: "DELETE", path: base + "/g/a"},
-}
-
 func TestWhatAWSErrorsBecome(t *testing.T) {
 	t.Parallel()
-	if diff := cmp.Diff(usedOperations(), slices.Sorted(maps.Keys(callers))); diff != "" {
-		t.Fatalf("operations in the policies against those tested here (-policies +tested):\n%s", diff)
+	requests := callers(t)
+	if diff := cmp.Diff(usedOperations(), slices.Sorted(maps.Keys(requests))); diff != "" {
+		t.Fatalf("operations in the policies, and in calls of the rows' entries (-policies +entries):\n%s", diff)
 	}
-	for operation, request := range callers {
+	for operation, request := range requests {
 		for _, code := range codesOf(t, operation) {
 			t.Run(operation+" "+code, func(t *testing.T) {
 				t.Parallel()
 				want, ok := becomes[code]
 				if !ok {
-					t.Fatalf("say what %s becomes", code)
+					t.Fatalf("say in becomes what status %s becomes, and in the codes of its package what it means", code)
 				}
 				testFault(t, operation, code, request, want)
 			})
@@ -112,25 +100,16 @@ func testFault(t *testing.T, operation, code string, request exchange, want int)
 	}
 }
 
-// changed is the part of a change that each operation makes.
-var changed = map[string]string{
-	"ecr:CreateRepository":              "Repository",
-	"ecr:DeleteRepository":              "Repository",
-	"ecr:PutImageScanningConfiguration": "ScanOnPush",
-	"ecr:PutImageTagMutability":         "ImageTagMutability",
-	"ecr:TagResource":                   "Tags",
-}
-
 func TestAWSOutOfReach(t *testing.T) {
 	t.Parallel()
-	for operation, request := range callers {
+	for operation, request := range callers(t) {
 		t.Run(operation, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.addRepository(account, "g/a", org)
 			w.aws.Inject(localaws.Fault{Operation: operation, Drop: true})
 			request.status, request.want = 500, refused(500, internalError)
-			if part, ok := changed[operation]; ok {
+			if part := partOf(operation); part != "" {
 				request.want = unsettled(500, internalError, nil, []string{part})
 			}
 			w.run(request)
@@ -160,18 +139,14 @@ func TestExpiredSessionIsDroppedAndTheCallRepeated(t *testing.T) {
 	}
 }
 
-// usedOperations are the ECR operations that the policies allow, and AssumeRole.
+// usedOperations are the operations that the policies allow, and AssumeRole. ECR
+// itself calls KMS.
 func usedOperations() []string {
 	used := map[string]bool{"sts:AssumeRole": true}
-	for _, rt := range routes {
-		if rt.Policy == nil {
-			continue
-		}
-		for _, s := range rt.Policy(iam.Scope{}).Statement {
-			for _, action := range s.Action {
-				if s.Effect == "Allow" && strings.HasPrefix(action, "ecr:") {
-					used[action] = true
-				}
+	for _, rt := range protectedRows() {
+		for action := range allowedActions(rt.Policy(iam.Scope{}).Statement) {
+			if !strings.HasPrefix(action, "kms:") {
+				used[action] = true
 			}
 		}
 	}

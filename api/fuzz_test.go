@@ -16,8 +16,8 @@ import (
 	"github.com/YaleSpinup/ecr-api/iam"
 )
 
-// Only what has the whole form of a hash, at a cost that we pay, comes as far as
-// the gate.
+// Only a token that has the whole form of a hash, and a cost that we accept, comes
+// to the gate.
 func FuzzToken(f *testing.F) {
 	good := token()
 	for _, seed := range []string{
@@ -43,8 +43,8 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// Whatever the path, a handler sees only names that mean nothing in a policy,
-// and the session is that of the path's account and group.
+// A handler sees only names that mean nothing in a policy, and the session is that
+// of the path's account and group. That holds for every path.
 func FuzzPath(f *testing.F) {
 	for _, seed := range []string{
 		base, base + "/g", base + "/g/a", base + "/g/a/images", base + "/..", base + "/%2e%2e/a", base + "/a%2Fb/c", base + "//a",
@@ -53,14 +53,15 @@ func FuzzPath(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	w := newWorld(f, func(c *common.Config, table *[]route) {
-		for i, rt := range *table {
-			if !rt.Public {
-				(*table)[i].Handler = endpoint(echo)
-			}
+	for _, rt := range routes {
+		f.Add(values{}.fill(rt.Path))
+		for _, hostile := range hostileSegments {
+			f.Add(values{"group": hostile, "name": hostile}.fill(rt.Path))
 		}
-	})
+	}
+	w := newWorld(f, changeRows(func(rt *route) { rt.Endpoint = handledBy(echo) }))
 	name := regexp.MustCompile(`\A[A-Za-z0-9._-]{1,254}\z`)
+	harmless := regexp.MustCompile(`\A[A-Za-z0-9._:-]{1,300}\z`) // for any variable
 	f.Fuzz(func(t *testing.T, path string) {
 		u, err := url.ParseRequestURI(path)
 		if err != nil {
@@ -74,9 +75,14 @@ func FuzzPath(f *testing.F) {
 		default:
 			t.Fatalf("%q: status %d", path, recorder.Code)
 		}
-		var got echoed
+		var got pathValues
 		if recorder.Code != 200 || json.Unmarshal(recorder.Body.Bytes(), &got) != nil {
 			return // refused, or a public path
+		}
+		for _, v := range pathVars {
+			if seen := *v.In(&got); seen != "" && !harmless.MatchString(seen) {
+				t.Errorf("%q: the handler saw %q as {%s}", path, seen, v.Name)
+			}
 		}
 		for _, n := range []string{got.Group, got.Name} {
 			if n != "" && (!name.MatchString(n) || n == "." || n == "..") {
@@ -100,13 +106,11 @@ func FuzzPath(f *testing.F) {
 	})
 }
 
-type echoed struct{ Group, Name string }
+// echo answers with what a handler sees of the path.
+func echo(_ context.Context, t target, _ nothing) (pathValues, error) { return t.pathValues, nil }
 
-func echo(_ context.Context, c call, _ nothing) (echoed, error) {
-	return echoed{Group: c.Group, Name: c.Name}, nil
-}
-
-// A body is taken whole or refused in words, and what is taken is what was said.
+// A body is either taken as a whole or refused with a reason, by every row that
+// takes one.
 func FuzzBody(f *testing.F) {
 	for _, seed := range []string{
 		`{"RepositoryName": "a"}`, `{"RepositoryName": "a", "ScanOnPush": "true", "Tags": [{"Key": "k", "Value": "v"}]}`,
@@ -115,14 +119,21 @@ func FuzzBody(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		var create createRequest
-		checkDecoded(t, body, decodeJSON(body, &create))
-		if decodeJSON(body, &create) == nil && create.check() == nil && checkName("", create.RepositoryName) != nil {
-			t.Errorf("%q passed with the name %q", body, create.RepositoryName)
+	for _, rt := range protectedRows() {
+		for _, body := range entryOf(f, rt).bodies {
+			f.Add([]byte(values{}.fill(body)))
 		}
-		var update updateRequest
-		checkDecoded(t, body, decodeJSON(body, &update))
+	}
+	name := regexp.MustCompile(`\A[A-Za-z0-9._-]+\z`)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, rt := range protectedRows() {
+			in := rt.Endpoint.newInput()
+			err := decodeJSON(body, in)
+			checkDecoded(t, body, err)
+			if n, ok := in.(namer); ok && err == nil && in.(input).check() == nil && !name.MatchString(n.name()) {
+				t.Errorf("%s took %q with the name %q", rt, body, n.name())
+			}
+		}
 	})
 }
 
@@ -139,12 +150,11 @@ func checkDecoded(t *testing.T, body []byte, err error) {
 	if err := json.Unmarshal(body, &object); err != nil || object == nil {
 		t.Errorf("%q was taken and is no object: %v", body, err)
 	}
-	seen := map[string]bool{}
 	for k := range object {
-		if folded := strings.Map(fold, k); seen[folded] {
-			t.Errorf("%q was taken with %q twice", body, k)
-		} else {
-			seen[folded] = true
+		for other := range object {
+			if k != other && strings.EqualFold(k, other) {
+				t.Errorf("%q was taken with %q twice", body, k)
+			}
 		}
 	}
 }

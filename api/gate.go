@@ -8,31 +8,31 @@ import (
 )
 
 const (
-	waitingTokens = 16 // beside those being compared; a quarter of a second each at cost 12
-	maxWait       = 5 * time.Second
-	heldRequests  = 256         // at once
-	holdFor       = time.Second // so that being refused costs a flood more than refusing costs us
+	maxWaitingTokens = 16 // a comparison takes a quarter of a second at cost 12
+	maxWait          = 5 * time.Second
+	maxHeld          = 256         // requests
+	holdFor          = time.Second // so that a refusal costs a flood more than it costs us
 )
 
-// gate bounds what comparing tokens may cost: bcrypt runs on at most half of the
-// cores, behind a short queue.
+// A gate bounds what the comparison of tokens may cost: bcrypt runs on at most
+// half of the cores, behind a short queue.
 type gate struct {
-	comparing chan struct{} // one for each comparison under way
-	admitted  chan struct{} // and for each that waits beside these
-	held      chan struct{}
+	comparing chan struct{} // holds an entry for each comparison that runs
+	admitted  chan struct{} // holds an entry for each comparison that runs or waits
+	held      chan struct{} // holds an entry for each request in hold
 }
 
 func newGate() *gate {
 	atOnce := max(1, runtime.GOMAXPROCS(0)/2)
 	return &gate{
 		comparing: make(chan struct{}, atOnce),
-		admitted:  make(chan struct{}, atOnce+waitingTokens),
-		held:      make(chan struct{}, heldRequests),
+		admitted:  make(chan struct{}, atOnce+maxWaitingTokens),
+		held:      make(chan struct{}, maxHeld),
 	}
 }
 
-// enter waits for its turn. It returns false at once where the queue is full, and
-// after a while where it does not move. Whoever entered must leave.
+// enter waits for a turn to compare. It returns false at once if the queue is
+// full, and after maxWait if the turn does not come. After true, call leave.
 func (g *gate) enter() bool {
 	select {
 	case g.admitted <- struct{}{}:
@@ -55,8 +55,8 @@ func (g *gate) leave() {
 	<-g.admitted
 }
 
-// hold keeps a request that there was no room for waiting before it is refused.
-// Where too many are held already, it ends the connection without an answer.
+// hold lets a request wait before it is refused for lack of room. If too many are
+// held already, hold ends the connection without an answer.
 func (g *gate) hold(ctx context.Context) {
 	select {
 	case g.held <- struct{}{}:

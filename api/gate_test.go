@@ -54,7 +54,7 @@ func TestFloodOfTokens(t *testing.T) {
 	t.Parallel()
 	w, release := occupied(t)
 	g := w.service.gate
-	live := w.service.live.Load()
+	live := w.service.settings.Load()
 	known := token()
 	if err := rememberForTest(live.tokens, known); err != nil {
 		t.Fatal(err)
@@ -274,7 +274,7 @@ func TestReload(t *testing.T) {
 	w.addRepository(account, "g/a", org)
 	w.run(exchange{name: "before", method: "GET", path: base, status: 200, want: `["g/a"]`})
 
-	next := *w.service.live.Load().config
+	next := *w.service.settings.Load().config
 	next.Token = common.Keys{{Name: "next", Secret: "another key"}}
 	next.Accounts = map[string]string{"main": account}
 	next.LogLevel = "error"

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -32,8 +33,8 @@ const (
 	base     = "/v1/ecr/" + account + "/repositories"
 )
 
-// awsClock is what the local AWS takes for now, so that its times are known. It
-// is ahead of the SDK's clock, so sessions don't end.
+// awsClock is the time of the local AWS, so that its times are known. It is ahead
+// of the SDK's clock, so that sessions do not end.
 var awsClock = time.Date(2040, 12, 14, 15, 34, 18, 0, time.UTC)
 
 // token is a good X-Auth-Token, as cheap as bcrypt can be.
@@ -45,7 +46,7 @@ var token = sync.OnceValue(func() string {
 	return string(hash)
 })
 
-// Most tests wait for retries, not for a core: they may well wait together.
+// Most tests wait for retries and not for a core, so many run at the same time.
 // Fuzzing does not wait.
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -67,7 +68,7 @@ type world struct {
 	later   atomic.Int64        // seconds since awsClock
 	after   func(localaws.Call) // if set, runs after each call to AWS and before its answer
 
-	unspecified bool // its handlers are not the service's, and answer as nobody specified
+	unspecified bool // its handlers are not the service's, so the OpenAPI document does not know their answers
 
 	mu    sync.Mutex
 	calls []localaws.Call
@@ -167,11 +168,11 @@ type exchange struct {
 	header map[string]string // beside the token and X-Request-Id: test
 	body   string
 	status int
-	want   string // JSON; "-" where another test looks at the body
+	want   string // JSON; "-" if another test looks at the body
 	wants  http.Header
 }
 
-// run performs the exchanges one after another.
+// run sends the requests one after another, and compares the answers.
 func (w *world) run(exchanges ...exchange) {
 	w.t.Helper()
 	for _, e := range exchanges {
@@ -226,16 +227,16 @@ func (w *world) do(e exchange) (status int, header http.Header, body string) {
 	return response.StatusCode, response.Header, string(content)
 }
 
-// document is the specification, which every answer has to fit.
+// document is the OpenAPI document. Every answer has to fit it.
 var document = sync.OnceValue(func() *openapitest.Document {
-	d, err := openapitest.Parse(openAPIDocument)
+	d, err := openapitest.Parse(mustMergeJSON(openAPIFiles))
 	if err != nil {
 		panic(err)
 	}
 	return d
 })
 
-// check holds an answer against the specification.
+// check holds an answer against the OpenAPI document.
 func (w *world) check(answer *http.Response) {
 	w.t.Helper()
 	if _, benchmark := w.t.(*testing.B); benchmark || w.unspecified {
@@ -255,7 +256,7 @@ func parse(t testing.TB, document string) any {
 	return value
 }
 
-// normalized replaces AWS's request id, which is random, by "aws".
+// normalized replaces AWS's request id by "aws", since it is random.
 func normalized(answer any) any {
 	if object, ok := answer.(map[string]any); ok && object["awsRequestId"] != nil {
 		object["awsRequestId"] = "aws"
@@ -263,51 +264,40 @@ func normalized(answer any) any {
 	return answer
 }
 
-// refused is the problem document for a status.
-func refused(status int, detail string) string {
-	p, err := json.Marshal(problem{
-		Type: "about:blank", Title: title(status), Status: status, Detail: detail, RequestID: "test",
-	})
-	if err != nil {
-		panic(err)
-	}
-	return string(p)
+// titles are those of problem documents, by status.
+var titles = map[int]string{
+	400: "Bad Request",
+	403: "Forbidden",
+	404: "Not Found",
+	405: "Method Not Allowed",
+	409: "Conflict",
+	413: "Request Entity Too Large",
+	429: "Too Many Requests",
+	500: "Internal Server Error",
+	503: "Service Unavailable",
+	504: "Gateway Timeout",
 }
 
-// refusedByAWS is the problem document for a status, where AWS answered.
+// refused is the problem document of a status. TestProblemDocuments has whole ones,
+// written out.
+func refused(status int, detail string) string {
+	return fmt.Sprintf(`{"type": "about:blank", "title": %s, "status": %d, "detail": %s, "requestId": "test"}`,
+		jsonOf(titles[status]), status, jsonOf(detail))
+}
+
+// with adds members to a JSON object.
+func with(object, members string) string {
+	return strings.TrimSuffix(object, "}") + ", " + members + "}"
+}
+
+// refusedByAWS is the problem document of a status, where AWS answered.
 func refusedByAWS(status int, detail, code string) string {
-	p, err := json.Marshal(problem{
-		Type: "about:blank", Title: title(status), Status: status, Detail: detail, RequestID: "test",
-		AWSCode: code, AWSRequestID: "aws",
-	})
-	if err != nil {
-		panic(err)
-	}
-	return string(p)
+	return with(refused(status, detail), `"awsCode": "`+code+`", "awsRequestId": "aws"`)
 }
 
 const internalError = "internal error: quote the requestId to whoever runs this service"
 
-// unsettled is the problem document of a change that failed and has left these
-// parts done, and of these does not know.
-func unsettled(status int, said string, applied, unknown []string) string {
-	e := &common.Error{Applied: applied, Unknown: unknown}
-	p, err := json.Marshal(problem{
-		Type: "about:blank", Title: title(status), Status: status, Detail: strings.TrimSuffix(said, ".") + ". " + left(e), RequestID: "test",
-		Applied: applied, Unknown: unknown,
-	})
-	if err != nil {
-		panic(err)
-	}
-	return string(p)
-}
-
-// unsettledByAWS is the same, where AWS answered.
-func unsettledByAWS(status int, said string, applied, unknown []string, code string) string {
-	return strings.TrimSuffix(unsettled(status, said, applied, unknown), "}") + `, "awsCode": "` + code + `", "awsRequestId": "aws"}`
-}
-
-// lockedBuffer is a log that can be written and read concurrently.
+// A lockedBuffer is a log that can be written and read at the same time.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

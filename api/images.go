@@ -8,19 +8,19 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// listImages checks whose the repository is while the first page is under way.
-func listImages(ctx context.Context, c call, _ nothing) ([]ecr.Image, error) {
+// listImages checks to whom the repository belongs while it asks for the images.
+func listImages(ctx context.Context, t target, _ nothing) ([]ecr.Image, error) {
 	var images []ecr.Image
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() error {
-		tags, err := c.ECR.Tags(ctx, c.repository())
+		tags, err := t.ECR().Tags(ctx, t.repository())
 		if err != nil {
 			return err
 		}
-		return c.own(tags)
+		return t.checkOwner(tags)
 	})
 	both.Go(func() (err error) {
-		images, err = c.ECR.Images(ctx, c.repository())
+		images, err = t.ECR().Images(ctx, t.repository())
 		return err
 	})
 	if err := both.Wait(); err != nil {

@@ -11,6 +11,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+var _ = describe("ListImages", rowTest{
+	calls: []string{"ecr:DescribeImages", "ecr:ListTagsForResource"},
+	variants: []exchange{
+		{name: "none", method: "GET", path: base + "/g/plain/images", status: 200},
+		{name: "some", method: "GET", path: base + "/g/images/images", status: 200},
+		{name: "missing", method: "GET", path: base + "/g/missing/images", status: 404},
+	},
+	may:   []right{{do: []string{"ecr:DescribeImages", "ecr:ListTagsForResource"}, where: []string{inGroup}, whose: notOthers}},
+	never: []right{fence},
+})
+
 func jsonOf(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {

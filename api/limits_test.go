@@ -14,8 +14,8 @@ import (
 
 const base2 = "/v1/ecr/" + account2 + "/repositories"
 
-// occupy has n requests about the path wait in AWS until they are released. It
-// returns when all have arrived there.
+// occupy makes n requests about the path wait in AWS until they are released. It
+// returns when all of them have arrived there.
 func (w *world) occupy(path string, n int) (release func()) {
 	w.t.Helper()
 	let := make(chan struct{})
@@ -63,10 +63,10 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 			t.Errorf("%s while there is no room: %d %s", path, status, body)
 		}
 	}
-	w.run(exchange{name: "a path that is none", method: "GET", path: "/v1/ecr/none", status: 404, want: "-"})
+	w.run(exchange{name: "an unknown path", method: "GET", path: "/v1/ecr/none", status: 404, want: "-"})
 	release()
 	release2()
-	for range 5 { // who has left has made room
+	for range 5 { // each request makes room when it ends
 		w.run(
 			exchange{method: "GET", path: base, status: 200, want: `[]`},
 			exchange{name: "a bad request", method: "POST", path: base + "/g", body: `{`, status: 400, want: "-"},
@@ -124,7 +124,7 @@ func TestStalledAttemptIsRepeated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 9 * time.Second })
 	w.addRepository(account, "g/a", org)
-	for operation := range changed {
+	for _, operation := range changing {
 		w.aws.Inject(localaws.Fault{Operation: operation, Times: 1, Delay: time.Hour})
 	}
 	w.run(
@@ -147,14 +147,14 @@ func TestReady(t *testing.T) {
 		exchange{name: "stopping", method: "GET", path: "/v1/ecr/ready", header: noToken, status: 503,
 			want:  refused(503, "This copy of the service is stopping. Ask another."),
 			wants: http.Header{"Retry-After": {"1"}}},
-		exchange{name: "who asks all the same is answered", method: "GET", path: base, status: 200, want: `[]`},
+		exchange{name: "a request is answered all the same", method: "GET", path: base, status: 200, want: `[]`},
 	)
 	if len(w.called()) != 2 {
 		t.Errorf("AWS was asked: %v", w.called())
 	}
 }
 
-// A body that does not come holds up nothing beyond the request's own time.
+// A request whose body does not come ends in its own time.
 func TestLateBody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = time.Second })

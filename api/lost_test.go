@@ -15,28 +15,54 @@ import (
 	awsecr "github.com/aws/aws-sdk-go/service/ecr"
 )
 
-// unanswered are the ways in which an attempt ends without AWS telling whether it
-// did the work.
+// unanswered are the ways in which AWS does not tell whether an attempt did the
+// work.
 var unanswered = map[string]localaws.Fault{
 	"drop":             {Drop: true},
 	"internal failure": {Code: "ServerException", Status: 500},
 }
 
-// lose has the next attempt of the operation go unanswered.
+// lose makes the answer to the next attempt of the operation get lost.
 func (w *world) lose(operation string, fault localaws.Fault, afterWork bool) {
 	fault.Operation, fault.AfterWork, fault.Times = operation, afterWork, 1
 	w.aws.Inject(fault)
 }
 
-// administrator is ECR for who may do everything in the first account.
+// administrator is ECR for a caller who may do everything in the first account.
 func (w *world) administrator() *awsecr.ECR { return awsecr.New(w.wire().session) }
 
-// must fails the test where setting something up has failed.
+// must fails the test if something could not be set up.
 func (w *world) must(_ any, err error) {
 	w.t.Helper()
 	if err != nil {
 		w.t.Error(err)
 	}
+}
+
+// unsettled is the problem document of a change that failed. The applied parts are
+// done all the same, and nobody knows whether the unknown ones are.
+func unsettled(status int, said string, applied, unknown []string) string {
+	detail, members := strings.TrimSuffix(said, ".")+".", []string{}
+	if applied != nil {
+		detail += " Done all the same: " + strings.Join(applied, ", ") + "."
+		members = append(members, `"applied": `+jsonOf(applied))
+	}
+	if unknown != nil {
+		detail += " It is not known whether this was done: " + strings.Join(unknown, ", ") + "."
+		members = append(members, `"unknown": `+jsonOf(unknown))
+	}
+	detail += " Look at the repository, or send the same request again."
+	return with(refused(status, detail), strings.Join(members, ", "))
+}
+
+// unsettledByAWS is the same, where AWS answered.
+func unsettledByAWS(status int, said string, applied, unknown []string, code string) string {
+	return with(unsettled(status, said, applied, unknown), `"awsCode": "`+code+`", "awsRequestId": "aws"`)
+}
+
+// changing are the operations that change a repository.
+var changing = []string{
+	"ecr:CreateRepository", "ecr:DeleteRepository", "ecr:PutImageScanningConfiguration", "ecr:PutImageTagMutability", "ecr:TagResource",
 }
 
 const (
@@ -76,7 +102,7 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
-// Not only one answer is lost: no attempt is ever answered.
+// AWS answers no attempt at all.
 func TestAllAnswersLost(t *testing.T) {
 	t.Parallel()
 	for name, fault := range unanswered {
@@ -85,7 +111,7 @@ func TestAllAnswersLost(t *testing.T) {
 			w := newWorld(t)
 			w.addRepository(account, "g/a", org)
 			fault.AfterWork = true
-			for operation := range changed {
+			for _, operation := range changing {
 				fault.Operation = operation
 				w.aws.Inject(fault)
 			}
@@ -99,7 +125,8 @@ func TestAllAnswersLost(t *testing.T) {
 	}
 }
 
-// A create whose attempt was lost meets a repository that it has not made.
+// The answer to an attempt of a create is lost, and the create finds a repository
+// that it has not made.
 func TestLostCreateMeetsAnother(t *testing.T) {
 	t.Parallel()
 	tags := func() map[string]string {
@@ -115,10 +142,10 @@ func TestLostCreateMeetsAnother(t *testing.T) {
 		"made a moment ago":        {func(map[string]string) {}, 2, takenBefore},
 		"with another tag, before": {func(tags map[string]string) { tags["k"] = "w" }, 2, takenBefore},
 		"with another tag, now":    {func(tags map[string]string) { tags["k"] = "w" }, 0, takenNow},
-		"with one tag more, now":   {func(tags map[string]string) { tags["l"] = "v" }, 0, takenNow}, // which somebody may have added to ours
+		"with one tag more, now":   {func(tags map[string]string) { tags["l"] = "v" }, 0, takenNow}, // somebody may have added it to ours
 		"with a tag less, now":     {func(tags map[string]string) { delete(tags, "k") }, 0, takenNow},
 		"another org's":            {func(tags map[string]string) { tags["spinup:org"] = "other" }, 0, takenBefore},
-		"the same, at this moment": {func(map[string]string) {}, 0, ""}, // by all that AWS tells it is ours
+		"the same, at this moment": {func(map[string]string) {}, 0, ""}, // all that AWS tells says that it is ours
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -139,7 +166,7 @@ func TestLostCreateMeetsAnother(t *testing.T) {
 	}
 }
 
-// A create of other settings than asked for is not ours either.
+// A repository with other settings than the create asked for is not ours.
 func TestLostCreateMeetsOtherSettings(t *testing.T) {
 	t.Parallel()
 	for _, settings := range []string{`"ScanOnPush": true`, `"ImageTagMutability": "IMMUTABLE"`, `"EncryptionType": "KMS"`} {
@@ -154,7 +181,7 @@ func TestLostCreateMeetsOtherSettings(t *testing.T) {
 	}
 }
 
-// What is absent means the default, and a KMS key counts too.
+// An absent setting means the default. The KMS key is compared too.
 func TestLostCreateMeetsWhatItDidNotAskFor(t *testing.T) {
 	t.Parallel()
 	const key, other = "1111abcd-12ab-34cd-56ef-1234567890ab", "2222abcd-12ab-34cd-56ef-1234567890ab"
@@ -184,7 +211,7 @@ func TestLostCreateMeetsWhatItDidNotAskFor(t *testing.T) {
 	}
 }
 
-// AWS refuses the repeat of a create that has done its work.
+// AWS refuses the repeat of a create that did its work.
 func TestLostCreateIsRefusedAfterwards(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -193,7 +220,7 @@ func TestLostCreateIsRefusedAfterwards(t *testing.T) {
 	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 200, want: shownNew()})
 }
 
-// An answer that is cut off before its body is no answer.
+// An answer that is cut off before its body counts as lost.
 func TestLostCreateWithAnEmptyAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *common.Config, _ *[]route) {
@@ -214,7 +241,7 @@ func TestLostCreateWithAnEmptyAnswer(t *testing.T) {
 		c.Account.Endpoint = between.URL
 	})
 	w.after = func(c localaws.Call) {
-		if c.Operation == "CreateRepository" { // by all clocks, the answer comes a second after the work
+		if c.Operation == "CreateRepository" { // the answer comes a second after the work, by both clocks
 			time.Sleep(time.Second)
 			w.later.Add(1)
 		}
@@ -222,8 +249,8 @@ func TestLostCreateWithAnEmptyAnswer(t *testing.T) {
 	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 200, want: shownNew()})
 }
 
-// Of two same creates at the same time, one lost before the work, only the one
-// that has made the repository says so.
+// Two equal creates run at the same time, and the answer of one is lost before the
+// work. Only the create that made the repository says so.
 func TestLostCreateBesideAnother(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -247,7 +274,7 @@ func TestLostCreateBesideAnother(t *testing.T) {
 	<-first
 }
 
-// Why a create was refused cannot be told where the look fails too.
+// If the look fails too, nobody can tell why a create was refused.
 func TestRefusedCreateThatCannotBeLookedInto(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -262,8 +289,8 @@ func TestRefusedCreateThatCannotBeLookedInto(t *testing.T) {
 		status: 429, want: unsettledByAWS(429, throttledDetail, nil, []string{"Repository"}, "ThrottlingException")})
 }
 
-// Between an attempt that deleted the repository and its repeat, somebody makes
-// another of that name: that one stays.
+// Somebody makes another repository of that name between the attempt that deleted
+// the first and its repeat. The new repository stays.
 func TestLostDeleteSparesTheNextRepository(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -281,8 +308,8 @@ func TestLostDeleteSparesTheNextRepository(t *testing.T) {
 	)
 }
 
-// A delete is not repeated where nobody can tell whether the repository that is
-// there is still the same.
+// A delete is not repeated if nobody can tell whether the repository is still the
+// same.
 func TestLostDeleteThatCannotBeLookedInto(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -301,7 +328,7 @@ func TestLostDeleteThatCannotBeLookedInto(t *testing.T) {
 	w.run(exchange{method: "GET", path: base + "/g/a", status: 200, want: shown("g/a", "15:34:18", "15:34:19")})
 }
 
-// What was seen to be gone is not looked at again.
+// A repository that was seen to be gone is not looked at again.
 func TestLostDeleteIsLookedAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -313,12 +340,12 @@ func TestLostDeleteIsLookedAtOnce(t *testing.T) {
 	}
 }
 
-// Not known stays not known, and is said.
+// If the outcome stays unknown, the answer says so.
 func TestUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.addRepository(account, "g/a", org)
-	for operation := range changed {
+	for _, operation := range changing {
 		w.aws.Inject(localaws.Fault{Operation: operation, Code: "ServerException", Status: 500})
 	}
 	failed := func(unknown ...string) string {
@@ -333,14 +360,14 @@ func TestUnknownOutcome(t *testing.T) {
 	)
 }
 
-// What AWS refuses once although it was just read to be ours is tried again.
+// AWS refuses once to change a repository that was just read and is ours. The
+// change is tried again.
 func TestDenialThatContradictsWhatWasRead(t *testing.T) {
 	t.Parallel()
-	for operation := range changed {
-		if operation == "ecr:CreateRepository" {
-			continue // it reads nothing before
+	for operation, request := range callers(t) {
+		if partOf(operation) == "" || operation == "ecr:CreateRepository" { // a create reads nothing before
+			continue
 		}
-		request := callers[operation]
 		t.Run(operation, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
@@ -367,7 +394,7 @@ func TestDenialThatContradictsWhatWasRead(t *testing.T) {
 	}
 }
 
-// An update says what it has left behind, and sent again, completes.
+// A failed update says which parts are done. Sent again, it completes.
 func TestUpdateIsRepeatable(t *testing.T) {
 	t.Parallel()
 	const all = `{"ScanOnPush": true, "ImageTagMutability": "IMMUTABLE", "Tags": [{"Key": "k", "Value": "v"}]}`

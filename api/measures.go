@@ -4,52 +4,51 @@ import (
 	"context"
 	"net/http"
 	"runtime"
-	"slices"
 	"strings"
 
 	"github.com/YaleSpinup/ecr-api/common"
-	"github.com/YaleSpinup/ecr-api/ecr"
 	"github.com/YaleSpinup/ecr-api/iam"
+	"github.com/YaleSpinup/ecr-api/iam/roles"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/sirupsen/logrus"
 )
 
-// unmatched is the route label of every path that is not in the table, so that
-// callers cannot make up labels.
+// unmatched is the route label of every path that is not in the table. Callers
+// cannot make up labels.
 const unmatched = "unmatched"
 
-// buckets fit what a request takes: a millisecond from memory, 30 seconds where
-// AWS stalls.
+// buckets are for the time of a request, in seconds: a millisecond from memory, up
+// to 30 seconds where AWS stalls.
 var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
-// The ways in which an AWS call ends.
+// The ways in which a call to AWS ends.
 const (
-	awsOK        = "ok" // AWS did its part, if only to say that there is no such repository
+	awsOK        = "ok" // AWS did its part; it may have said that there is no such repository
 	awsThrottled = "throttled"
 	awsDenied    = "denied"
 	awsError     = "error"
 	awsCancelled = "cancelled" // the caller has gone
 )
 
-// The ways in which a token is checked.
+// The ways in which the check of a token ends.
 const (
 	tokenRemembered = "remembered"
 	tokenVerified   = "verified"
 	tokenRefused    = "refused"
-	tokenBusy       = "busy" // there was no room to find out
+	tokenBusy       = "busy" // there was no room to compare
 )
 
 // The limits that can be reached.
 const (
 	limitRequests        = "requests"         // maxInFlight
 	limitAccountRequests = "account_requests" // maxInFlightPerAccount
-	limitTokens          = "tokens"           // new tokens to compare
+	limitTokens          = "tokens"           // new tokens that are compared
 	limitRetries         = "retries"          // an account's retry budget
 )
 
-// measures are what Prometheus is told. Each service has its own registry.
+// measures are the metrics for Prometheus. Each service has its own registry.
 type measures struct {
 	registry *prometheus.Registry
 
@@ -100,8 +99,8 @@ func histograms(name, help string, labels ...string) *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "ecr_api_" + name, Help: help, Buckets: buckets}, labels)
 }
 
-// startAtZero makes what can be counted known before it first happens: a rate
-// needs a value to rise from.
+// startAtZero shows each series before it first counts something: a rate needs a
+// value to rise from.
 func (m *measures) startAtZero(table []route) {
 	for _, rt := range table {
 		if rt.Policy != nil {
@@ -115,7 +114,7 @@ func (m *measures) startAtZero(table []route) {
 		m.awsDuration.WithLabelValues(call.Service, call.Operation)
 		m.awsRetries.WithLabelValues(call.Service, call.Operation)
 	}
-	for _, result := range []iam.Entry{iam.Hit, iam.Miss, iam.Refused} {
+	for _, result := range []roles.Entry{roles.Hit, roles.Miss, roles.Refused} {
 		m.assumeRole.WithLabelValues(string(result))
 	}
 	for _, result := range []string{tokenRemembered, tokenVerified, tokenRefused, tokenBusy} {
@@ -126,10 +125,10 @@ func (m *measures) startAtZero(table []route) {
 	}
 }
 
-// awsOperations are the calls to AWS that the rows may make, as their policies
-// have it.
-func awsOperations(table []route) []iam.Call {
-	calls := []iam.Call{{Service: "sts", Operation: "AssumeRole"}}
+// awsOperations returns the calls to AWS that the rows may make, by their policies.
+func awsOperations(table []route) []roles.Call {
+	calls := []roles.Call{{Service: "sts", Operation: "AssumeRole"}}
+	seen := map[string]bool{}
 	for _, rt := range table {
 		if rt.Policy == nil {
 			continue
@@ -137,18 +136,19 @@ func awsOperations(table []route) []iam.Call {
 		for _, statement := range rt.Policy(iam.Scope{}).Statement {
 			for _, action := range statement.Action {
 				service, operation, _ := strings.Cut(action, ":")
-				call := iam.Call{Service: service, Operation: operation}
-				if statement.Effect == "Allow" && service == "ecr" && !slices.ContainsFunc(calls, func(c iam.Call) bool { return c.Operation == operation }) {
-					calls = append(calls, call)
+				if statement.Effect != "Allow" || service == "kms" || seen[action] { // ECR calls KMS, not this service
+					continue
 				}
+				seen[action] = true
+				calls = append(calls, roles.Call{Service: service, Operation: operation})
 			}
 		}
 	}
 	return calls
 }
 
-// instrument counts and times the requests of a route. Methods that HTTP does
-// not know share one label.
+// instrument counts and times the requests of a route. Methods that HTTP does not
+// know share one label.
 func (m *measures) instrument(route string, next http.Handler) http.Handler {
 	label := prometheus.Labels{"route": route}
 	next = promhttp.InstrumentHandlerCounter(m.requests.MustCurryWith(label), next)
@@ -160,15 +160,15 @@ func (m *measures) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// observer is told by iam what happens there.
+// An observer is told by package roles what happens there.
 type observer struct {
 	*measures
 	log *logrus.Logger
 }
 
 // Called counts the call, and notes it for the log.
-func (o observer) Called(ctx context.Context, call iam.Call) {
-	result := awsResult(call)
+func (o observer) Called(ctx context.Context, call roles.Call) {
+	result := awsResult(call.Code)
 	took := call.End.Sub(call.Start)
 	o.awsCalls.WithLabelValues(call.Service, call.Operation, result).Inc()
 	o.awsDuration.WithLabelValues(call.Service, call.Operation).Observe(took.Seconds())
@@ -186,21 +186,15 @@ func (o observer) Called(ctx context.Context, call iam.Call) {
 	}
 }
 
-// Entered counts how a request came by its session.
-func (o observer) Entered(e iam.Entry) { o.assumeRole.WithLabelValues(string(e)).Inc() }
+// Entered counts how a request got its session.
+func (o observer) Entered(e roles.Entry) { o.assumeRole.WithLabelValues(string(e)).Inc() }
 
 // OutOfRetries counts a call that was not retried.
 func (o observer) OutOfRetries() { o.limits.WithLabelValues(limitRetries).Inc() }
 
-// awsResult tells how a call ended, by what its error means to our caller.
-func awsResult(call iam.Call) string {
-	err := call.Err
-	if call.Service == "sts" {
-		err = iam.Translate(err)
-	} else {
-		err = ecr.Translate(err)
-	}
-	switch common.CodeOf(err) {
+// awsResult returns how a call ended, by what it means to our caller.
+func awsResult(code common.Code) string {
+	switch code {
 	case "", common.BadRequest, common.NotFound, common.Conflict:
 		return awsOK
 	case common.Throttled:

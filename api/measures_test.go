@@ -8,7 +8,7 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
-	"github.com/YaleSpinup/ecr-api/iam"
+	"github.com/YaleSpinup/ecr-api/iam/roles"
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
@@ -26,8 +26,8 @@ func TestMetricsAreWellNamed(t *testing.T) {
 	}
 }
 
-// metrics returns the value of each of our series by its name with labels, but
-// for the times.
+// metrics returns the value of each of our series by its name with labels. The
+// times are left out.
 func (w *world) metrics() map[string]string {
 	w.t.Helper()
 	_, _, body := w.do(exchange{method: "GET", path: "/metrics"})
@@ -73,14 +73,14 @@ func TestMetricsCount(t *testing.T) {
 		`ecr_api_requests_total{code="403",method="get",` + all + `}`:   "2",
 		`ecr_api_requests_total{code="503",method="get",` + all + `}`:   "1",
 
-		`ecr_api_aws_calls_total{operation="AssumeRole",result="ok",service="sts"}`:                  "3",
+		`ecr_api_aws_calls_total{operation="AssumeRole",result="ok",service="sts"}`:                  "2",
 		`ecr_api_aws_calls_total{operation="AssumeRole",result="denied",service="sts"}`:              "1",
 		`ecr_api_aws_calls_total{operation="ListTagsForResource",result="ok",service="ecr"}`:         "2",
 		`ecr_api_aws_calls_total{operation="DescribeRepositories",result="ok",service="ecr"}`:        "3",
 		`ecr_api_aws_calls_total{operation="DescribeRepositories",result="throttled",service="ecr"}`: "1",
 		`ecr_api_aws_retries_total{operation="DescribeRepositories",service="ecr"}`:                  "3",
-		`ecr_api_assume_role_total{result="miss"}`:                                                   "3",
-		`ecr_api_assume_role_total{result="hit"}`:                                                    "1",
+		`ecr_api_assume_role_total{result="miss"}`:                                                   "2",
+		`ecr_api_assume_role_total{result="hit"}`:                                                    "2",
 		`ecr_api_assume_role_total{result="refused"}`:                                                "1",
 		`ecr_api_token_checks_total{result="verified"}`:                                              "1",
 		`ecr_api_token_checks_total{result="remembered"}`:                                            "5",
@@ -137,23 +137,23 @@ func TestHostileRequestsMakeNoSeries(t *testing.T) {
 	}
 }
 
-func TestTimeIn(t *testing.T) {
+func TestTimeOf(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
-	call := func(from, to int) iam.Call {
-		return iam.Call{Start: start.Add(time.Duration(from) * time.Second), End: start.Add(time.Duration(to) * time.Second)}
+	call := func(from, to int) roles.Call {
+		return roles.Call{Start: start.Add(time.Duration(from) * time.Second), End: start.Add(time.Duration(to) * time.Second)}
 	}
 	for name, test := range map[string]struct {
-		calls []iam.Call
+		calls []roles.Call
 		want  time.Duration
 	}{
 		"none":               {nil, 0},
-		"one":                {[]iam.Call{call(1, 3)}, 2 * time.Second},
-		"one after another":  {[]iam.Call{call(4, 5), call(1, 3)}, 3 * time.Second},
-		"at the same time":   {[]iam.Call{call(1, 3), call(2, 5)}, 4 * time.Second},
-		"one inside another": {[]iam.Call{call(2, 3), call(1, 9), call(4, 10)}, 9 * time.Second},
+		"one":                {[]roles.Call{call(1, 3)}, 2 * time.Second},
+		"one after another":  {[]roles.Call{call(4, 5), call(1, 3)}, 3 * time.Second},
+		"at the same time":   {[]roles.Call{call(1, 3), call(2, 5)}, 4 * time.Second},
+		"one inside another": {[]roles.Call{call(2, 3), call(1, 9), call(4, 10)}, 9 * time.Second},
 	} {
-		if got := timeIn(test.calls); got != test.want {
+		if got := timeOf(test.calls); got != test.want {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/YaleSpinup/ecr-api/iam"
 )
 
-// A createRequest is the body of a create.
-type createRequest struct {
+// A createInput is the body of a create.
+type createInput struct {
 	RepositoryName     string
 	ScanOnPush         scanFlag
 	ImageTagMutability *string
@@ -20,9 +20,9 @@ type createRequest struct {
 	Tags               []tagInput
 }
 
-func (in createRequest) name() string { return in.RepositoryName }
+func (in createInput) name() string { return in.RepositoryName }
 
-func (in createRequest) check() error {
+func (in createInput) check() error {
 	if in.RepositoryName == "" {
 		return common.Errorf(common.BadRequest, "RepositoryName is needed.")
 	}
@@ -35,14 +35,14 @@ func (in createRequest) check() error {
 	)
 }
 
-func (in createRequest) checkKey() error {
+func (in createInput) checkKey() error {
 	if in.KmsKeyID != "" && in.EncryptionType != nil && *in.EncryptionType != "KMS" {
 		return common.Errorf(common.BadRequest, "KmsKeyId goes with EncryptionType KMS, not %s.", *in.EncryptionType)
 	}
 	return nil
 }
 
-func (in createRequest) encryption() ecr.Encryption {
+func (in createInput) encryption() ecr.Encryption {
 	e := ecr.Encryption{KmsKeyID: in.KmsKeyID}
 	if in.EncryptionType != nil {
 		e.Type = *in.EncryptionType
@@ -53,18 +53,18 @@ func (in createRequest) encryption() ecr.Encryption {
 	return e
 }
 
-// An updateRequest is the body of an update. What is absent stays as it is.
-type updateRequest struct {
+// An updateInput is the body of an update. What is absent stays as it is.
+type updateInput struct {
 	ScanOnPush         scanFlag
 	ImageTagMutability *string
 	Tags               []tagInput
 
-	// Known only to be refused in words that help.
+	// These are known so that they can be refused with a helpful message.
 	EncryptionType json.RawMessage
 	KmsKeyID       json.RawMessage `json:"KmsKeyId"`
 }
 
-func (in updateRequest) check() error {
+func (in updateInput) check() error {
 	if in.EncryptionType != nil || in.KmsKeyID != nil {
 		return common.Errorf(common.BadRequest, "The encryption of a repository is fixed at creation: leave EncryptionType and KmsKeyId out.")
 	}
@@ -74,61 +74,61 @@ func (in updateRequest) check() error {
 	)
 }
 
-// listRepositories lists the group that the path names, or all repositories
-// where it names none.
-func listRepositories(ctx context.Context, c call, _ nothing) ([]string, error) {
-	if c.Group == "" {
-		return c.ECR.Repositories(ctx, "")
+// listRepositories lists the group's repositories, or the account's if the path
+// names no group.
+func listRepositories(ctx context.Context, t target, _ nothing) ([]string, error) {
+	if t.Group == "" {
+		return t.ECR().Repositories(ctx, "")
 	}
-	return c.ECR.Repositories(ctx, c.Group+"/")
+	return t.ECR().Repositories(ctx, t.Group+"/")
 }
 
-// listPolicy covers the whole registry for a group's list too: AWS authorizes a
-// DescribeRepositories that names none on no narrower pattern.
+// listPolicy covers the whole registry, for a group's list too: AWS authorizes a
+// DescribeRepositories without names on no narrower pattern.
 func listPolicy(s iam.Scope) iam.Policy {
 	return iam.NewPolicy(
 		iam.Allow(s.AllRepositories(), "ecr:DescribeRepositories"),
-		denyOthers(s), // as long as it names one: the list itself has no tags
+		denyOthers(s), // this holds for a call that names a repository; the list itself has no tags
 	)
 }
 
-func createRepository(ctx context.Context, c call, in createRequest) (*ecr.Repository, error) {
+func createRepository(ctx context.Context, t target, in createInput) (*ecr.Repository, error) {
 	settings := ecr.Settings{
 		ScanOnPush:         in.ScanOnPush.value,
 		ImageTagMutability: in.ImageTagMutability,
-		Tags:               append(withoutReserved(in.Tags), reservedTags(c)...),
+		Tags:               append(withoutReserved(in.Tags), reservedTags(t)...),
 	}
-	return c.ECR.CreateRepository(ctx, c.repository(), settings, in.encryption())
+	return t.ECR().CreateRepository(ctx, t.repository(), settings, in.encryption())
 }
 
-// createPolicy lets TagResource tag what is being created, which AWS demands of
-// a CreateRepository with tags. It must not tag what exists already: that would
-// take it over. The two reads find out what became of a lost answer, and whether
-// a refusal is because the name is taken.
+// createPolicy allows TagResource for what is being created: AWS demands it for a
+// CreateRepository with tags. It must not tag a repository that exists, since that
+// would take it over. The two reads find out what a create has done whose answer
+// was lost, and whether a refusal means that the name is taken.
 func createPolicy(s iam.Scope) iam.Policy {
 	statements := readOwn(s, "ecr:DescribeRepositories", "ecr:ListTagsForResource")
 	return iam.NewPolicy(append(statements,
 		iam.Allow(s.GroupRepositories(), "ecr:CreateRepository", "ecr:TagResource").
-			When("StringEquals", "aws:RequestTag/"+iam.OrgTag, s.Org).
+			When("StringEquals", "aws:RequestTag/"+common.OrgTag, s.Org).
 			When("Null", resourceOrg, "true"),
 		throughECR(s, "kms:CreateGrant", "kms:DescribeKey", "kms:RetireGrant"),
 	)...)
 }
 
-func showRepository(ctx context.Context, c call, _ nothing) (*ecr.Repository, error) {
-	r, err := c.ECR.Repository(ctx, c.repository())
+func showRepository(ctx context.Context, t target, _ nothing) (*ecr.Repository, error) {
+	r, err := t.ECR().Repository(ctx, t.repository())
 	if err != nil {
 		return nil, err
 	}
-	return r, c.own(r.Tags)
+	return r, t.checkOwner(r.Tags)
 }
 
 func showPolicy(s iam.Scope) iam.Policy {
 	return iam.NewPolicy(readOwn(s, "ecr:DescribeRepositories", "ecr:ListTagsForResource")...)
 }
 
-func updateRepository(ctx context.Context, c call, in updateRequest) (*ecr.Repository, error) {
-	present, err := showRepository(ctx, c, nothing{})
+func updateRepository(ctx context.Context, t target, in updateInput) (*ecr.Repository, error) {
+	present, err := showRepository(ctx, t, nothing{})
 	if err != nil {
 		return nil, err
 	}
@@ -140,29 +140,30 @@ func updateRepository(ctx context.Context, c call, in updateRequest) (*ecr.Repos
 	if settings.Empty() {
 		return present, nil
 	}
-	return c.ECR.UpdateRepository(ctx, present, settings)
+	return t.ECR().UpdateRepository(ctx, present, settings)
 }
 
-// updatePolicy never lets the three reserved tags be set: they say whose the
-// repository is. Two of them in no case at all, because the condition keys made
-// of tags ignore case: a second tag that differs in case would stand for both.
+// updatePolicy never allows to set the three reserved tags: they say to whom the
+// repository belongs. Two of them are denied in any spelling of upper and lower
+// case, because IAM's condition keys of tags ignore case: a second tag that differs
+// in case would be taken for the first.
 func updatePolicy(s iam.Scope) iam.Policy {
 	statements := readOwn(s, "ecr:DescribeRepositories", "ecr:ListTagsForResource")
 	statements = append(statements, writeOwn(s,
 		"ecr:PutImageScanningConfiguration", "ecr:PutImageTagMutability", "ecr:TagResource")...)
 	return iam.NewPolicy(append(statements,
 		iam.Deny("*", "ecr:TagResource").
-			When("ForAnyValue:StringEqualsIgnoreCase", "aws:TagKeys", iam.OrgTag, spaceTag),
+			When("ForAnyValue:StringEqualsIgnoreCase", "aws:TagKeys", common.OrgTag, spaceTag),
 		iam.Deny("*", "ecr:TagResource").
 			When("ForAnyValue:StringEquals", "aws:TagKeys", nameTag))...)
 }
 
-func deleteRepository(ctx context.Context, c call, _ nothing) (*ecr.Repository, error) {
-	present, err := showRepository(ctx, c, nothing{})
+func deleteRepository(ctx context.Context, t target, _ nothing) (*ecr.Repository, error) {
+	present, err := showRepository(ctx, t, nothing{})
 	if err != nil {
 		return nil, err
 	}
-	return present, c.ECR.DeleteRepository(ctx, present)
+	return present, t.ECR().DeleteRepository(ctx, present)
 }
 
 func deletePolicy(s iam.Scope) iam.Policy {
@@ -172,26 +173,26 @@ func deletePolicy(s iam.Scope) iam.Policy {
 }
 
 // reservedTags are the tags that the service sets on every repository.
-func reservedTags(c call) []ecr.Tag {
+func reservedTags(t target) []ecr.Tag {
 	return []ecr.Tag{
-		{Key: nameTag, Value: c.repository()},
-		{Key: iam.OrgTag, Value: c.Org},
-		{Key: spaceTag, Value: c.Group},
+		{Key: nameTag, Value: t.repository()},
+		{Key: common.OrgTag, Value: t.Org},
+		{Key: spaceTag, Value: t.Group},
 	}
 }
 
-// A tagInput is a tag in a body. A Value that is absent is no empty one.
+// A tagInput is a tag in a body. An absent Value is not the same as an empty one.
 type tagInput struct {
 	Key   string
 	Value *string
 }
 
-// withoutReserved returns the tags, checked before, but for those that are the
-// service's to set.
+// withoutReserved returns the tags without those that only the service sets. The
+// tags are checked before.
 func withoutReserved(tags []tagInput) []ecr.Tag {
 	var kept []ecr.Tag
 	for _, t := range tags {
-		if t.Key != nameTag && t.Key != iam.OrgTag && t.Key != spaceTag {
+		if t.Key != nameTag && t.Key != common.OrgTag && t.Key != spaceTag {
 			kept = append(kept, ecr.Tag{Key: t.Key, Value: *t.Value})
 		}
 	}
@@ -216,10 +217,10 @@ func checkTags(tags []tagInput) error {
 	return nil
 }
 
-// isDisguised tells a key that could be taken for one of those that decide whose
-// a repository is: the conditions of IAM match tag keys whatever their case.
+// isDisguised tells whether a key could be taken for one that says to whom a
+// repository belongs: the conditions of IAM match tag keys whatever their case.
 func isDisguised(key string) bool {
-	for _, reserved := range []string{iam.OrgTag, spaceTag} {
+	for _, reserved := range []string{common.OrgTag, spaceTag} {
 		if key != reserved && strings.EqualFold(strings.TrimSpace(key), reserved) {
 			return true
 		}

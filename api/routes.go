@@ -1,27 +1,51 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 
 	"github.com/YaleSpinup/ecr-api/iam"
 )
 
+// pathVars are the variables that a path may have. The router, the adapter, the
+// log and the tests read what is said of them here.
+var pathVars = []pathVar{
+	{Name: "account", LogField: "account", Sample: "012345678901", Read: readAccount, In: func(p *pathValues) *string { return &p.Account }},
+	{Name: "group", LogField: "group", Sample: "spindev-00001", Read: readGroup, In: func(p *pathValues) *string { return &p.Group }},
+	{Name: "name", LogField: "name", Sample: "dasher", Read: readName, In: func(p *pathValues) *string { return &p.Name }},
+	{Name: "file", LogField: "file", Sample: "swagger-ui.css", Read: readDocsFile, In: func(p *pathValues) *string { return &p.File }},
+}
+
+// pathValues are the values of a path's variables, decoded and checked. A variable
+// that the path does not have is empty.
+type pathValues struct {
+	Account string // twelve digits, also where the caller used an alias
+	Group   string
+	Name    string // of the repository, without the group
+	File    string // of the docs page
+}
+
 // A route is one row of the table: one method of one path.
 type route struct {
 	Method  string
-	Path    string // template, as gorilla/mux has it
-	Name    string // of the operation: in logs, and to tell sessions apart
+	Path    string // template, as gorilla/mux has it; its variables are in pathVars
+	Name    string // of the operation, as the log and the OpenAPI document have it
 	Summary string // one line, for the README
-	// Public rows need no token. All others need a Policy: what the session in
-	// which they are served may do in AWS.
-	Public  bool
-	Policy  func(iam.Scope) iam.Policy
-	Handler func(*Service, route) http.Handler
+	Status  int    // of a success; 0 means 200
+
+	// Public rows need no token. All others need a Policy: it says what the session
+	// of a request may do in AWS.
+	Public   bool
+	Policy   func(iam.Scope) iam.Policy
+	Endpoint endpoint
 }
 
-// String names the row: its method and path.
+// String returns the method and the path of the row.
 func (rt route) String() string { return rt.Method + " " + rt.Path }
+
+// status returns the status of a success.
+func (rt route) status() int { return cmp.Or(rt.Status, http.StatusOK) }
 
 const (
 	accountPath    = "/v1/ecr/{account}/repositories"
@@ -33,55 +57,77 @@ const (
 )
 
 // routes is all that this service answers. Everything else that depends on the
-// path comes from here: the router, Allow, metrics, logs, and the README's list.
+// path is made from it: the router, Allow, metrics, logs, and the README's list.
 var routes = []route{
-	{Method: "GET", Path: "/v1/ecr/ping", Name: "Ping", Summary: "tell that the service is up", Public: true, Handler: ping},
-	{Method: "GET", Path: "/v1/ecr/ready", Name: "Ready", Summary: "tell whether to send requests here", Public: true, Handler: ready},
-	{Method: "GET", Path: "/v1/ecr/version", Name: "Version", Summary: "tell which version runs", Public: true, Handler: version},
-	{Method: "GET", Path: "/v1/ecr/metrics", Name: "Metrics", Summary: "metrics for Prometheus", Public: true, Handler: metrics},
-	{Method: "GET", Path: "/metrics", Name: "Metrics", Summary: "the same", Public: true, Handler: metrics},
+	{Method: "GET", Path: "/v1/ecr/ping", Name: "Ping", Summary: "tell that the service is up", Public: true, Endpoint: raw(ping)},
+	{Method: "GET", Path: "/v1/ecr/ready", Name: "Ready", Summary: "tell whether to send requests here", Public: true, Endpoint: raw(ready)},
+	{Method: "GET", Path: "/v1/ecr/version", Name: "Version", Summary: "tell which version runs", Public: true, Endpoint: raw(version)},
+	{Method: "GET", Path: "/v1/ecr/metrics", Name: "Metrics", Summary: "metrics for Prometheus", Public: true, Endpoint: raw(metrics)},
+	{Method: "GET", Path: "/metrics", Name: "Metrics", Summary: "the same", Public: true, Endpoint: raw(metrics)},
 
-	{Method: "GET", Path: accountPath, Name: "ListRepositories", Summary: "list an account's repositories", Policy: listPolicy, Handler: endpoint(listRepositories)},
-	{Method: "GET", Path: groupPath, Name: "ListGroupRepositories", Summary: "list a group's repositories", Policy: listPolicy, Handler: endpoint(listRepositories)},
-	{Method: "POST", Path: groupPath, Name: "CreateRepository", Summary: "create a repository", Policy: createPolicy, Handler: endpoint(createRepository)},
-	{Method: "GET", Path: repositoryPath, Name: "ShowRepository", Summary: "show a repository", Policy: showPolicy, Handler: endpoint(showRepository)},
-	{Method: "PUT", Path: repositoryPath, Name: "UpdateRepository", Summary: "update a repository", Policy: updatePolicy, Handler: endpoint(updateRepository)},
-	{Method: "DELETE", Path: repositoryPath, Name: "DeleteRepository", Summary: "delete a repository and all its images", Policy: deletePolicy, Handler: endpoint(deleteRepository)},
+	{Method: "GET", Path: accountPath, Name: "ListRepositories", Summary: "list an account's repositories", Policy: listPolicy, Endpoint: handledBy(listRepositories)},
+	{Method: "GET", Path: groupPath, Name: "ListGroupRepositories", Summary: "list a group's repositories", Policy: listPolicy, Endpoint: handledBy(listRepositories)},
+	{Method: "POST", Path: groupPath, Name: "CreateRepository", Summary: "create a repository", Policy: createPolicy, Endpoint: handledBy(createRepository)},
+	{Method: "GET", Path: repositoryPath, Name: "ShowRepository", Summary: "show a repository", Policy: showPolicy, Endpoint: handledBy(showRepository)},
+	{Method: "PUT", Path: repositoryPath, Name: "UpdateRepository", Summary: "update a repository", Policy: updatePolicy, Endpoint: handledBy(updateRepository)},
+	{Method: "DELETE", Path: repositoryPath, Name: "DeleteRepository", Summary: "delete a repository and all its images", Policy: deletePolicy, Endpoint: handledBy(deleteRepository)},
 
-	{Method: "GET", Path: imagesPath, Name: "ListImages", Summary: "list a repository's images", Policy: imagesPolicy, Handler: endpoint(listImages)},
+	{Method: "GET", Path: imagesPath, Name: "ListImages", Summary: "list a repository's images", Policy: imagesPolicy, Endpoint: handledBy(listImages)},
 
-	{Method: "GET", Path: openAPIPath, Name: "OpenAPI", Summary: "this API as an OpenAPI document", Public: true, Handler: openAPI},
-	{Method: "GET", Path: docsPath, Name: "Docs", Summary: "this API as a page to read and try", Public: true, Handler: docs},
-	{Method: "GET", Path: docsPath + "/{file}", Name: "DocsFile", Summary: "scripts and styles of that page", Public: true, Handler: docsFile},
+	{Method: "GET", Path: openAPIPath, Name: "OpenAPI", Summary: "this API as an OpenAPI document", Public: true, Endpoint: raw(openAPI)},
+	{Method: "GET", Path: docsPath, Name: "Docs", Summary: "this API as a page to read and try", Public: true, Endpoint: raw(docs)},
+	{Method: "GET", Path: docsPath + "/{file}", Name: "DocsFile", Summary: "scripts and styles of that page", Public: true, Endpoint: raw(docsFile)},
 }
 
-// checkRoutes refuses a table that contradicts itself. A row can't be left
-// unprotected by forgetting something.
-func checkRoutes(table []route) error {
+// checkRoutes returns what is wrong with a table. So nothing can be left
+// unprotected or unchecked by forgetting it: the service does not start then.
+func checkRoutes(table []route, vars []pathVar) error {
+	if err := checkPathVars(vars); err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	public := map[string]bool{}
-	names := map[string]bool{}
+	protected := map[string]bool{} // by name
 	for _, rt := range table {
+		if err := checkRoute(rt, vars); err != nil {
+			return fmt.Errorf("route %s %w", rt, err)
+		}
 		if other, ok := public[rt.Path]; ok && other != rt.Public {
 			return fmt.Errorf("path %s is public for one method and not for another", rt.Path)
 		}
-		public[rt.Path] = rt.Public
 		switch {
-		case rt.Name == "":
-			return fmt.Errorf("route %s has no name", rt)
-		case rt.Handler == nil:
-			return fmt.Errorf("route %s has no handler", rt)
-		case !rt.Public && rt.Policy == nil:
-			return fmt.Errorf("route %s is neither public nor has a session policy", rt)
-		case rt.Public && rt.Policy != nil:
-			return fmt.Errorf("route %s is public, but has a session policy", rt)
-		case names[rt.Name]:
-			return fmt.Errorf("route %s has the name of another, %s: they would share sessions", rt, rt.Name)
+		case protected[rt.Name]:
+			return fmt.Errorf("route %s has the name of another, %s", rt, rt.Name)
 		case seen[rt.String()]:
 			return fmt.Errorf("route %s is there twice", rt)
 		}
+		public[rt.Path] = rt.Public
 		seen[rt.String()] = true
-		names[rt.Name] = !rt.Public
+		protected[rt.Name] = !rt.Public
+	}
+	return nil
+}
+
+// checkRoute returns what is wrong with one row.
+func checkRoute(rt route, vars []pathVar) error {
+	for _, name := range varsIn(rt.Path) {
+		if _, ok := findVar(vars, name); !ok {
+			return fmt.Errorf("has the path variable {%s}, which pathVars does not declare", name)
+		}
+	}
+	switch {
+	case rt.Name == "":
+		return fmt.Errorf("has no name")
+	case rt.Endpoint.serve == nil:
+		return fmt.Errorf("has no endpoint")
+	case rt.Status != 0 && (rt.Status < 200 || rt.Status > 299):
+		return fmt.Errorf("has the status %d, which is not a success", rt.Status)
+	case !rt.Public && rt.Policy == nil:
+		return fmt.Errorf("is neither public nor has a session policy")
+	case rt.Public && rt.Policy != nil:
+		return fmt.Errorf("is public, but has a session policy")
+	case !rt.Public && rt.Endpoint.newInput == nil:
+		return fmt.Errorf("is not public, so it needs an endpoint by handledBy, which checks path, query and body")
 	}
 	return nil
 }

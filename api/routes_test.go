@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -14,7 +15,7 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
 	"github.com/YaleSpinup/ecr-api/config"
 	"github.com/YaleSpinup/ecr-api/iam"
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 var update = flag.Bool("update", false, "write the golden file and the README's generated parts anew")
@@ -53,36 +54,22 @@ func TestPoliciesAreAsInTheGoldenFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+	if diff := gocmp.Diff(string(want), got.String()); diff != "" {
 		t.Errorf("privileges changed; go test ./api -update if that is meant (-golden +now):\n%s", diff)
 	}
-}
-
-// Why an action is in a policy although the row does not call it each time.
-var notCalled = map[string]string{
-	"POST ecr:DescribeRepositories": "to tell a name that is taken from a refusal, and what became of a lost answer",
-	"POST ecr:ListTagsForResource":  "to find out what became of a lost answer",
-	"POST ecr:TagResource":          "demanded by AWS beside CreateRepository with tags",
-	"POST kms:CreateGrant":          "demanded by AWS where a KMS key is given",
-	"POST kms:DescribeKey":          "demanded by AWS where a KMS key is given",
-	"POST kms:RetireGrant":          "demanded by AWS where a KMS key is given",
-	"DELETE kms:RetireGrant":        "demanded by AWS where the repository has KMS encryption",
 }
 
 // reasons says of each action that the row's policy allows why it is there.
 func reasons(t *testing.T, rt route) string {
 	t.Helper()
+	notCalled := entryOf(t, rt).notCalled
 	var lines strings.Builder
 	for _, s := range rt.Policy(exampleScope).Statement {
 		if s.Effect != "Allow" {
 			continue
 		}
 		for _, action := range s.Action {
-			reason, ok := notCalled[rt.Method+" "+action]
-			if !ok {
-				reason = "called"
-			}
-			fmt.Fprintf(&lines, "# %s: %s\n", action, reason)
+			fmt.Fprintf(&lines, "# %s: %s\n", action, cmp.Or(notCalled[action], "called"))
 		}
 	}
 	return lines.String()
@@ -108,24 +95,34 @@ func TestPoliciesWithTheLongestNamesAreShortEnough(t *testing.T) {
 
 func TestTableThatContradictsItselfStopsTheStart(t *testing.T) {
 	t.Parallel()
-	public := route{Method: "GET", Path: "/a", Name: "A", Public: true, Handler: ping}
-	protected := route{Method: "GET", Path: "/b", Name: "B", Policy: listPolicy, Handler: ping}
+	public := route{Method: "GET", Path: "/a", Name: "A", Public: true, Endpoint: raw(ping)}
+	protected := route{Method: "GET", Path: "/b/{group}", Name: "B", Policy: listPolicy, Endpoint: handledBy(echo)}
+	changed := func(rt route, change func(*route)) []route {
+		change(&rt)
+		return []route{public, protected, rt}
+	}
 	for _, c := range []struct {
 		name  string
 		table []route
 		want  string
 	}{
 		{"good", []route{public, protected}, ""},
-		{"forgotten policy", []route{{Method: "GET", Path: "/c", Name: "C", Handler: ping}}, "route GET /c is neither public nor has a session policy"},
-		{"both", []route{{Method: "GET", Path: "/c", Name: "C", Public: true, Policy: listPolicy, Handler: ping}}, "route GET /c is public, but has a session policy"},
-		{"no name", []route{{Method: "GET", Path: "/c", Public: true, Handler: ping}}, "route GET /c has no name"},
-		{"name of another", []route{protected, {Method: "GET", Path: "/c", Name: "B", Policy: listPolicy, Handler: ping}}, "route GET /c has the name of another, B: they would share sessions"},
-		{"no handler", []route{{Method: "GET", Path: "/c", Name: "C", Public: true}}, "route GET /c has no handler"},
+		{"forgotten policy", changed(protected, func(rt *route) { rt.Policy = nil }), "route GET /b/{group} is neither public nor has a session policy"},
+		{"both", changed(public, func(rt *route) { rt.Policy = listPolicy }), "route GET /a is public, but has a session policy"},
+		{"no name", changed(public, func(rt *route) { rt.Name = "" }), "route GET /a has no name"},
+		{"name of another", changed(protected, func(rt *route) { rt.Path = "/c" }), "route GET /c has the name of another, B"},
+		{"no endpoint", changed(public, func(rt *route) { rt.Endpoint = endpoint{} }), "route GET /a has no endpoint"},
+		{"raw endpoint", changed(protected, func(rt *route) { rt.Endpoint = raw(ping) }), "route GET /b/{group} is not public, so it needs an endpoint by handledBy, which checks path, query and body"},
+		{"status of an error", changed(protected, func(rt *route) { rt.Status = 404 }), "route GET /b/{group} has the status 404, which is not a success"},
+		{"undeclared variable", changed(protected, func(rt *route) { rt.Path = "/b/{group}/{image}" }), "route GET /b/{group}/{image} has the path variable {image}, which pathVars does not declare"},
 		{"twice", []route{public, public}, "route GET /a is there twice"},
-		{"public for one method", []route{public, {Method: "PUT", Path: "/a", Name: "C", Policy: listPolicy, Handler: ping}}, "path /a is public for one method and not for another"},
+		{"public for one method", changed(public, func(rt *route) {
+			rt.Method, rt.Name, rt.Public, rt.Policy, rt.Endpoint = "PUT", "C", false, listPolicy, handledBy(echo)
+		}),
+			"path /a is public for one method and not for another"},
 	} {
 		got := ""
-		if err := checkRoutes(c.table); err != nil {
+		if err := checkRoutes(c.table, pathVars); err != nil {
 			got = err.Error()
 		}
 		if got != c.want {
@@ -134,25 +131,30 @@ func TestTableThatContradictsItselfStopsTheStart(t *testing.T) {
 	}
 }
 
+func TestPathVariableThatLacksSomethingStopsTheStart(t *testing.T) {
+	t.Parallel()
+	for want, remove := range map[string]func(*pathVar){
+		"path variable {group} has no Read, which checks it":      func(v *pathVar) { v.Read = nil },
+		"path variable {group} has no In, the place of its value": func(v *pathVar) { v.In = nil },
+		"path variable {group} has no LogField":                   func(v *pathVar) { v.LogField = "" },
+		"path variable {group} has no Sample":                     func(v *pathVar) { v.Sample = "" },
+	} {
+		group, _ := findVar(pathVars, "group")
+		remove(&group)
+		if err := checkRoutes(routes, []pathVar{group}); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
 // The role's permission policy of the README allows what the sessions need, and
 // nothing else.
 func TestRolePolicyIsWhatTheRowsNeed(t *testing.T) {
 	t.Parallel()
-	allowed := func(statements []iam.Statement) map[string]bool {
-		actions := map[string]bool{}
-		for _, s := range statements {
-			for _, a := range s.Action {
-				if s.Effect == "Allow" {
-					actions[a] = true
-				}
-			}
-		}
-		return actions
-	}
 	rows := map[string]bool{}
 	for _, rt := range routes {
 		if rt.Policy != nil {
-			for a := range allowed(rt.Policy(exampleScope).Statement) {
+			for a := range allowedActions(rt.Policy(exampleScope).Statement) {
 				rows[a] = true
 			}
 		}
@@ -170,7 +172,7 @@ func TestRolePolicyIsWhatTheRowsNeed(t *testing.T) {
 	for _, s := range role.Statement {
 		statements = append(statements, iam.Statement{Effect: s.Effect, Action: s.Action})
 	}
-	if diff := cmp.Diff(rows, allowed(statements)); diff != "" {
+	if diff := gocmp.Diff(rows, allowedActions(statements)); diff != "" {
 		t.Errorf("actions (-rows +role):\n%s", diff)
 	}
 }
@@ -205,7 +207,7 @@ func TestReadme(t *testing.T) {
 		}
 		return
 	}
-	if diff := cmp.Diff(want, string(content)); diff != "" {
+	if diff := gocmp.Diff(want, string(content)); diff != "" {
 		t.Errorf("the README lags behind; go test ./api -update (-want +README):\n%s", diff)
 	}
 }

@@ -90,13 +90,12 @@ func TestNoOutputHoldsASecret(t *testing.T) {
 		fmt.Fprintln(&output, status, header, body)
 	}
 	all := func() {
-		for _, e := range callers {
+		for _, e := range callers(t) {
 			for _, token := range []string{good, wrong, markedKey, markedWrong, "$2a$31" + good[6:]} {
 				send(e, token)
 			}
 		}
-		for _, e := range onRepository {
-			e.path = base + "/g/others" + e.path
+		for _, e := range aboutRepository(t, values{"group": "g", "name": "others"}) {
 			send(e, good)
 		}
 		for _, path := range []string{"/v1/ecr/ping", "/v1/ecr/version", "/v1/ecr/metrics", "/metrics", "/nothing", "/v1/ecr/111111111111/repositories"} {
@@ -107,23 +106,23 @@ func TestNoOutputHoldsASecret(t *testing.T) {
 		send(exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": ` + markedKey + `}`}, good)
 	}
 	all()
-	for operation := range callers {
+	for operation := range callers(t) {
 		for _, f := range []localaws.Fault{{Code: "ExpiredTokenException", Times: 1}, {Code: "AccessDeniedException"}, {Code: "UnrecognizedClientException"}} {
 			f.Operation = operation
 			remove := w.aws.Inject(f)
-			send(callers[operation], good)
+			send(callers(t)[operation], good)
 			remove()
 		}
 	}
 	fresh := 0
 	tap.set(true)
-	for _, e := range callers {
+	for _, e := range callers(t) {
 		e.path = strings.Replace(e.path, "/g", fmt.Sprintf("/fresh%d", fresh), 1) // a session that is not there yet
 		fresh++
 		send(e, good)
 	}
 	tap.set(false)
-	next := *w.service.live.Load().config
+	next := *w.service.settings.Load().config
 	next.Token = append(next.Token, common.Key{Name: "next", Secret: markedWrong})
 	if _, err := w.service.Reload(&next); err != nil {
 		t.Fatal(err)

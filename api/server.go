@@ -1,4 +1,4 @@
-// Package api is what callers see: the routes, the token, the bodies and the
+// Package api has what callers see: the routes, the token, the bodies and the
 // errors of the service.
 package api
 
@@ -11,38 +11,35 @@ import (
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
-	"github.com/YaleSpinup/ecr-api/ecr"
-	"github.com/YaleSpinup/ecr-api/iam"
+	"github.com/YaleSpinup/ecr-api/iam/roles"
 	"github.com/gorilla/mux"
 	"github.com/sirupsen/logrus"
 )
 
-// Options of New. All of them are needed.
+// Options are the options of New. All of them are needed.
 type Options struct {
 	Config *common.Config
 	Log    *logrus.Logger
 }
 
-// Service is what all requests share. It is an http.Handler.
+// A Service is what all requests share. It is an http.Handler.
 type Service struct {
-	live     atomic.Pointer[live]
-	registry common.Registry // partition and region; the account is the caller's to name
-	gate     *gate
-	limits   *limits
-	stopping atomic.Bool
-	end      atomic.Pointer[time.Time] // once it is stopping
-	measures *measures
-	log      *logrus.Logger
-	audit    *logrus.Logger // the same, whatever the level
-	handler  http.Handler
-
-	// connect returns a client for the scope that may do what the row's policy
-	// allows, and the name of its session.
-	connect func(route, iam.Scope) (client *ecr.Client, session string)
+	settings  atomic.Pointer[settings]
+	registry  common.Registry // partition and region; the path of a request names the account
+	connector *connector
+	gate      *gate
+	limits    *limits
+	stopping  atomic.Bool
+	end       atomic.Pointer[time.Time] // set once the service is stopping
+	measures  *measures
+	log       *logrus.Logger
+	audit     *logrus.Logger // the same, at any log level
+	handler   http.Handler
 }
 
-// live is what Reload can replace while requests are under way.
-type live struct {
+// settings are what Reload can replace while requests are under way. A request
+// keeps the settings with which it began.
+type settings struct {
 	config *common.Config
 	tokens *tokens
 }
@@ -56,34 +53,25 @@ func newService(o Options, table []route) (*Service, error) {
 	if o.Config == nil || o.Log == nil {
 		return nil, errors.New("api: Config and Log are needed")
 	}
-	if err := checkRoutes(table); err != nil {
+	if err := checkRoutes(table, pathVars); err != nil {
 		return nil, err
 	}
 	measures := newMeasures(table)
-	observer := observer{measures, o.Log}
-	aws, err := iam.NewSession(o.Config, observer)
+	connector, err := newConnector(o.Config, observer{measures, o.Log})
 	if err != nil {
 		return nil, err
 	}
-	roles, err := iam.NewRoles(aws, o.Config, observer)
-	if err != nil {
-		return nil, err
-	}
-	api := ecr.New(aws)
 	region := o.Config.Account.Region
 	s := &Service{
-		registry: common.Registry{Partition: iam.Partition(region), Region: region},
-		gate:     newGate(),
-		limits:   newLimits(measures.limits),
-		measures: measures,
-		log:      o.Log,
-		audit:    auditLogger(o.Log),
-		connect: func(rt route, scope iam.Scope) (*ecr.Client, string) {
-			session := roles.Session(rt.Name, scope, rt.Policy)
-			return api.Client(scope.Registry, session.Apply), session.Name
-		},
+		registry:  common.Registry{Partition: roles.Partition(region), Region: region},
+		connector: connector,
+		gate:      newGate(),
+		limits:    newLimits(measures.limits),
+		measures:  measures,
+		log:       o.Log,
+		audit:     auditLogger(o.Log),
 	}
-	if err := s.setLive(o.Config); err != nil {
+	if err := s.use(o.Config); err != nil {
 		return nil, err
 	}
 	s.handler = s.router(table)
@@ -93,28 +81,29 @@ func newService(o Options, table []route) (*Service, error) {
 // ServeHTTP answers a request.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Stop turns the readiness of the service to no, for good. It goes on answering,
-// and has callers close their connections; no request gets longer than to the end.
+// Stop makes the service not ready, for good. The service goes on answering, and
+// tells callers to close their connections. No request runs beyond the end.
 func (s *Service) Stop(end time.Time) {
 	s.end.Store(&end)
 	s.stopping.Store(true)
 }
 
-// Reload takes over what can change without a restart: the keys and how costly
-// a token may be, the accounts, the limits, the trusted proxies and the log
-// level. Tokens that have verified are forgotten. It returns the keys of the configuration
-// that differ too, but need a restart.
+// Reload takes over what can change without a restart: the keys and the highest
+// cost of a token, the accounts, the limits, the trusted proxies and the log level.
+// Tokens that have verified are forgotten. Reload returns the keys of the
+// configuration that differ as well and need a restart.
 func (s *Service) Reload(config *common.Config) (needRestart []string, err error) {
-	next := *s.live.Load().config
+	next := *s.settings.Load().config
 	needRestart = next.NeedRestart(config)
 	next.Token, next.MaxTokenCost = config.Token, config.MaxTokenCost
 	next.Accounts, next.TrustedProxies = config.Accounts, config.TrustedProxies
 	next.MaxInFlight, next.MaxInFlightPerAccount = config.MaxInFlight, config.MaxInFlightPerAccount
 	next.LogLevel = config.LogLevel
-	return needRestart, s.setLive(&next)
+	return needRestart, s.use(&next)
 }
 
-func (s *Service) setLive(config *common.Config) error {
+// use makes a configuration the one of all requests that begin from now on.
+func (s *Service) use(config *common.Config) error {
 	tokens, err := newTokens(config.Token, config.MaxTokenCost, s.gate, s.measures.tokenChecks)
 	if err != nil {
 		return err
@@ -124,18 +113,19 @@ func (s *Service) setLive(config *common.Config) error {
 		return err
 	}
 	s.log.SetLevel(level)
-	s.live.Store(&live{config: config, tokens: tokens})
+	s.settings.Store(&settings{config: config, tokens: tokens})
 	return nil
 }
 
-// router mounts the table. gorilla/mux would redirect paths that it finds
-// unclean, answer a wrong method without Allow, and run its middleware on
-// matched routes only. So it matches escaped paths as they are, each path has
-// one handler for all its methods, and what matches nothing is wrapped alike.
+// router mounts the table. By itself gorilla/mux would redirect paths that it
+// takes for unclean, answer a wrong method without Allow, and run its middleware
+// on matched routes only. So here it matches escaped paths as they are, each path
+// has one handler for all its methods, and a path that matches nothing gets the
+// same wrapping.
 func (s *Service) router(table []route) http.Handler {
 	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
 	for path, rows := range byPath(table) {
-		handler := s.methods(rows)
+		handler := s.byMethod(rows)
 		if !rows[0].Public {
 			handler = s.authenticate(handler)
 		}
@@ -145,7 +135,7 @@ func (s *Service) router(table []route) http.Handler {
 	return router
 }
 
-// withoutDotDot keeps paths that climb from matching: they are not found.
+// withoutDotDot matches no path that climbs by "..". Such a path is not found.
 func withoutDotDot(r *http.Request, _ *mux.RouteMatch) bool {
 	return !slices.Contains(strings.Split(r.URL.EscapedPath(), "/"), "..")
 }
@@ -158,12 +148,12 @@ func byPath(table []route) map[string][]route {
 	return paths
 }
 
-// methods dispatches to the row of the request's method. Every GET answers HEAD:
-// net/http leaves the body out.
-func (s *Service) methods(rows []route) http.Handler {
+// byMethod dispatches to the row of the request's method. Every GET answers HEAD
+// too: net/http leaves the body out.
+func (s *Service) byMethod(rows []route) http.Handler {
 	handlers := map[string]http.Handler{}
 	for _, rt := range rows {
-		handlers[rt.Method] = named(rt.Name, rt.Handler(s, rt))
+		handlers[rt.Method] = withAction(rt.Name, rt.Endpoint.serve(s, rt))
 	}
 	if get, ok := handlers[http.MethodGet]; ok {
 		handlers[http.MethodHead] = get
@@ -178,8 +168,8 @@ func (s *Service) methods(rows []route) http.Handler {
 	})
 }
 
-// named notes the row for the log.
-func named(action string, next http.Handler) http.Handler {
+// withAction notes the row's name for the log.
+func withAction(action string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		recordOf(r).action = action
 		next.ServeHTTP(w, r)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,77 +13,73 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/YaleSpinup/ecr-api/iam"
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
 
-// A request is what one call to the service is about.
-type request struct {
+// A tenantRequest is a request of some org to some row.
+type tenantRequest struct {
 	org            string
 	row            route
 	account, group string
 	name           string // of a repository that no other request is about
 }
 
-func (q request) repository() string { return q.group + "/" + q.name }
+func (q tenantRequest) repository() string { return q.group + "/" + q.name }
 
-func (q request) String() string {
+func (q tenantRequest) String() string {
 	return fmt.Sprintf("%s of %s in %s for %s", q.row, q.repository(), q.account, q.org)
 }
 
 // policy is the session policy that every call of the request must be made under.
-func (q request) policy() string {
+func (q tenantRequest) policy() string {
 	s := iam.Scope{Registry: common.Registry{Partition: "aws", Region: region, Account: q.account}, Org: q.org}
-	if strings.Contains(q.row.Path, "{group}") {
+	if slices.Contains(varsIn(q.row.Path), "group") {
 		s.Group = q.group
 	}
 	return q.row.Policy(s).String()
 }
 
-func (q request) exchange() exchange {
-	path := strings.NewReplacer("{account}", q.account, "{group}", q.group, "{name}", q.name).Replace(q.row.Path)
-	e := exchange{method: q.row.Method, path: path}
-	switch q.row.String() {
-	case listRow, listGroupRow:
+// exchange returns the request as it is sent.
+func (q tenantRequest) exchange(t testing.TB) exchange {
+	e := entryOf(t, q.row).request(q.row, values{"account": q.account, "group": q.group, "name": q.name})
+	if q.row.isList() {
 		e.body = jsonOf(probe{q.repository()})
-	case createRow:
-		e.body = jsonOf(map[string]any{"RepositoryName": q.name})
-	case updateRow:
-		e.body = `{"ScanOnPush": true, "ImageTagMutability": "IMMUTABLE", "Tags": [{"Key": "k", "Value": "v"}]}`
 	}
 	return e
 }
 
-// A probe is the body of a list in these tests. A list's own call names no
-// repository, so nobody could tell whose request it belongs to: first the handler
-// looks with the same client for one that only this request names.
+// isList tells whether the row's requests name no repository, in the path or in the
+// body.
+func (rt route) isList() bool {
+	_, names := rt.Endpoint.newInput().(namer)
+	return !rt.hasName() && !names
+}
+
+// A probe is the body of a list in these tests. The call of a list names no
+// repository, so nobody could tell which request made it. So the handler first
+// looks, with the same client, for a repository that only this request names.
 type probe struct{ Repository string }
 
 func (probe) check() error { return nil }
 
-func probeThenList(ctx context.Context, c call, in probe) ([]string, error) {
-	if in.Repository == "" {
-		return nil, nil
-	}
-	if _, err := c.ECR.Tags(ctx, in.Repository); err != nil && common.CodeOf(err) != common.NotFound {
+func probeThenList(ctx context.Context, t target, in probe) ([]string, error) {
+	if _, err := t.ECR().Tags(ctx, in.Repository); err != nil && common.CodeOf(err) != common.NotFound {
 		return nil, err
 	}
-	return listRepositories(ctx, c, nothing{})
+	return listRepositories(ctx, t, nothing{})
 }
 
-// traceable changes the lists so that they may look at a repository, and that each of their sessions has a policy of its
-// own, where they all have the same, and that their calls can be told apart.
+// traceable changes the lists so that they look for a repository first.
 func traceable(rt *route) {
-	name := rt.String()
-	if name != listRow && name != listGroupRow {
+	if !rt.isList() {
 		return
 	}
 	usual := rt.Policy
 	rt.Policy = func(s iam.Scope) iam.Policy {
-		mark := iam.Deny(s.ARN(s.Org+"/"+rt.Method+rt.Path[len(accountPath):]+"/"+s.Group), "ecr:SetRepositoryPolicy")
-		look := iam.Allow(s.AllRepositories(), "ecr:ListTagsForResource")
-		return iam.NewPolicy(append(usual(s).Statement, mark, look)...)
+		return iam.NewPolicy(append(usual(s).Statement, iam.Allow(s.AllRepositories(), "ecr:ListTagsForResource"))...)
 	}
-	rt.Handler = endpoint(probeThenList)
+	rt.Endpoint = handledBy(probeThenList)
 }
 
 // A chorus is several services, one an org, that share an AWS.
@@ -92,15 +89,15 @@ type chorus struct {
 	rows   []route
 
 	mu       sync.Mutex
-	expected map[string]request // by repository
-	lists    map[string]bool    // policies that lists may be made under
+	expected map[string]tenantRequest // by repository
+	lists    map[string]bool          // session policies that lists may have
 	counter  int
 	faults   []string
 	checked  int
 }
 
 func newChorus(t *testing.T, orgs ...string) *chorus {
-	c := &chorus{byOrg: map[string]*world{}, expected: map[string]request{}, lists: map[string]bool{}}
+	c := &chorus{byOrg: map[string]*world{}, expected: map[string]tenantRequest{}, lists: map[string]bool{}}
 	endpoint := ""
 	for _, o := range orgs {
 		w := newWorld(t, changeRows(traceable), func(config *common.Config, table *[]route) {
@@ -126,32 +123,32 @@ func newChorus(t *testing.T, orgs ...string) *chorus {
 }
 
 // prepare gives the request a name of its own, and the repository that it needs.
-func (c *chorus) prepare(q request) request {
+func (c *chorus) prepare(q tenantRequest) tenantRequest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.counter++
 	q.name = fmt.Sprintf("n%d", c.counter)
 	c.expected[q.account+"/"+q.repository()] = q
-	if name := q.row.String(); name == listRow || name == listGroupRow {
+	if q.row.isList() {
 		c.lists[q.policy()] = true
-	} else if name != createRow {
-		if err := c.aws.AddRepository(q.account, region, q.repository(), map[string]string{iam.OrgTag: q.org}); err != nil {
+	} else if q.row.hasName() {
+		if err := c.aws.AddRepository(q.account, region, q.repository(), map[string]string{common.OrgTag: q.org}); err != nil {
 			c.faults = append(c.faults, err.Error())
 		}
 	}
 	return q
 }
 
-// perform sends all requests at once and returns what is wrong with the calls to
-// AWS that they led to.
-func (c *chorus) perform(requests []request) []string {
+// perform sends all requests at once. It returns what is wrong with the calls to
+// AWS that they made.
+func (c *chorus) perform(requests []tenantRequest) []string {
 	c.forget()
 	var all sync.WaitGroup
 	for i, q := range requests {
 		q = c.prepare(q)
 		requests[i] = q
 		all.Go(func() {
-			if status, _, body := c.byOrg[q.org].do(q.exchange()); status != http.StatusOK {
+			if status, _, body := c.byOrg[q.org].do(q.exchange(c.t)); status != http.StatusOK {
 				c.mu.Lock()
 				defer c.mu.Unlock()
 				c.faults = append(c.faults, fmt.Sprintf("%s: status %d: %s", q, status, body))
@@ -188,8 +185,8 @@ func (c *chorus) fault(made localaws.Call) string {
 		}
 		return ""
 	}
-	// The account is what the session says it is. So the request is looked for by
-	// the name, which no two have in common in whatever account.
+	// The session says what the account is. So the request is found by the name,
+	// which no two requests have in common, in any account.
 	for _, a := range []string{account, account2} {
 		q, ok := c.expected[a+"/"+made.Repository]
 		switch {
@@ -209,17 +206,17 @@ func (c *chorus) fault(made localaws.Call) string {
 	return fmt.Sprintf("%s of %s, which nobody asked for", made.Operation, made.Repository)
 }
 
-// Groups of which some begin with the name of another, and some differ from an
-// account or an org by nothing.
+// Some of these groups begin with the name of another. Some are the same text as an
+// account or an org.
 var sessionGroups = []string{"g", "g1", "g-1", "g1-x", "gg", "g.1", account, org}
 
-// Whatever requests run at the same time, no call is signed with a session of
-// another account, group, row or org, also while sessions expire.
+// No call is signed with a session of another account, group or org, or under the
+// policy of another row. Many requests run at the same time, and sessions expire.
 func TestNoCallUnderAnotherSession(t *testing.T) {
 	t.Parallel()
 	c := newChorus(t, org, otherOrg)
-	one := rapid.Custom(func(t *rapid.T) request {
-		return request{
+	one := rapid.Custom(func(t *rapid.T) tenantRequest {
+		return tenantRequest{
 			org:     rapid.SampledFrom([]string{org, otherOrg}).Draw(t, "org"),
 			row:     rapid.SampledFrom(c.rows).Draw(t, "row"),
 			account: rapid.SampledFrom([]string{account, account2}).Draw(t, "account"),
@@ -243,16 +240,17 @@ func TestNoCallUnderAnotherSession(t *testing.T) {
 	}
 }
 
-// More groups than sessions are kept: those that went come back as their own.
+// There are more groups than sessions are kept. A session that was dropped comes
+// back as a new one.
 func TestMoreGroupsThanSessionsAreKept(t *testing.T) {
 	t.Parallel()
 	const kept = 1024 // at most
 	c := newChorus(t, org)
 	visit := func() map[string]bool {
-		var requests []request
+		var requests []tenantRequest
 		for _, rt := range c.rows {
 			for _, a := range []string{account, account2} {
-				requests = append(requests, request{org: org, row: rt, account: a, group: "g"}, request{org: org, row: rt, account: a, group: "g1"})
+				requests = append(requests, tenantRequest{org: org, row: rt, account: a, group: "g"}, tenantRequest{org: org, row: rt, account: a, group: "g1"})
 			}
 		}
 		for _, fault := range c.perform(requests) {
@@ -260,16 +258,13 @@ func TestMoreGroupsThanSessionsAreKept(t *testing.T) {
 		}
 		return c.accessKeys()
 	}
-	// fill makes room be needed for sessions of other groups, which nobody uses:
-	// so AWS is not asked for them.
+	// fill asks for n sessions of other groups. Nobody uses them, so AWS is not asked.
 	filled := 0
 	fill := func(n int) {
 		for range n {
 			filled++
-			path := fmt.Sprintf("%s/other%d", base, filled)
-			if status, _, body := c.do(exchange{method: "GET", path: path, body: `{}`}); status != http.StatusOK {
-				t.Fatalf("%s: status %d: %s", path, status, body)
-			}
+			scope := iam.Scope{Registry: common.Registry{Partition: "aws", Region: region, Account: account}, Org: org, Group: fmt.Sprintf("other%d", filled)}
+			c.service.connector.connect(rowNamed("ShowRepository"), scope)
 		}
 	}
 	first := visit()
@@ -298,4 +293,22 @@ func (c *chorus) accessKeys() map[string]bool {
 		}
 	}
 	return used
+}
+
+// Lists of several groups have the same policy, so they share a session. The audit
+// line tells what a session was used for.
+func TestListsOfAnAccountShareASession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, path := range []string{"", "/g1", "/g2", "/g3", "/g4"} {
+		w.run(exchange{method: "GET", path: base + path, status: 200, want: `[]`})
+	}
+	w.run(exchange{name: "another account", method: "GET", path: base2, status: 200, want: `[]`})
+	want := []string{
+		"sts:AssumeRole", "ecr:DescribeRepositories", "ecr:DescribeRepositories", "ecr:DescribeRepositories", "ecr:DescribeRepositories", "ecr:DescribeRepositories",
+		"sts:AssumeRole", "ecr:DescribeRepositories",
+	}
+	if diff := cmp.Diff(want, w.called()); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
 }

@@ -2,20 +2,26 @@ package api
 
 import (
 	"net/http"
-	"slices"
 	"testing"
 	"time"
 )
 
-// Every call on a repository, by its path under the group.
-var onRepository = []exchange{
-	{name: "show", method: "GET"},
-	{name: "show by HEAD", method: "HEAD"},
-	{name: "update nothing", method: "PUT", body: `{}`},
-	{name: "update tags", method: "PUT", body: `{"Tags": [{"Key": "k", "Value": "v"}]}`},
-	{name: "update all", method: "PUT", body: `{"ScanOnPush": true, "ImageTagMutability": "IMMUTABLE", "Tags": [{"Key": "k", "Value": "v"}]}`},
-	{name: "delete", method: "DELETE"},
-	{name: "images", method: "GET", path: "/images"},
+// aboutRepository returns all requests of all rows about one repository, HEAD too.
+func aboutRepository(t testing.TB, v values) []exchange {
+	t.Helper()
+	var list []exchange
+	for _, rt := range protectedRows() {
+		if !rt.hasName() {
+			continue
+		}
+		list = append(list, entryOf(t, rt).requests(rt, v)...)
+		if rt.Method == http.MethodGet {
+			head := rt
+			head.Method = http.MethodHead
+			list = append(list, entryOf(t, rt).request(head, v))
+		}
+	}
+	return list
 }
 
 func TestWhoseRepository(t *testing.T) {
@@ -33,17 +39,14 @@ func TestWhoseRepository(t *testing.T) {
 		{"missing", http.StatusNotFound},
 		{"elsewhere", http.StatusNotFound},
 	} {
-		for _, e := range onRepository {
-			e.name, e.path = e.name+" "+c.repository, base+"/g/"+c.repository+e.path
+		for _, e := range aboutRepository(t, values{"group": "g", "name": c.repository}) {
 			if status, _, body := w.do(e); status != c.status {
-				t.Errorf("%s: status %d, want %d: %s", e.name, status, c.status, body)
+				t.Errorf("%s of %s: status %d, want %d: %s", e.name, c.repository, status, c.status, body)
 			}
 		}
 	}
 	for _, operation := range w.called() {
-		if slices.Contains([]string{
-			"ecr:PutImageScanningConfiguration", "ecr:PutImageTagMutability", "ecr:TagResource", "ecr:DeleteRepository",
-		}, operation) {
+		if partOf(operation) != "" {
 			t.Errorf("%s was called on a repository that is not ours", operation)
 		}
 	}
@@ -69,21 +72,19 @@ func TestCreateOfARepositoryThatIsThere(t *testing.T) {
 func TestAccountThatCannotBeEntered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	paths := []exchange{{method: "GET", path: ""}, {method: "GET", path: "/g"}, {method: "POST", path: "/g", body: `{"RepositoryName": "a"}`}}
-	for _, e := range onRepository {
-		e.path = "/g/a" + e.path
-		paths = append(paths, e)
-	}
 	start := time.Now()
-	for _, e := range paths {
-		e.path = "/v1/ecr/111111111111/repositories" + e.path
-		if status, _, body := w.do(e); status != http.StatusForbidden {
-			t.Errorf("%s %s: status %d, want 403: %s", e.method, e.path, status, body)
+	requests := 0
+	for _, rt := range protectedRows() {
+		for _, e := range entryOf(t, rt).requests(rt, values{"account": "111111111111"}) {
+			requests++
+			if status, _, body := w.do(e); status != http.StatusForbidden {
+				t.Errorf("%s: status %d, want 403: %s", e.name, status, body)
+			}
 		}
 	}
 	// Once in five seconds; a busy machine may take longer than that.
 	most := 1 + int(time.Since(start)/(5*time.Second))
 	if asked := len(w.called()); asked < 1 || asked > most {
-		t.Errorf("STS was asked %d times for %d requests, want %d at most", asked, len(paths), most)
+		t.Errorf("STS was asked %d times for %d requests, want %d at most", asked, requests, most)
 	}
 }

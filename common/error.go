@@ -5,11 +5,11 @@ import (
 	"fmt"
 )
 
-// Code is what kind of error an Error is. The api package maps each to one
-// HTTP status; what carries no Code is an internal error.
+// A Code says what kind of error an Error is. Package api maps each Code to one
+// HTTP status. An error without a Code is an internal error.
 type Code string
 
-// The kinds of error that a caller can be told of.
+// The Codes.
 const (
 	BadRequest       Code = "bad request"        // the caller's input is wrong
 	Forbidden        Code = "forbidden"          // no token, a role that AWS refuses, another org's repository
@@ -24,8 +24,8 @@ const (
 	Internal         Code = "internal error"     // everything else
 )
 
-// Error is an error with two readers. The caller reads Code and Message, and
-// where AWS answered, AWSCode and AWSRequestID. Only the log sees Cause.
+// An Error is an error with two readers. The caller reads Code and Message, and if
+// AWS answered, AWSCode and AWSRequestID. Only the log has Cause.
 type Error struct {
 	Code    Code
 	Message string // a sentence that says what to do
@@ -34,28 +34,30 @@ type Error struct {
 	AWSCode      string // AWS's own error code, such as RepositoryNotFoundException
 	AWSRequestID string // AWS's id of the failed call
 
-	// Of a change that failed: its parts that are done all the same, and those of
-	// which AWS did not tell whether they are. What is in neither is not done.
+	// Applied are the parts of a failed change that are done all the same. Unknown
+	// are those of which AWS did not tell whether they are done. A part in neither
+	// is not done.
 	Applied, Unknown []string
 }
 
-// Errorf returns an Error with that code and a message made as by fmt.Sprintf.
+// Errorf returns an Error with that code. The message is made as by fmt.Sprintf.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// Leaving returns the error with what the change has left behind. An error that
-// is none of ours becomes an internal one.
-func Leaving(err error, applied, unknown []string) error {
-	left := Error{Code: Internal, Message: "internal error", Cause: err}
+// WithOutcome returns the error with what the change has done in spite of it: the
+// parts that are applied, and those that are unknown. An error that is not one of
+// ours becomes an internal one.
+func WithOutcome(err error, applied, unknown []string) error {
+	changed := Error{Code: Internal, Message: "internal error", Cause: err}
 	if e := new(Error); errors.As(err, &e) {
-		left = *e
+		changed = *e
 	}
-	left.Applied, left.Unknown = applied, unknown
-	return &left
+	changed.Applied, changed.Unknown = applied, unknown
+	return &changed
 }
 
-// Error is for the log: it holds the cause.
+// Error returns the message with the cause. It is for the log.
 func (e *Error) Error() string {
 	if e.Cause == nil {
 		return e.Message
@@ -66,8 +68,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// CodeOf returns the Code of an error, empty for nil and Internal for an error
-// that has none.
+// CodeOf returns the Code of an error. It is empty for nil, and Internal for an
+// error that has none.
 func CodeOf(err error) Code {
 	var e *Error
 	switch {

@@ -4,8 +4,11 @@ package common
 
 import "fmt"
 
-// Registry is where repositories are: each AWS account has one private ECR
-// registry a region.
+// OrgTag is the tag that says to which org a repository belongs. Sessions of the
+// management role carry it too.
+const OrgTag = "spinup:org"
+
+// A Registry holds the repositories of one AWS account in one region.
 type Registry struct {
 	Partition string // aws, aws-cn, aws-us-gov, ...
 	Region    string

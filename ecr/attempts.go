@@ -11,20 +11,21 @@ import (
 	"github.com/aws/aws-sdk-go/aws/request"
 )
 
-// settle is how long AWS is given where it denies what the tags allow: what was
-// written a moment ago may not have reached its authorization yet.
-const settle = 500 * time.Millisecond
+// settleTime is how long the client waits before it repeats a change that AWS
+// denies although the tags allow it: AWS's authorization may not know yet what was
+// written a moment ago.
+const settleTime = 500 * time.Millisecond
 
-// attempts is what became of the attempts of one change.
+// attempts tells how the attempts of one change ended.
 type attempts struct {
-	unsure bool      // one of them failed without telling whether AWS did the work
-	start  time.Time // of the first such, by our clock
+	unsure bool      // AWS did not tell whether one of them did the work
+	start  time.Time // of the first such attempt, by our clock
 
-	failure error // of the last, the SDK's
+	failure error // of the last attempt, as the SDK tells it
 }
 
-// watch makes a request one whose attempts are noted. Two such requests must not
-// run at the same time.
+// watch is an option for a request: its attempts are noted. Two such requests
+// must not run at the same time.
 func (a *attempts) watch(r *request.Request) {
 	r.Handlers.CompleteAttempt.PushBack(func(r *request.Request) {
 		a.failure = r.Error
@@ -34,8 +35,8 @@ func (a *attempts) watch(r *request.Request) {
 	})
 }
 
-// isUnsure tells whether an attempt ended without AWS having told what it did:
-// there was no answer, a broken one, or one that says that AWS itself failed.
+// isUnsure tells whether AWS did not say what an attempt did: there was no answer,
+// or a broken one, or one that says that AWS itself failed.
 func isUnsure(r *request.Request) bool {
 	if r.Error == nil || request.IsErrorThrottle(r.Error) {
 		return false
@@ -51,10 +52,11 @@ func isUnsure(r *request.Request) bool {
 	return status < 400 || status >= 500
 }
 
-// reason returns why it is not known what became of a change that failed: where
-// its last attempt was refused, an attempt before may be why, and the look that
-// could not tell is what failed.
-func reason(failure, look error) error {
+// unknownReason returns the error to answer where it is not known what a change
+// did. It is the change's own failure, unless AWS refused the last attempt: an
+// attempt before may be the reason for that, and then the look that failed is
+// what keeps us from knowing.
+func unknownReason(failure, look error) error {
 	code := common.CodeOf(failure)
 	if look != nil && (code == common.Forbidden || code == common.Conflict) && common.CodeOf(look) != common.NotFound {
 		return look
@@ -62,9 +64,9 @@ func reason(failure, look error) error {
 	return failure
 }
 
-// leaveTime returns a context that keeps a fifth of the time there is for finding
-// out what became of a change.
-func leaveTime(ctx context.Context) (context.Context, context.CancelFunc) {
+// reserveTime returns a context that ends early. A fifth of the time is kept for a
+// look at what a change has done.
+func reserveTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return context.WithCancel(ctx)
@@ -72,36 +74,36 @@ func leaveTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/5))
 }
 
-// insist makes a change of a repository that was just read. Where AWS denies it,
-// that contradicts what was read: the repository has gone meanwhile, which is
-// then the error, or its tags have not reached AWS's authorization yet, so the
-// change is tried once more.
-func (c *Client) insist(ctx context.Context, present *Repository, change func() error) error {
+// repeatDenied makes a change of a repository that was just read. If AWS denies
+// it, the denial contradicts what was read. Either the repository is gone, and
+// that is then the error. Or AWS's authorization does not know its tags yet, so
+// the change is tried once more.
+func (c *Client) repeatDenied(ctx context.Context, present *Repository, change func() error) error {
 	err := change()
-	if !deniedByECR(err) {
+	if !isDenied(err) {
 		return err
 	}
 	select {
 	case <-ctx.Done():
 		return err
-	case <-time.After(settle):
+	case <-time.After(settleTime):
 	}
-	switch look := c.stillThere(ctx, present); common.CodeOf(look) {
+	switch look := c.checkSame(ctx, present); common.CodeOf(look) {
 	case "":
 		return change()
 	case common.NotFound:
 		return look
-	default: // it is not known to be the same repository still
+	default: // nobody knows whether it is still the same repository
 		return err
 	}
 }
 
-// stillThere returns a NotFound where the repository is gone, also where another
-// of its name was made since.
-func (c *Client) stillThere(ctx context.Context, present *Repository) error {
+// checkSame returns a NotFound if the repository is gone, even if another of its
+// name was made since.
+func (c *Client) checkSame(ctx context.Context, present *Repository) error {
 	now, err := c.describe(ctx, present.RepositoryName)
 	if err == nil && !present.created.IsZero() && !aws.TimeValue(now.CreatedAt).Equal(present.created) {
-		return common.Errorf(common.NotFound, "The repository %s was deleted meanwhile, and another made in its place.", present.RepositoryName)
+		return common.Errorf(common.NotFound, "The repository %s was deleted meanwhile, and another was made in its place.", present.RepositoryName)
 	}
 	return err
 }

@@ -10,11 +10,12 @@ import (
 	"github.com/aws/aws-sdk-go/aws/request"
 )
 
-// AWS's Date has whole seconds only; every further one tells more of its clock.
+// AWS's Date header has whole seconds only. Every further answer tells AWS's time
+// better.
 func TestClockLearnsAWSTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const ahead = time.Hour // AWS's clock before ours
+		const ahead = time.Hour // of AWS's clock before ours
 		second := time.Now().Add(ahead).Truncate(time.Second)
 		c := newClock()
 		answered := func() {
@@ -23,32 +24,32 @@ func TestClockLearnsAWSTime(t *testing.T) {
 		}
 		time.Sleep(700 * time.Millisecond)
 		start, before, since := time.Now(), second.Add(300*time.Millisecond), second.Add(800*time.Millisecond)
-		if c.covers(start, since) {
-			t.Error("AWS has told no time, and yet something is known")
+		if c.mayBeAfter(start, since) {
+			t.Error("AWS has told no time yet, but something is known")
 		}
 		time.Sleep(200 * time.Millisecond)
 		answered()
-		if !c.covers(start, since) || !c.covers(start, before) || c.covers(start, second.Add(-time.Second)) {
-			t.Error("after one answer it is not known to the second")
+		if !c.mayBeAfter(start, since) || !c.mayBeAfter(start, before) || c.mayBeAfter(start, second.Add(-time.Second)) {
+			t.Error("after one answer the time is not known to the second")
 		}
 		time.Sleep(150 * time.Millisecond) // the next second has begun
 		answered()
-		if !c.covers(start, since) || c.covers(start, before) {
-			t.Error("after an answer at the begin of a second it is not known better")
+		if !c.mayBeAfter(start, since) || c.mayBeAfter(start, before) {
+			t.Error("after an answer at the beginning of a second the time is not known better")
 		}
 		time.Sleep(800 * time.Millisecond) // this answer tells less
 		answered()
-		if !c.covers(start, since) || c.covers(start, before) {
+		if !c.mayBeAfter(start, since) || c.mayBeAfter(start, before) {
 			t.Error("what was known is forgotten")
 		}
 		time.Sleep(time.Hour) // in which clocks drift
-		if !c.covers(start, before) {
-			t.Error("what was known an hour ago is relied on")
+		if !c.mayBeAfter(start, before) {
+			t.Error("what was learned an hour ago is still relied on")
 		}
 	})
 }
 
-// Only an attempt that may have done the work counts, not one that was refused.
+// Only an attempt that may have done the work counts. A refused one does not.
 func TestAttemptsBeginWithTheFirstUnsureOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -60,7 +61,7 @@ func TestAttemptsBeginWithTheFirstUnsureOne(t *testing.T) {
 		}
 		attempt(400, "ThrottlingException")
 		if a.unsure {
-			t.Error("what was throttled may be done")
+			t.Error("a throttled attempt is taken for one that may have done the work")
 		}
 		time.Sleep(2 * time.Second)
 		second := time.Now()

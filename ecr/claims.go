@@ -7,25 +7,27 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// claims remembers the last repositories that creates of this process have
-// answered for, and which creates are under way, so that none takes another's
-// repository for its own: AWS's time alone cannot tell two creates of the same
-// moment apart.
+// maxClaims is how many created repositories are remembered.
+const maxClaims = 1024
+
+// claims remembers the repositories that creates of this process have answered
+// for, and which creates are under way. So no create takes another's repository
+// for its own: AWS's time alone cannot tell apart two creates of the same moment.
 type claims struct {
 	mu      *sync.Mutex
 	created *lru.Cache[string, time.Time] // by ARN
-	running map[string]int                // creates of that ARN
+	running map[string]int                // number of creates, by ARN
 }
 
 func newClaims() claims {
-	created, err := lru.New[string, time.Time](1024)
+	created, err := lru.New[string, time.Time](maxClaims)
 	if err != nil {
-		panic(err) // a size of 0
+		panic(err) // the size is not positive
 	}
 	return claims{mu: new(sync.Mutex), created: created, running: map[string]int{}}
 }
 
-// begin notes a create of the ARN until its end.
+// begin notes that a create of the ARN is under way, until end is called.
 func (c claims) begin(arn string) (end func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -39,7 +41,7 @@ func (c claims) begin(arn string) (end func()) {
 	}
 }
 
-// add notes that a create has made the repository.
+// add notes that a create has answered for the repository.
 func (c claims) add(r *Repository) { c.created.Add(r.RepositoryArn, r.created) }
 
 // has tells whether a create has answered for the repository.
@@ -48,8 +50,8 @@ func (c claims) has(r *Repository) bool {
 	return ok && at.Equal(r.created)
 }
 
-// take notes that a create whose answer was lost found the repository, and
-// returns false where another create may have made it.
+// take adds the repository for a create whose answer was lost. It returns false
+// where another create may have made the repository.
 func (c claims) take(r *Repository) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

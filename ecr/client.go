@@ -2,6 +2,8 @@
 package ecr
 
 import (
+	"context"
+
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/client"
@@ -10,40 +12,55 @@ import (
 	"github.com/aws/aws-sdk-go/service/ecr"
 )
 
-// pageSize is the most that ECR gives at once.
+// pageSize is the most entries that ECR gives at once.
 const pageSize = 1000
 
-// API is the way to ECR that all clients share.
+// An API is the way to ECR that all clients share.
 type API struct {
 	ecr    *ecr.ECR
 	claims claims
 	clock  *clock
 }
 
-// New returns the API of that AWS session, without its credentials: a call that
-// is not signed by a Client is not signed at all, and AWS refuses it.
+// New returns the API of that AWS session, without its credentials. A call that
+// no Client has signed is not signed at all, and AWS refuses it.
 func New(session client.ConfigProvider) *API {
 	api := &API{
 		ecr:    ecr.New(session, aws.NewConfig().WithCredentials(credentials.AnonymousCredentials)),
 		claims: newClaims(),
 		clock:  newClock(),
 	}
-	api.ecr.Handlers.UnmarshalMeta.PushFront(api.clock.note) // when the header is there, before the body
+	// The clock is told as soon as the header is there, before the body is read.
+	api.ecr.Handlers.UnmarshalMeta.PushFront(api.clock.note)
+	api.ecr.Handlers.Complete.PushFront(translate)
 	return api
 }
 
-// Client calls one registry in one session. Its errors are common.Errors.
+// A Client calls one registry in one session of the management role. Its errors
+// are common.Errors.
 type Client struct {
 	api      *ecr.ECR
 	claims   claims
 	clock    *clock
 	registry common.Registry
-	signed   request.Option // given to every call: makes it one of the session
+	session  request.Option
 }
 
-// Client returns a Client of the registry, which makes each of its requests one
-// of a session by that option. It costs next to nothing: one for every request
-// is well.
+// Client returns a Client of the registry. The option makes each of its requests
+// one of the session. A Client costs little: make one for each request.
 func (a *API) Client(registry common.Registry, session request.Option) *Client {
-	return &Client{api: a.ecr, claims: a.claims, clock: a.clock, registry: registry, signed: session}
+	return &Client{api: a.ecr, claims: a.claims, clock: a.clock, registry: registry, session: session}
+}
+
+// send makes one call to ECR in the client's session. All calls go through it.
+// Its error is the one that translate made: metrics, log and answer tell the same.
+func send[In, Out any](
+	ctx context.Context, c *Client, newRequest func(In) (*request.Request, Out), in In, options ...request.Option,
+) (Out, error) {
+	r, out := newRequest(in)
+	r.SetContext(ctx)
+	r.ApplyOptions(c.session)
+	r.ApplyOptions(options...)
+	_ = r.Send() // the same error, not yet translated
+	return out, r.Error
 }

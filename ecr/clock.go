@@ -9,24 +9,24 @@ import (
 )
 
 const (
-	drift = 1000                   // seconds in which our clock and AWS's may come a second apart
-	skew  = 100 * time.Millisecond // by which AWS's machines may differ among themselves
+	driftRate = 1000                   // in as many seconds our clock and AWS's may differ by one more second
+	maxSkew   = 100 * time.Millisecond // AWS's machines may differ among themselves by as much
 )
 
-// clock knows AWS's clock from the Date of its answers. These leave out the
-// fraction of a second (RFC 9110, 6.6.1), so the first tells the time to the
+// A clock knows AWS's time from the Date header of AWS's answers. The header has
+// whole seconds (RFC 9110, 6.6.1). So the first answer tells the time to the
 // second, and each further one may tell it better.
 type clock struct {
-	base time.Time // when it began, by our clock
+	base time.Time // when this clock began, by our clock
 
 	mu     sync.Mutex
-	atBase time.Time // AWS's time at the base, at least; zero while it has told none
-	noted  time.Time // when that was learned
+	atBase time.Time // AWS's time at base, at least; zero until AWS has told a time
+	noted  time.Time // when atBase was learned
 }
 
 func newClock() *clock { return &clock{base: time.Now()} }
 
-// note learns from an attempt of a call.
+// note learns from the answer to one attempt of a call.
 func (c *clock) note(r *request.Request) {
 	if r.HTTPResponse == nil {
 		return
@@ -43,18 +43,18 @@ func (c *clock) note(r *request.Request) {
 	}
 }
 
-// earliest is atBase as far as it can still be relied on.
+// earliest returns atBase, less what the two clocks may have drifted since.
 func (c *clock) earliest(now time.Time) time.Time {
-	return c.atBase.Add(-now.Sub(c.noted) / drift)
+	return c.atBase.Add(-now.Sub(c.noted) / driftRate)
 }
 
-// covers tells whether AWS's time t may lie after our time start; false if AWS
-// has told no time.
-func (c *clock) covers(start, t time.Time) bool {
+// mayBeAfter tells whether t, a time of AWS, may lie after start, a time of ours.
+// It is false while AWS has told no time.
+func (c *clock) mayBeAfter(start, t time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.atBase.IsZero() {
 		return false
 	}
-	return !t.Before(c.earliest(time.Now()).Add(start.Sub(c.base) - skew))
+	return !t.Before(c.earliest(time.Now()).Add(start.Sub(c.base) - maxSkew))
 }

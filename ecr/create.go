@@ -14,15 +14,16 @@ import (
 	"github.com/aws/aws-sdk-go/service/ecr"
 )
 
-// thePart is the one part of a change that creates or deletes.
-var thePart = []string{"Repository"}
+// repositoryPart is the only part of a change that creates or deletes.
+var repositoryPart = []string{"Repository"}
 
 // CreateRepository creates a repository of that full name. One call sets
-// everything, so there is no state in between. The answer is made from ECR's
-// own: a Describe may not know the repository yet. Where that answer was lost,
-// it looks for what it has made.
+// everything, so there is no state in between. The answer is made from ECR's own
+// answer, because a Describe may not know the repository yet. Where that answer
+// was lost, CreateRepository looks for what it has made.
 func (c *Client) CreateRepository(ctx context.Context, name string, s Settings, e Encryption) (*Repository, error) {
-	defer c.claims.begin(c.registry.ARN(name))()
+	end := c.claims.begin(c.registry.ARN(name))
+	defer end()
 	tries := new(attempts)
 	created, err := c.create(ctx, name, s, e, tries)
 	switch {
@@ -30,80 +31,84 @@ func (c *Client) CreateRepository(ctx context.Context, name string, s Settings, 
 		c.claims.add(created)
 		return created, nil
 	case tries.unsure:
-		return c.lostCreate(ctx, name, s, e, tries, err)
+		return c.findCreated(ctx, name, s, e, tries, err)
 	default:
-		return nil, c.orExists(ctx, name, err)
+		return nil, c.explainRefusal(ctx, name, err)
 	}
 }
 
 func (c *Client) create(ctx context.Context, name string, s Settings, e Encryption, tries *attempts) (*Repository, error) {
-	ctx, cancel := leaveTime(ctx)
+	ctx, cancel := reserveTime(ctx)
 	defer cancel()
-	input := &ecr.CreateRepositoryInput{
+	start := time.Now()
+	out, err := send(ctx, c, c.api.CreateRepositoryRequest, createInput(name, s, e), tries.watch)
+	if err != nil {
+		return nil, err
+	}
+	if out.Repository == nil { // the answer was cut off, and the SDK takes that for success
+		tries.unsure, tries.start = true, start
+		return nil, common.Errorf(common.Internal, "ECR created %q and told nothing of it", name)
+	}
+	return newRepository(out.Repository, sortTags(slices.Clone(s.Tags))), nil
+}
+
+func createInput(name string, s Settings, e Encryption) *ecr.CreateRepositoryInput {
+	in := &ecr.CreateRepositoryInput{
 		RepositoryName:             aws.String(name),
 		ImageScanningConfiguration: &ecr.ImageScanningConfiguration{ScanOnPush: aws.Bool(aws.BoolValue(s.ScanOnPush))},
 		ImageTagMutability:         s.ImageTagMutability,
 		Tags:                       awsTags(s.Tags),
 	}
 	if e.Type != "" {
-		input.EncryptionConfiguration = &ecr.EncryptionConfiguration{EncryptionType: aws.String(e.Type)}
+		in.EncryptionConfiguration = &ecr.EncryptionConfiguration{EncryptionType: aws.String(e.Type)}
 	}
 	if e.KmsKeyID != "" {
-		input.EncryptionConfiguration.KmsKey = aws.String(e.KmsKeyID)
+		in.EncryptionConfiguration.KmsKey = aws.String(e.KmsKeyID)
 	}
-	start := time.Now()
-	out, err := c.api.CreateRepositoryWithContext(ctx, input, c.signed, tries.watch)
-	if err != nil {
-		return nil, Translate(err)
-	}
-	if out.Repository == nil { // an answer cut off: the SDK takes it for success
-		tries.unsure, tries.start = true, start
-		return nil, common.Errorf(common.Internal, "ECR created %q and told nothing of it", name)
-	}
-	return newRepository(out.Repository, sorted(slices.Clone(s.Tags))), nil
+	return in
 }
 
-// lostCreate answers a create of which some attempt may have done the work
-// without saying so: with the repository that it has made, that the name was
-// taken before, or with the failure.
-func (c *Client) lostCreate(ctx context.Context, name string, s Settings, e Encryption, tries *attempts, failure error) (*Repository, error) {
+// findCreated ends a create after an attempt that may have done the work without
+// saying so. It returns the repository if this create has made it. Otherwise the
+// error says that the name was taken before, or what failed.
+func (c *Client) findCreated(ctx context.Context, name string, s Settings, e Encryption, tries *attempts, failure error) (*Repository, error) {
 	found, err := c.Repository(ctx, name)
 	switch {
-	case deniedBySessionPolicy(err): // it is there, and tagged as another org's
-		return nil, exists(name, failure)
+	case isDeniedByPolicy(err): // it is there, and its tag names another org
+		return nil, alreadyExists(name, failure)
 	case err != nil:
-		return nil, common.Leaving(reason(failure, err), nil, thePart)
-	case !c.clock.covers(tries.start, found.created) || c.claims.has(found):
-		return nil, exists(name, failure)
-	case isAsked(found, s, e) && c.claims.take(found):
+		return nil, common.WithOutcome(unknownReason(failure, err), nil, repositoryPart)
+	case !c.clock.mayBeAfter(tries.start, found.created) || c.claims.has(found):
+		return nil, alreadyExists(name, failure)
+	case isAsAsked(found, s, e) && c.claims.take(found):
 		return found, nil
-	default: // made just now, and perhaps changed since, by whomever
-		return nil, common.Leaving(exists(name, failure), nil, thePart)
+	default: // somebody made it just now, and somebody may have changed it since
+		return nil, common.WithOutcome(alreadyExists(name, failure), nil, repositoryPart)
 	}
 }
 
-// isAsked tells whether the repository is in every way as a create asked for it.
-// Only an alias of a KMS key cannot be compared: ECR tells the key.
-func isAsked(r *Repository, s Settings, e Encryption) bool {
+// isAsAsked tells whether the repository is in every way as the create asked.
+// An alias of a KMS key cannot be compared, since ECR tells the key itself.
+func isAsAsked(r *Repository, s Settings, e Encryption) bool {
 	key := e.KmsKeyID
-	return slices.Equal(r.Tags, sorted(slices.Clone(s.Tags))) &&
+	return slices.Equal(r.Tags, sortTags(slices.Clone(s.Tags))) &&
 		r.ScanOnPush == strconv.FormatBool(aws.BoolValue(s.ScanOnPush)) &&
 		r.ImageTagMutability == cmp.Or(aws.StringValue(s.ImageTagMutability), ecr.ImageTagMutabilityMutable) &&
 		r.EncryptionType == cmp.Or(e.Type, ecr.EncryptionTypeAes256) &&
 		(key == "" || key == r.KmsKeyID || strings.HasSuffix(r.KmsKeyID, "/"+key) || strings.Contains(key, "alias/"))
 }
 
-// orExists returns the refusal of a create, or that the repository exists, where
-// that was the reason: AWS refuses by the present tags before it looks whether
-// the name is free. A repository that the session's own policy denies is there:
-// it is denied for its tags.
-func (c *Client) orExists(ctx context.Context, name string, refusal error) error {
-	if !deniedByECR(refusal) {
+// explainRefusal returns the refusal of a create, or that the repository exists
+// if that is the reason. AWS decides by the tags of the present repository before
+// it looks whether the name is free. If the session policy denies even the look,
+// the repository is there and its tag is the reason.
+func (c *Client) explainRefusal(ctx context.Context, name string, refusal error) error {
+	if !isDenied(refusal) {
 		return refusal
 	}
 	switch _, err := c.describe(ctx, name); {
-	case err == nil || deniedBySessionPolicy(err):
-		return exists(name, refusal)
+	case err == nil || isDeniedByPolicy(err):
+		return alreadyExists(name, refusal)
 	case common.CodeOf(err) == common.NotFound:
 		return refusal
 	default: // nobody knows why it was refused
@@ -111,8 +116,9 @@ func (c *Client) orExists(ctx context.Context, name string, refusal error) error
 	}
 }
 
-// exists says that the name is taken, with what AWS answered.
-func exists(name string, failure error) error {
+// alreadyExists returns an error that says that the name is taken. It keeps AWS's
+// code and id of the failure.
+func alreadyExists(name string, failure error) error {
 	conflict := common.Error{Cause: failure}
 	if e := new(common.Error); errors.As(failure, &e) {
 		conflict = *e

@@ -10,8 +10,8 @@ import (
 )
 
 // DeleteRepository deletes the repository, which was just read, and all its
-// images. Where AWS did not tell whether it did, it looks whether the repository
-// is gone.
+// images. Where AWS did not tell whether it did, DeleteRepository looks whether
+// the repository is gone.
 func (c *Client) DeleteRepository(ctx context.Context, present *Repository) error {
 	tries := new(attempts)
 	err := c.delete(ctx, present, tries)
@@ -21,34 +21,34 @@ func (c *Client) DeleteRepository(ctx context.Context, present *Repository) erro
 	case common.CodeOf(err) == common.NotFound:
 		return nil
 	}
-	now := c.stillThere(ctx, present)
-	if common.CodeOf(now) == common.NotFound {
+	look := c.checkSame(ctx, present)
+	if common.CodeOf(look) == common.NotFound {
 		return nil
 	}
-	return common.Leaving(reason(err, now), nil, thePart)
+	return common.WithOutcome(unknownReason(err, look), nil, repositoryPart)
 }
 
 func (c *Client) delete(ctx context.Context, present *Repository, tries *attempts) error {
-	ctx, cancel := leaveTime(ctx)
+	ctx, cancel := reserveTime(ctx)
 	defer cancel()
-	input := &ecr.DeleteRepositoryInput{RepositoryName: aws.String(present.RepositoryName), Force: aws.Bool(true)}
-	return c.insist(ctx, present, func() error {
-		_, err := c.api.DeleteRepositoryWithContext(ctx, input, c.signed, tries.watch, c.onlyThis(present, tries))
-		return Translate(err)
+	in := &ecr.DeleteRepositoryInput{RepositoryName: aws.String(present.RepositoryName), Force: aws.Bool(true)}
+	return c.repeatDenied(ctx, present, func() error {
+		_, err := send(ctx, c, c.api.DeleteRepositoryRequest, in, tries.watch, c.onlyThis(present, tries))
+		return err
 	})
 }
 
-// onlyThis makes a request one that is not repeated blindly after an attempt that
-// may have deleted the repository: somebody may have made another of that name.
-// Where it cannot be told whether the repository is there still, the attempt's own
-// failure stands.
+// onlyThis is an option for the request of a delete. An attempt may have deleted
+// the repository without saying so, and somebody may have made another of that
+// name. So before a repeat it looks whether the repository is still the same. If
+// that cannot be told, there is no repeat, and the attempt's failure stands.
 func (c *Client) onlyThis(present *Repository, tries *attempts) request.Option {
 	return func(r *request.Request) {
 		r.Handlers.AfterRetry.PushBack(func(r *request.Request) {
-			if r.Error != nil || !tries.unsure { // there is no repeat, or it is harmless
+			if r.Error != nil || !tries.unsure { // there is no repeat, or it does no harm
 				return
 			}
-			switch err := c.stillThere(r.Context(), present); common.CodeOf(err) {
+			switch err := c.checkSame(r.Context(), present); common.CodeOf(err) {
 			case "":
 			case common.NotFound:
 				r.Error = err

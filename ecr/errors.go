@@ -5,13 +5,14 @@ import (
 	"strings"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/aws/aws-sdk-go/aws/request"
 	"github.com/aws/aws-sdk-go/service/ecr"
 )
 
 const accessDenied = "AccessDeniedException"
 
-// codes is what ECR's error codes mean to our caller. What is not here is an
-// internal error, above all ServerException and credentials that do not work.
+// codes maps ECR's error codes to ours. A code that is missing here is an
+// internal error, such as ServerException or credentials that do not work.
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html
 var codes = map[string]common.Code{
 	ecr.ErrCodeInvalidParameterException:        common.BadRequest,
@@ -26,18 +27,20 @@ var codes = map[string]common.Code{
 	accessDenied:                                common.Forbidden,
 }
 
-// deniedByECR tells ECR's own refusal from one of STS.
-func deniedByECR(err error) bool {
+// translate is a handler of the SDK. It turns the error of a call to ECR into a
+// common.Error before the observer sees it.
+func translate(r *request.Request) { r.Error = common.FromAWS(r.Error, codes) }
+
+// isDenied tells whether ECR itself refused the call. STS refuses with another
+// code.
+func isDenied(err error) bool {
 	var e *common.Error
 	return errors.As(err, &e) && e.AWSCode == accessDenied
 }
 
-// deniedBySessionPolicy tells a refusal by an explicit Deny of the session policy
-// from all others. AWS says it in words only.
+// isDeniedByPolicy tells whether an explicit Deny in the session policy refused
+// the call. AWS tells that only in its words.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
-func deniedBySessionPolicy(err error) bool {
-	return deniedByECR(err) && strings.Contains(err.Error(), "explicit deny in a session policy")
+func isDeniedByPolicy(err error) bool {
+	return isDenied(err) && strings.Contains(err.Error(), "explicit deny in a session policy")
 }
-
-// Translate turns an error of ECR into a common.Error.
-func Translate(err error) error { return common.FromAWS(err, codes) }

@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go/service/ecr"
 )
 
-// Image is an image of a repository as callers see it. A nil field is null: AWS
-// does not tell it.
+// An Image is an image of a repository as callers see it. A nil field is null in
+// JSON: AWS does not tell the value.
 type Image struct {
 	ArtifactMediaType        *string
 	ImageDigest              string
@@ -37,17 +37,12 @@ type ScanStatus struct {
 	Status      *string
 }
 
-// Images returns all images of the repository of that full name, newest push
-// first; never nil.
+// Images returns all images of the repository of that full name, never nil. The
+// image that was pushed last comes first.
 func (c *Client) Images(ctx context.Context, name string) ([]Image, error) {
-	var details []*ecr.ImageDetail
-	input := &ecr.DescribeImagesInput{RepositoryName: aws.String(name), MaxResults: aws.Int64(pageSize)}
-	err := c.api.DescribeImagesPagesWithContext(ctx, input, func(page *ecr.DescribeImagesOutput, _ bool) bool {
-		details = append(details, page.ImageDetails...)
-		return true
-	}, c.signed)
+	details, err := c.describeImages(ctx, name)
 	if err != nil {
-		return nil, Translate(err)
+		return nil, err
 	}
 	slices.SortFunc(details, newestFirst)
 	images := make([]Image, len(details))
@@ -57,8 +52,24 @@ func (c *Client) Images(ctx context.Context, name string) ([]Image, error) {
 	return images, nil
 }
 
-// newestFirst orders by the time of the push, and what was pushed at the same
-// time by digest, so that the same state always gives the same answer.
+func (c *Client) describeImages(ctx context.Context, name string) ([]*ecr.ImageDetail, error) {
+	var details []*ecr.ImageDetail
+	in := &ecr.DescribeImagesInput{RepositoryName: aws.String(name), MaxResults: aws.Int64(pageSize)}
+	for {
+		page, err := send(ctx, c, c.api.DescribeImagesRequest, in)
+		if err != nil {
+			return nil, err
+		}
+		details = append(details, page.ImageDetails...)
+		if aws.StringValue(page.NextToken) == "" {
+			return details, nil
+		}
+		in.NextToken = page.NextToken
+	}
+}
+
+// newestFirst orders images by the time of the push, and images of the same time
+// by digest. So the same state always gives the same answer.
 func newestFirst(a, b *ecr.ImageDetail) int {
 	return cmp.Or(
 		aws.TimeValue(b.ImagePushedAt).Compare(aws.TimeValue(a.ImagePushedAt)),

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// AWS promises no order; the same state must give the same answer all the same.
+// AWS promises no order, but the same state must give the same answer.
 func TestOrderOfImages(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2020, 12, 14, 12, 0, 0, 0, time.UTC)

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Repository is a repository as callers see it.
+// A Repository is a repository as callers see it.
 type Repository struct {
 	CreatedAt          string // RFC 3339, UTC, whole seconds
 	EncryptionType     string // AES256 or KMS
@@ -24,59 +24,63 @@ type Repository struct {
 	RepositoryArn      string
 	RepositoryName     string // with the group: group/name
 	RepositoryURI      string `json:"RepositoryUri"`
-	Tags               []Tag  // by key
+	Tags               []Tag  // sorted by key
 
-	created time.Time // CreatedAt as exact as ECR tells it
+	created time.Time // CreatedAt, as exact as ECR tells it
 }
 
-// Tag is a tag of a repository.
+// A Tag is a tag of a repository.
 type Tag struct {
 	Key   string
 	Value string
 }
 
-// Settings are what can be set of a repository at any time. A nil field, and
-// no tags, mean: leave it as it is, or to ECR's default.
+// Settings are what can be set of a repository at any time. A nil field leaves the
+// setting as it is; in a create it leaves the setting to ECR's default. No tags
+// means the same.
 type Settings struct {
 	ScanOnPush         *bool
 	ImageTagMutability *string
 	Tags               []Tag
 }
 
-// Empty tells that the settings set nothing.
+// Empty tells whether the settings set nothing.
 func (s Settings) Empty() bool {
 	return s.ScanOnPush == nil && s.ImageTagMutability == nil && len(s.Tags) == 0
 }
 
-// Encryption is how a repository is encrypted, fixed at creation. The zero value
-// is ECR's default.
+// Encryption says how a repository is encrypted. It is fixed at creation. The zero
+// value is ECR's default.
 type Encryption struct {
 	Type     string // AES256 or KMS
 	KmsKeyID string // empty with KMS: AWS's own key
 }
 
-// Repositories returns the full names of all repositories of the registry whose
-// name begins with the prefix, sorted; never nil.
+// Repositories returns the full names of the repositories of the registry that
+// begin with the prefix, sorted and never nil.
 func (c *Client) Repositories(ctx context.Context, prefix string) ([]string, error) {
 	names := []string{}
-	input := &ecr.DescribeRepositoriesInput{MaxResults: aws.Int64(pageSize)}
-	err := c.api.DescribeRepositoriesPagesWithContext(ctx, input, func(page *ecr.DescribeRepositoriesOutput, _ bool) bool {
+	in := &ecr.DescribeRepositoriesInput{MaxResults: aws.Int64(pageSize)}
+	for {
+		page, err := send(ctx, c, c.api.DescribeRepositoriesRequest, in)
+		if err != nil {
+			return nil, err
+		}
 		for _, r := range page.Repositories {
 			if name := aws.StringValue(r.RepositoryName); strings.HasPrefix(name, prefix) {
 				names = append(names, name)
 			}
 		}
-		return true
-	}, c.signed)
-	if err != nil {
-		return nil, Translate(err)
+		if aws.StringValue(page.NextToken) == "" {
+			slices.Sort(names)
+			return names, nil
+		}
+		in.NextToken = page.NextToken
 	}
-	slices.Sort(names)
-	return names, nil
 }
 
-// Repository returns the repository of that full name with its tags. Its ARN is
-// known beforehand, so both are asked for at the same time.
+// Repository returns the repository of that full name with its tags. It asks for
+// both at the same time, since the ARN is known beforehand.
 func (c *Client) Repository(ctx context.Context, name string) (*Repository, error) {
 	var described *ecr.Repository
 	var tags []Tag
@@ -96,11 +100,10 @@ func (c *Client) Repository(ctx context.Context, name string) (*Repository, erro
 }
 
 func (c *Client) describe(ctx context.Context, name string) (*ecr.Repository, error) {
-	out, err := c.api.DescribeRepositoriesWithContext(ctx, &ecr.DescribeRepositoriesInput{
-		RepositoryNames: []*string{aws.String(name)},
-	}, c.signed)
+	in := &ecr.DescribeRepositoriesInput{RepositoryNames: []*string{aws.String(name)}}
+	out, err := send(ctx, c, c.api.DescribeRepositoriesRequest, in)
 	if err != nil {
-		return nil, Translate(err)
+		return nil, err
 	}
 	if len(out.Repositories) != 1 {
 		return nil, common.Errorf(common.Internal, "ECR described %d repositories named %q", len(out.Repositories), name)
@@ -108,19 +111,18 @@ func (c *Client) describe(ctx context.Context, name string) (*ecr.Repository, er
 	return out.Repositories[0], nil
 }
 
-// Tags returns the tags of the repository of that full name, by key.
+// Tags returns the tags of the repository of that full name, sorted by key.
 func (c *Client) Tags(ctx context.Context, name string) ([]Tag, error) {
-	out, err := c.api.ListTagsForResourceWithContext(ctx, &ecr.ListTagsForResourceInput{
-		ResourceArn: aws.String(c.registry.ARN(name)),
-	}, c.signed)
+	in := &ecr.ListTagsForResourceInput{ResourceArn: aws.String(c.registry.ARN(name))}
+	out, err := send(ctx, c, c.api.ListTagsForResourceRequest, in)
 	if err != nil {
-		return nil, Translate(err)
+		return nil, err
 	}
 	tags := make([]Tag, len(out.Tags))
 	for i, t := range out.Tags {
 		tags[i] = Tag{Key: aws.StringValue(t.Key), Value: aws.StringValue(t.Value)}
 	}
-	return sorted(tags), nil
+	return sortTags(tags), nil
 }
 
 func newRepository(r *ecr.Repository, tags []Tag) *Repository {
@@ -153,8 +155,8 @@ func awsTags(tags []Tag) []*ecr.Tag {
 	return list
 }
 
-// sorted sorts the tags in place: ECR tells them in no particular order.
-func sorted(tags []Tag) []Tag {
+// sortTags sorts the tags by key, in place: ECR tells them in no particular order.
+func sortTags(tags []Tag) []Tag {
 	slices.SortFunc(tags, func(a, b Tag) int { return strings.Compare(a.Key, b.Key) })
 	return tags
 }

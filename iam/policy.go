@@ -1,3 +1,5 @@
+// Package iam has what the service says in AWS's language of permissions: policy
+// documents, and the scope that a session policy is made for.
 package iam
 
 import (
@@ -8,20 +10,20 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 )
 
-// Scope is what a session is cut down to: one account's registry, in it the
-// repositories of one group, and of these the ones that the org owns.
+// A Scope is what a session is cut down to: the registry of one account, in it
+// the repositories of one group, and among these the repositories of the org.
 type Scope struct {
 	common.Registry
 	Org   string
 	Group string
 }
 
-// AllRepositories is the ARN pattern of every repository of the registry. AWS
-// authorizes a DescribeRepositories that names none on exactly this pattern, so
-// listing needs it.
+// AllRepositories is the ARN pattern of all repositories of the registry. A list
+// needs it: AWS authorizes a DescribeRepositories without names on exactly this
+// pattern.
 func (s Scope) AllRepositories() string { return s.ARN("*") }
 
-// GroupRepositories is the ARN pattern of the group's repositories and no others.
+// GroupRepositories is the ARN pattern of the repositories of the group.
 func (s Scope) GroupRepositories() string { return s.ARN(s.Group + "/*") }
 
 // Keys is the ARN pattern of the account's own KMS keys in the region.
@@ -29,14 +31,14 @@ func (s Scope) Keys() string {
 	return fmt.Sprintf("arn:%s:kms:%s:%s:key/*", s.Partition, s.Region, s.Account)
 }
 
-// Policy is an IAM policy document.
+// A Policy is an IAM policy document.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 type Policy struct {
 	Version   string
 	Statement []Statement
 }
 
-// Statement is one statement of a Policy.
+// A Statement is one statement of a Policy.
 type Statement struct {
 	Effect    string // Allow or Deny
 	Action    []string
@@ -44,7 +46,7 @@ type Statement struct {
 	Condition Condition `json:",omitempty"`
 }
 
-// Condition maps operator, then condition key, to the values that are matched.
+// A Condition holds, by operator and then by condition key, the values to match.
 type Condition map[string]map[string][]string
 
 // NewPolicy returns a policy of these statements in the current version of the
@@ -58,14 +60,14 @@ func Allow(resource string, actions ...string) Statement {
 	return Statement{Effect: "Allow", Action: actions, Resource: []string{resource}}
 }
 
-// Deny returns a statement that denies the actions on the resource, whatever
-// any other policy allows.
+// Deny returns a statement that denies the actions on the resource. It wins over
+// whatever any policy allows.
 func Deny(resource string, actions ...string) Statement {
 	return Statement{Effect: "Deny", Action: actions, Resource: []string{resource}}
 }
 
-// When returns the statement with one more condition. All of them must hold, so
-// the same operator and key twice is a mistake, and panics.
+// When returns the statement with one more condition. All conditions must hold.
+// The same operator and key given twice is a mistake: When panics.
 func (s Statement) When(operator, key string, values ...string) Statement {
 	if _, twice := s.Condition[operator][key]; twice {
 		panic("iam: " + operator + " of " + key + " twice in a statement")
@@ -83,8 +85,8 @@ func (s Statement) When(operator, key string, values ...string) Statement {
 	return s
 }
 
-// String returns the policy as compact JSON, the form in which STS counts its
-// 2,048 characters.
+// String returns the policy as compact JSON. STS counts its 2,048 characters in
+// this form.
 func (p Policy) String() string {
 	var document bytes.Buffer
 	encoder := json.NewEncoder(&document)

@@ -1,4 +1,4 @@
-package iam
+package roles
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// attempts returns how often AWS was called since it was last asked.
+// attempts returns how often AWS was called since the last call of attempts.
 func (w *world) attempts() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -74,7 +74,7 @@ func TestRetries(t *testing.T) {
 				if took := time.Since(start); took > test.within {
 					t.Errorf("it took %v of %v", took, test.within)
 				}
-				synctest.Wait() // for AWS to notice who has gone
+				synctest.Wait() // AWS has to notice that the caller is gone
 				if got := w.attempts(); got != test.attempts {
 					t.Errorf("%d attempts, want %d", got, test.attempts)
 				}
@@ -83,8 +83,8 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-// Where AWS fails widely, fewer than a fifth of the calls are repeated, of the
-// account that is in trouble, and those of the others as ever.
+// Where every call to one account fails, fewer than a fifth of its calls are
+// repeated. Calls to the other accounts are repeated as usual.
 func TestRetriesOfAStormKeepToTheBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -108,8 +108,8 @@ func TestRetriesOfAStormKeepToTheBudget(t *testing.T) {
 			t.Errorf("another account is not retried: %v", err)
 		}
 
-		mend() // calls that go well earn the retries back
-		for range retriesInStock * callsPerRetry {
+		mend() // calls that succeed earn the retries back
+		for range maxRetryStock * callsPerRetry {
 			if err := w.list(stormy); err != nil {
 				t.Fatal(err)
 			}
@@ -121,7 +121,7 @@ func TestRetriesOfAStormKeepToTheBudget(t *testing.T) {
 	})
 }
 
-// While the old credentials still do, a renewal that fails harms nobody.
+// A renewal that fails does no harm while the old credentials are still good.
 func TestRenewalThatFails(t *testing.T) {
 	t.Parallel()
 	const renewal = sessionDuration - renewBefore + time.Second // the session's age when it is due
@@ -149,12 +149,12 @@ func TestRenewalThatFails(t *testing.T) {
 					t.Fatalf("when the renewal is due: %v", err)
 				}
 				if took := time.Since(start); took > 6*time.Second {
-					t.Errorf("everybody waited %v for what can wait", took)
+					t.Errorf("requests waited %v for a renewal that can be put off", took)
 				}
 				if !test.works {
 					return
 				}
-				for time.Since(born) < sessionDuration-lastUse-10*time.Second {
+				for time.Since(born) < sessionDuration-longestUse-10*time.Second {
 					if err := w.list(s); err != nil {
 						t.Fatalf("%v after it began: %v", time.Since(born), err)
 					}
@@ -163,7 +163,7 @@ func TestRenewalThatFails(t *testing.T) {
 				if asked := w.asked(); asked > 4*int(renewBefore/renewAgain) {
 					t.Errorf("STS was asked %d times", asked)
 				}
-				time.Sleep(lastUse)
+				time.Sleep(longestUse)
 				if err := w.list(s); err == nil {
 					t.Error("the credentials are used to their very end")
 				}
@@ -177,9 +177,9 @@ func TestRenewalThatFails(t *testing.T) {
 	}
 }
 
-// Credentials that AWS has called expired are not used again, whatever our clock
-// says.
-func TestRenewalOfWhatAWSCallsExpired(t *testing.T) {
+// Credentials that AWS calls expired are not used again, even if our clock says
+// that they are good.
+func TestRenewalOfCredentialsThatAWSCallsExpired(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -193,9 +193,9 @@ func TestRenewalOfWhatAWSCallsExpired(t *testing.T) {
 	})
 }
 
-// Who is told that its session has expired waits no longer than its deadline,
-// also while another's renewal stalls. In real time: the SDK waits for a mutex,
-// at which synctest does not turn time forward.
+// A call whose session has expired waits no longer than its deadline, even while
+// the renewal of another call stalls. This test runs in real time: the SDK waits
+// for a mutex, and synctest does not advance the time then.
 func TestExpiredWhileSTSStalls(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -226,20 +226,20 @@ func TestExpiredWhileSTSStalls(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := w.listWithin(ctx, s); common.CodeOf(common.FromAWS(err, nil)) != common.Timeout {
-			t.Errorf("who was told while another renews: %v", err)
+			t.Errorf("the call that waits while another renews: %v", err)
 		}
 	})
 	<-asked
 	both.Go(func() {
 		if err := w.list(s); err != nil {
-			t.Errorf("who renews: %v", err)
+			t.Errorf("the call that renews: %v", err)
 		}
 	})
-	both.Wait() // for ever, if one waits for the other
+	both.Wait() // this never returns if one waits for the other
 }
 
-// Many who are told so have one new session made.
-func TestExpiredForManyAtOnce(t *testing.T) {
+// Many calls whose session has expired lead to one new session.
+func TestExpiredForManyCallsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -267,7 +267,7 @@ func TestExpiredForManyAtOnce(t *testing.T) {
 	})
 }
 
-// An account in use keeps its budget, however many others there are.
+// An account in use keeps its budget, even if there are many other accounts.
 func TestBudgetsInUseStay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -275,7 +275,7 @@ func TestBudgetsInUseStay(t *testing.T) {
 	for i := range 2 * maxSessions {
 		w.roles.budget(strconv.Itoa(i))
 		if w.roles.budget(account) != first {
-			t.Fatalf("after %d others it has another", i)
+			t.Fatalf("after %d other accounts it has another budget", i)
 		}
 	}
 }

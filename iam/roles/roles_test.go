@@ -1,10 +1,9 @@
-package iam
+package roles
 
 import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -34,8 +33,8 @@ const (
 	stranger = "111111111111" // has no role for us
 )
 
-// A world is Roles with an AWS of their own. There is no network between them,
-// so that all that waits is time, and synctest can turn it forward.
+// A world is Roles with an AWS of their own. There is no network between the two.
+// So synctest can advance the time whenever all goroutines wait.
 type world struct {
 	t       *testing.T
 	aws     *localaws.Server
@@ -50,7 +49,7 @@ type world struct {
 	entries []Entry
 }
 
-// Entered is what the Roles tell.
+// Entered notes what the Roles tell.
 func (w *world) Entered(e Entry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -76,11 +75,11 @@ func newWorld(t *testing.T, change ...func(*common.Config, *localaws.Options)) *
 	if w.aws, err = localaws.New(options); err != nil {
 		t.Fatal(err)
 	}
-	if w.session, err = NewSession(c, unobserved{}); err != nil {
+	if w.session, err = NewSDKSession(c, unobserved{}); err != nil {
 		t.Fatal(err)
 	}
 	w.session.Config.HTTPClient.Transport = w
-	if w.roles, err = NewRoles(w.session, c, w); err != nil {
+	if w.roles, err = New(w.session, c, w); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -92,7 +91,7 @@ func (w *world) watch(c localaws.Call) {
 	w.calls = append(w.calls, c)
 }
 
-// RoundTrip hands a request of the SDK to AWS, as net/http would.
+// RoundTrip hands a request of the SDK to the AWS, as net/http would.
 func (w *world) RoundTrip(r *http.Request) (answer *http.Response, err error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -117,7 +116,7 @@ func (w *world) RoundTrip(r *http.Request) (answer *http.Response, err error) {
 	return recorder.Result(), nil
 }
 
-// asked is how often AssumeRole reached AWS.
+// asked returns how often AssumeRole reached AWS.
 func (w *world) asked() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -131,24 +130,30 @@ func (w *world) wantAsked(n int, when string) {
 	}
 }
 
-func scopeOf(account, group string) Scope {
-	return Scope{Registry: common.Registry{Partition: "aws", Region: "us-east-1", Account: account}, Org: "spindev", Group: group}
+// listing is a session policy: it allows to list the repositories of the account
+// in us-east-1.
+func listing(account string) string {
+	return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:DescribeRepositories"],` +
+		`"Resource":["arn:aws:ecr:us-east-1:` + account + `:repository/*"]}]}`
 }
 
-// listing is the policy that these tests use.
-func listing(s Scope) Policy {
-	return NewPolicy(Allow(s.AllRepositories(), "ecr:DescribeRepositories"))
+// showing is a session policy: it allows to describe the repositories of a group.
+func showing(account, group string) string {
+	return strings.Replace(listing(account), "repository/*", "repository/"+group+"/*", 1)
 }
 
-func (w *world) entered(account string) *Session {
-	return w.enter("list", scopeOf(account, "g"))
+func registryOf(account string) common.Registry {
+	return common.Registry{Partition: "aws", Region: "us-east-1", Account: account}
 }
 
-func (w *world) enter(kind string, s Scope) *Session {
-	return w.roles.Session(kind, s, listing)
+// entered is a session that may list the account's repositories.
+func (w *world) entered(account string) *Session { return w.enter(account, listing(account)) }
+
+func (w *world) enter(account, policy string) *Session {
+	return w.roles.Session(registryOf(account), policy)
 }
 
-// get returns credentials that must be there.
+// get returns the session's credentials. The test fails where there are none.
 func (w *world) get(s *Session) credentials.Value {
 	w.t.Helper()
 	value, err := s.Credentials.Get()
@@ -168,37 +173,29 @@ func (w *world) listWithin(ctx context.Context, s *Session) error {
 
 var sixteenHex = regexp.MustCompile(`[0-9a-f]{16}$`)
 
+// openTrust is a trust policy that lets the first account in, in any partition.
+const openTrust = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["sts:AssumeRole","sts:TagSession"],"Principal":{"AWS":"012345678901"}}}`
+
 func TestAssumeRoleCall(t *testing.T) {
 	t.Parallel()
-	const openTrust = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["sts:AssumeRole","sts:TagSession"],"Principal":{"AWS":"012345678901"}}}`
 	for name, test := range map[string]struct {
 		change func(*common.Config)
-		scope  Scope
-		want   map[string]string // beside what is always the same; "" is absent
+		want   map[string]string // the parameters that differ from the usual ones; "" means absent
 	}{
-		"as configured": {func(*common.Config) {}, scopeOf(account2, "g"), map[string]string{
+		"as configured": {func(*common.Config) {}, map[string]string{
 			"RoleArn": "arn:aws:iam::210987654321:role/ecr-api",
 		}},
-		"no external id": {func(c *common.Config) { c.Account.ExternalID = "" }, scopeOf(account2, "g"), map[string]string{
+		"no external id": {func(c *common.Config) { c.Account.ExternalID = "" }, map[string]string{
 			"ExternalId": "",
 		}},
-		"another role": {func(c *common.Config) { c.Account.Role = "other" }, scopeOf(account2, "g"), map[string]string{
+		"another role": {func(c *common.Config) { c.Account.Role = "other" }, map[string]string{
 			"RoleArn": "arn:aws:iam::210987654321:role/other",
 		}},
-		"another partition": {
-			func(c *common.Config) { c.Account.Region = "us-gov-west-1" },
-			Scope{Registry: common.Registry{Partition: "aws-us-gov", Region: "us-gov-west-1", Account: account2}, Group: "g"},
-			map[string]string{
-				"RoleArn": "arn:aws-us-gov:iam::210987654321:role/ecr-api",
-				"Policy": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:DescribeRepositories"],` +
-					`"Resource":["arn:aws-us-gov:ecr:us-gov-west-1:210987654321:repository/*"]}]}`,
-			},
-		},
-		"org that is no session name": {func(c *common.Config) { c.Org = "spin dev:1/_=.@-" }, scopeOf(account2, "g"), map[string]string{
+		"org that is no session name": {func(c *common.Config) { c.Org = "spin dev:1/_=.@-" }, map[string]string{
 			"RoleSessionName":     "spinup-spin-dev-1-_=.@--ecr-api-HEX",
 			"Tags.member.1.Value": "spin dev:1/_=.@-",
 		}},
-		"longest org": {func(c *common.Config) { c.Org = strings.Repeat("o", 64) }, scopeOf(account2, "g"), map[string]string{
+		"longest org": {func(c *common.Config) { c.Org = strings.Repeat("o", 64) }, map[string]string{
 			"RoleSessionName":     "spinup-" + strings.Repeat("o", 32) + "-ecr-api-HEX",
 			"Tags.member.1.Value": strings.Repeat("o", 64),
 		}},
@@ -209,7 +206,7 @@ func TestAssumeRoleCall(t *testing.T) {
 				test.change(c)
 				o.Roles = []localaws.Role{{Account: account2, Name: c.Account.Role, Trust: openTrust, Permissions: config.RolePolicy}}
 			})
-			w.get(w.enter("list", test.scope))
+			w.get(w.entered(account2))
 			want := map[string]string{
 				"Action":              "AssumeRole",
 				"Version":             "2011-06-15",
@@ -243,7 +240,22 @@ func TestAssumeRoleCall(t *testing.T) {
 	}
 }
 
-// What the session calls afterwards is limited by the policy it was assumed with.
+func TestRoleOfAnotherPartition(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *common.Config, o *localaws.Options) {
+		c.Account.Region = "us-gov-west-1"
+		o.Roles = []localaws.Role{{Account: account2, Name: "ecr-api", Trust: openTrust, Permissions: config.RolePolicy}}
+	})
+	govCloud := common.Registry{Partition: "aws-us-gov", Region: "us-gov-west-1", Account: account2}
+	const policy = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["*"],"Resource":["*"]}]}`
+	w.get(w.roles.Session(govCloud, policy))
+	got := []string{w.forms[0].Get("RoleArn"), w.forms[0].Get("Policy")}
+	if diff := cmp.Diff([]string{"arn:aws-us-gov:iam::210987654321:role/ecr-api", policy}, got); diff != "" {
+		t.Errorf("role and session policy (-want +got):\n%s", diff)
+	}
+}
+
+// The calls of a session are limited by the session policy.
 func TestSessionPolicyIsInForce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -259,7 +271,7 @@ func TestSessionPolicyIsInForce(t *testing.T) {
 	if diff := cmp.Diff(localaws.Call{
 		Service: "ecr", Operation: "DescribeRepositories", AccessKey: w.get(c).AccessKeyID, Account: account2, Region: "us-east-1",
 		Principal: "arn:aws:sts::210987654321:assumed-role/ecr-api/spinup-spindev-ecr-api-HEX",
-		Policy:    listing(scopeOf(account2, "g")).String(),
+		Policy:    listing(account2),
 	}, got); diff != "" {
 		t.Errorf("call of ECR (-want +got):\n%s", diff)
 	}
@@ -269,16 +281,12 @@ func TestFirstUsersShareOneSession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Delay: 50 * time.Millisecond})
-	slowly := func(s Scope) Policy { // so that all come before the first is done
-		time.Sleep(50 * time.Millisecond)
-		return listing(s)
-	}
 	var users sync.WaitGroup
 	values := make([]credentials.Value, 100)
 	for i := range values {
 		users.Go(func() {
 			var err error
-			if values[i], err = w.roles.Session("list", scopeOf(account, "g"), slowly).Credentials.Get(); err != nil {
+			if values[i], err = w.entered(account).Credentials.Get(); err != nil {
 				t.Error(err)
 			}
 		})
@@ -293,26 +301,24 @@ func TestFirstUsersShareOneSession(t *testing.T) {
 func TestSessionsAreApart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	base := w.enter("list", scopeOf(account, "g"))
-	if again := w.enter("list", scopeOf(account, "g")); again != base {
-		t.Error("the same key gets other credentials")
+	first := w.enter(account, listing(account))
+	if again := w.enter(account, listing(account)); again != first {
+		t.Error("the same account and policy get another session")
 	}
-	seen := map[string]string{w.get(base).AccessKeyID: "base"}
-	for i, test := range []struct {
-		kind, account, group string
-	}{
-		{"list", account2, "g"},
-		{"list", account, "h"},
-		{"list", account, ""},
-		{"show", account, "g"},
+	seen := map[string]string{w.get(first).AccessKeyID: "the first"}
+	for i, test := range []struct{ name, account, policy string }{
+		{"another account", account2, listing(account2)},
+		{"another account under the same policy", account2, listing(account)},
+		{"another group", account, showing(account, "g")},
+		{"a third group", account, showing(account, "h")},
+		{"the same policy, written with a space", account, listing(account) + " "},
 	} {
-		name := fmt.Sprintf("%+v", test)
-		c := w.enter(test.kind, scopeOf(test.account, test.group))
-		if other, ok := seen[w.get(c).AccessKeyID]; ok {
-			t.Errorf("%s has the session of %s", name, other)
+		s := w.enter(test.account, test.policy)
+		if other, ok := seen[w.get(s).AccessKeyID]; ok {
+			t.Errorf("%s has the session of %s", test.name, other)
 		}
-		seen[w.get(c).AccessKeyID] = name
-		w.wantAsked(i+2, name)
+		seen[w.get(s).AccessKeyID] = test.name
+		w.wantAsked(i+2, test.name)
 	}
 	names := map[string]bool{}
 	for _, form := range w.forms {
@@ -388,12 +394,13 @@ func TestExpiredSessionIsDropped(t *testing.T) {
 	})
 }
 
-// wantError checks an error whole, but for its cause and AWS's id of the call.
+// wantError compares an error with the one wanted, apart from its cause and AWS's
+// id of the call.
 func wantError(t *testing.T, name string, err error, want common.Error) {
 	t.Helper()
 	var got *common.Error
 	if !errors.As(err, &got) {
-		t.Errorf("%s: %v is no common.Error", name, err)
+		t.Errorf("%s: %v is not a common.Error", name, err)
 		return
 	}
 	bare := *got
@@ -423,8 +430,8 @@ func TestRefusal(t *testing.T) {
 		time.Sleep(4 * time.Second)
 		for _, c := range []*Session{
 			w.entered(stranger),
-			w.enter("list", scopeOf(stranger, "h")),
-			w.enter("show", scopeOf(stranger, "g")),
+			w.enter(stranger, showing(stranger, "g")),
+			w.enter(stranger, showing(stranger, "h")),
 		} {
 			if _, err := c.Credentials.Get(); err != first {
 				t.Errorf("4 s later: %v, want the same %v", err, first)
@@ -461,7 +468,7 @@ func TestRefusalIsForgottenWhenItEnds(t *testing.T) {
 	})
 }
 
-// These are no refusal: they are ours or AWS's to mend, and are not remembered.
+// These are not refusals, so they are not remembered: we or AWS must mend them.
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	internal := func(code string) common.Error {
@@ -504,7 +511,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// The SDK renews without the caller's deadline, so that has its own.
+// The SDK renews without the caller's deadline, so a renewal has its own.
 func TestStalledSTS(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -520,7 +527,7 @@ func TestStalledSTS(t *testing.T) {
 	})
 }
 
-// A caller who leaves does not end the renewal: others may wait for it.
+// A caller that leaves does not end the renewal, since others may wait for it.
 func TestCallerLeaves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -546,18 +553,18 @@ func TestCallerLeaves(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	used := w.enter("list", scopeOf(account, "used"))
-	idle := w.enter("list", scopeOf(account, "idle"))
+	used := w.enter(account, showing(account, "used"))
+	idle := w.enter(account, showing(account, "idle"))
 	for i := range 3 * maxSessions {
 		id := strconv.Itoa(i)
-		w.enter("list", scopeOf(account, id))
+		w.enter(account, showing(account, id))
 		w.roles.remember(id, &common.Error{Code: common.Forbidden})
-		if w.enter("list", scopeOf(account, "used")) != used {
-			t.Fatalf("after %d other sessions the one in use is gone", i)
+		if w.enter(account, showing(account, "used")) != used {
+			t.Fatalf("after %d other sessions, the session in use is gone", i)
 		}
 	}
-	if w.enter("list", scopeOf(account, "idle")) == idle {
-		t.Error("the session that nobody used is still there")
+	if w.enter(account, showing(account, "idle")) == idle {
+		t.Error("the least recently used session is still there")
 	}
 	if n := w.roles.sessions.Len(); n != maxSessions {
 		t.Errorf("%d sessions are kept", n)
@@ -567,7 +574,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// The observer is told how each request came by its session.
+// The observer is told how each request got its session.
 func TestEntries(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -576,7 +583,7 @@ func TestEntries(t *testing.T) {
 		use(account)
 		use(account)
 		use(stranger)
-		use(stranger) // which is remembered
+		use(stranger) // the refusal is remembered
 		time.Sleep(sessionDuration)
 		use(account)
 		use(account)

@@ -1,4 +1,4 @@
-package iam
+package roles
 
 import (
 	"context"
@@ -57,7 +57,7 @@ func TestSessionEndpoints(t *testing.T) {
 		{"cn-north-1", "", "https://sts.cn-north-1.amazonaws.com.cn", "https://api.ecr.cn-north-1.amazonaws.com.cn"},
 		{"us-east-1", "http://127.0.0.1:4566", "http://127.0.0.1:4566", "http://127.0.0.1:4566"},
 	} {
-		session, err := NewSession(&common.Config{Account: common.Account{Region: test.region, Endpoint: test.endpoint, AKID: "AKID", Secret: "hush"}}, unobserved{})
+		session, err := NewSDKSession(&common.Config{Account: common.Account{Region: test.region, Endpoint: test.endpoint, AKID: "AKID", Secret: "hush"}}, unobserved{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +70,7 @@ func TestSessionEndpoints(t *testing.T) {
 
 func TestSessionCredentials(t *testing.T) {
 	t.Parallel()
-	session, err := NewSession(&common.Config{Account: common.Account{Region: "us-east-1", AKID: "AKID", Secret: "hush"}}, unobserved{})
+	session, err := NewSDKSession(&common.Config{Account: common.Account{Region: "us-east-1", AKID: "AKID", Secret: "hush"}}, unobserved{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestSessionKeepsConnections(t *testing.T) {
 	}
 	server.Start()
 	t.Cleanup(server.Close)
-	session, err := NewSession(&common.Config{Account: common.Account{Region: "us-east-1", Endpoint: server.URL, AKID: "AKID", Secret: "hush"}}, unobserved{})
+	session, err := NewSDKSession(&common.Config{Account: common.Account{Region: "us-east-1", Endpoint: server.URL, AKID: "AKID", Secret: "hush"}}, unobserved{})
 	if err != nil {
 		t.Fatal(err)
 	}

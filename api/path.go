@@ -1,0 +1,104 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/gorilla/mux"
+)
+
+// A pathVar is a variable in the paths of the table.
+type pathVar struct {
+	Name     string // as paths have it in braces
+	LogField string // the field of the log line that holds its value
+	Sample   string // a good value, for the tests
+
+	// Read checks a decoded value. It returns the value as handlers and the log have
+	// it, or a common.Error.
+	Read func(value string, c *common.Config) (string, error)
+	// In returns the place of the variable's value.
+	In func(*pathValues) *string
+}
+
+var inBraces = regexp.MustCompile(`\{([^}]*)\}`)
+
+// varsIn returns the names of the variables of a path, in their order.
+func varsIn(template string) []string {
+	var names []string
+	for _, match := range inBraces.FindAllStringSubmatch(template, -1) {
+		names = append(names, match[1])
+	}
+	return names
+}
+
+func findVar(vars []pathVar, name string) (pathVar, bool) {
+	for _, v := range vars {
+		if v.Name == name {
+			return v, true
+		}
+	}
+	return pathVar{}, false
+}
+
+// checkPathVars returns what a declaration lacks.
+func checkPathVars(vars []pathVar) error {
+	for _, v := range vars {
+		missing := ""
+		switch {
+		case v.Read == nil:
+			missing = "Read, which checks it"
+		case v.In == nil:
+			missing = "In, the place of its value"
+		case v.LogField == "":
+			missing = "LogField"
+		case v.Sample == "":
+			missing = "Sample"
+		default:
+			continue
+		}
+		return fmt.Errorf("path variable {%s} has no %s", v.Name, missing)
+	}
+	return nil
+}
+
+// readPath decodes and checks the variables of the request's path. The router
+// matched them while they were still escaped: a %2F in a name is not a slash of
+// the path.
+func readPath(r *http.Request, c *common.Config) (pathValues, error) {
+	var p pathValues
+	escaped := mux.Vars(r)
+	for _, v := range pathVars { // in the order of a path, so that its first mistake is told
+		text, ok := escaped[v.Name]
+		if !ok {
+			continue
+		}
+		value, err := url.PathUnescape(text)
+		if err != nil {
+			return pathValues{}, common.Errorf(common.BadRequest, "The %s in the path is not percent-encoded correctly.", v.Name)
+		}
+		if *v.In(&p), err = v.Read(value, c); err != nil {
+			return pathValues{}, err
+		}
+	}
+	return p, nil
+}
+
+// readAccount returns the id of an account that is named by its id or an alias.
+func readAccount(value string, c *common.Config) (string, error) {
+	id, ok := c.AccountID(value)
+	if !ok {
+		return "", common.Errorf(common.NotFound, "account not found: name it by its twelve digits or a configured alias")
+	}
+	return id, nil
+}
+
+func readGroup(value string, _ *common.Config) (string, error) {
+	return value, checkName("The group", value)
+}
+
+func readName(value string, _ *common.Config) (string, error) {
+	return value, checkName("The name", value)
+}

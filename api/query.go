@@ -1,0 +1,70 @@
+package api
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/YaleSpinup/ecr-api/common"
+)
+
+// A queryInput is an input with query parameters. An input that is none takes no
+// query parameter at all.
+type queryInput interface {
+	// queryParams returns the parameters. Their set functions write into the input.
+	queryParams() []queryParam
+}
+
+// A queryParam is a query parameter that an input takes.
+type queryParam struct {
+	name     string
+	repeated bool // it may be given several times
+
+	// set parses a value. Its error goes on after the parameter's name, such as
+	// "must be true or false".
+	set func(value string) error
+}
+
+// decodeQuery decodes the query of a request into its input. A parameter that is
+// unknown, given twice or not readable is an error that names it. Otherwise a
+// misspelt filter would silently select more than the caller meant.
+func decodeQuery(query string, input any) error {
+	params := map[string]queryParam{}
+	if in, ok := input.(queryInput); ok {
+		for _, p := range in.queryParams() {
+			params[p.name] = p
+		}
+	}
+	given := map[string]bool{}
+	for pair := range strings.SplitSeq(query, "&") {
+		if pair == "" {
+			continue
+		}
+		name, value, err := unescapePair(pair)
+		if err != nil {
+			return err
+		}
+		p, known := params[name]
+		switch {
+		case !known:
+			return common.Errorf(common.BadRequest, "%.100q is not a query parameter of this request.", name)
+		case given[name] && !p.repeated:
+			return common.Errorf(common.BadRequest, "The query parameter %q is given twice.", name)
+		}
+		given[name] = true
+		if err := p.set(value); err != nil {
+			return common.Errorf(common.BadRequest, "The query parameter %q %v.", name, err)
+		}
+	}
+	return nil
+}
+
+func unescapePair(pair string) (name, value string, err error) {
+	before, after, _ := strings.Cut(pair, "=")
+	if name, err = url.QueryUnescape(before); err == nil {
+		value, err = url.QueryUnescape(after)
+	}
+	if err != nil {
+		return "", "", common.Errorf(common.BadRequest, "The query parameter %.100q is not percent-encoded correctly.", before)
+	}
+	return name, value, nil
+}

@@ -1,0 +1,197 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam/roles"
+	"github.com/sirupsen/logrus"
+)
+
+// A record holds the settings of a request, and what becomes known of the request
+// while it is answered. The log line is made of it.
+type record struct {
+	id       string
+	start    time.Time
+	settings *settings     // taken once, so that a reload cannot mix two
+	key      string        // name of the key that the token is a hash of
+	action   string        // name of the row
+	path     pathValues    // once it is checked
+	session  string        // name of the AWS session
+	err      error         // that the request was answered with
+	inAWS    time.Duration // for which the request waited for AWS
+
+	mu       sync.Mutex
+	awsCalls []roles.Call // some run at the same time
+}
+
+type recordKey struct{}
+
+func recordOf(r *http.Request) *record {
+	return r.Context().Value(recordKey{}).(*record)
+}
+
+// noteCall keeps a call to AWS for the log line. CloudTrail has the call under the
+// same id.
+func (rec *record) noteCall(call roles.Call) {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	rec.awsCalls = append(rec.awsCalls, call)
+}
+
+// logRequest writes the request's one line. A change or a refusal is written at
+// any log level, as "audit".
+func (s *Service) logRequest(route string, r *http.Request, rec *record, status int, took time.Duration) {
+	logger, message := s.log, "request"
+	if isAudited(r, rec, status) {
+		logger, message = s.audit, "audit"
+	} else if !logger.IsLevelEnabled(logrus.InfoLevel) && status < http.StatusInternalServerError {
+		return
+	}
+	fields := logrus.Fields{
+		"requestId": rec.id,
+		"method":    knownMethod(r.Method),
+		"route":     route,
+		"status":    status,
+		"outcome":   outcome(status, rec.err),
+		"duration":  took.Seconds(),
+		"client":    clientAddress(r, rec.settings.config.TrustedProxies),
+	}
+	rec.addTo(fields)
+	if route == unmatched && rec.key != "" {
+		fields["path"] = r.URL.EscapedPath()
+	}
+	addError(fields, rec.err)
+	level := logrus.InfoLevel
+	if status >= http.StatusInternalServerError {
+		level = logrus.ErrorLevel
+	}
+	logger.WithFields(fields).Log(level, message)
+}
+
+// knownMethod keeps methods that callers make up out of the log.
+func knownMethod(method string) string {
+	switch method {
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE":
+		return method
+	default:
+		return "other"
+	}
+}
+
+// addTo adds what is known of the request.
+func (rec *record) addTo(fields logrus.Fields) {
+	add := func(name, value string) {
+		if value != "" {
+			fields[name] = value
+		}
+	}
+	add("key", rec.key)
+	add("action", rec.action)
+	add("session", rec.session)
+	for _, v := range pathVars {
+		add(v.LogField, *v.In(&rec.path))
+	}
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	if len(rec.awsCalls) == 0 {
+		return
+	}
+	ids := make([]string, 0, len(rec.awsCalls))
+	for _, call := range rec.awsCalls {
+		for _, id := range call.RequestIDs {
+			ids = append(ids, call.Operation+" "+id)
+		}
+	}
+	fields["awsCalls"], fields["awsTime"] = ids, rec.inAWS.Seconds()
+}
+
+// timeInAWS returns for how long the request waited for AWS.
+func (rec *record) timeInAWS() time.Duration {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	return timeOf(rec.awsCalls)
+}
+
+// timeOf returns for how long at least one of the calls was under way.
+func timeOf(calls []roles.Call) (total time.Duration) {
+	calls = slices.Clone(calls)
+	slices.SortFunc(calls, func(a, b roles.Call) int { return a.Start.Compare(b.Start) })
+	var until time.Time
+	for _, call := range calls {
+		from := call.Start
+		if from.Before(until) {
+			from = until
+		}
+		if call.End.After(from) {
+			total += call.End.Sub(from)
+			until = call.End
+		}
+	}
+	return total
+}
+
+// isAudited tells whether the request changed something, or tried to, or was
+// refused.
+func isAudited(r *http.Request, rec *record, status int) bool {
+	return rec.action != "" && isChange(r.Method) ||
+		status == http.StatusForbidden || common.CodeOf(rec.err) == common.Unavailable || status == 0
+}
+
+func outcome(status int, err error) string {
+	var e *common.Error
+	switch {
+	case errors.As(err, &e) && len(e.Unknown) > 0:
+		return "unknown"
+	case status == 0:
+		return "dropped"
+	case status == http.StatusForbidden || status == http.StatusServiceUnavailable:
+		return "refused"
+	case status >= http.StatusBadRequest:
+		return "failed"
+	default:
+		return "done"
+	}
+}
+
+// auditLogger returns a logger that writes where and how the other does, at any
+// log level.
+func auditLogger(log *logrus.Logger) *logrus.Logger {
+	return &logrus.Logger{
+		Out:       log.Out,
+		Formatter: log.Formatter,
+		Hooks:     log.Hooks,
+		Level:     logrus.InfoLevel,
+		ExitFunc:  log.ExitFunc,
+	}
+}
+
+// addError adds what went wrong: the cause, which callers do not see, or what they
+// were told if there is no cause.
+func addError(fields logrus.Fields, err error) {
+	if err == nil {
+		return
+	}
+	fields["error"] = err.Error()
+	var e *common.Error
+	if !errors.As(err, &e) {
+		return
+	}
+	fields["error"] = e.Message
+	if e.Cause != nil {
+		fields["error"] = e.Cause.Error()
+	}
+	if e.AWSCode != "" {
+		fields["awsCode"], fields["awsRequestId"] = e.AWSCode, e.AWSRequestID
+	}
+	if len(e.Applied) > 0 {
+		fields["applied"] = e.Applied
+	}
+	if len(e.Unknown) > 0 {
+		fields["unknown"] = e.Unknown
+	}
+}

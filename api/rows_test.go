@@ -1,0 +1,290 @@
+package api
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/google/go-cmp/cmp"
+)
+
+// A rowTest is all that the general tests need to know of one protected row: the
+// tests of tokens, tenancy, policies, faults, sessions and hostile input. Each row
+// has one, in the test file of its noun.
+type rowTest struct {
+	// bodies are good bodies, none for a row without one. The first makes the row's
+	// usual request. {account}, {group} and {name} in them are replaced as in the
+	// path.
+	bodies []string
+
+	// calls are the operations that the usual request needs when the session is
+	// there. The repository exists then if the path names it.
+	calls []string
+
+	// variants are all ways in which the row uses AWS. Together they need each action
+	// that its policy allows. They run one after another against what furnish makes.
+	variants []exchange
+
+	// may is what the row's session may do, and never is what it is denied outright.
+	// They say it once more and are not derived from the policy, so that a mistake in
+	// the policy cannot hide.
+	may, never []right
+
+	// notCalled says why an action is in the policy that no variant calls, or that
+	// few do.
+	notCalled map[string]string
+
+	// changes are those of the operations that change something.
+	changes map[string]change
+
+	// saidTwice are the conditions of the policy that a Deny beside them says too, as
+	// TestNoPartOfAPolicyCouldBeWeaker names them.
+	saidTwice []string
+}
+
+// A change is what one operation changes.
+type change struct {
+	part string // its name in the answer's applied and unknown
+	body string // makes this change alone; empty: the usual request does
+}
+
+// rowTests are the entries of all protected rows, by the row's name.
+var rowTests = map[string]rowTest{}
+
+// describe adds the entry of a row. Call it as `var _ = describe(…)`.
+func describe(row string, e rowTest) struct{} {
+	if _, twice := rowTests[row]; twice {
+		panic("two entries for the row " + row)
+	}
+	rowTests[row] = e
+	return struct{}{}
+}
+
+// entryOf returns the row's entry. The test ends if there is none.
+func entryOf(t testing.TB, rt route) rowTest {
+	t.Helper()
+	e, ok := rowTests[rt.Name]
+	if !ok {
+		t.Fatalf("%s has no entry: add `var _ = describe(%q, rowTest{…})` to the test file of its noun", rt, rt.Name)
+	}
+	return e
+}
+
+// protectedRows are the rows that have a policy.
+func protectedRows() []route {
+	return slices.DeleteFunc(slices.Clone(routes), func(rt route) bool { return rt.Public })
+}
+
+// rowNamed returns the row of that name.
+func rowNamed(name string) route {
+	i := slices.IndexFunc(routes, func(rt route) bool { return rt.Name == name })
+	return routes[i]
+}
+
+// values are those of path variables, by name. A variable without one has its
+// sample.
+type values map[string]string
+
+// fill replaces the path variables in a path or a body.
+func (v values) fill(text string) string {
+	for _, declared := range pathVars {
+		value, ok := v[declared.Name]
+		if !ok {
+			value = declared.Sample
+		}
+		text = strings.ReplaceAll(text, "{"+declared.Name+"}", value)
+	}
+	return text
+}
+
+// inG are the values that most tests use: the repository g/a.
+var inG = values{"group": "g", "name": "a"}
+
+// usual returns the row's usual request. It is about the repository g/a, or makes
+// the repository g/new.
+func (e rowTest) usual(rt route) exchange {
+	if rt.hasName() {
+		return e.request(rt, inG)
+	}
+	return e.request(rt, values{"group": "g", "name": "new"})
+}
+
+// request returns the row's usual request about other things.
+func (e rowTest) request(rt route, v values) exchange {
+	return e.requests(rt, v)[0]
+}
+
+// callers returns a request for each operation: the service calls the operation to
+// answer it. An operation that changes something changes nothing else there.
+func callers(t testing.TB) map[string]exchange {
+	t.Helper()
+	list := map[string]exchange{}
+	for _, rt := range protectedRows() {
+		e := entryOf(t, rt)
+		for _, operation := range append([]string{"sts:AssumeRole"}, e.calls...) {
+			if _, ok := list[operation]; ok {
+				continue
+			}
+			request := e.usual(rt)
+			if c := e.changes[operation]; c.body != "" {
+				request.body = c.body
+			}
+			list[operation] = request
+		}
+	}
+	return list
+}
+
+// partOf returns the name of the part that an operation changes, empty if it
+// changes nothing.
+func partOf(operation string) string {
+	for _, e := range rowTests {
+		if c, ok := e.changes[operation]; ok {
+			return c.part
+		}
+	}
+	return ""
+}
+
+// requests returns a request for each of the row's bodies.
+func (e rowTest) requests(rt route, v values) []exchange {
+	bodies := e.bodies
+	if len(bodies) == 0 {
+		bodies = []string{""}
+	}
+	var list []exchange
+	for _, b := range bodies {
+		list = append(list, exchange{
+			name: fmt.Sprintf("%s %s", rt, b), method: rt.Method, path: v.fill(rt.Path), body: v.fill(b), status: rt.status(), want: "-",
+		})
+	}
+	return list
+}
+
+// hasName tells whether the path of the row names a repository.
+func (rt route) hasName() bool { return slices.Contains(varsIn(rt.Path), "name") }
+
+func TestEveryRowHasAnEntry(t *testing.T) {
+	t.Parallel()
+	for _, rt := range protectedRows() {
+		t.Run(rt.Name, func(t *testing.T) {
+			t.Parallel()
+			e := entryOf(t, rt)
+			_, bodyless := rt.Endpoint.newInput().(interface{ hasNoBody() })
+			for missing, is := range map[string]bool{
+				"bodies: the row takes a body":         !bodyless && len(e.bodies) == 0,
+				"no bodies: the row takes none":        bodyless && len(e.bodies) > 0,
+				"calls: what the usual request calls":  len(e.calls) == 0,
+				"variants: all ways to use AWS":        len(e.variants) == 0,
+				"may: what the session may do":         len(e.may) == 0,
+				"never: what the session never may do": len(e.never) == 0,
+			} {
+				if is {
+					t.Errorf("the entry of %s needs %s", rt, missing)
+				}
+			}
+		})
+	}
+	for name := range rowTests {
+		if !slices.ContainsFunc(protectedRows(), func(rt route) bool { return rt.Name == name }) {
+			t.Errorf("there is an entry for %s, but no such row", name)
+		}
+	}
+}
+
+// The usual request of each row succeeds, and calls what its entry says.
+func TestUsualRequests(t *testing.T) {
+	t.Parallel()
+	for _, rt := range protectedRows() {
+		t.Run(rt.Name, func(t *testing.T) {
+			t.Parallel()
+			e := entryOf(t, rt)
+			w := newWorld(t)
+			w.addRepository(account, "g/a", org)
+			w.run(e.usual(rt))
+			called := map[string]bool{}
+			for _, operation := range w.called() {
+				if operation != "sts:AssumeRole" {
+					called[operation] = true
+				}
+			}
+			if diff := cmp.Diff(slices.Sorted(slices.Values(e.calls)), slices.Sorted(maps.Keys(called))); diff != "" {
+				t.Errorf("operations (-entry +called):\n%s", diff)
+			}
+		})
+	}
+}
+
+// hostileSegments must not pass for any variable of any path.
+var hostileSegments = []string{
+	"a%2Fb", "%2e%2e", ".", "%2E", "*", "a%2A", "%3F", "a%00", "a%0A", "%0D%0Ax", "a%20b", "%C3%BC", "%24%7Baws:username%7D", "%25", "a%5Cb", "a%22b", "a%7Cb",
+}
+
+// A handler sees no path variable that was not decoded and checked.
+func TestEveryPathVariableIsChecked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, rt := range routes {
+		for _, name := range varsIn(rt.Path) {
+			for _, hostile := range hostileSegments {
+				e := exchange{method: rt.Method, path: values{name: hostile}.fill(rt.Path), body: "{}"}
+				if status, _, body := w.do(e); status != http.StatusBadRequest && status != http.StatusNotFound {
+					t.Errorf("%s with {%s} as %s: status %d: %s", rt, name, hostile, status, body)
+				}
+			}
+		}
+	}
+	if called := w.called(); len(called) > 0 {
+		t.Errorf("AWS was called: %s", called)
+	}
+}
+
+// The log line of each row tells all variables of its path.
+func TestEveryPathVariableIsLogged(t *testing.T) {
+	t.Parallel()
+	for _, rt := range protectedRows() {
+		t.Run(rt.Name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.do(entryOf(t, rt).request(rt, nil))
+			lines := w.logged(t)
+			for _, name := range varsIn(rt.Path) {
+				v, _ := findVar(pathVars, name)
+				if got := lines[len(lines)-1][v.LogField]; got != v.Sample {
+					t.Errorf("the log line has %s: %v, want %s", v.LogField, got, v.Sample)
+				}
+			}
+		})
+	}
+}
+
+// No row takes a query parameter that its input does not declare.
+func TestUnknownQueryParametersAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, rt := range protectedRows() {
+		for _, request := range entryOf(t, rt).requests(rt, inG) {
+			request.path += "?dryRnu=true"
+			request.status, request.want = 400, refused(400, `"dryRnu" is not a query parameter of this request.`)
+			w.run(request)
+		}
+	}
+	if called := w.called(); len(called) > 0 {
+		t.Errorf("AWS was called: %s", called)
+	}
+}
+
+// changeRows makes a change of every protected row for newWorld.
+func changeRows(change func(*route)) func(*common.Config, *[]route) {
+	return func(_ *common.Config, table *[]route) {
+		for i := range *table {
+			if !(*table)[i].Public {
+				change(&(*table)[i])
+			}
+		}
+	}
+}

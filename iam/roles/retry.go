@@ -1,0 +1,130 @@
+package roles
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go/aws/client"
+	"github.com/aws/aws-sdk-go/aws/request"
+)
+
+const (
+	maxRetries     = 3                      // of one call
+	callsPerRetry  = 6                      // a retry costs the account what six calls earn
+	maxRetryStock  = 10                     // retries that an account can save up, and starts with
+	minAttemptTime = 500 * time.Millisecond // a shorter attempt would only be cut off by the deadline
+)
+
+// backoff is the SDK's own rule: which errors are worth a retry, and how long to
+// wait. The waits are random and double each time.
+var backoff = client.DefaultRetryer{NumMaxRetries: maxRetries}
+
+// A budget bounds the retries of one account's calls, so that our retries do not
+// make a storm in AWS worse: where every call fails, only one in six is retried.
+// Each account has its own budget, so that one account in trouble takes no
+// retries from the others.
+type budget struct {
+	observer Observer
+
+	mu    sync.Mutex
+	stock int // in calls; callsPerRetry of them pay for a retry
+}
+
+func newBudget(o Observer) *budget {
+	return &budget{observer: o, stock: maxRetryStock * callsPerRetry}
+}
+
+// earn adds what one call earns.
+func (b *budget) earn() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stock = min(b.stock+1, maxRetryStock*callsPerRetry)
+}
+
+// spend takes the price of one retry. It returns false where too little is left.
+func (b *budget) spend() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.stock < callsPerRetry {
+		return false
+	}
+	b.stock -= callsPerRetry
+	return true
+}
+
+// applyTo is an option for a request. The budget then decides on its retries.
+func (b *budget) applyTo(r *request.Request) { b.applyInSession(r, nil) }
+
+// applyInSession is applyTo for a request in a session. It calls expire where AWS
+// says that the session has expired.
+func (b *budget) applyInSession(r *request.Request, expire func(accessKey string)) {
+	b.earn()
+	r.Retryer = &retryer{budget: b, expire: expire}
+}
+
+// A retryer decides on the retries of one call.
+type retryer struct {
+	budget  *budget
+	expire  func(accessKey string) // nil: the SDK renews the credentials itself
+	expired bool                   // the call was repeated because its session had expired
+	delay   time.Duration
+	answers []string // AWS's ids of the attempts that it answered
+}
+
+// MaxRetries returns how often a call may be repeated.
+func (r *retryer) MaxRetries() int { return maxRetries }
+
+// RetryRules returns how long to wait before the retry that ShouldRetry allowed.
+func (r *retryer) RetryRules(*request.Request) time.Duration { return r.delay }
+
+// ShouldRetry tells whether to repeat a call that failed. It never allows a retry
+// beyond the call's deadline or beyond the budget.
+func (r *retryer) ShouldRetry(req *request.Request) bool {
+	delay, worth := r.worthRetry(req)
+	if !worth {
+		return false
+	}
+	r.delay = delay
+	deadline, ok := req.Context().Deadline()
+	if ok && time.Until(deadline) < r.delay+minAttemptTime {
+		return false
+	}
+	if !r.budget.spend() {
+		r.budget.observer.OutOfRetries()
+		return false
+	}
+	if req.IsErrorExpired() && r.expire != nil {
+		// The SDK would now wait for the lock of the credentials, without a deadline.
+		// It does not do that for an error that it does not know.
+		req.Error = fmt.Errorf("to be repeated in a new session: %w", req.Error)
+		r.expire(accessKeyOf(req))
+	}
+	return true
+}
+
+// worthRetry tells whether the failure may be gone after the delay. A call whose
+// session has expired is repeated once in a new session. If AWS says "expired"
+// again, time is not the reason.
+func (r *retryer) worthRetry(req *request.Request) (delay time.Duration, worth bool) {
+	switch {
+	case req.RetryCount >= maxRetries:
+		return 0, false
+	case req.IsErrorExpired():
+		first := !r.expired
+		r.expired = true
+		return 0, first
+	case !backoff.ShouldRetry(req):
+		return 0, false
+	}
+	return backoff.RetryRules(req), true
+}
+
+// accessKeyOf returns the access key that a request was signed with.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
+func accessKeyOf(req *request.Request) string {
+	_, rest, _ := strings.Cut(req.HTTPRequest.Header.Get("Authorization"), "Credential=")
+	key, _, _ := strings.Cut(rest, "/")
+	return key
+}

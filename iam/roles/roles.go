@@ -1,0 +1,174 @@
+package roles
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/client"
+	"github.com/aws/aws-sdk-go/aws/credentials"
+	"github.com/aws/aws-sdk-go/aws/request"
+	"github.com/aws/aws-sdk-go/service/sts"
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+const (
+	sessionDuration = 15 * time.Minute // the shortest that STS gives
+	renewBefore     = 5 * time.Minute  // the old credentials are still good then
+	longestUse      = 30 * time.Second // no request uses its credentials for longer
+	renewAgain      = 30 * time.Second // after a renewal that failed
+	maxSessions     = 1024             // kept at once; the least recently used one goes
+	maxOrgInName    = 32               // of the 64 characters of a session name
+	refusalMemory   = 5 * time.Second  // an account that refused is not asked again for as long
+)
+
+// Roles assumes the management role of accounts and keeps the credentials, in
+// memory only. It is safe for concurrent use.
+type Roles struct {
+	sts        *sts.STS
+	name       string
+	externalID string
+	org        string
+	timeout    time.Duration // of assuming a role, all attempts together
+	sessions   *lru.Cache[sessionKey, *Session]
+	refusals   *lru.Cache[string, refusal] // by account
+	budgets    *lru.Cache[string, *budget] // by account
+	observer   Observer
+}
+
+// A sessionKey is what makes two sessions the same: the account, and the text of
+// the session policy.
+type sessionKey struct{ account, policy string }
+
+// A refusal is an "access denied" of STS. It is remembered for a few seconds, so
+// that requests about an account that refuses do not wait for STS, and STS does
+// not throttle.
+type refusal struct {
+	err   error
+	until time.Time
+}
+
+// New returns Roles that assume the role of the configuration by calls to STS in
+// that AWS session.
+func New(sdk client.ConfigProvider, config *common.Config, o Observer) (*Roles, error) {
+	sessions, err := lru.New[sessionKey, *Session](maxSessions)
+	if err != nil {
+		return nil, err
+	}
+	refusals, err := lru.New[string, refusal](maxSessions)
+	if err != nil {
+		return nil, err
+	}
+	budgets, err := lru.New[string, *budget](maxSessions)
+	if err != nil {
+		return nil, err
+	}
+	api := sts.New(sdk)
+	api.Handlers.Complete.PushFront(translate)
+	return &Roles{
+		sts:        api,
+		name:       config.Account.Role,
+		externalID: config.Account.ExternalID,
+		org:        config.Org,
+		timeout:    config.RequestTimeout,
+		sessions:   sessions,
+		refusals:   refusals,
+		budgets:    budgets,
+		observer:   o,
+	}, nil
+}
+
+// A Session is a session of the management role in one account, under one session
+// policy.
+type Session struct {
+	Name        string // CloudTrail names it for each of the session's calls
+	Credentials *credentials.Credentials
+	provider    *roleProvider
+	budget      *budget
+}
+
+// Apply is an option for a request to AWS. The request is then signed with the
+// session's credentials, and retried within the budget of its account.
+func (s *Session) Apply(r *request.Request) {
+	r.Config.Credentials = s.Credentials
+	s.budget.applyInSession(r, s.provider.expire)
+}
+
+// Session returns a session in the registry's account that may do what the
+// session policy allows and nothing else. The same account and policy get the
+// same session. STS is asked when the credentials are first used, and again when
+// they near their end. Their errors are common.Errors.
+func (r *Roles) Session(registry common.Registry, policy string) *Session {
+	key := sessionKey{account: registry.Account, policy: policy}
+	if kept, ok := r.sessions.Get(key); ok {
+		if kept.provider.isGood() {
+			r.observer.Entered(Hit)
+		}
+		return kept
+	}
+	fresh := r.newSession(registry, policy)
+	if kept, ok, _ := r.sessions.PeekOrAdd(key, fresh); ok {
+		return kept
+	}
+	return fresh
+}
+
+func (r *Roles) newSession(registry common.Registry, policy string) *Session {
+	b := r.budget(registry.Account)
+	p := &roleProvider{roles: r, account: registry.Account}
+	p.RoleSessionName = sessionName(r.org)
+	p.Client = assumer{r.sts, b}
+	p.RoleARN = fmt.Sprintf("arn:%s:iam::%s:role/%s", registry.Partition, registry.Account, r.name)
+	p.Policy = aws.String(policy)
+	p.Tags = []*sts.Tag{{Key: aws.String(common.OrgTag), Value: aws.String(r.org)}}
+	p.Duration = sessionDuration
+	p.ExpiryWindow = renewBefore
+	if r.externalID != "" {
+		p.ExternalID = aws.String(r.externalID)
+	}
+	return &Session{Name: p.RoleSessionName, Credentials: credentials.NewCredentials(p), provider: p, budget: b}
+}
+
+// budget returns the retry budget of the account.
+func (r *Roles) budget(account string) *budget {
+	if kept, ok := r.budgets.Get(account); ok {
+		return kept
+	}
+	fresh := newBudget(r.observer)
+	if kept, ok, _ := r.budgets.PeekOrAdd(account, fresh); ok {
+		return kept
+	}
+	return fresh
+}
+
+// refused returns the refusal of the account, if there was one some seconds ago.
+func (r *Roles) refused(account string) error {
+	if last, ok := r.refusals.Get(account); ok && time.Now().Before(last.until) {
+		return last.err
+	}
+	return nil
+}
+
+// remember keeps the error if it is a refusal.
+func (r *Roles) remember(account string, err error) {
+	if common.CodeOf(err) == common.Forbidden {
+		r.refusals.Add(account, refusal{err: err, until: time.Now().Add(refusalMemory)})
+	}
+}
+
+var notInSessionName = regexp.MustCompile(`[^\w+=,.@-]`)
+
+// sessionName returns a new name, by which CloudTrail tells whose session it is.
+func sessionName(org string) string {
+	org = notInSessionName.ReplaceAllString(org, "-")
+	if len(org) > maxOrgInName {
+		org = org[:maxOrgInName]
+	}
+	var id [8]byte
+	rand.Read(id[:]) // never fails
+	return "spinup-" + org + "-ecr-api-" + hex.EncodeToString(id[:])
+}

@@ -1,0 +1,130 @@
+// Package roles assumes the management role of AWS accounts. It cuts each
+// session down by a session policy, keeps the credentials, and decides which
+// calls to AWS are retried.
+package roles
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/credentials"
+	"github.com/aws/aws-sdk-go/aws/endpoints"
+	"github.com/aws/aws-sdk-go/aws/request"
+	"github.com/aws/aws-sdk-go/aws/session"
+)
+
+// idleConnections is how many idle connections are kept for each AWS host. With
+// Go's default of 2 nearly every call under load makes a new TLS connection.
+const idleConnections = 256
+
+// A Call is a call to AWS that has ended, with all its attempts.
+type Call struct {
+	Service    string   // ecr or sts
+	Operation  string   // such as CreateRepository
+	RequestIDs []string // AWS's ids of the attempts that it answered
+	Start, End time.Time
+	Retries    int
+
+	// Code is empty where the call succeeded. It is chosen by the package that
+	// made the call, and it is the code that the caller is answered with.
+	Code common.Code
+}
+
+// An Entry tells how a request got its session.
+type Entry string
+
+// The kinds of Entry.
+const (
+	Hit     Entry = "hit"     // the session was kept from before
+	Miss    Entry = "miss"    // STS was asked, whether it answered or failed
+	Refused Entry = "refused" // STS refuses, now or some seconds ago
+)
+
+// An Observer is told what happens here. Many goroutines call it at once.
+type Observer interface {
+	// Called is told of each call to AWS, with the context of the request that
+	// made it. For AssumeRole that is the first request that needs the session.
+	Called(context.Context, Call)
+	// Entered is told of each session that a request was given.
+	Entered(Entry)
+	// OutOfRetries is told of each call that was not retried because the budget
+	// of its account is spent.
+	OutOfRetries()
+}
+
+// NewSDKSession returns the one AWS session of this process: its own identity,
+// its region and its connections. An attempt of a call takes at most a third of a
+// request's time, so that a stalled attempt leaves time for another.
+func NewSDKSession(c *common.Config, o Observer) (*session.Session, error) {
+	account := c.Account
+	config := aws.NewConfig().
+		WithRegion(account.Region).
+		WithHTTPClient(newHTTPClient(c.RequestTimeout / 3)).
+		WithSTSRegionalEndpoint(endpoints.RegionalSTSEndpoint)
+	if account.AKID != "" {
+		config = config.WithCredentials(credentials.NewStaticCredentials(account.AKID, string(account.Secret), ""))
+	}
+	if account.Endpoint != "" {
+		config = config.WithEndpoint(account.Endpoint)
+	}
+	s, err := session.NewSession(config)
+	if err != nil {
+		return nil, err
+	}
+	s.Handlers.CompleteAttempt.PushBackNamed(request.NamedHandler{Name: "ecr-api.NoteAnswer", Fn: noteAnswer})
+	s.Handlers.Complete.PushBackNamed(request.NamedHandler{Name: "ecr-api.Observe", Fn: func(r *request.Request) { observe(r, o) }})
+	return s, nil
+}
+
+// observe tells the observer of a call that has ended. The package that made the
+// call has translated its error by then.
+func observe(r *request.Request, o Observer) {
+	if r.LastSignedAt.IsZero() { // there were no credentials, so nothing was sent
+		return
+	}
+	call := Call{
+		Service:   r.ClientInfo.ServiceName,
+		Operation: r.Operation.Name,
+		Start:     r.Time,
+		End:       time.Now(),
+		Retries:   r.RetryCount,
+		Code:      common.CodeOf(r.Error),
+	}
+	if tries, ok := r.Retryer.(*retryer); ok {
+		call.RequestIDs = tries.answers
+	}
+	o.Called(r.Context(), call)
+}
+
+// noteAnswer keeps AWS's id of each attempt that AWS answered: any of them may
+// have done the work.
+func noteAnswer(r *request.Request) {
+	tries, ok := r.Retryer.(*retryer)
+	if !ok || r.HTTPResponse == nil {
+		return
+	}
+	if id := r.HTTPResponse.Header.Get("X-Amzn-Requestid"); id != "" {
+		tries.answers = append(tries.answers, id)
+	}
+}
+
+// Partition returns the partition of an AWS region. It is aws for a region that
+// the SDK does not know.
+func Partition(region string) string {
+	if partition, ok := endpoints.PartitionForRegion(endpoints.DefaultPartitions(), region); ok {
+		return partition.ID()
+	}
+	return endpoints.AwsPartitionID
+}
+
+// newHTTPClient returns a client that gives up after the timeout, which includes
+// the reading of the answer.
+func newHTTPClient(timeout time.Duration) *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConns = 0 // the limit is that of each host
+	transport.MaxIdleConnsPerHost = idleConnections
+	return &http.Client{Transport: transport, Timeout: timeout}
+}
