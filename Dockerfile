@@ -1,6 +1,6 @@
 FROM golang:1.26 AS build
 WORKDIR /src
-# Where modules come from, for who builds behind a proxy of modules.
+# Where Go modules come from, for builds that must use a module proxy.
 ARG GOPROXY
 ARG GOSUMDB
 COPY go.mod go.sum ./
@@ -15,8 +15,8 @@ RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w \
       -X github.com/YaleSpinup/ecr-api/common.buildstamp=${BUILDSTAMP}" \
       -o /ecr-api .
 
-# Nothing but the program and the certificates by which it knows AWS: no shell,
-# no package, and a user that owns nothing.
+# The image holds the program and the CA certificates, which it needs to verify
+# AWS. It has no shell and no packages, and its user owns no file.
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /ecr-api /ecr-api
@@ -32,6 +32,7 @@ LABEL org.opencontainers.image.title="ecr-api" \
       org.opencontainers.image.created="${BUILDSTAMP}"
 USER 65532:65532
 EXPOSE 8080
-# Reads the configuration where the service does: /config/config.json or API_CONFIG.
+# The health check reads the same configuration as the service:
+# /config/config.json or API_CONFIG.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s --retries=3 CMD ["/ecr-api", "-healthcheck"]
 ENTRYPOINT ["/ecr-api"]

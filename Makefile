@@ -5,10 +5,10 @@ GITHASH ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 BUILDSTAMP ?= $(shell date -u +%Y-%m-%dT%H:%M:%SZ)
 PACKAGE = github.com/YaleSpinup/ecr-api/common
 
-build: ## the program, with its version
+build: ## build the program, with its version
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X $(PACKAGE).version=$(VERSION) -X $(PACKAGE).githash=$(GITHASH) -X $(PACKAGE).buildstamp=$(BUILDSTAMP)" -o ecr-api .
 
-local: ## the service with an AWS of its own
+local: ## run the service with a local AWS
 	go run . -local
 
 test:
@@ -17,23 +17,23 @@ test:
 race:
 	go test -race ./...
 
-check: ## all that must hold before a change lands
+check: ## run every check that must pass before a change is merged
 	.ci/run
 
-bench: ## Go's own benchmarks, with allocations
+bench: ## run Go's own benchmarks, with allocations
 	go test ./api -run '^$$' -bench . -benchmem
 
-load: ## the service against two bare programs, and its memory (about three minutes)
+load: ## compare the service with two bare programs, and measure its memory (about three minutes)
 	go run ./common/load
 	go run ./common/load -scale
 
-soak: ## 100,000 operations while AWS and callers misbehave, held against what is then in AWS (about ten minutes)
+soak: ## send 100,000 requests while AWS and callers misbehave, then compare AWS with the answers (about ten minutes)
 	go run ./common/soak -operations 100000
 
-fuzz: ## each fuzz test for a minute
+fuzz: ## run each fuzz test for a minute
 	for f in FuzzToken FuzzPath FuzzBody; do go test ./api -run '^$$' -fuzz "^$$f$$" -fuzztime 1m || exit 1; done
 	for f in FuzzDecide FuzzParse; do go test ./common/localaws/policy -run '^$$' -fuzz "^$$f$$" -fuzztime 1m || exit 1; done
 
 .PHONY: image
-image: ## the container image, with its version
+image: ## build the container image, with its version
 	docker build --build-arg VERSION=$(VERSION) --build-arg GITHASH=$(GITHASH) --build-arg BUILDSTAMP=$(BUILDSTAMP) --tag ecr-api:$(VERSION) .

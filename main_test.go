@@ -26,6 +26,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/YaleSpinup/ecr-api/api"
+	"github.com/YaleSpinup/ecr-api/common/local"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/YaleSpinup/ecr-api/common/openapitest"
 	"github.com/YaleSpinup/ecr-api/config"
@@ -35,6 +37,7 @@ import (
 	"github.com/aws/aws-sdk-go/service/ecr"
 	"github.com/aws/aws-sdk-go/service/sts"
 	"github.com/google/go-cmp/cmp"
+	"github.com/sirupsen/logrus"
 	"golang.org/x/crypto/bcrypt"
 )
 
@@ -149,13 +152,22 @@ func token(t *testing.T) string {
 // client keeps no connections, which would make the end of a server wait.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 
-// document is the specification, which every answer has to fit.
+// document is the OpenAPI document that the service serves. Every answer has to fit
+// it.
 var document = sync.OnceValue(func() *openapitest.Document {
-	content, err := os.ReadFile("api/openapi.json")
+	config, err := local.Config()
 	if err != nil {
 		panic(err)
 	}
-	d, err := openapitest.Parse(content)
+	quiet := logrus.New()
+	quiet.SetOutput(io.Discard)
+	service, err := api.New(api.Options{Config: config, Log: quiet})
+	if err != nil {
+		panic(err)
+	}
+	recorder := httptest.NewRecorder()
+	service.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/v1/ecr/openapi.json", nil))
+	d, err := openapitest.Parse(recorder.Body.Bytes())
 	if err != nil {
 		panic(err)
 	}
@@ -1097,14 +1109,14 @@ func wantFault(t *testing.T, list, put, takeAway *http.Request) {
 // The local AWS takes the README's lines about faults.
 func TestReadmeFaults(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("README.md")
+	readme, err := os.ReadFile("docs/local-aws.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, block, _ := strings.Cut(string(readme), "<!-- faults -->\n```sh\n")
 	block, _, ok := strings.Cut(block, "```")
 	if !ok {
-		t.Fatal("the README has no faults")
+		t.Fatal("docs/local-aws.md has no faults")
 	}
 	_, url := newAWS(t, nil)
 	indented := "  " + strings.ReplaceAll(block, "\n", "\n  ") // as in the banner

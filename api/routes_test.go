@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,7 +19,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the golden file and the README's generated parts anew")
+var update = flag.Bool("update", false, "write the golden file and the generated parts of the pages anew")
 
 var exampleScope = iam.Scope{
 	Registry: common.Registry{Partition: "aws", Region: "us-east-1", Account: "012345678901"},
@@ -147,8 +148,8 @@ func TestPathVariableThatLacksSomethingStopsTheStart(t *testing.T) {
 	}
 }
 
-// The role's permission policy of the README allows what the sessions need, and
-// nothing else.
+// The role's permissions in docs/aws.md allow what the sessions need, and nothing
+// else.
 func TestRolePolicyIsWhatTheRowsNeed(t *testing.T) {
 	t.Parallel()
 	rows := map[string]bool{}
@@ -177,15 +178,24 @@ func TestRolePolicyIsWhatTheRowsNeed(t *testing.T) {
 	}
 }
 
-// The README shows what is generated here and the documents of config/aws.
-func TestReadme(t *testing.T) {
+// Generated parts of the README and the pages in docs: the endpoints, and the
+// documents of config.
+func TestPagesShowWhatIsGenerated(t *testing.T) {
 	t.Parallel()
-	const file = "../README.md"
-	content, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
+	pages := map[string]string{}
+	for _, pattern := range []string{"../README.md", "../docs/*.md"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pages[file] = string(content)
+		}
 	}
-	want := string(content)
 	for marker, part := range map[string]string{
 		"endpoints":           endpointTable(),
 		"service-policy.json": fenced(t, "../config/aws/service-policy.json"),
@@ -193,22 +203,34 @@ func TestReadme(t *testing.T) {
 		"role-policy.json":    fenced(t, "../config/aws/role-policy.json"),
 		"config.example.json": fenced(t, "../config/config.example.json"),
 	} {
-		begin, end := "<!-- "+marker+" -->\n", "<!-- end -->"
-		before, rest, ok := strings.Cut(want, begin)
-		_, after, ended := strings.Cut(rest, end)
+		replacePart(t, pages, marker, part)
+	}
+}
+
+// replacePart checks the part behind the marker, which stands on one page. With
+// -update it writes the part anew.
+func replacePart(t *testing.T, pages map[string]string, marker, part string) {
+	t.Helper()
+	begin, end := "<!-- "+marker+" -->\n", "<!-- end -->"
+	found := 0
+	for file, content := range pages {
+		before, rest, ok := strings.Cut(content, begin)
+		present, after, ended := strings.Cut(rest, end)
 		if !ok || !ended {
-			t.Fatalf("the README has no %s", begin)
+			continue
 		}
-		want = before + begin + part + end + after
-	}
-	if *update {
-		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
+		found++
+		pages[file] = before + begin + part + end + after
+		if *update {
+			if err := os.WriteFile(file, []byte(pages[file]), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		} else if diff := gocmp.Diff(part, present); diff != "" {
+			t.Errorf("%s lags behind; run go test ./api -update (-want +%s):\n%s", file, file, diff)
 		}
-		return
 	}
-	if diff := gocmp.Diff(want, string(content)); diff != "" {
-		t.Errorf("the README lags behind; go test ./api -update (-want +README):\n%s", diff)
+	if found != 1 {
+		t.Errorf("the marker %s is on %d pages, want 1", marker, found)
 	}
 }
 

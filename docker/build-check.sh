@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds the image as the Dockerfile says and looks at what came out, with no
-# Docker and no registry: buildah (installed from Debian's packages if it is not
-# there) builds it as root, by chroot, and in place of the Dockerfile's base it has
-# an image of that name made of this machine's own Go and certificates.
+# Builds the image from the Dockerfile and checks what came out. It needs neither
+# Docker nor a registry: buildah builds the image as root, with chroot. If buildah
+# is missing, it is installed from Debian's packages. The Dockerfile's base image
+# is replaced by one of the same name, made from this machine's Go and certificates.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,11 +16,11 @@ if ! command -v buildah >/dev/null || ! command -v busybox >/dev/null; then
   apt-get install -y -qq --no-install-recommends buildah busybox-static >/dev/null
 fi
 
-# The one thing that cannot be installed: a kernel that lets root mount and chroot.
+# One thing cannot be installed: a kernel that lets root mount and chroot.
 unshare --mount --propagation private true 2>/dev/null ||
   skip 'the kernel does not let root make a mount namespace'
 
-# All that buildah keeps goes into one folder, and goes away with it.
+# Everything that buildah stores is in one folder, which is removed at the end.
 work=$(mktemp -d)
 service=
 cleanup() {
@@ -34,8 +34,8 @@ export CONTAINERS_STORAGE_CONF=$work/storage.conf BUILDAH_ISOLATION=chroot TMPDI
 printf '[storage]\ndriver = "vfs"\nrunroot = "%s/run"\ngraphroot = "%s/graph"\n' "$work" "$work" >"$work/storage.conf"
 printf '{"default": [{"type": "insecureAcceptAnything"}]}' >"$work/policy.json"
 
-# The stand-in: a shell, the certificates, and an empty place for Go, which is
-# mounted there while it builds.
+# The replacement of the base image has a shell, the certificates, and an empty
+# folder for Go, which is mounted there during the build.
 base=$(sed -n 's/^FROM \(.*\) AS build$/\1/p' Dockerfile)
 from=$(buildah from scratch)
 root=$(buildah mount "$from")
@@ -48,8 +48,8 @@ buildah umount "$from" >/dev/null
 buildah commit --quiet --signature-policy "$work/policy.json" "$from" "docker.io/library/$base" >/dev/null
 buildah rm "$from" >/dev/null
 
-# What the environment says of modules is passed on. What this machine has already
-# downloaded or compiled is not done again.
+# The build uses this machine's module proxy settings, and its caches of modules
+# and compiled packages, so that nothing is downloaded or compiled twice.
 version=v0.0.0-check githash=0123abc buildstamp=2026-01-02T03:04:05Z
 buildah build --quiet --format docker --pull-never --network host --signature-policy "$work/policy.json" \
   --volume "$(go env GOROOT):/usr/local/go:ro" --volume "$(go env GOMODCACHE):/go/pkg/mod" \
@@ -58,7 +58,7 @@ buildah build --quiet --format docker --pull-never --network host --signature-po
   --build-arg VERSION=$version --build-arg GITHASH=$githash --build-arg BUILDSTAMP=$buildstamp \
   --tag ecr-api:check . >"$work/build.log" 2>&1 || { cat "$work/build.log"; fail 'it does not build'; }
 
-# want compares a value of the image's configuration.
+# want compares a value in the image's configuration with the one expected.
 want() { # what format value
   local got
   got=$(buildah inspect --type image --format "$2" ecr-api:check)
@@ -87,13 +87,13 @@ printf '%-12s %s MiB\n' size "$((size >> 20))"
 # ldd fails on a program that needs no loader.
 ! ldd "$root/ecr-api" >/dev/null 2>&1 || fail 'the program is not static'
 
-# The program, in the image, as its user.
+# inside runs the program in the image, as the image's user.
 inside() { chroot --userspec=65532:65532 "$root" /ecr-api "$@"; }
 said=$(inside -version)
 [ "$said" = "$(printf 'ecr-api %s\ngit hash %s\nbuilt %s' $version $githash $buildstamp)" ] || fail "-version says: $said"
 printf '%s\n' "$said"
 
-if inside -healthcheck -local -listen 127.0.0.1:1 2>"$work/nobody"; then fail 'it is healthy where nothing runs'; fi
+if inside -healthcheck -local -listen 127.0.0.1:1 2>"$work/nobody"; then fail 'the health check passes although nothing runs'; fi
 chroot --userspec=65532:65532 "$root" /ecr-api -local -listen 127.0.0.1:0 >"$work/banner" 2>"$work/log" &
 service=$!
 address=
@@ -102,5 +102,5 @@ for _ in $(seq 100); do
   [ -z "$address" ] || break
   sleep 0.1
 done
-inside -healthcheck -local -listen "$address" || { cat "$work/log"; fail 'it runs and is not healthy'; }
-echo 'healthy once it runs, and not before'
+inside -healthcheck -local -listen "$address" || { cat "$work/log"; fail 'the service runs, but the health check fails'; }
+echo 'the health check passes once the service runs, and not before'

@@ -57,7 +57,7 @@ func TestMetricsAreKnown(t *testing.T) {
 			t.Errorf("no panel shows %s", name)
 		}
 	}
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("../../docs/operating.md")
 	if err != nil {
 		t.Fatal(err)
 	}

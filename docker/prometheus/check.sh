@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Checks the configuration and the alerts with promtool, and runs the alerts' tests.
+# Checks the configuration and the alerts with promtool, and runs the tests of the
+# alerts.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 if ! command -v promtool >/dev/null; then
-  # Only the tool is taken out of Debian's package: installed, it would start a server.
+  # Take only promtool out of Debian's package: installing it would start a server.
   package=$(mktemp -d)
   trap 'rm -rf "$package"' EXIT
   apt-get update -qq
