@@ -31,7 +31,8 @@ var groupScope = iam.Scope{
 	Registry: common.Registry{Partition: "aws", Region: region, Account: account}, Org: org, Group: group,
 }
 
-// A victim is a repository that the attacks are aimed at, from a session of the group.
+// A victim is a repository that the attacks are aimed at, from a session of the
+// group.
 type victim struct {
 	where, whose    string
 	account, region string
@@ -39,7 +40,7 @@ type victim struct {
 	org             string // "": untagged
 }
 
-// thing is the victim as the table of expected decisions knows it.
+// thing returns the victim as decisionFor knows it.
 func (x victim) thing() thing { return thing{where: x.where, whose: x.whose} }
 
 func (x victim) arn() string {
@@ -106,7 +107,7 @@ func (a awsWire) state() map[string]string {
 	return state
 }
 
-// unchanged reports what is no longer as it was before.
+// unchanged checks that all is as it was before.
 func (a awsWire) unchanged(before map[string]string) {
 	a.t.Helper()
 	if diff := cmp.Diff(before, a.state()); diff != "" {
@@ -167,7 +168,7 @@ var attacks = map[string]attack{
 	"create with no tag": creating(noTags),
 }
 
-// seen is the repository as far as the client can read it.
+// seen returns the repository, as far as the client can read it.
 func seen(ctx context.Context, c *ecr.Client, name string) *ecr.Repository {
 	r, err := c.Repository(ctx, name)
 	if err != nil {
@@ -198,7 +199,7 @@ func tagList(tags string) []ecr.Tag {
 	return list
 }
 
-// An attempt is the body of a request to a handler that does as it is told.
+// An attempt is the body of a request to a handler that does what it is told.
 type attempt struct{ Attack, Target string }
 
 func (attempt) check() error { return nil }
@@ -224,7 +225,7 @@ func TestPolicyAloneRefuses(t *testing.T) {
 			before := wire.state()
 			entry := entryOf(t, rt)
 			tried := 0
-			var all sync.WaitGroup // what is denied is tried once more a while later
+			var all sync.WaitGroup // the client repeats a denied change after a while
 			for name, a := range attacks {
 				for _, x := range victims {
 					if x.where == abroad || allowed(entry, x, a.tags, a.needs...) {
@@ -345,8 +346,8 @@ func errorCode(err error) string {
 }
 
 // Somebody who gets the credentials of a session can do with them what the row
-// does, and no more: not to repositories that are not ours, no other operations,
-// and no entry into other roles.
+// does, and no more: not to repositories that are not ours, no other
+// operations, and no entry into other roles.
 func TestLeakedSession(t *testing.T) {
 	t.Parallel()
 	for _, rt := range protectedRows() {
@@ -445,12 +446,12 @@ func TestCreateSessionTakesNothingOver(t *testing.T) {
 	wire.unchanged(before)
 }
 
-// The known gap. AWS demands TagResource for a CreateRepository with tags, and no
-// condition key tells this from a call of TagResource. For the policy an untagged
-// repository looks like one that does not exist yet. So the create session can
-// make it ours. The service never calls TagResource there. What remains is a leaked
-// session, for a quarter of an hour, on untagged repositories of its own group. If
-// this test fails, the gap is closed.
+// The known gap. AWS demands TagResource for a CreateRepository with tags, and
+// no condition key tells this from a call of TagResource. For the policy an
+// untagged repository looks like one that does not exist yet. So the create
+// session can make it ours. The service never calls TagResource there. What
+// remains is a leaked session, for a quarter of an hour, on untagged
+// repositories of its own group. If this test fails, the gap is closed.
 func TestKnownGapUntaggedRepositoryCanBeTaken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -474,8 +475,8 @@ func anything(iam.Scope) iam.Policy { return iam.NewPolicy(iam.Allow("*", "*")) 
 
 func openWide(rt *route) { rt.Policy = anything }
 
-// With a session policy that allows everything, the code alone refuses. It does so
-// before it has changed or told anything.
+// With a session policy that allows everything, the code alone refuses. It does
+// so before it has changed or told anything.
 func TestCodeAloneRefuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, changeRows(openWide))
@@ -614,7 +615,8 @@ func TestKeysOfOthers(t *testing.T) {
 }
 
 // A policy compares with the org as plain text, not as a pattern. Only a policy
-// variable would still be read as one, so the configuration takes no org with it.
+// variable would still be read as one, so the configuration takes no org with
+// it.
 func TestOrgCannotWiden(t *testing.T) {
 	t.Parallel()
 	const document = `{"account": {"region": "us-east-1", "role": "ecr-api"}, "token": "a-pre-shared-key-that-is-long", "org": %q}`
@@ -647,7 +649,8 @@ func TestOrgCannotWiden(t *testing.T) {
 	}
 }
 
-// A group or a name has no character that means something in the ARN of a policy.
+// A group or a name has no character that means something in the ARN of a
+// policy.
 func TestNamesCannotWiden(t *testing.T) {
 	t.Parallel()
 	const fit = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"

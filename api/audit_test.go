@@ -34,8 +34,8 @@ var (
 	sessionName = regexp.MustCompile(`^spinup-spindev-ecr-api-[0-9a-f]{16}$`)
 )
 
-// comparable drops from a log line what differs from run to run, after a look at
-// its form.
+// comparable drops from a log line what differs from run to run. It checks its
+// form first.
 func comparable(t *testing.T, line map[string]any) map[string]any {
 	t.Helper()
 	for _, key := range []string{"time", "duration"} {
@@ -208,8 +208,8 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 	}
 }
 
-// Any attempt that AWS has answered may be the one that did the work, so each is
-// to be found in CloudTrail.
+// Any attempt that AWS has answered may have done the work. So each of them can
+// be found in CloudTrail.
 func TestAuditNamesEveryAnsweredAttempt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

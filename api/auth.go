@@ -28,8 +28,8 @@ var (
 	errBusy     = errors.New("too many tokens are being compared")
 )
 
-// tokens decides whether a header is a bcrypt hash of one of the pre-shared keys.
-// It keeps nothing of a header that is not.
+// tokens decides whether a header is a bcrypt hash of one of the pre-shared
+// keys. It keeps nothing of a header that is not.
 type tokens struct {
 	keys     common.Keys
 	maxCost  int
@@ -55,8 +55,8 @@ func newTokens(keys common.Keys, maxCost int, g *gate, checks *prometheus.Counte
 // verify returns the name of the key that the token is a hash of. Its error is
 // errBadToken, or errBusy where there was no room to compare. A token that
 // verified is remembered while it is in use. So bcrypt runs once for each token
-// and not for each request, and a flood of new tokens does not delay the callers
-// whose tokens are known.
+// and not for each request, and a flood of new tokens does not delay the
+// callers whose tokens are known.
 func (t *tokens) verify(token string) (key string, err error) {
 	if !t.isAffordable(token) {
 		t.note(tokenRefused)
@@ -85,8 +85,8 @@ func (t *tokens) verify(token string) (key string, err error) {
 
 func (t *tokens) note(result string) { t.checks.WithLabelValues(result).Inc() }
 
-// verifyAgain is for a token that verify had no room for. Another request with the
-// same token may have verified it by now.
+// verifyAgain is for a token that verify had no room for. Another request with
+// the same token may have verified it by now.
 func (t *tokens) verifyAgain(token string) (key string, err error) {
 	if key, ok := t.recall(sha256.Sum256([]byte(token))); ok {
 		t.note(tokenRemembered)
@@ -96,9 +96,10 @@ func (t *tokens) verifyAgain(token string) (key string, err error) {
 	return "", errBusy
 }
 
-// isAffordable tells whether the token has the form of a hash, and a cost that we
-// accept. The caller makes the hash, so the caller chooses what a comparison
-// costs. Each step of the cost doubles the time: 31 would take a day and a half.
+// isAffordable tells whether the token has the form of a hash, and a cost that
+// we accept. The caller makes the hash, so the caller chooses what a comparison
+// costs. Each step of the cost doubles the time: 31 would take a day and a
+// half.
 func (t *tokens) isAffordable(token string) bool {
 	if !bcryptHash.MatchString(token) {
 		return false

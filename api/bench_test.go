@@ -67,7 +67,7 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
-// BenchmarkConnect is a client with kept credentials.
+// BenchmarkConnect makes a client whose credentials are kept.
 func BenchmarkConnect(b *testing.B) {
 	w := newWorld(b)
 	show := rowNamed("ShowRepository")
@@ -77,8 +77,8 @@ func BenchmarkConnect(b *testing.B) {
 	}
 }
 
-// BenchmarkEndpoints are whole requests over HTTP, one at a time. They include the
-// local AWS, which runs in the same process.
+// BenchmarkEndpoints are whole requests over HTTP, one at a time. They include
+// the local AWS, which runs in the same process.
 func BenchmarkEndpoints(b *testing.B) {
 	w := newWorld(b)
 	w.service.log.SetOutput(io.Discard)
@@ -124,7 +124,7 @@ func BenchmarkEndpoints(b *testing.B) {
 	})
 }
 
-// BenchmarkScale is one answer of 10,000 repositories or images.
+// BenchmarkScale is one answer with 10,000 repositories or images.
 func BenchmarkScale(b *testing.B) {
 	w := newWorld(b)
 	w.addRepository(account2, "g/a", org)

@@ -11,8 +11,8 @@ import (
 // maxFullName is ECR's limit on a full name: group, slash and name.
 const maxFullName = 256
 
-// segment is the form of a group or a name. It leaves out all characters that mean
-// something in the ARN of a policy, such as * and ?.
+// segment is the form of a group or a name. It leaves out all characters that
+// mean something in the ARN of a policy, such as * and ?.
 var segment = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
 // checkName checks a group or a name. Its error begins with what.

@@ -8,8 +8,8 @@ import (
 )
 
 // clientAddress returns the address that sent the request. X-Forwarded-For is
-// believed as far as trusted proxies have written it: read from its end, the first
-// address that is not a trusted proxy is the client.
+// believed as far as trusted proxies have written it: read from its end, the
+// first address that is not a trusted proxy is the client.
 func clientAddress(r *http.Request, trusted []netip.Prefix) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

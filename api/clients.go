@@ -52,8 +52,8 @@ func (c *connector) connect(rt route, scope iam.Scope) clients {
 	return clients{connector: c, registry: scope.Registry, session: c.roles.Session(scope.Registry, text)}
 }
 
-// clients are the ways to AWS of one request, all in its session. A handler takes
-// the ones that it needs.
+// clients are the ways to AWS of one request, all in its session. A handler
+// takes the ones that it needs.
 type clients struct {
 	connector *connector
 	registry  common.Registry

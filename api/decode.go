@@ -22,8 +22,8 @@ const (
 	bodyTime = 10 * time.Second
 )
 
-// decode reads the input of a request from its query and its body, and checks it.
-// The body must have come by the end.
+// decode reads the input of a request from its query and its body, and checks
+// it. The body must have come by the end.
 func decode[In input](w http.ResponseWriter, r *http.Request, end time.Time) (in In, err error) {
 	if err := decodeQuery(r.URL.RawQuery, &in); err != nil {
 		return in, err
@@ -135,8 +135,8 @@ func foldCase(r rune) rune {
 }
 
 // repeatedKey returns an error if an object has a key twice, whatever its case:
-// encoding/json would keep the last one and drop the others. The document is known
-// to be well-formed.
+// encoding/json would keep the last one and drop the others. The document is
+// known to be well-formed.
 func repeatedKey(d *json.Decoder) error {
 	token, err := d.Token()
 	if err != nil {

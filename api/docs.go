@@ -19,9 +19,9 @@ var docsFiles = []string{
 	"swagger-ui.css",
 }
 
-// docsPolicy lets the docs page load from this service alone, speak to it alone,
-// and run its own scripts alone. The scripts in its HTML are named by their hashes.
-// Swagger UI itself makes styles and small pictures.
+// docsPolicy lets the docs page load from this service alone, speak to it
+// alone, and run its own scripts alone. The scripts in its HTML are named by
+// their hashes. Swagger UI itself makes styles and small pictures.
 var docsPolicy = strings.Join([]string{
 	"default-src 'none'",
 	"script-src 'self'" +
@@ -53,7 +53,8 @@ func docs(*Service, route) http.Handler {
 	})
 }
 
-// docsFile answers with a whole file. It does not look at conditions and ranges.
+// docsFile answers with a whole file. It does not look at conditions and
+// ranges.
 func docsFile(*Service, route) http.Handler {
 	files := swaggerUI()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -27,7 +27,7 @@ var (
 	loaded       = regexp.MustCompile(`(?:src|href)="([^"]*)"`)
 )
 
-// The page needs nothing but this service, and may run no scripts but its own.
+// The page loads from this service only, and runs only its own scripts.
 func TestDocsPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -70,7 +70,7 @@ func TestDocsPage(t *testing.T) {
 }
 
 // In a real browser the page lists the table, takes a token, sends requests and
-// shows their answers, and asks nobody else for anything.
+// shows their answers. It asks no other host for anything.
 func TestDocsPageInABrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -116,8 +116,8 @@ func TestDocsPageInABrowser(t *testing.T) {
 	}
 }
 
-// A browser with one page. It keeps what the page asks for, and what goes wrong
-// in it.
+// A browser has one page. It keeps what the page asks for, and what goes wrong
+// in the page.
 type browser struct {
 	t   *testing.T
 	tab context.Context
@@ -200,8 +200,8 @@ func click(selector string) chromedp.Action[chromedp.Void] {
 	return chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible)
 }
 
-// try opens an operation, sends its request as the page fills it in, and returns
-// the status and the body that are shown.
+// try opens an operation and sends its request as the page fills it in. It
+// returns the status and the body that the page shows.
 func (b *browser) try(operation string) string {
 	b.t.Helper()
 	block := "#operations-" + operation

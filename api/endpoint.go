@@ -23,8 +23,8 @@ type target struct {
 // repository returns the full name of the repository.
 func (t target) repository() string { return t.Group + "/" + t.Name }
 
-// An input is what a request says beside its path. Its fields are the keys of the
-// body. An input with query parameters is a queryInput too.
+// An input is what a request says beside its path. Its fields are the keys of
+// the body. An input with query parameters is a queryInput too.
 type input interface {
 	// check returns what is wrong with the input, as a common.Error.
 	check() error
@@ -43,8 +43,8 @@ type nothing struct{ bodyless }
 
 func (nothing) check() error { return nil }
 
-// A handler does the work of one row. Everything was checked before, and what it
-// returns is written by the adapter.
+// A handler does the work of one row. Everything was checked before, and what
+// it returns is written by the adapter.
 type handler[In input, Out any] func(context.Context, target, In) (Out, error)
 
 // An endpoint answers the requests of a row.
@@ -53,8 +53,8 @@ type endpoint struct {
 	newInput func() any // a pointer to an empty input; nil for a raw endpoint
 }
 
-// raw makes an endpoint that writes its answers itself. Only public rows may have
-// one.
+// raw makes an endpoint that writes its answers itself. Only public rows may
+// have one.
 func raw(serve func(*Service, route) http.Handler) endpoint { return endpoint{serve: serve} }
 
 // handledBy makes an endpoint of a handler.
@@ -113,9 +113,9 @@ func (s *Service) scope(p pathValues, c *common.Config) iam.Scope {
 	return scope
 }
 
-// deadline returns when the request must be answered, with all its AWS calls and
-// its body. The time counts from the request's header, and ends when the service
-// ends.
+// deadline returns when the request must be answered, with all its AWS calls
+// and its body. The time counts from the request's header, and ends when the
+// service ends.
 func (s *Service) deadline(r *http.Request, timeout time.Duration) time.Time {
 	end := recordOf(r).start.Add(timeout)
 	if last := s.end.Load(); last != nil && last.Before(end) {
@@ -124,9 +124,9 @@ func (s *Service) deadline(r *http.Request, timeout time.Duration) time.Time {
 	return end
 }
 
-// lifetime returns the context of what is done for the request. A read ends when
-// its caller hangs up. A change goes on to its end, so that nothing is left
-// half-done.
+// lifetime returns the context of what is done for the request. A read ends
+// when its caller hangs up. A change goes on to its end, so that nothing is
+// left half-done.
 func lifetime(r *http.Request) context.Context {
 	if isChange(r.Method) {
 		return context.WithoutCancel(r.Context())
@@ -138,8 +138,8 @@ func isChange(method string) bool {
 	return method != http.MethodGet && method != http.MethodHead
 }
 
-// writeJSON encodes the whole body before it writes the status. So the status is
-// always true.
+// writeJSON encodes the whole body before it writes the status. So the status
+// is always true.
 func writeJSON(w http.ResponseWriter, contentType string, status int, body any) {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)

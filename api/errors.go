@@ -85,8 +85,8 @@ func title(status int) string {
 }
 
 // detail returns the sentences for the caller. They do not tell what went wrong
-// inside the service, which the caller cannot mend. They tell what a failed change
-// has done.
+// inside the service, which the caller cannot mend. They tell what a failed
+// change has done.
 func detail(status int, e *common.Error) string {
 	said := e.Message
 	switch {
@@ -102,7 +102,8 @@ func detail(status int, e *common.Error) string {
 	return strings.TrimSuffix(said, ".") + ". " + outcome
 }
 
-// outcomeText says in sentences which parts of a change are done or may be done.
+// outcomeText says in sentences which parts of a change are done or may be
+// done.
 func outcomeText(e *common.Error) string {
 	var sentences []string
 	if len(e.Applied) > 0 {
@@ -125,7 +126,8 @@ var errNotFound = common.Errorf(common.NotFound, "There is nothing at this path.
 
 func notFound(w http.ResponseWriter, r *http.Request) { writeError(w, r, errNotFound) }
 
-// methodNotAllowed answers a method that a path does not have (RFC 9110, 15.5.6).
+// methodNotAllowed answers a method that a path does not have (RFC 9110,
+// 15.5.6).
 func methodNotAllowed(handlers map[string]http.Handler) http.Handler {
 	allow := strings.Join(slices.Sorted(maps.Keys(handlers)), ", ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -47,7 +47,7 @@ var becomes = map[string]int{
 	"RegionDisabledException": 500,
 	"ExpiredTokenException":   500, // of our own credentials
 
-	// of STS beside these
+	// answered by STS as well
 	"AccessDenied":           403,
 	"InvalidClientTokenId":   500,
 	"SignatureDoesNotMatch":  500,
@@ -139,8 +139,8 @@ func TestExpiredSessionIsDroppedAndTheCallRepeated(t *testing.T) {
 	}
 }
 
-// usedOperations are the operations that the policies allow, and AssumeRole. ECR
-// itself calls KMS.
+// usedOperations are the operations that the policies allow, and AssumeRole.
+// ECR itself calls KMS.
 func usedOperations() []string {
 	used := map[string]bool{"sts:AssumeRole": true}
 	for _, rt := range protectedRows() {
@@ -159,7 +159,7 @@ var (
 )
 
 // codesOf returns the error codes that the SDK documents for an operation, and
-// those that its service may answer with beside them.
+// others that its service may answer.
 func codesOf(t *testing.T, operation string) []string {
 	t.Helper()
 	service, name, _ := strings.Cut(operation, ":")

@@ -16,8 +16,8 @@ import (
 	"github.com/YaleSpinup/ecr-api/iam"
 )
 
-// Only a token that has the whole form of a hash, and a cost that we accept, comes
-// to the gate.
+// Only a token that has the whole form of a hash, and a cost that we accept,
+// comes to the gate.
 func FuzzToken(f *testing.F) {
 	good := token()
 	for _, seed := range []string{
@@ -43,8 +43,8 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// A handler sees only names that mean nothing in a policy, and the session is that
-// of the path's account and group. That holds for every path.
+// A handler sees only names that mean nothing in a policy, and the session is
+// that of the path's account and group. That holds for every path.
 func FuzzPath(f *testing.F) {
 	for _, seed := range []string{
 		base, base + "/g", base + "/g/a", base + "/g/a/images", base + "/..", base + "/%2e%2e/a", base + "/a%2Fb/c", base + "//a",

@@ -55,8 +55,8 @@ func (g *gate) leave() {
 	<-g.admitted
 }
 
-// hold lets a request wait before it is refused for lack of room. If too many are
-// held already, hold ends the connection without an answer.
+// hold lets a request wait before it is refused for lack of room. If too many
+// are held already, hold ends the connection without an answer.
 func (g *gate) hold(ctx context.Context) {
 	select {
 	case g.held <- struct{}{}:

@@ -14,13 +14,14 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 )
 
-// fresh returns the i-th well-formed token of that cost that is no hash of any key.
+// fresh returns the i-th well-formed token of that cost. It is not a hash of a
+// key.
 func fresh(cost, i int) string {
 	return fmt.Sprintf("$2a$%02d$%s%013d", cost, strings.Repeat("A", 40), i)
 }
 
-// occupied returns a world whose gate has all its places taken, so that nothing
-// is compared until release.
+// occupied returns a world with a gate that has no free place. Nothing is
+// compared until release is called.
 func occupied(t *testing.T) (w *world, release func()) {
 	t.Helper()
 	w = newWorld(t)
@@ -76,10 +77,10 @@ func TestFloodOfTokens(t *testing.T) {
 	}
 	waitFor(t, "the queue to fill", func() bool { return len(g.admitted) == cap(g.admitted) })
 
-	// Who has been let in before waits behind none of them.
+	// A caller whose token is remembered does not wait for them.
 	w.run(exchange{name: "remembered", method: "GET", path: base, status: 200, want: `[]`})
 
-	// What does not fit is held for a second, then told to come again.
+	// A request that finds no place is held for a second and then refused.
 	start := time.Now()
 	w.run(exchange{name: "no room", method: "GET", path: base, header: map[string]string{"X-Auth-Token": fresh(4, 99)}, status: 503,
 		want:  refused(503, "Too many new tokens are being checked. Try again, with the same token."),
@@ -88,7 +89,7 @@ func TestFloodOfTokens(t *testing.T) {
 		t.Errorf("it was held for %s", held)
 	}
 
-	// What cannot even be held loses its connection.
+	// A request that cannot be held loses its connection.
 	for range cap(g.held) {
 		g.held <- struct{}{}
 	}
@@ -103,7 +104,7 @@ func TestFloodOfTokens(t *testing.T) {
 	}
 }
 
-// A token that is compared already is not compared again, and takes one place.
+// Requests with the same token share one comparison and one place.
 func TestSameTokenIsComparedOnce(t *testing.T) {
 	t.Parallel()
 	w, release := occupied(t)
@@ -124,7 +125,7 @@ func TestSameTokenIsComparedOnce(t *testing.T) {
 	all.Wait()
 }
 
-func TestQueueThatDoesNotMoveIsLeft(t *testing.T) {
+func TestWaitForAComparisonEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()
@@ -166,7 +167,7 @@ func TestTokensAreForgotten(t *testing.T) {
 	})
 }
 
-// statusOf returns the status that a token gets, 0 for none at all.
+// statusOf returns the status that a token gets. It is 0 if there is no answer.
 func (w *world) statusOf(token string) int {
 	r, err := http.NewRequest("GET", w.url+base, nil)
 	if err != nil {
@@ -199,8 +200,9 @@ func waitFor(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// BenchmarkTokenFlood tells what authenticated requests wait for, quiet and while
-// 200 connections send fresh wrong tokens of the highest cost.
+// BenchmarkTokenFlood measures how long authenticated requests take, first
+// alone and then while 200 connections send new wrong tokens of the highest
+// cost.
 func BenchmarkTokenFlood(b *testing.B) {
 	w := newWorld(b)
 	median := func() time.Duration {

@@ -10,8 +10,8 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 )
 
-// hangUp sends the request and leaves as soon as AWS has been asked, which takes
-// that long for its first answer.
+// hangUp sends the request and leaves as soon as AWS has been asked. AWS takes
+// the given time for its first answer.
 func (w *world) hangUp(t *testing.T, e exchange, delay time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -39,7 +39,7 @@ func (w *world) hangUp(t *testing.T, e exchange, delay time.Duration) {
 	}
 }
 
-// A change whose caller has gone is made whole.
+// A change goes on to its end when its caller has gone.
 func TestChangeGoesOnWithoutItsCaller(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -57,7 +57,7 @@ func TestChangeGoesOnWithoutItsCaller(t *testing.T) {
 	w.run(exchange{name: "deleted", method: "GET", path: base + "/g/a", status: 404, want: "-"})
 }
 
-// A read whose caller has gone is given up.
+// A read ends when its caller has gone.
 func TestReadEndsWithItsCaller(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -33,8 +33,8 @@ const (
 	base     = "/v1/ecr/" + account + "/repositories"
 )
 
-// awsClock is the time of the local AWS, so that its times are known. It is ahead
-// of the SDK's clock, so that sessions do not end.
+// awsClock is the time of the local AWS, so that its times are known. It is
+// ahead of the SDK's clock, so that sessions do not end.
 var awsClock = time.Date(2040, 12, 14, 15, 34, 18, 0, time.UTC)
 
 // token is a good X-Auth-Token, as cheap as bcrypt can be.
@@ -146,8 +146,8 @@ func (w *world) called() []string {
 	return operations
 }
 
-// addRepository adds a repository of the org to the account; an empty org means
-// untagged.
+// addRepository adds a repository of the org to the account. An empty org makes
+// an untagged repository.
 func (w *world) addRepository(account, name, org string) {
 	w.t.Helper()
 	tags := map[string]string{}
@@ -160,7 +160,7 @@ func (w *world) addRepository(account, name, org string) {
 	}
 }
 
-// An exchange is a request and the whole of its answer.
+// An exchange is a request and its whole answer.
 type exchange struct {
 	name   string
 	method string
@@ -278,8 +278,8 @@ var titles = map[int]string{
 	504: "Gateway Timeout",
 }
 
-// refused is the problem document of a status. TestProblemDocuments has whole ones,
-// written out.
+// refused is the problem document of a status. TestProblemDocuments has whole
+// ones, written out.
 func refused(status int, detail string) string {
 	return fmt.Sprintf(`{"type": "about:blank", "title": %s, "status": %d, "detail": %s, "requestId": "test"}`,
 		jsonOf(titles[status]), status, jsonOf(detail))

@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// listImages checks to whom the repository belongs while it asks for the images.
+// listImages checks to whom the repository belongs while it asks for the
+// images.
 func listImages(ctx context.Context, t target, _ nothing) ([]ecr.Image, error) {
 	var images []ecr.Image
 	both, ctx := errgroup.WithContext(ctx)

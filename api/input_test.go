@@ -133,7 +133,7 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// ECR is the authority on names and tags: its own words are passed on.
+// ECR decides on names and tags, so its own words are passed on.
 func TestWhatECRRefuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

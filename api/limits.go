@@ -7,8 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// limits counts the requests with a good token that are being answered, in all and
-// by account. A change whose caller has gone counts until its end.
+// limits counts the requests with a good token that are being answered, in all
+// and by account. A change whose caller has gone counts until its end.
 type limits struct {
 	reached *prometheus.CounterVec // by limit
 
@@ -21,9 +21,9 @@ func newLimits(reached *prometheus.CounterVec) *limits {
 	return &limits{reached: reached, byAccount: map[string]int{}}
 }
 
-// enter lets a request about the account in, unless too many are being answered.
-// The limit of each account keeps room for the others where AWS stalls in one.
-// After a nil error, call leave.
+// enter lets a request about the account in, unless too many are being
+// answered. The limit of each account keeps room for the others where AWS
+// stalls in one. After a nil error, call leave.
 func (l *limits) enter(account string, c *common.Config) (leave func(), err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 
 const base2 = "/v1/ecr/" + account2 + "/repositories"
 
-// occupy makes n requests about the path wait in AWS until they are released. It
-// returns when all of them have arrived there.
+// occupy makes n requests about the path wait in AWS until they are released.
+// It returns when all of them have arrived there.
 func (w *world) occupy(path string, n int) (release func()) {
 	w.t.Helper()
 	let := make(chan struct{})
@@ -75,7 +75,7 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 	}
 }
 
-// A change that goes on without its caller counts until it ends.
+// A change whose caller has gone counts until it ends.
 func TestChangesWithoutCallersAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *common.Config, _ *[]route) { c.MaxInFlight = 1 })
@@ -185,7 +185,8 @@ func TestLateBody(t *testing.T) {
 	w.run(exchange{name: "the next", method: "GET", path: base, status: 200, want: `[]`})
 }
 
-// A request that comes while the service is stopping is answered before its end.
+// A request that comes while the service is stopping is answered before its
+// end.
 func TestDeadlineWhileStopping(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

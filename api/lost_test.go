@@ -39,8 +39,8 @@ func (w *world) must(_ any, err error) {
 	}
 }
 
-// unsettled is the problem document of a change that failed. The applied parts are
-// done all the same, and nobody knows whether the unknown ones are.
+// unsettled is the problem document of a change that failed. The applied parts
+// are done all the same, and nobody knows whether the unknown ones are.
 func unsettled(status int, said string, applied, unknown []string) string {
 	detail, members := strings.TrimSuffix(said, ".")+".", []string{}
 	if applied != nil {
@@ -125,8 +125,8 @@ func TestAllAnswersLost(t *testing.T) {
 	}
 }
 
-// The answer to an attempt of a create is lost, and the create finds a repository
-// that it has not made.
+// The answer to an attempt of a create is lost, and the create finds a
+// repository that it has not made.
 func TestLostCreateMeetsAnother(t *testing.T) {
 	t.Parallel()
 	tags := func() map[string]string {
@@ -249,8 +249,8 @@ func TestLostCreateWithAnEmptyAnswer(t *testing.T) {
 	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 200, want: shownNew()})
 }
 
-// Two equal creates run at the same time, and the answer of one is lost before the
-// work. Only the create that made the repository says so.
+// Two equal creates run at the same time, and the answer of one is lost before
+// the work. Only the create that made the repository says so.
 func TestLostCreateBesideAnother(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -289,8 +289,8 @@ func TestRefusedCreateThatCannotBeLookedInto(t *testing.T) {
 		status: 429, want: unsettledByAWS(429, throttledDetail, nil, []string{"Repository"}, "ThrottlingException")})
 }
 
-// Somebody makes another repository of that name between the attempt that deleted
-// the first and its repeat. The new repository stays.
+// Somebody makes another repository of that name between the attempt that
+// deleted the first and its repeat. The new repository stays.
 func TestLostDeleteSparesTheNextRepository(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -308,8 +308,8 @@ func TestLostDeleteSparesTheNextRepository(t *testing.T) {
 	)
 }
 
-// A delete is not repeated if nobody can tell whether the repository is still the
-// same.
+// A delete is not repeated if nobody can tell whether the repository is still
+// the same.
 func TestLostDeleteThatCannotBeLookedInto(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

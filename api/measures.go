@@ -19,8 +19,8 @@ import (
 // cannot make up labels.
 const unmatched = "unmatched"
 
-// buckets are for the time of a request, in seconds: a millisecond from memory, up
-// to 30 seconds where AWS stalls.
+// buckets are for the time of a request, in seconds: a millisecond from memory,
+// up to 30 seconds where AWS stalls.
 var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
 // The ways in which a call to AWS ends.
@@ -99,8 +99,8 @@ func histograms(name, help string, labels ...string) *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "ecr_api_" + name, Help: help, Buckets: buckets}, labels)
 }
 
-// startAtZero shows each series before it first counts something: a rate needs a
-// value to rise from.
+// startAtZero shows each series before it first counts something: a rate needs
+// a value to rise from.
 func (m *measures) startAtZero(table []route) {
 	for _, rt := range table {
 		if rt.Policy != nil {
@@ -125,7 +125,8 @@ func (m *measures) startAtZero(table []route) {
 	}
 }
 
-// awsOperations returns the calls to AWS that the rows may make, by their policies.
+// awsOperations returns the calls to AWS that the rows may make, by their
+// policies.
 func awsOperations(table []route) []roles.Call {
 	calls := []roles.Call{{Service: "sts", Operation: "AssumeRole"}}
 	seen := map[string]bool{}
@@ -147,8 +148,8 @@ func awsOperations(table []route) []roles.Call {
 	return calls
 }
 
-// instrument counts and times the requests of a route. Methods that HTTP does not
-// know share one label.
+// instrument counts and times the requests of a route. Methods that HTTP does
+// not know share one label.
 func (m *measures) instrument(route string, next http.Handler) http.Handler {
 	label := prometheus.Labels{"route": route}
 	next = promhttp.InstrumentHandlerCounter(m.requests.MustCurryWith(label), next)

@@ -87,7 +87,7 @@ func TestMetricsCount(t *testing.T) {
 		`ecr_api_token_checks_total{result="refused"}`:                                               "1",
 		`ecr_api_limits_reached_total{limit="account_requests"}`:                                     "1",
 	}
-	// Of the two calls of a show that fails, the other may have been given up.
+	// When one of the two calls of a show fails, the other may be cancelled.
 	for _, operation := range []string{"ListTagsForResource", "DescribeRepositories"} {
 		cancelled := `ecr_api_aws_calls_total{operation="` + operation + `",result="cancelled",service="ecr"}`
 		ok := strings.Replace(cancelled, "cancelled", "ok", 1)

@@ -54,8 +54,8 @@ func (s *Service) recover(next http.Handler) http.Handler {
 
 var wellFormedID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// requestID keeps the caller's own id, so that a request can be followed through
-// several services. It makes an id if there is none.
+// requestID keeps the caller's own id, so that a request can be followed
+// through several services. It makes an id if there is none.
 func requestID(r *http.Request) string {
 	if id := r.Header.Get("X-Request-Id"); wellFormedID.MatchString(id) {
 		return id

@@ -10,7 +10,8 @@ import (
 )
 
 // openAPIFiles describe the table: api.json what all rows share, and each other
-// file the rows of one noun. Tests hold the table and every answer against them.
+// file the rows of one noun. Tests hold the table and every answer against
+// them.
 //
 //go:embed openapi/*.json
 var openAPIFiles embed.FS
@@ -33,8 +34,8 @@ func mustMergeJSON(files fs.FS) []byte {
 	return document
 }
 
-// mergeJSON puts the JSON objects of all files into one. Nested objects are merged
-// too. Anything else that stands in two files is an error.
+// mergeJSON puts the JSON objects of all files into one. Nested objects are
+// merged too. Anything else that stands in two files is an error.
 func mergeJSON(files fs.FS) ([]byte, error) {
 	names, err := fs.Glob(files, "*/*.json")
 	if err != nil {

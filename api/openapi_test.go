@@ -1,12 +1,14 @@
 package api
 
 import (
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws"
@@ -14,8 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The document has the rows of the table and no others, and says the same of
-// them.
+// The document has exactly the rows of the table, and says the same about them.
 func TestOpenAPIDocumentIsTheTable(t *testing.T) {
 	t.Parallel()
 	type row struct {
@@ -44,7 +45,60 @@ func TestOpenAPIDocumentIsTheTable(t *testing.T) {
 	}
 }
 
-// What a request may say is in the document, and nothing else.
+// The document has the variables of each row's path, and the query parameters
+// that its input declares.
+func TestOpenAPIDocumentHasTheParametersOfRows(t *testing.T) {
+	t.Parallel()
+	for _, rt := range routes {
+		want := []string{}
+		for _, name := range varsIn(rt.Path) {
+			want = append(want, "path "+name)
+		}
+		if rt.Endpoint.newInput != nil {
+			if in, ok := rt.Endpoint.newInput().(queryInput); ok {
+				for _, p := range in.queryParams() {
+					want = append(want, "query "+p.name)
+				}
+			}
+		}
+		item := document().Paths.Value(rt.Path)
+		if item == nil || item.GetOperation(rt.Method) == nil {
+			t.Errorf("%s is not in the document", rt)
+			continue
+		}
+		got := []string{}
+		for _, p := range slices.Concat(item.Parameters, item.GetOperation(rt.Method).Parameters) {
+			got = append(got, p.Value.In+" "+p.Value.Name)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-row +document):\n%s", rt, diff)
+		}
+	}
+}
+
+// A key that stands in two files of the document is not lost.
+func TestFilesOfTheOpenAPIDocumentAreMerged(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ first, second, want, fault string }{
+		{`{"paths": {"/a": {"get": 1}}}`, `{"paths": {"/a": {"put": 2}, "/b": {}}}`, `{"paths": {"/a": {"get": 1, "put": 2}, "/b": {}}}`, ""},
+		{`{"paths": {"/a": {"get": 1}}}`, `{"paths": {"/a": {"get": 1}}}`, "", `openapi/b.json: in "paths": in "/a": "get" is in another file too`},
+		{`{"tags": []}`, `{"tags": []}`, "", `openapi/b.json: "tags" is in another file too`},
+		{`{}`, `[]`, "", "openapi/b.json: json: cannot unmarshal array into Go value of type map[string]interface {}"},
+	} {
+		merged, err := mergeJSON(fstest.MapFS{"openapi/a.json": {Data: []byte(c.first)}, "openapi/b.json": {Data: []byte(c.second)}})
+		if fault := fmt.Sprint(err); err != nil && fault != c.fault || err == nil && c.fault != "" {
+			t.Errorf("%s and %s: %v, want %s", c.first, c.second, err, c.fault)
+			continue
+		}
+		if err == nil {
+			if diff := cmp.Diff(parse(t, c.want), parse(t, string(merged))); diff != "" {
+				t.Errorf("%s and %s (-want +got):\n%s", c.first, c.second, diff)
+			}
+		}
+	}
+}
+
+// The document has exactly the keys that requests may have.
 func TestOpenAPIDocumentHasTheKeysOfRequests(t *testing.T) {
 	t.Parallel()
 	for name, request := range map[string]any{"CreateRequest": createInput{}, "UpdateRequest": updateInput{}, "Tag": tagInput{}} {
@@ -77,7 +131,8 @@ func TestOpenAPIDocumentIsServed(t *testing.T) {
 	}
 }
 
-// The service answers the document's example requests with its example answers.
+// The service answers the example requests of the document with its example
+// answers.
 func TestExamplesOfTheOpenAPIDocument(t *testing.T) {
 	t.Parallel()
 	const (
@@ -107,7 +162,7 @@ func TestExamplesOfTheOpenAPIDocument(t *testing.T) {
 	w.runExample("GET", "/v1/ecr/ping")
 }
 
-// example returns the document's example of a good answer.
+// example returns the example of a good answer in the document.
 func example(t testing.TB, method, path string) any {
 	t.Helper()
 	for _, content := range document().Paths.Value(path).GetOperation(method).Responses.Value("200").Value.Content {
@@ -142,7 +197,7 @@ func (w *world) runExample(method, path string) {
 	}
 }
 
-// The tests would not be worth much if the document let everything pass.
+// The document does not let everything pass.
 func TestAnswersThatDifferFromTheOpenAPIDocumentAreNoticed(t *testing.T) {
 	t.Parallel()
 	const json, problemJSON = "application/json", "application/problem+json"

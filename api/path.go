@@ -16,8 +16,8 @@ type pathVar struct {
 	LogField string // the field of the log line that holds its value
 	Sample   string // a good value, for the tests
 
-	// Read checks a decoded value. It returns the value as handlers and the log have
-	// it, or a common.Error.
+	// Read checks a decoded value. It returns the value as handlers and the log
+	// have it, or a common.Error.
 	Read func(value string, c *common.Config) (string, error)
 	// In returns the place of the variable's value.
 	In func(*pathValues) *string

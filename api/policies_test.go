@@ -25,14 +25,14 @@ import (
 
 const otherOrg = "another-org"
 
-// An awsWire reaches a world's AWS with the SDK, past the service.
+// An awsWire reaches the AWS of a world with the SDK, without the service.
 type awsWire struct {
 	t       testing.TB
 	session *session.Session
 }
 
-// wire returns the way to the world's AWS. Without other credentials it is the
-// administrator of localaws.AdministratorAccount who calls.
+// wire returns the way to the world's AWS. Without other credentials the caller
+// is the administrator of localaws.AdministratorAccount.
 func (w *world) wire() awsWire {
 	w.t.Helper()
 	server := httptest.NewServer(w.aws)
@@ -50,8 +50,8 @@ func (w *world) wire() awsWire {
 	return awsWire{w.t, s}
 }
 
-// enter returns credentials of a session of the management role, as the service
-// assumes it. A nil policy leaves it all that the role may do.
+// enter returns the credentials of a session of the management role. A nil
+// policy lets the session do all that the role may do.
 func (a awsWire) enter(account string, document *iam.Policy) *credentials.Credentials {
 	a.t.Helper()
 	in := &sts.AssumeRoleInput{
@@ -71,7 +71,7 @@ func (a awsWire) enter(account string, document *iam.Policy) *credentials.Creden
 	return credentials.NewStaticCredentials(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken)
 }
 
-// ecr returns ECR in the region, signed for by the credentials.
+// ecr returns ECR in the region, with these credentials.
 func (a awsWire) ecr(region string, c *credentials.Credentials) *awsecr.ECR {
 	return awsecr.New(a.session, aws.NewConfig().WithRegion(region).WithCredentials(c))
 }
@@ -84,7 +84,7 @@ func awsTags(tags map[string]string) []*awsecr.Tag {
 	return list
 }
 
-// ourTags are the tags of a repository of ours.
+// ourTags are the tags of a repository of our org.
 func ourTags(name string) map[string]string {
 	group, _, _ := strings.Cut(name, "/")
 	return map[string]string{nameTag: name, common.OrgTag: org, spaceTag: group}
@@ -169,8 +169,8 @@ func allowedActions(statements []iam.Statement) map[string]bool {
 	return actions
 }
 
-// without returns the policy with an action taken away from a statement, and
-// the whole statement where it was the last.
+// without returns the policy without an action of one statement. A statement
+// with no action left goes too.
 func without(p iam.Policy, statement int, action string) iam.Policy {
 	p.Statement = slices.Clone(p.Statement)
 	s := &p.Statement[statement]
@@ -184,7 +184,7 @@ func without(p iam.Policy, statement int, action string) iam.Policy {
 	return p
 }
 
-// An action without which the row still works has no place in its policy.
+// A row does not work without any of the actions in its policy.
 func TestEveryActionIsNeeded(t *testing.T) {
 	t.Parallel()
 	for _, rt := range protectedRows() {
@@ -210,8 +210,9 @@ func TestEveryActionIsNeeded(t *testing.T) {
 	}
 }
 
-// allActions are the actions of ECR, IAM, STS and KMS, and some more: those that
-// no operation is named like, of other services, and one that does not exist yet.
+// allActions are the actions of ECR, IAM, STS and KMS, and some more: actions
+// that are not named like an operation, actions of other services, and actions
+// that do not exist yet.
 var allActions = slices.Concat(
 	operations("ecr", &awsecr.ECR{}),
 	operations("iam", &awsiam.IAM{}),
@@ -224,8 +225,9 @@ var allActions = slices.Concat(
 	},
 )
 
-// operations returns the actions named like the operations of a client of the
-// SDK: what it has a method for, and another that only makes the request.
+// operations returns an action for each operation of a client of the SDK. The
+// client has a method for each operation, and another that only makes the
+// request.
 func operations(service string, client any) []string {
 	methods := reflect.TypeOf(client)
 	var actions []string
@@ -257,7 +259,7 @@ func TestAllActionsAreFound(t *testing.T) {
 	}
 }
 
-// Where a resource is, seen from the scope of a session.
+// The places where a resource may be, seen from the scope of a session.
 const (
 	inGroup    = "in the group"
 	elsewhere  = "elsewhere in the registry"
@@ -269,10 +271,10 @@ const (
 	otherThing = "no repository and no key"
 )
 
-// Whose it is.
+// The owners of a resource.
 const (
 	ours    = "ours"
-	nobodys = "nobody's" // it has no such tag, or does not exist: a policy can't tell these apart
+	nobodys = "nobody's" // it has no such tag or does not exist; a policy cannot tell these apart
 	others  = "another org's"
 )
 
@@ -297,7 +299,8 @@ func things(s iam.Scope) []thing {
 		{nobodys, nil},
 		{nobodys, map[string]string{nameTag: "x", spaceTag: s.Group, "org": s.Org}},
 		{others, map[string]string{common.OrgTag: otherOrg}},
-		// What would be ours if the policy were read less strictly than it is meant.
+		// A policy that is read less strictly than meant would take these for
+		// ours.
 		{others, map[string]string{common.OrgTag: ""}},
 		{others, map[string]string{common.OrgTag: strings.ToUpper(s.Org)}},
 		{others, map[string]string{common.OrgTag: s.Org + " "}},
@@ -359,7 +362,7 @@ func things(s iam.Scope) []thing {
 	return list
 }
 
-// The tags that a request brings.
+// The tags that a request may bring.
 const (
 	noTags       = "no tags"
 	plainTags    = "plain tags"
@@ -386,11 +389,11 @@ func requestTags(s iam.Scope) map[string]map[string]string {
 	}
 }
 
-// bringsTags are the actions whose requests bring tags. The others are tried with
-// those tags alone that open the most.
+// bringsTags are the actions whose requests bring tags. The other actions are
+// tried only with the tags that allow the most.
 var bringsTags = []string{"ecr:CreateRepository", "ecr:TagResource", "ecr:UntagResource"}
 
-// A right is what a row's policy says of some actions; nil stands for all.
+// A right is what a row's policy says of some actions. A nil list means all.
 type right struct {
 	do    []string
 	where []string
@@ -425,8 +428,8 @@ func decisionFor(e rowTest, action string, on thing, tags string) policy.Decisio
 	return policy.NotAllowed
 }
 
-// mistakes tells where a policy says something else than the row's entry. It stops
-// when it has found enough.
+// mistakes tells where a policy says something else than the row's entry. It
+// stops when it has found enough.
 func mistakes(t *testing.T, e rowTest, s iam.Scope, p iam.Policy, actions []string, enough int) []string {
 	t.Helper()
 	document, err := policy.Parse(p.String())
@@ -474,7 +477,7 @@ func requestContext(s iam.Scope, on thing, tags map[string]string) map[string][]
 	return context
 }
 
-// everyCharacter has all that names and orgs may be made of.
+// everyCharacter has all characters that names and orgs may have.
 var everyCharacter = iam.Scope{
 	Registry: common.Registry{Partition: "aws-us-gov", Region: "us-gov-west-1", Account: "000000000001"},
 	Org:      "A b+c=d._:/@-e", Group: "a.b_c-d",
@@ -496,8 +499,8 @@ func TestPoliciesAllowNothingElse(t *testing.T) {
 	}
 }
 
-// A part of a policy that could go or be wider, and no test would notice, is
-// either not needed or not tested.
+// If a part of a policy is left out or widened, the tests notice. Otherwise the
+// part is not needed, or not tested.
 func TestNoPartOfAPolicyCouldBeWeaker(t *testing.T) {
 	t.Parallel()
 	actions := []string{"ecr:BatchDeleteImage", "ecr:UntagResource", "kms:Decrypt"}

@@ -9,8 +9,8 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 )
 
-// One whole problem document of each kind, written out. The other tests make theirs
-// by refused, refusedByAWS and unsettled.
+// One whole problem document of each kind, written out. The other tests make
+// theirs by refused, refusedByAWS and unsettled.
 func TestProblemDocuments(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 2 * time.Second })

@@ -7,10 +7,11 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 )
 
-// A queryInput is an input with query parameters. An input that is none takes no
-// query parameter at all.
+// A queryInput is an input with query parameters. An input that is none takes
+// no query parameter at all.
 type queryInput interface {
-	// queryParams returns the parameters. Their set functions write into the input.
+	// queryParams returns the parameters. Their set functions write into the
+	// input.
 	queryParams() []queryParam
 }
 
@@ -24,9 +25,9 @@ type queryParam struct {
 	set func(value string) error
 }
 
-// decodeQuery decodes the query of a request into its input. A parameter that is
-// unknown, given twice or not readable is an error that names it. Otherwise a
-// misspelt filter would silently select more than the caller meant.
+// decodeQuery decodes the query of a request into its input. A parameter that
+// is unknown, given twice or not readable is an error that names it. Otherwise
+// a misspelt filter would silently select more than the caller meant.
 func decodeQuery(query string, input any) error {
 	params := map[string]queryParam{}
 	if in, ok := input.(queryInput); ok {

@@ -109,8 +109,8 @@ func TestHugeQueryParameter(t *testing.T) {
 	}
 }
 
-// Public paths do not look at the query: load balancers and scrapers add what they
-// like.
+// Public paths do not look at the query: load balancers and scrapers add what
+// they like.
 func TestPublicPathsIgnoreTheQuery(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -12,8 +12,8 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// A record holds the settings of a request, and what becomes known of the request
-// while it is answered. The log line is made of it.
+// A record holds the settings of a request, and what becomes known of the
+// request while it is answered. The log line is made of it.
 type record struct {
 	id       string
 	start    time.Time
@@ -35,8 +35,8 @@ func recordOf(r *http.Request) *record {
 	return r.Context().Value(recordKey{}).(*record)
 }
 
-// noteCall keeps a call to AWS for the log line. CloudTrail has the call under the
-// same id.
+// noteCall keeps a call to AWS for the log line. CloudTrail has the call under
+// the same id.
 func (rec *record) noteCall(call roles.Call) {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
@@ -170,8 +170,8 @@ func auditLogger(log *logrus.Logger) *logrus.Logger {
 	}
 }
 
-// addError adds what went wrong: the cause, which callers do not see, or what they
-// were told if there is no cause.
+// addError adds what went wrong: the cause, which callers do not see, or what
+// they were told if there is no cause.
 func addError(fields logrus.Fields, err error) {
 	if err == nil {
 		return

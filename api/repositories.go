@@ -83,8 +83,8 @@ func listRepositories(ctx context.Context, t target, _ nothing) ([]string, error
 	return t.ECR().Repositories(ctx, t.Group+"/")
 }
 
-// listPolicy covers the whole registry, for a group's list too: AWS authorizes a
-// DescribeRepositories without names on no narrower pattern.
+// listPolicy covers the whole registry, for a group's list too: AWS authorizes
+// a DescribeRepositories without names on no narrower pattern.
 func listPolicy(s iam.Scope) iam.Policy {
 	return iam.NewPolicy(
 		iam.Allow(s.AllRepositories(), "ecr:DescribeRepositories"),
@@ -101,10 +101,10 @@ func createRepository(ctx context.Context, t target, in createInput) (*ecr.Repos
 	return t.ECR().CreateRepository(ctx, t.repository(), settings, in.encryption())
 }
 
-// createPolicy allows TagResource for what is being created: AWS demands it for a
-// CreateRepository with tags. It must not tag a repository that exists, since that
-// would take it over. The two reads find out what a create has done whose answer
-// was lost, and whether a refusal means that the name is taken.
+// createPolicy allows TagResource for what is being created: AWS demands it for
+// a CreateRepository with tags. It must not tag a repository that exists, since
+// that would take it over. The two reads find out what a create has done whose
+// answer was lost, and whether a refusal means that the name is taken.
 func createPolicy(s iam.Scope) iam.Policy {
 	statements := readOwn(s, "ecr:DescribeRepositories", "ecr:ListTagsForResource")
 	return iam.NewPolicy(append(statements,
@@ -143,10 +143,10 @@ func updateRepository(ctx context.Context, t target, in updateInput) (*ecr.Repos
 	return t.ECR().UpdateRepository(ctx, present, settings)
 }
 
-// updatePolicy never allows to set the three reserved tags: they say to whom the
-// repository belongs. Two of them are denied in any spelling of upper and lower
-// case, because IAM's condition keys of tags ignore case: a second tag that differs
-// in case would be taken for the first.
+// updatePolicy never allows to set the three reserved tags: they say to whom
+// the repository belongs. Two of them are denied in any spelling of upper and
+// lower case, because IAM's condition keys of tags ignore case: a second tag
+// that differs in case would be taken for the first.
 func updatePolicy(s iam.Scope) iam.Policy {
 	statements := readOwn(s, "ecr:DescribeRepositories", "ecr:ListTagsForResource")
 	statements = append(statements, writeOwn(s,
@@ -181,14 +181,15 @@ func reservedTags(t target) []ecr.Tag {
 	}
 }
 
-// A tagInput is a tag in a body. An absent Value is not the same as an empty one.
+// A tagInput is a tag in a body. An absent Value is not the same as an empty
+// one.
 type tagInput struct {
 	Key   string
 	Value *string
 }
 
-// withoutReserved returns the tags without those that only the service sets. The
-// tags are checked before.
+// withoutReserved returns the tags without those that only the service sets.
+// The tags are checked before.
 func withoutReserved(tags []tagInput) []ecr.Tag {
 	var kept []ecr.Tag
 	for _, t := range tags {

@@ -33,8 +33,9 @@ var _ = describe("CreateRepository", rowTest{
 	bodies: []string{`{"RepositoryName": "{name}"}`},
 	calls:  []string{"ecr:CreateRepository"},
 	variants: []exchange{
-		// This one is first: the AWS of the tests has a clock that stands still. The
-		// service would learn that and no longer find what it has made.
+		// This one is first: the AWS of the tests has a clock that stands
+		// still. The service would learn that and no longer find what it has
+		// made.
 		{name: "whose answer is lost", method: "POST", path: base + "/g", body: `{"RepositoryName": "lost"}`, status: 200},
 		{name: "plain", method: "POST", path: base + "/g", body: `{"RepositoryName": "new1"}`, status: 200},
 		{name: "with all settings and tags", method: "POST", path: base + "/g", status: 200,
@@ -47,7 +48,8 @@ var _ = describe("CreateRepository", rowTest{
 	},
 	may: []right{
 		{do: []string{"ecr:DescribeRepositories", "ecr:ListTagsForResource"}, where: []string{inGroup}, whose: notOthers},
-		// TagResource alone is the known gap: see TestKnownGapUntaggedRepositoryCanBeTaken.
+		// TagResource alone is the known gap: see
+		// TestKnownGapUntaggedRepositoryCanBeTaken.
 		{do: []string{"ecr:CreateRepository", "ecr:TagResource"}, where: []string{inGroup}, whose: []string{nobodys}, with: []string{ourOrg, ourOrgUpper}},
 		{do: []string{"kms:CreateGrant", "kms:DescribeKey", "kms:RetireGrant"}, where: []string{ownKey}},
 	},
@@ -131,8 +133,9 @@ var _ = describe("DeleteRepository", rowTest{
 	saidTwice: []string{"statement 2 without StringEquals aws:ResourceTag/spinup:org"},
 })
 
-// shown is the JSON of a repository in account 012345678901 as it is created by
-// default, with replacements: old, new, old, new...
+// shown is the JSON of a repository in account 012345678901, as a create
+// without settings makes it. The replacements are old, new, old, new, and so
+// on.
 func shown(name string, replace ...string) string {
 	group, _, _ := strings.Cut(name, "/")
 	text := strings.NewReplacer("NAME", name, "GROUP", group).Replace(`{

@@ -9,8 +9,9 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 )
 
-// roundTrips is how many calls the request had to wait for one after another:
-// the longest row of calls of which each began after the one before had ended.
+// roundTrips returns how many calls a request had to wait for, one after
+// another: the longest chain in which each call began after the one before had
+// ended.
 func roundTrips(calls []localaws.Call) int {
 	slices.SortFunc(calls, func(a, b localaws.Call) int { return a.End.Compare(b.End) })
 	n, last := 0, time.Time{}
@@ -22,8 +23,8 @@ func roundTrips(calls []localaws.Call) int {
 	return n
 }
 
-// It is not parallel to other tests: calls that are made at the same time must
-// not be kept apart by a busy machine.
+// This test does not run beside others: on a busy machine, calls that are made
+// at the same time would be answered one after another.
 func TestRoundTrips(t *testing.T) {
 	for _, c := range []struct {
 		name    string

@@ -17,8 +17,8 @@ var pathVars = []pathVar{
 	{Name: "file", LogField: "file", Sample: "swagger-ui.css", Read: readDocsFile, In: func(p *pathValues) *string { return &p.File }},
 }
 
-// pathValues are the values of a path's variables, decoded and checked. A variable
-// that the path does not have is empty.
+// pathValues are the values of a path's variables, decoded and checked. A
+// variable that the path does not have is empty.
 type pathValues struct {
 	Account string // twelve digits, also where the caller used an alias
 	Group   string
@@ -34,8 +34,8 @@ type route struct {
 	Summary string // one line, for the README
 	Status  int    // of a success; 0 means 200
 
-	// Public rows need no token. All others need a Policy: it says what the session
-	// of a request may do in AWS.
+	// Public rows need no token. All others need a Policy: it says what the
+	// session of a request may do in AWS.
 	Public   bool
 	Policy   func(iam.Scope) iam.Policy
 	Endpoint endpoint
@@ -57,7 +57,8 @@ const (
 )
 
 // routes is all that this service answers. Everything else that depends on the
-// path is made from it: the router, Allow, metrics, logs, and the README's list.
+// path is made from it: the router, Allow, metrics, logs, and the README's
+// list.
 var routes = []route{
 	{Method: "GET", Path: "/v1/ecr/ping", Name: "Ping", Summary: "tell that the service is up", Public: true, Endpoint: raw(ping)},
 	{Method: "GET", Path: "/v1/ecr/ready", Name: "Ready", Summary: "tell whether to send requests here", Public: true, Endpoint: raw(ready)},

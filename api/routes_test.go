@@ -60,7 +60,7 @@ func TestPoliciesAreAsInTheGoldenFile(t *testing.T) {
 	}
 }
 
-// reasons says of each action that the row's policy allows why it is there.
+// reasons says why each action is in the row's policy.
 func reasons(t *testing.T, rt route) string {
 	t.Helper()
 	notCalled := entryOf(t, rt).notCalled
@@ -148,8 +148,8 @@ func TestPathVariableThatLacksSomethingStopsTheStart(t *testing.T) {
 	}
 }
 
-// The role's permissions in docs/aws.md allow what the sessions need, and nothing
-// else.
+// The role's permissions in docs/aws.md allow what the sessions need, and
+// nothing else.
 func TestRolePolicyIsWhatTheRowsNeed(t *testing.T) {
 	t.Parallel()
 	rows := map[string]bool{}

@@ -12,37 +12,38 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A rowTest is all that the general tests need to know of one protected row: the
-// tests of tokens, tenancy, policies, faults, sessions and hostile input. Each row
-// has one, in the test file of its noun.
+// A rowTest is all that the general tests need to know of one protected row:
+// the tests of tokens, tenancy, policies, faults, sessions and hostile input.
+// Each row has one, in the test file of its noun.
 type rowTest struct {
-	// bodies are good bodies, none for a row without one. The first makes the row's
-	// usual request. {account}, {group} and {name} in them are replaced as in the
-	// path.
+	// bodies are good bodies, none for a row without one. The first makes the
+	// row's usual request. {account}, {group} and {name} in them are replaced
+	// as in the path.
 	bodies []string
 
 	// calls are the operations that the usual request needs when the session is
 	// there. The repository exists then if the path names it.
 	calls []string
 
-	// variants are all ways in which the row uses AWS. Together they need each action
-	// that its policy allows. They run one after another against what furnish makes.
+	// variants are all ways in which the row uses AWS. Together they need each
+	// action that its policy allows. They run one after another against what
+	// furnish makes.
 	variants []exchange
 
-	// may is what the row's session may do, and never is what it is denied outright.
-	// They say it once more and are not derived from the policy, so that a mistake in
-	// the policy cannot hide.
+	// may is what the row's session may do, and never is what it is denied
+	// outright. They say it once more and are not derived from the policy, so
+	// that a mistake in the policy cannot hide.
 	may, never []right
 
-	// notCalled says why an action is in the policy that no variant calls, or that
-	// few do.
+	// notCalled says why an action is in the policy that no variant calls, or
+	// that few do.
 	notCalled map[string]string
 
 	// changes are those of the operations that change something.
 	changes map[string]change
 
-	// saidTwice are the conditions of the policy that a Deny beside them says too, as
-	// TestNoPartOfAPolicyCouldBeWeaker names them.
+	// saidTwice are the conditions of the policy that a Deny beside them says
+	// too, as TestNoPartOfAPolicyCouldBeWeaker names them.
 	saidTwice []string
 }
 
@@ -104,8 +105,8 @@ func (v values) fill(text string) string {
 // inG are the values that most tests use: the repository g/a.
 var inG = values{"group": "g", "name": "a"}
 
-// usual returns the row's usual request. It is about the repository g/a, or makes
-// the repository g/new.
+// usual returns the row's usual request. It is about the repository g/a, or
+// makes the repository g/new.
 func (e rowTest) usual(rt route) exchange {
 	if rt.hasName() {
 		return e.request(rt, inG)
@@ -118,8 +119,8 @@ func (e rowTest) request(rt route, v values) exchange {
 	return e.requests(rt, v)[0]
 }
 
-// callers returns a request for each operation: the service calls the operation to
-// answer it. An operation that changes something changes nothing else there.
+// callers returns a request for each operation: the service calls the operation
+// to answer it. An operation that changes something changes nothing else there.
 func callers(t testing.TB) map[string]exchange {
 	t.Helper()
 	list := map[string]exchange{}

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// A wiretap stands between the service and AWS, and knows the secrets of every
-// session. It can cut AWS's answers short.
+// A wiretap stands between the service and AWS. It notes the secrets of every
+// session, and it can cut AWS's answers short.
 type wiretap struct {
 	aws     string
 	mu      sync.Mutex

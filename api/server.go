@@ -81,17 +81,17 @@ func newService(o Options, table []route) (*Service, error) {
 // ServeHTTP answers a request.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Stop makes the service not ready, for good. The service goes on answering, and
-// tells callers to close their connections. No request runs beyond the end.
+// Stop makes the service not ready, for good. The service goes on answering,
+// and tells callers to close their connections. No request runs beyond the end.
 func (s *Service) Stop(end time.Time) {
 	s.end.Store(&end)
 	s.stopping.Store(true)
 }
 
 // Reload takes over what can change without a restart: the keys and the highest
-// cost of a token, the accounts, the limits, the trusted proxies and the log level.
-// Tokens that have verified are forgotten. Reload returns the keys of the
-// configuration that differ as well and need a restart.
+// cost of a token, the accounts, the limits, the trusted proxies and the log
+// level. Tokens that have verified are forgotten. Reload returns the keys of
+// the configuration that differ as well and need a restart.
 func (s *Service) Reload(config *common.Config) (needRestart []string, err error) {
 	next := *s.settings.Load().config
 	needRestart = next.NeedRestart(config)
@@ -118,10 +118,10 @@ func (s *Service) use(config *common.Config) error {
 }
 
 // router mounts the table. By itself gorilla/mux would redirect paths that it
-// takes for unclean, answer a wrong method without Allow, and run its middleware
-// on matched routes only. So here it matches escaped paths as they are, each path
-// has one handler for all its methods, and a path that matches nothing gets the
-// same wrapping.
+// takes for unclean, answer a wrong method without Allow, and run its
+// middleware on matched routes only. So here it matches escaped paths as they
+// are, each path has one handler for all its methods, and a path that matches
+// nothing gets the same wrapping.
 func (s *Service) router(table []route) http.Handler {
 	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
 	for path, rows := range byPath(table) {
@@ -148,8 +148,8 @@ func byPath(table []route) map[string][]route {
 	return paths
 }
 
-// byMethod dispatches to the row of the request's method. Every GET answers HEAD
-// too: net/http leaves the body out.
+// byMethod dispatches to the row of the request's method. Every GET answers
+// HEAD too: net/http leaves the body out.
 func (s *Service) byMethod(rows []route) http.Handler {
 	handlers := map[string]http.Handler{}
 	for _, rt := range rows {

@@ -31,7 +31,8 @@ func (q tenantRequest) String() string {
 	return fmt.Sprintf("%s of %s in %s for %s", q.row, q.repository(), q.account, q.org)
 }
 
-// policy is the session policy that every call of the request must be made under.
+// policy is the session policy that every call of the request must be made
+// under.
 func (q tenantRequest) policy() string {
 	s := iam.Scope{Registry: common.Registry{Partition: "aws", Region: region, Account: q.account}, Org: q.org}
 	if slices.Contains(varsIn(q.row.Path), "group") {
@@ -49,8 +50,8 @@ func (q tenantRequest) exchange(t testing.TB) exchange {
 	return e
 }
 
-// isList tells whether the row's requests name no repository, in the path or in the
-// body.
+// isList tells whether the row's requests name no repository, in the path or in
+// the body.
 func (rt route) isList() bool {
 	_, names := rt.Endpoint.newInput().(namer)
 	return !rt.hasName() && !names
@@ -82,7 +83,7 @@ func traceable(rt *route) {
 	rt.Endpoint = handledBy(probeThenList)
 }
 
-// A chorus is several services, one an org, that share an AWS.
+// A chorus is several services that share an AWS. Each has its own org.
 type chorus struct {
 	*world // whose AWS it is
 	byOrg  map[string]*world
@@ -122,7 +123,8 @@ func newChorus(t *testing.T, orgs ...string) *chorus {
 	return c
 }
 
-// prepare gives the request a name of its own, and the repository that it needs.
+// prepare gives the request a name of its own, and the repository that it
+// needs.
 func (c *chorus) prepare(q tenantRequest) tenantRequest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -139,8 +141,8 @@ func (c *chorus) prepare(q tenantRequest) tenantRequest {
 	return q
 }
 
-// perform sends all requests at once. It returns what is wrong with the calls to
-// AWS that they made.
+// perform sends all requests at once. It returns what is wrong with the calls
+// to AWS that they made.
 func (c *chorus) perform(requests []tenantRequest) []string {
 	c.forget()
 	var all sync.WaitGroup
@@ -185,8 +187,8 @@ func (c *chorus) fault(made localaws.Call) string {
 		}
 		return ""
 	}
-	// The session says what the account is. So the request is found by the name,
-	// which no two requests have in common, in any account.
+	// The session says what the account is. So the request is found by the
+	// name, which no two requests have in common, in any account.
 	for _, a := range []string{account, account2} {
 		q, ok := c.expected[a+"/"+made.Repository]
 		switch {
@@ -206,12 +208,13 @@ func (c *chorus) fault(made localaws.Call) string {
 	return fmt.Sprintf("%s of %s, which nobody asked for", made.Operation, made.Repository)
 }
 
-// Some of these groups begin with the name of another. Some are the same text as an
-// account or an org.
+// Some of these groups begin with the name of another. Some are the same text
+// as an account or an org.
 var sessionGroups = []string{"g", "g1", "g-1", "g1-x", "gg", "g.1", account, org}
 
-// No call is signed with a session of another account, group or org, or under the
-// policy of another row. Many requests run at the same time, and sessions expire.
+// No call is signed with a session of another account, group or org, or under
+// the policy of another row. Many requests run at the same time, and sessions
+// expire.
 func TestNoCallUnderAnotherSession(t *testing.T) {
 	t.Parallel()
 	c := newChorus(t, org, otherOrg)
@@ -240,8 +243,8 @@ func TestNoCallUnderAnotherSession(t *testing.T) {
 	}
 }
 
-// There are more groups than sessions are kept. A session that was dropped comes
-// back as a new one.
+// There are more groups than sessions are kept. A session that was dropped
+// comes back as a new one.
 func TestMoreGroupsThanSessionsAreKept(t *testing.T) {
 	t.Parallel()
 	const kept = 1024 // at most
@@ -258,7 +261,8 @@ func TestMoreGroupsThanSessionsAreKept(t *testing.T) {
 		}
 		return c.accessKeys()
 	}
-	// fill asks for n sessions of other groups. Nobody uses them, so AWS is not asked.
+	// fill asks for n sessions of other groups. Nobody uses them, so AWS is not
+	// asked.
 	filled := 0
 	fill := func(n int) {
 		for range n {
@@ -295,8 +299,8 @@ func (c *chorus) accessKeys() map[string]bool {
 	return used
 }
 
-// Lists of several groups have the same policy, so they share a session. The audit
-// line tells what a session was used for.
+// Lists of several groups have the same policy, so they share a session. The
+// audit line tells what a session was used for.
 func TestListsOfAnAccountShareASession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -17,8 +17,8 @@ const (
 const resourceOrg = "aws:ResourceTag/" + common.OrgTag
 
 // checkOwner returns an error unless the tags say that the repository is our
-// org's. The session policies say so too: these are two fences. For a repository
-// without an org this is the only fence that stops a read.
+// org's. The session policies say so too: these are two fences. For a
+// repository without an org this is the only fence that stops a read.
 func (t target) checkOwner(tags []ecr.Tag) error {
 	for _, tag := range tags {
 		if tag.Key == common.OrgTag && tag.Value == t.Org {
@@ -28,9 +28,9 @@ func (t target) checkOwner(tags []ecr.Tag) error {
 	return common.Errorf(common.Forbidden, "That repository belongs to another org, or to none. Only repositories whose tag %s is this service's org can be used.", common.OrgTag)
 }
 
-// denyOthers denies everything on a repository whose tag names another org. It is
-// as wide as possible: only an explicit Deny also stops what a repository's own
-// policy grants to the session.
+// denyOthers denies everything on a repository whose tag names another org. It
+// is as wide as possible: only an explicit Deny also stops what a repository's
+// own policy grants to the session.
 func denyOthers(s iam.Scope) iam.Statement {
 	return iam.Deny("*", "ecr:*").
 		When("StringNotEquals", resourceOrg, s.Org).
@@ -38,15 +38,15 @@ func denyOthers(s iam.Scope) iam.Statement {
 }
 
 // readOwn allows to read the group's repositories, and denies other orgs'. The
-// Allow has no condition on the tag: with one, AWS would refuse where a repository
-// is missing, and a 404 would turn into a 403.
+// Allow has no condition on the tag: with one, AWS would refuse where a
+// repository is missing, and a 404 would turn into a 403.
 func readOwn(s iam.Scope, actions ...string) []iam.Statement {
 	return []iam.Statement{iam.Allow(s.GroupRepositories(), actions...), denyOthers(s)}
 }
 
-// writeOwn allows to change those of the group's repositories whose tag names our
-// org. StringNotEquals also holds where there is no such tag, so the Deny covers
-// untagged repositories.
+// writeOwn allows to change those of the group's repositories whose tag names
+// our org. StringNotEquals also holds where there is no such tag, so the Deny
+// covers untagged repositories.
 func writeOwn(s iam.Scope, actions ...string) []iam.Statement {
 	return []iam.Statement{
 		iam.Allow(s.GroupRepositories(), actions...).When("StringEquals", resourceOrg, s.Org),

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// aboutRepository returns all requests of all rows about one repository, HEAD too.
+// aboutRepository returns all requests of all rows about one repository, HEAD
+// too.
 func aboutRepository(t testing.TB, v values) []exchange {
 	t.Helper()
 	var list []exchange
@@ -82,7 +83,7 @@ func TestAccountThatCannotBeEntered(t *testing.T) {
 			}
 		}
 	}
-	// Once in five seconds; a busy machine may take longer than that.
+	// Once in five seconds. A busy machine may take longer for all requests.
 	most := 1 + int(time.Since(start)/(5*time.Second))
 	if asked := len(w.called()); asked < 1 || asked > most {
 		t.Errorf("STS was asked %d times for %d requests, want %d at most", asked, requests, most)

@@ -6,16 +6,16 @@ import (
 	"os"
 )
 
-// awsError is what an error of any AWS SDK service client can tell. Named here
-// by its methods, so that this package needs no SDK.
+// awsError is what an error of any client of the AWS SDK can tell. It is
+// described here by its methods, so that this package does not need the SDK.
 type awsError interface {
 	error
 	Code() string
 	Message() string
 }
 
-// throttles are the codes with which AWS services say "slow down", as far as
-// STS and ECR may use them (AWS: "Error retries and exponential backoff").
+// throttles are the codes with which AWS services say "slow down" (AWS: "Error
+// retries and exponential backoff").
 var throttles = map[string]bool{
 	"BandwidthLimitExceeded":    true,
 	"RequestLimitExceeded":      true,
@@ -28,11 +28,12 @@ var throttles = map[string]bool{
 	"TooManyRequestsException":  true,
 }
 
-// FromAWS turns what an AWS call returned into an Error. The codes are that
-// service's own, mapped to ours; a code that is neither there nor a throttle is
-// an internal error. AWS's words reach the caller for BadRequest, NotFound and
-// Conflict only: those of a refusal name roles and ARNs, and the others are no
-// help to a caller. An error that is one of ours already comes back unchanged.
+// FromAWS turns the error of a call to AWS into an Error. The map has the codes
+// of the service that was called. A code that is neither in the map nor a
+// throttle is an internal error. AWS's words reach the caller for BadRequest,
+// NotFound and Conflict only: the words of a refusal name roles and ARNs, and
+// the other words do not help a caller. An error that is one of ours already
+// comes back unchanged.
 func FromAWS(err error, codes map[string]Code) error {
 	var ours *Error
 	if err == nil || errors.As(err, &ours) {
@@ -42,8 +43,9 @@ func FromAWS(err error, codes map[string]Code) error {
 	if !errors.As(err, &fault) {
 		return fromContext(err)
 	}
-	// The SDK's own words for a context that ended and for an exchange that
-	// failed; their cause does not unwrap.
+	// A context that ended and an exchange that failed are errors of the SDK
+	// itself. It has codes of its own for them, and errors.As does not reach
+	// their cause.
 	switch cause := Origin(fault); {
 	case fault.Code() == "RequestCanceled":
 		return fromContext(cause)
@@ -59,7 +61,7 @@ func FromAWS(err error, codes map[string]Code) error {
 	if e.Code == "" {
 		e.Code = Internal
 	}
-	if e.AWSRequestID == "" { // the SDK's own failure, such as no connection: AWS did not answer
+	if e.AWSRequestID == "" { // AWS did not answer: the SDK itself failed, such as for lack of a connection
 		e.AWSCode = ""
 	}
 	return e
@@ -78,7 +80,7 @@ func messageFor(code Code, awsMessage string) string {
 	}
 }
 
-// fromContext tells a deadline that passed from a caller that left.
+// fromContext tells whether a deadline passed or the caller left.
 func fromContext(err error) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -94,8 +96,8 @@ func timeout(cause error) error {
 	return &Error{Code: Timeout, Message: "AWS did not answer in time.", Cause: cause}
 }
 
-// Origin returns the error that an error of the SDK is about, which does not
-// unwrap, or the error itself.
+// Origin returns the cause of an error of the SDK, which errors.Unwrap does not
+// reach. Without a cause it returns the error itself.
 func Origin(err error) error {
 	var wrapped interface{ OrigErr() error }
 	for errors.As(err, &wrapped) && wrapped.OrigErr() != nil {

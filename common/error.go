@@ -24,8 +24,8 @@ const (
 	Internal         Code = "internal error"     // everything else
 )
 
-// An Error is an error with two readers. The caller reads Code and Message, and if
-// AWS answered, AWSCode and AWSRequestID. Only the log has Cause.
+// An Error is an error with two readers. The caller reads Code and Message, and
+// if AWS answered, AWSCode and AWSRequestID. Only the log has Cause.
 type Error struct {
 	Code    Code
 	Message string // a sentence that says what to do
@@ -34,20 +34,21 @@ type Error struct {
 	AWSCode      string // AWS's own error code, such as RepositoryNotFoundException
 	AWSRequestID string // AWS's id of the failed call
 
-	// Applied are the parts of a failed change that are done all the same. Unknown
-	// are those of which AWS did not tell whether they are done. A part in neither
-	// is not done.
+	// Applied are the parts of a failed change that are done all the same.
+	// Unknown are those of which AWS did not tell whether they are done. A part
+	// in neither is not done.
 	Applied, Unknown []string
 }
 
-// Errorf returns an Error with that code. The message is made as by fmt.Sprintf.
+// Errorf returns an Error with that code. The message is made as by
+// fmt.Sprintf.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// WithOutcome returns the error with what the change has done in spite of it: the
-// parts that are applied, and those that are unknown. An error that is not one of
-// ours becomes an internal one.
+// WithOutcome returns the error with what the change has done in spite of it:
+// the parts that are applied, and those that are unknown. An error that is not
+// one of ours becomes an internal one.
 func WithOutcome(err error, applied, unknown []string) error {
 	changed := Error{Code: Internal, Message: "internal error", Cause: err}
 	if e := new(Error); errors.As(err, &e) {

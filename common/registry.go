@@ -4,8 +4,8 @@ package common
 
 import "fmt"
 
-// OrgTag is the tag that says to which org a repository belongs. Sessions of the
-// management role carry it too.
+// OrgTag is the tag that says to which org a repository belongs. Sessions of
+// the management role carry it too.
 const OrgTag = "spinup:org"
 
 // A Registry holds the repositories of one AWS account in one region.

@@ -12,8 +12,8 @@ import (
 )
 
 // settleTime is how long the client waits before it repeats a change that AWS
-// denies although the tags allow it: AWS's authorization may not know yet what was
-// written a moment ago.
+// denies although the tags allow it: AWS's authorization may not know yet what
+// was written a moment ago.
 const settleTime = 500 * time.Millisecond
 
 // attempts tells how the attempts of one change ended.
@@ -35,8 +35,8 @@ func (a *attempts) watch(r *request.Request) {
 	})
 }
 
-// isUnsure tells whether AWS did not say what an attempt did: there was no answer,
-// or a broken one, or one that says that AWS itself failed.
+// isUnsure tells whether AWS did not say what an attempt did: there was no
+// answer, or a broken one, or one that says that AWS itself failed.
 func isUnsure(r *request.Request) bool {
 	if r.Error == nil || request.IsErrorThrottle(r.Error) {
 		return false
@@ -64,8 +64,8 @@ func unknownReason(failure, look error) error {
 	return failure
 }
 
-// reserveTime returns a context that ends early. A fifth of the time is kept for a
-// look at what a change has done.
+// reserveTime returns a context that ends early. A fifth of the time is kept
+// for a look at what a change has done.
 func reserveTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -98,8 +98,8 @@ func (c *Client) repeatDenied(ctx context.Context, present *Repository, change f
 	}
 }
 
-// checkSame returns a NotFound if the repository is gone, even if another of its
-// name was made since.
+// checkSame returns a NotFound if the repository is gone, even if another of
+// its name was made since.
 func (c *Client) checkSame(ctx context.Context, present *Repository) error {
 	now, err := c.describe(ctx, present.RepositoryName)
 	if err == nil && !present.created.IsZero() && !aws.TimeValue(now.CreatedAt).Equal(present.created) {

@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go/aws/request"
 )
 
-// AWS's Date header has whole seconds only. Every further answer tells AWS's time
-// better.
+// AWS's Date header has whole seconds only. Every further answer tells AWS's
+// time better.
 func TestClockLearnsAWSTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -12,7 +12,8 @@ const maxClaims = 1024
 
 // claims remembers the repositories that creates of this process have answered
 // for, and which creates are under way. So no create takes another's repository
-// for its own: AWS's time alone cannot tell apart two creates of the same moment.
+// for its own: AWS's time alone cannot tell apart two creates of the same
+// moment.
 type claims struct {
 	mu      *sync.Mutex
 	created *lru.Cache[string, time.Time] // by ARN

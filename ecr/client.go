@@ -30,7 +30,8 @@ func New(session client.ConfigProvider) *API {
 		claims: newClaims(),
 		clock:  newClock(),
 	}
-	// The clock is told as soon as the header is there, before the body is read.
+	// The clock is told as soon as the header is there, before the body is
+	// read.
 	api.ecr.Handlers.UnmarshalMeta.PushFront(api.clock.note)
 	api.ecr.Handlers.Complete.PushFront(translate)
 	return api
@@ -46,14 +47,16 @@ type Client struct {
 	session  request.Option
 }
 
-// Client returns a Client of the registry. The option makes each of its requests
-// one of the session. A Client costs little: make one for each request.
+// Client returns a Client of the registry. The option makes each of its
+// requests one of the session. A Client costs little: make one for each
+// request.
 func (a *API) Client(registry common.Registry, session request.Option) *Client {
 	return &Client{api: a.ecr, claims: a.claims, clock: a.clock, registry: registry, session: session}
 }
 
 // send makes one call to ECR in the client's session. All calls go through it.
-// Its error is the one that translate made: metrics, log and answer tell the same.
+// Its error is the one that translate made: metrics, log and answer tell the
+// same.
 func send[In, Out any](
 	ctx context.Context, c *Client, newRequest func(In) (*request.Request, Out), in In, options ...request.Option,
 ) (Out, error) {

@@ -13,9 +13,9 @@ const (
 	maxSkew   = 100 * time.Millisecond // AWS's machines may differ among themselves by as much
 )
 
-// A clock knows AWS's time from the Date header of AWS's answers. The header has
-// whole seconds (RFC 9110, 6.6.1). So the first answer tells the time to the
-// second, and each further one may tell it better.
+// A clock knows AWS's time from the Date header of AWS's answers. The header
+// has whole seconds (RFC 9110, 6.6.1). So the first answer tells the time to
+// the second, and each further one may tell it better.
 type clock struct {
 	base time.Time // when this clock began, by our clock
 
@@ -48,8 +48,8 @@ func (c *clock) earliest(now time.Time) time.Time {
 	return c.atBase.Add(-now.Sub(c.noted) / driftRate)
 }
 
-// mayBeAfter tells whether t, a time of AWS, may lie after start, a time of ours.
-// It is false while AWS has told no time.
+// mayBeAfter tells whether t, a time of AWS, may lie after start, a time of
+// ours. It is false while AWS has told no time.
 func (c *clock) mayBeAfter(start, t time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

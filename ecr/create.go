@@ -18,9 +18,9 @@ import (
 var repositoryPart = []string{"Repository"}
 
 // CreateRepository creates a repository of that full name. One call sets
-// everything, so there is no state in between. The answer is made from ECR's own
-// answer, because a Describe may not know the repository yet. Where that answer
-// was lost, CreateRepository looks for what it has made.
+// everything, so there is no state in between. The answer is made from ECR's
+// own answer, because a Describe may not know the repository yet. Where that
+// answer was lost, CreateRepository looks for what it has made.
 func (c *Client) CreateRepository(ctx context.Context, name string, s Settings, e Encryption) (*Repository, error) {
 	end := c.claims.begin(c.registry.ARN(name))
 	defer end()
@@ -68,9 +68,9 @@ func createInput(name string, s Settings, e Encryption) *ecr.CreateRepositoryInp
 	return in
 }
 
-// findCreated ends a create after an attempt that may have done the work without
-// saying so. It returns the repository if this create has made it. Otherwise the
-// error says that the name was taken before, or what failed.
+// findCreated ends a create after an attempt that may have done the work
+// without saying so. It returns the repository if this create has made it.
+// Otherwise the error says that the name was taken before, or what failed.
 func (c *Client) findCreated(ctx context.Context, name string, s Settings, e Encryption, tries *attempts, failure error) (*Repository, error) {
 	found, err := c.Repository(ctx, name)
 	switch {
@@ -99,9 +99,9 @@ func isAsAsked(r *Repository, s Settings, e Encryption) bool {
 }
 
 // explainRefusal returns the refusal of a create, or that the repository exists
-// if that is the reason. AWS decides by the tags of the present repository before
-// it looks whether the name is free. If the session policy denies even the look,
-// the repository is there and its tag is the reason.
+// if that is the reason. AWS decides by the tags of the present repository
+// before it looks whether the name is free. If the session policy denies even
+// the look, the repository is there and its tag is the reason.
 func (c *Client) explainRefusal(ctx context.Context, name string, refusal error) error {
 	if !isDenied(refusal) {
 		return refusal
@@ -116,8 +116,8 @@ func (c *Client) explainRefusal(ctx context.Context, name string, refusal error)
 	}
 }
 
-// alreadyExists returns an error that says that the name is taken. It keeps AWS's
-// code and id of the failure.
+// alreadyExists returns an error that says that the name is taken. It keeps
+// AWS's code and id of the failure.
 func alreadyExists(name string, failure error) error {
 	conflict := common.Error{Cause: failure}
 	if e := new(common.Error); errors.As(failure, &e) {

@@ -38,10 +38,11 @@ func (c *Client) delete(ctx context.Context, present *Repository, tries *attempt
 	})
 }
 
-// onlyThis is an option for the request of a delete. An attempt may have deleted
-// the repository without saying so, and somebody may have made another of that
-// name. So before a repeat it looks whether the repository is still the same. If
-// that cannot be told, there is no repeat, and the attempt's failure stands.
+// onlyThis is an option for the request of a delete. An attempt may have
+// deleted the repository without saying so, and somebody may have made another
+// of that name. So before a repeat it looks whether the repository is still the
+// same. If that cannot be told, there is no repeat, and the attempt's failure
+// stands.
 func (c *Client) onlyThis(present *Repository, tries *attempts) request.Option {
 	return func(r *request.Request) {
 		r.Handlers.AfterRetry.PushBack(func(r *request.Request) {

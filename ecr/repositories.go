@@ -35,9 +35,9 @@ type Tag struct {
 	Value string
 }
 
-// Settings are what can be set of a repository at any time. A nil field leaves the
-// setting as it is; in a create it leaves the setting to ECR's default. No tags
-// means the same.
+// Settings are what can be set of a repository at any time. A nil field leaves
+// the setting as it is; in a create it leaves the setting to ECR's default. No
+// tags means the same.
 type Settings struct {
 	ScanOnPush         *bool
 	ImageTagMutability *string
@@ -49,8 +49,8 @@ func (s Settings) Empty() bool {
 	return s.ScanOnPush == nil && s.ImageTagMutability == nil && len(s.Tags) == 0
 }
 
-// Encryption says how a repository is encrypted. It is fixed at creation. The zero
-// value is ECR's default.
+// Encryption says how a repository is encrypted. It is fixed at creation. The
+// zero value is ECR's default.
 type Encryption struct {
 	Type     string // AES256 or KMS
 	KmsKeyID string // empty with KMS: AWS's own key
@@ -79,8 +79,8 @@ func (c *Client) Repositories(ctx context.Context, prefix string) ([]string, err
 	}
 }
 
-// Repository returns the repository of that full name with its tags. It asks for
-// both at the same time, since the ARN is known beforehand.
+// Repository returns the repository of that full name with its tags. It asks
+// for both at the same time, since the ARN is known beforehand.
 func (c *Client) Repository(ctx context.Context, name string) (*Repository, error) {
 	var described *ecr.Repository
 	var tags []Tag
@@ -155,7 +155,8 @@ func awsTags(tags []Tag) []*ecr.Tag {
 	return list
 }
 
-// sortTags sorts the tags by key, in place: ECR tells them in no particular order.
+// sortTags sorts the tags by key, in place: ECR tells them in no particular
+// order.
 func sortTags(tags []Tag) []Tag {
 	slices.SortFunc(tags, func(a, b Tag) int { return strings.Compare(a.Key, b.Key) })
 	return tags

@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go/service/ecr"
 )
 
-// A part is one of the changes of an update. It is one call to AWS, which can be
-// repeated.
+// A part is one of the changes of an update. It is one call to AWS, which can
+// be repeated.
 type part struct {
 	name   string // its key in the request
 	apply  func(context.Context, ...request.Option) error
@@ -59,9 +59,9 @@ func withParts(err error, parts []*part) error {
 	return common.WithOutcome(err, applied, unknown)
 }
 
-// applyAll applies the parts at the same time and returns the first error. A part
-// that fails does not stop the others. Where AWS did not tell whether it did a
-// part, applyAll looks.
+// applyAll applies the parts at the same time and returns the first error. A
+// part that fails does not stop the others. Where AWS did not tell whether it
+// did a part, applyAll looks.
 func (c *Client) applyAll(ctx context.Context, present *Repository, parts []*part) error {
 	var group sync.WaitGroup
 	for _, p := range parts {

@@ -1,5 +1,5 @@
-// Package iam has what the service says in AWS's language of permissions: policy
-// documents, and the scope that a session policy is made for.
+// Package iam has what the service says in AWS's language of permissions:
+// policy documents, and the scope that a session policy is made for.
 package iam
 
 import (
@@ -18,9 +18,9 @@ type Scope struct {
 	Group string
 }
 
-// AllRepositories is the ARN pattern of all repositories of the registry. A list
-// needs it: AWS authorizes a DescribeRepositories without names on exactly this
-// pattern.
+// AllRepositories is the ARN pattern of all repositories of the registry. A
+// list needs it: AWS authorizes a DescribeRepositories without names on exactly
+// this pattern.
 func (s Scope) AllRepositories() string { return s.ARN("*") }
 
 // GroupRepositories is the ARN pattern of the repositories of the group.
@@ -46,7 +46,8 @@ type Statement struct {
 	Condition Condition `json:",omitempty"`
 }
 
-// A Condition holds, by operator and then by condition key, the values to match.
+// A Condition holds, by operator and then by condition key, the values to
+// match.
 type Condition map[string]map[string][]string
 
 // NewPolicy returns a policy of these statements in the current version of the
@@ -60,8 +61,8 @@ func Allow(resource string, actions ...string) Statement {
 	return Statement{Effect: "Allow", Action: actions, Resource: []string{resource}}
 }
 
-// Deny returns a statement that denies the actions on the resource. It wins over
-// whatever any policy allows.
+// Deny returns a statement that denies the actions on the resource. It wins
+// over whatever any policy allows.
 func Deny(resource string, actions ...string) Statement {
 	return Statement{Effect: "Deny", Action: actions, Resource: []string{resource}}
 }

@@ -29,8 +29,9 @@ func (a assumer) AssumeRoleWithContext(ctx aws.Context, in *sts.AssumeRoleInput,
 	return out, r.Error
 }
 
-// A roleProvider is the SDK's AssumeRoleProvider. It adds our errors, the memory
-// of refusals, and the old credentials, which stay in use where a renewal fails.
+// A roleProvider is the SDK's AssumeRoleProvider. It adds our errors, the
+// memory of refusals, and the old credentials, which stay in use where a
+// renewal fails.
 type roleProvider struct {
 	stscreds.AssumeRoleProvider
 	roles   *Roles
@@ -43,8 +44,8 @@ type roleProvider struct {
 	expired atomic.Pointer[string] // the access key that AWS last called expired
 }
 
-// good tells what a request needs to know of good credentials. It is read without
-// the SDK's lock, which the SDK holds while it asks STS.
+// good tells what a request needs to know of good credentials. It is read
+// without the SDK's lock, which the SDK holds while it asks STS.
 type good struct {
 	accessKey string
 	until     time.Time // STS is asked again then
@@ -64,8 +65,8 @@ func (p *roleProvider) expire(accessKey string) {
 	}
 }
 
-// IsExpired tells whether STS must be asked. The SDK holds the same lock when it
-// calls IsExpired and RetrieveWithContext.
+// IsExpired tells whether STS must be asked. The SDK holds the same lock when
+// it calls IsExpired and RetrieveWithContext.
 func (p *roleProvider) IsExpired() bool {
 	return p.calledExpired() || p.AssumeRoleProvider.IsExpired()
 }

@@ -17,14 +17,14 @@ const (
 	minAttemptTime = 500 * time.Millisecond // a shorter attempt would only be cut off by the deadline
 )
 
-// backoff is the SDK's own rule: which errors are worth a retry, and how long to
-// wait. The waits are random and double each time.
+// backoff is the SDK's own rule: which errors are worth a retry, and how long
+// to wait. The waits are random and double each time.
 var backoff = client.DefaultRetryer{NumMaxRetries: maxRetries}
 
-// A budget bounds the retries of one account's calls, so that our retries do not
-// make a storm in AWS worse: where every call fails, only one in six is retried.
-// Each account has its own budget, so that one account in trouble takes no
-// retries from the others.
+// A budget bounds the retries of one account's calls, so that our retries do
+// not make a storm in AWS worse: where every call fails, only one in six is
+// retried. Each account has its own budget, so that one account in trouble
+// takes no retries from the others.
 type budget struct {
 	observer Observer
 
@@ -43,7 +43,8 @@ func (b *budget) earn() {
 	b.stock = min(b.stock+1, maxRetryStock*callsPerRetry)
 }
 
-// spend takes the price of one retry. It returns false where too little is left.
+// spend takes the price of one retry. It returns false where too little is
+// left.
 func (b *budget) spend() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -57,8 +58,8 @@ func (b *budget) spend() bool {
 // applyTo is an option for a request. The budget then decides on its retries.
 func (b *budget) applyTo(r *request.Request) { b.applyInSession(r, nil) }
 
-// applyInSession is applyTo for a request in a session. It calls expire where AWS
-// says that the session has expired.
+// applyInSession is applyTo for a request in a session. It calls expire where
+// AWS says that the session has expired.
 func (b *budget) applyInSession(r *request.Request, expire func(accessKey string)) {
 	b.earn()
 	r.Retryer = &retryer{budget: b, expire: expire}
@@ -76,11 +77,12 @@ type retryer struct {
 // MaxRetries returns how often a call may be repeated.
 func (r *retryer) MaxRetries() int { return maxRetries }
 
-// RetryRules returns how long to wait before the retry that ShouldRetry allowed.
+// RetryRules returns how long to wait before the retry that ShouldRetry
+// allowed.
 func (r *retryer) RetryRules(*request.Request) time.Duration { return r.delay }
 
-// ShouldRetry tells whether to repeat a call that failed. It never allows a retry
-// beyond the call's deadline or beyond the budget.
+// ShouldRetry tells whether to repeat a call that failed. It never allows a
+// retry beyond the call's deadline or beyond the budget.
 func (r *retryer) ShouldRetry(req *request.Request) bool {
 	delay, worth := r.worthRetry(req)
 	if !worth {
@@ -96,17 +98,17 @@ func (r *retryer) ShouldRetry(req *request.Request) bool {
 		return false
 	}
 	if req.IsErrorExpired() && r.expire != nil {
-		// The SDK would now wait for the lock of the credentials, without a deadline.
-		// It does not do that for an error that it does not know.
+		// The SDK would now wait for the lock of the credentials, without a
+		// deadline. It does not do that for an error that it does not know.
 		req.Error = fmt.Errorf("to be repeated in a new session: %w", req.Error)
 		r.expire(accessKeyOf(req))
 	}
 	return true
 }
 
-// worthRetry tells whether the failure may be gone after the delay. A call whose
-// session has expired is repeated once in a new session. If AWS says "expired"
-// again, time is not the reason.
+// worthRetry tells whether the failure may be gone after the delay. A call
+// whose session has expired is repeated once in a new session. If AWS says
+// "expired" again, time is not the reason.
 func (r *retryer) worthRetry(req *request.Request) (delay time.Duration, worth bool) {
 	switch {
 	case req.RetryCount >= maxRetries:

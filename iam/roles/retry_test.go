@@ -193,9 +193,9 @@ func TestRenewalOfCredentialsThatAWSCallsExpired(t *testing.T) {
 	})
 }
 
-// A call whose session has expired waits no longer than its deadline, even while
-// the renewal of another call stalls. This test runs in real time: the SDK waits
-// for a mutex, and synctest does not advance the time then.
+// A call whose session has expired waits no longer than its deadline, even
+// while the renewal of another call stalls. This test runs in real time: the
+// SDK waits for a mutex, and synctest does not advance the time then.
 func TestExpiredWhileSTSStalls(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -40,20 +40,20 @@ type Roles struct {
 	observer   Observer
 }
 
-// A sessionKey is what makes two sessions the same: the account, and the text of
-// the session policy.
+// A sessionKey is what makes two sessions the same: the account, and the text
+// of the session policy.
 type sessionKey struct{ account, policy string }
 
-// A refusal is an "access denied" of STS. It is remembered for a few seconds, so
-// that requests about an account that refuses do not wait for STS, and STS does
-// not throttle.
+// A refusal is an "access denied" of STS. It is remembered for a few seconds,
+// so that requests about an account that refuses do not wait for STS, and STS
+// does not throttle.
 type refusal struct {
 	err   error
 	until time.Time
 }
 
-// New returns Roles that assume the role of the configuration by calls to STS in
-// that AWS session.
+// New returns Roles that assume the role of the configuration by calls to STS
+// in that AWS session.
 func New(sdk client.ConfigProvider, config *common.Config, o Observer) (*Roles, error) {
 	sessions, err := lru.New[sessionKey, *Session](maxSessions)
 	if err != nil {
@@ -82,8 +82,8 @@ func New(sdk client.ConfigProvider, config *common.Config, o Observer) (*Roles, 
 	}, nil
 }
 
-// A Session is a session of the management role in one account, under one session
-// policy.
+// A Session is a session of the management role in one account, under one
+// session policy.
 type Session struct {
 	Name        string // CloudTrail names it for each of the session's calls
 	Credentials *credentials.Credentials
@@ -100,8 +100,8 @@ func (s *Session) Apply(r *request.Request) {
 
 // Session returns a session in the registry's account that may do what the
 // session policy allows and nothing else. The same account and policy get the
-// same session. STS is asked when the credentials are first used, and again when
-// they near their end. Their errors are common.Errors.
+// same session. STS is asked when the credentials are first used, and again
+// when they near their end. Their errors are common.Errors.
 func (r *Roles) Session(registry common.Registry, policy string) *Session {
 	key := sessionKey{account: registry.Account, policy: policy}
 	if kept, ok := r.sessions.Get(key); ok {
@@ -145,7 +145,8 @@ func (r *Roles) budget(account string) *budget {
 	return fresh
 }
 
-// refused returns the refusal of the account, if there was one some seconds ago.
+// refused returns the refusal of the account, if there was one some seconds
+// ago.
 func (r *Roles) refused(account string) error {
 	if last, ok := r.refusals.Get(account); ok && time.Now().Before(last.until) {
 		return last.err
@@ -162,7 +163,8 @@ func (r *Roles) remember(account string, err error) {
 
 var notInSessionName = regexp.MustCompile(`[^\w+=,.@-]`)
 
-// sessionName returns a new name, by which CloudTrail tells whose session it is.
+// sessionName returns a new name, by which CloudTrail tells whose session it
+// is.
 func sessionName(org string) string {
 	org = notInSessionName.ReplaceAllString(org, "-")
 	if len(org) > maxOrgInName {

@@ -33,8 +33,8 @@ const (
 	stranger = "111111111111" // has no role for us
 )
 
-// A world is Roles with an AWS of their own. There is no network between the two.
-// So synctest can advance the time whenever all goroutines wait.
+// A world is Roles with an AWS of their own. There is no network between the
+// two. So synctest can advance the time whenever all goroutines wait.
 type world struct {
 	t       *testing.T
 	aws     *localaws.Server
@@ -130,14 +130,15 @@ func (w *world) wantAsked(n int, when string) {
 	}
 }
 
-// listing is a session policy: it allows to list the repositories of the account
-// in us-east-1.
+// listing is a session policy: it allows to list the repositories of the
+// account in us-east-1.
 func listing(account string) string {
 	return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:DescribeRepositories"],` +
 		`"Resource":["arn:aws:ecr:us-east-1:` + account + `:repository/*"]}]}`
 }
 
-// showing is a session policy: it allows to describe the repositories of a group.
+// showing is a session policy: it allows to describe the repositories of a
+// group.
 func showing(account, group string) string {
 	return strings.Replace(listing(account), "repository/*", "repository/"+group+"/*", 1)
 }
@@ -394,8 +395,8 @@ func TestExpiredSessionIsDropped(t *testing.T) {
 	})
 }
 
-// wantError compares an error with the one wanted, apart from its cause and AWS's
-// id of the call.
+// wantError compares an error with the one wanted, apart from its cause and
+// AWS's id of the call.
 func wantError(t *testing.T, name string, err error, want common.Error) {
 	t.Helper()
 	var got *common.Error

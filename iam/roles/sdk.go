@@ -56,8 +56,8 @@ type Observer interface {
 }
 
 // NewSDKSession returns the one AWS session of this process: its own identity,
-// its region and its connections. An attempt of a call takes at most a third of a
-// request's time, so that a stalled attempt leaves time for another.
+// its region and its connections. An attempt of a call takes at most a third of
+// a request's time, so that a stalled attempt leaves time for another.
 func NewSDKSession(c *common.Config, o Observer) (*session.Session, error) {
 	account := c.Account
 	config := aws.NewConfig().
@@ -79,8 +79,8 @@ func NewSDKSession(c *common.Config, o Observer) (*session.Session, error) {
 	return s, nil
 }
 
-// observe tells the observer of a call that has ended. The package that made the
-// call has translated its error by then.
+// observe tells the observer of a call that has ended. The package that made
+// the call has translated its error by then.
 func observe(r *request.Request, o Observer) {
 	if r.LastSignedAt.IsZero() { // there were no credentials, so nothing was sent
 		return
@@ -120,8 +120,8 @@ func Partition(region string) string {
 	return endpoints.AwsPartitionID
 }
 
-// newHTTPClient returns a client that gives up after the timeout, which includes
-// the reading of the answer.
+// newHTTPClient returns a client that gives up after the timeout, which
+// includes the reading of the answer.
 func newHTTPClient(timeout time.Duration) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns = 0 // the limit is that of each host
