@@ -20,7 +20,7 @@ type connector struct {
 
 // A policyKey is what the text of a session policy depends on.
 type policyKey struct {
-	row   string
+	row   string // its name
 	scope iam.Scope
 }
 
@@ -43,7 +43,7 @@ func newConnector(c *common.Config, o observer) (*connector, error) {
 // connect returns the clients of a request. They can do what the row's policy
 // allows in the scope, and nothing else.
 func (c *connector) connect(rt route, scope iam.Scope) clients {
-	key := policyKey{rt.String(), scope}
+	key := policyKey{rt.Name, scope}
 	text, ok := c.texts.Get(key)
 	if !ok {
 		text = rt.Policy(scope).String()
