@@ -24,11 +24,11 @@ bench: ## run Go's own benchmarks, with allocations
 	go test ./api -run '^$$' -bench . -benchmem
 
 load: ## compare the service with two bare programs, and measure its memory (about three minutes)
-	go run ./common/load
-	go run ./common/load -scale
+	go run ./test/load
+	go run ./test/load -scale
 
 soak: ## send 100,000 requests while AWS and callers misbehave, then compare AWS with the answers (about ten minutes)
-	go run ./common/soak -operations 100000
+	go run ./test/soak -operations 100000
 
 fuzz: ## run each fuzz test for a minute
 	for f in FuzzToken FuzzPath FuzzBody; do go test ./api -run '^$$' -fuzz "^$$f$$" -fuzztime 1m || exit 1; done

@@ -17,8 +17,8 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
-	"github.com/YaleSpinup/ecr-api/common/openapitest"
 	"github.com/YaleSpinup/ecr-api/config"
+	"github.com/YaleSpinup/ecr-api/test/openapi"
 	"github.com/google/go-cmp/cmp"
 	"github.com/sirupsen/logrus"
 	"golang.org/x/crypto/bcrypt"
@@ -228,8 +228,8 @@ func (w *world) do(e exchange) (status int, header http.Header, body string) {
 }
 
 // document is the OpenAPI document. Every answer has to fit it.
-var document = sync.OnceValue(func() *openapitest.Document {
-	d, err := openapitest.Parse(mustMergeJSON(openAPIFiles))
+var document = sync.OnceValue(func() *openapi.Document {
+	d, err := openapi.Parse(mustMergeJSON(openAPIFiles))
 	if err != nil {
 		panic(err)
 	}

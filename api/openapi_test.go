@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws"
-	"github.com/YaleSpinup/ecr-api/common/openapitest"
+	"github.com/YaleSpinup/ecr-api/test/openapi"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -121,7 +121,7 @@ func TestOpenAPIDocumentIsServed(t *testing.T) {
 	if status != 200 || header.Get("Content-Type") != "application/json" {
 		t.Errorf("status %d, %v", status, header)
 	}
-	served, err := openapitest.Parse([]byte(body))
+	served, err := openapi.Parse([]byte(body))
 	if err != nil {
 		t.Fatal(err)
 	}

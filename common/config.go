@@ -12,40 +12,41 @@ import (
 	"time"
 )
 
-// Config is what the service is told at start. The README describes each key.
+// Config is the configuration of the service.
 type Config struct {
 	ListenAddress string
 	Account       Account
-	Token         Keys              // the pre-shared keys, in the clear; a token of any of them is good
-	MaxTokenCost  int               // the highest bcrypt cost of a token that is looked at
+	Token         Keys              // pre-shared keys in plain text; a token of any key is valid
+	MaxTokenCost  int               // tokens with a higher bcrypt cost are refused
 	LogLevel      string            // one of logrus's levels
-	Org           string            // the org whose repositories these are
-	Accounts      map[string]string // alias to account id; nil: any account may be named
+	Org           string            // the org that owns the repositories
+	Accounts      map[string]string // account ids by alias; nil allows any account
 
-	RequestTimeout        time.Duration // of a request from its header on, all its AWS calls together
-	ShutdownDelay         time.Duration // from not being ready any more to accepting no connection
-	MaxInFlight           int           // requests being answered at once
-	MaxInFlightPerAccount int           // of these for any one account
+	RequestTimeout        time.Duration // for a whole request, from the end of its header
+	ShutdownDelay         time.Duration // how long to go on accepting connections while not ready
+	MaxInFlight           int           // how many requests may be under way
+	MaxInFlightPerAccount int           // how many of these may be for the same account
 
-	PprofAddress   string         // of the profiler, on loopback; empty: there is none
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
-	TLSCertificate string         // file, PEM; with TLSKey, or both empty for plain HTTP
-	TLSKey         string         // file, PEM
+	PprofAddress   string         // where the profiler listens, on loopback; may be empty
+	TrustedProxies []netip.Prefix // networks of proxies whose X-Forwarded-For is believed
+	TLSCertificate string         // name of a PEM file; needs TLSKey; both are empty for plain HTTP
+	TLSKey         string         // name of a PEM file
 }
 
-// Account is the service's own identity, and how it enters other accounts.
+// Account says with which identity the service calls AWS, and which role it
+// assumes in each account.
 type Account struct {
 	Region     string
-	AKID       string // with Secret, or both empty for the SDK's default chain
+	AKID       string // needs Secret; both are empty if the SDK is to find credentials
 	Secret     Secret
 	ExternalID string
 	Role       string // name of the role to assume in each account
-	Endpoint   string // replaces the address of STS, ECR and IAM alike; empty: AWS's own
+	Endpoint   string // URL of STS, ECR and IAM; empty for AWS's own
 }
 
-// LoadConfig reads the configuration from env, the value of API_CONFIG (JSON,
-// or JSON in base64), or where that is empty from the file. The error names
-// every key that is missing or wrong, and no value of a secret.
+// LoadConfig reads the configuration from env, the value of API_CONFIG, which
+// is JSON or JSON in base64. If env is empty, it reads the file. The error
+// names every key that is missing or wrong. It contains no secret.
 func LoadConfig(file, env string) (*Config, error) {
 	if env != "" {
 		return parseEnv(env)
@@ -54,7 +55,7 @@ func LoadConfig(file, env string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration (see -config, or set API_CONFIG): %w", err)
 	}
-	return named(file)(ParseConfig(document))
+	return parseFrom(file, document)
 }
 
 func parseEnv(env string) (*Config, error) {
@@ -66,20 +67,20 @@ func parseEnv(env string) (*Config, error) {
 		}
 		document = decoded
 	}
-	return named("API_CONFIG")(ParseConfig(document))
+	return parseFrom("API_CONFIG", document)
 }
 
-// named says of an error where the configuration came from.
-func named(source string) func(*Config, error) (*Config, error) {
-	return func(c *Config, err error) (*Config, error) {
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", source, err)
-		}
-		return c, nil
+// parseFrom is ParseConfig with an error that begins with the source of the
+// document.
+func parseFrom(source string, document []byte) (*Config, error) {
+	c, err := ParseConfig(document)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", source, err)
 	}
+	return c, nil
 }
 
-// Defaults returns a configuration of nothing but what holds for absent keys.
+// Defaults returns a configuration with the values of absent keys.
 func Defaults() *Config {
 	return &Config{
 		ListenAddress:         ":8080",
@@ -91,8 +92,8 @@ func Defaults() *Config {
 	}
 }
 
-// ParseConfig reads a configuration from its JSON and checks it. The error
-// names every bad key.
+// ParseConfig reads a configuration from JSON and checks it. The error names
+// every bad key.
 func ParseConfig(document []byte) (*Config, error) {
 	c := Defaults()
 	bad, err := c.decode(document)
@@ -106,24 +107,26 @@ func ParseConfig(document []byte) (*Config, error) {
 	return c, nil
 }
 
-// A badKey is a key of the configuration and what is wrong with it.
+// badKey is a key of the configuration and what is wrong with it.
 type badKey struct{ key, reason string }
 
-// badKeys is an error that names each of them.
+// badKeys is an error that names every bad key.
 type badKeys []badKey
 
 func (b badKeys) Error() string {
-	lines := make([]string, len(b))
+	reasons := make([]string, len(b))
 	for i, bad := range b {
-		lines[i] = bad.key + " " + bad.reason
+		reasons[i] = bad.key + " " + bad.reason
 	}
-	return "bad configuration: " + strings.Join(lines, "; ")
+	return "bad configuration: " + strings.Join(reasons, "; ")
 }
 
 func (b badKeys) has(key string) bool {
 	return slices.ContainsFunc(b, func(bad badKey) bool { return bad.key == key })
 }
 
+// decode returns the keys that it cannot decode. The error is that the document
+// is not a JSON object.
 func (c *Config) decode(document []byte) (badKeys, error) {
 	var account json.RawMessage
 	bad, err := decodeObject("", document, map[string]any{
@@ -146,7 +149,7 @@ func (c *Config) decode(document []byte) (badKeys, error) {
 	if err != nil || account == nil {
 		return bad, err
 	}
-	inner, err := decodeObject("account.", account, map[string]any{
+	badInAccount, err := decodeObject("account.", account, map[string]any{
 		"region":     &c.Account.Region,
 		"akid":       &c.Account.AKID,
 		"secret":     (*string)(&c.Account.Secret),
@@ -155,22 +158,22 @@ func (c *Config) decode(document []byte) (badKeys, error) {
 		"endpoint":   &c.Account.Endpoint,
 	})
 	if err != nil {
-		inner = badKeys{{"account", "must be an object"}}
+		badInAccount = badKeys{{"account", "must be an object"}}
 	}
-	return append(bad, inner...), nil
+	return append(bad, badInAccount...), nil
 }
 
-// decodeObject decodes a JSON object key by key, so that every bad key can be
-// named and not only the first. The values of target are pointers. The error is
-// that the document is no JSON object.
+// decodeObject decodes a JSON object key by key, because the error must name
+// every bad key and not only the first. The values of target are pointers. The
+// error is that the document is not a JSON object.
 func decodeObject(prefix string, document []byte, target map[string]any) (badKeys, error) {
 	if err := json.Unmarshal(document, &map[string]json.RawMessage{}); err != nil || string(bytes.TrimSpace(document)) == "null" {
 		return nil, fmt.Errorf("not a JSON object%s", position(err))
 	}
 	var bad badKeys
 	seen := map[string]bool{}
-	d := json.NewDecoder(bytes.NewReader(document)) // of what is known to be an object
-	d.Token()
+	d := json.NewDecoder(bytes.NewReader(document))
+	d.Token() // the opening brace: the document is an object, as was just checked
 	for d.More() {
 		name, _ := d.Token()
 		var value json.RawMessage
@@ -193,8 +196,8 @@ func decodeObject(prefix string, document []byte, target map[string]any) (badKey
 	return bad, nil
 }
 
-// position says where in a document the syntax is broken. It does not quote the
-// document, which holds secrets.
+// position says where the syntax of a document is broken. It does not quote the
+// document, because that contains secrets.
 func position(err error) string {
 	if syntax, ok := err.(*json.SyntaxError); ok {
 		return fmt.Sprintf(" (broken at byte %d)", syntax.Offset)
@@ -202,6 +205,7 @@ func position(err error) string {
 	return ""
 }
 
+// kindOf says which kind of value a field takes.
 func kindOf(field any) string {
 	switch field.(type) {
 	case *map[string]string:
@@ -219,7 +223,7 @@ func kindOf(field any) string {
 	}
 }
 
-// duration is a time.Duration that is written like "1m30s".
+// duration is a time.Duration that the configuration gives as in "1m30s".
 type duration time.Duration
 
 func (d *duration) UnmarshalText(text []byte) error {
@@ -228,8 +232,8 @@ func (d *duration) UnmarshalText(text []byte) error {
 	return err
 }
 
-// NeedRestart returns the keys in which another configuration differs that take
-// effect only at a start.
+// NeedRestart returns the keys whose values differ in another configuration and
+// only take effect when the service starts.
 func (c *Config) NeedRestart(other *Config) []string {
 	var keys []string
 	for key, differs := range map[string]bool{

@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	maxTokenBytes = 72 // bcrypt reads no further
-	maxKeys       = 8
-	minCost       = 4  // bcrypt's own
-	maxCost       = 16 // four seconds of a core
-	maxOrg        = 64
-	maxRole       = 512 // with its path
+	maxKeyBytes = 72 // bcrypt ignores the rest
+	maxKeys     = 8
+	minCost     = 4  // the lowest that bcrypt has
+	maxCost     = 16 // takes about four seconds
+	maxOrg      = 64
+	maxRole     = 512 // characters, with the path
 
 	minRequestTimeout = time.Second
-	maxRequestTimeout = 29 * time.Second // requests under way at the end get 30
+	maxRequestTimeout = 29 * time.Second // less than the time for draining in common/server
 	maxShutdownDelay  = 5 * time.Minute
 )
 
@@ -30,42 +30,42 @@ var (
 	accountID = regexp.MustCompile(`^[0-9]{12}$`)
 	alias     = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 	region    = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
-	// IAM and STS: RoleName with an optional path, ExternalId.
+	// The rules of IAM and STS for a RoleName, here with an optional path, and
+	// for an ExternalId.
 	roleName   = regexp.MustCompile(`^([\w+=,.@-]+/)*[\w+=,.@-]{1,64}$`)
 	externalID = regexp.MustCompile(`^[\w+=,.@:/-]+$`)
-	// ECR: "letters, numbers, spaces, and + - = . _ : / @". Kept to ASCII, which
-	// is all that a session policy can hold for sure.
+	// ECR allows "letters, numbers, spaces, and + - = . _ : / @". Here the
+	// letters are ASCII, because a session policy may not accept others.
 	tagValue = regexp.MustCompile(`^[A-Za-z0-9+=._:/@-]([A-Za-z0-9 +=._:/@-]*[A-Za-z0-9+=._:/@-])?$`)
 )
 
-// IsAccountID tells whether s has the form of an AWS account id.
-func IsAccountID(s string) bool { return accountID.MatchString(s) }
+func isAccountID(s string) bool { return accountID.MatchString(s) }
 
-// checker gathers what is wrong with a configuration.
+// checker collects what is wrong with a configuration.
 type checker struct {
-	known badKeys // could not be decoded: nothing more is said of these
-	bad   badKeys
+	undecoded badKeys // keys that could not be decoded: they are not checked
+	bad       badKeys
 }
 
-// require notes the key with the reason unless ok.
+// require adds the key and the reason unless ok.
 func (c *checker) require(key string, ok bool, reason string) {
 	parent, _, _ := strings.Cut(key, ".")
-	if !ok && !c.known.has(key) && !c.known.has(parent) {
+	if !ok && !c.undecoded.has(key) && !c.undecoded.has(parent) {
 		c.bad = append(c.bad, badKey{key, reason})
 	}
 }
 
-// requireBoth notes the first of two keys that go together.
-func (c *checker) requireBoth(first, second, a, b string) {
-	if !c.known.has(second) {
-		c.require(first, (a == "") == (b == ""), "goes with "+second+": give both or neither")
+// requireBoth adds the first of two keys if only one of them has a value.
+func (c *checker) requireBoth(key, otherKey, value, otherValue string) {
+	if !c.undecoded.has(otherKey) {
+		c.require(key, (value == "") == (otherValue == ""), "goes with "+otherKey+": give both or neither")
 	}
 }
 
-// check returns what is wrong with a decoded configuration, except for the keys
-// that are known to be bad already.
-func (c *Config) check(known badKeys) badKeys {
-	check := &checker{known: known}
+// check returns what is wrong with a decoded configuration, without the keys
+// that could not be decoded.
+func (c *Config) check(undecoded badKeys) badKeys {
+	check := &checker{undecoded: undecoded}
 	_, _, err := net.SplitHostPort(c.ListenAddress)
 	check.require("listenAddress", err == nil, `must be like ":8080" or "127.0.0.1:8080"`)
 	check.require("pprofAddress", c.PprofAddress == "" || isLoopback(c.PprofAddress), `must be on loopback, like "127.0.0.1:6060"`)
@@ -77,7 +77,7 @@ func (c *Config) check(known badKeys) badKeys {
 	check.require("org", c.Org != "", "is missing")
 	check.require("org", len(c.Org) <= maxOrg, fmt.Sprintf("is over %d characters", maxOrg))
 	check.require("org", c.Org == "" || tagValue.MatchString(c.Org) && !strings.HasPrefix(c.Org, "aws:"),
-		"is not fit for a tag (letters, digits, inner spaces and + - = . _ : / @)")
+		"cannot be the value of a tag (letters, digits, inner spaces and + - = . _ : / @)")
 	c.checkAccounts(check)
 	c.checkLimits(check)
 	return check.bad
@@ -85,18 +85,18 @@ func (c *Config) check(known badKeys) badKeys {
 
 func (c *Config) checkToken(check *checker) {
 	check.require("token", len(c.Token) > 0, "is missing")
-	check.require("token", len(c.Token) <= maxKeys, fmt.Sprintf("has more than %d keys, and a wrong token costs a comparison with each", maxKeys))
+	check.require("token", len(c.Token) <= maxKeys, fmt.Sprintf("has more than %d keys: a wrong token is compared with each of them", maxKeys))
 	for _, k := range c.Token {
 		key := "token"
 		if k.Name != "default" {
 			key += "." + k.Name
 		}
-		if !alias.MatchString(k.Name) { // not quoted: it might be the key itself
-			check.require("token", false, "has a name that is none (1 to 64 letters, digits and . _ -)")
+		if !alias.MatchString(k.Name) { // the message leaves the name out: it may be the key itself
+			check.require("token", false, "has a key with a bad name (1 to 64 letters, digits and . _ -)")
 			continue
 		}
 		check.require(key, k.Secret != "", "is missing")
-		check.require(key, len(k.Secret) <= maxTokenBytes, fmt.Sprintf("is over %d bytes, of which bcrypt would ignore the rest", maxTokenBytes))
+		check.require(key, len(k.Secret) <= maxKeyBytes, fmt.Sprintf("is over %d bytes: bcrypt ignores the rest", maxKeyBytes))
 		check.require(key, !strings.Contains(string(k.Secret), "\x00"), "holds a NUL byte, which bcrypt cannot compare")
 	}
 	check.require("maxTokenCost", c.MaxTokenCost >= minCost && c.MaxTokenCost <= maxCost, fmt.Sprintf("must be %d to %d", minCost, maxCost))
@@ -106,9 +106,9 @@ func (a *Account) check(check *checker) {
 	check.require("account.region", a.Region != "", "is missing")
 	check.require("account.region", a.Region == "" || region.MatchString(a.Region), `must be like "us-east-1"`)
 	check.require("account.role", a.Role != "", "is missing")
-	check.require("account.role", a.Role == "" || len(a.Role) <= maxRole && roleName.MatchString(a.Role), "is no role name (letters, digits and + = , . @ _ - /)")
+	check.require("account.role", a.Role == "" || len(a.Role) <= maxRole && roleName.MatchString(a.Role), "is not a role name (letters, digits and + = , . @ _ - /)")
 	check.require("account.externalId", a.ExternalID == "" || isExternalID(a.ExternalID),
-		"is no external id (2 to 1224 letters, digits and + = , . @ : / _ -)")
+		"is not an external id (2 to 1224 letters, digits and + = , . @ : / _ -)")
 	check.requireBoth("account.akid", "account.secret", a.AKID, string(a.Secret))
 	check.require("account.endpoint", a.Endpoint == "" || isHTTP(a.Endpoint), `must be like "http://127.0.0.1:4566"`)
 }
@@ -116,9 +116,9 @@ func (a *Account) check(check *checker) {
 func (c *Config) checkAccounts(check *checker) {
 	for _, name := range slices.Sorted(maps.Keys(c.Accounts)) {
 		id, key := c.Accounts[name], "accounts."+name
-		check.require(key, alias.MatchString(name), "is no alias (1 to 64 letters, digits and . _ -)")
-		check.require(key, IsAccountID(id), "must be twelve digits")
-		check.require(key, !IsAccountID(name) || name == id, "is itself an account id, and another")
+		check.require(key, alias.MatchString(name), "is not an alias (1 to 64 letters, digits and . _ -)")
+		check.require(key, isAccountID(id), "must be twelve digits")
+		check.require(key, !isAccountID(name) || name == id, "is an account id, and cannot be the alias of another account")
 	}
 }
 
@@ -131,7 +131,7 @@ func (c *Config) checkLimits(check *checker) {
 	check.require("maxInFlightPerAccount", c.MaxInFlightPerAccount > 0, "must be at least 1")
 }
 
-// isLoopback tells whether an address to listen on is this machine's own alone.
+// isLoopback tells whether only this machine can reach an address.
 func isLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	ip := net.ParseIP(host)
@@ -147,11 +147,11 @@ func isHTTP(address string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
-// AccountID returns the twelve digits of the account that a caller named by
-// them or by an alias, and false where the configuration knows no such account.
+// AccountID returns the twelve digits of an account, whose name is these digits
+// or an alias. It returns false if the configuration has no such account.
 func (c *Config) AccountID(name string) (string, bool) {
 	if c.Accounts == nil {
-		return name, IsAccountID(name)
+		return name, isAccountID(name)
 	}
 	if id, ok := c.Accounts[name]; ok {
 		return id, true

@@ -19,7 +19,7 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// minimal is the least that must work as it is, each value unlike any default.
+// minimal has the keys that a configuration needs. No value is a default.
 const minimal = `{
 	"listenAddress": ":8081",
 	"account": {"region": "us-west-2", "akid": "AKID", "secret": "hush", "externalId": "outside", "role": "manager"},
@@ -41,10 +41,10 @@ func minimalConfig() *Config {
 	}
 }
 
-// keys are changes to minimal, by path ("account.role").
+// keys are changes to minimal, by path, such as "account.role".
 type keys map[string]any
 
-// absent takes a key away.
+// absent is the value that removes a key.
 type absent struct{}
 
 // document returns minimal with these changes.
@@ -98,7 +98,7 @@ func TestParseConfig(t *testing.T) {
 			func(c *Config) { c.ListenAddress = ":8080" }},
 		"null is absent": {document(t, keys{"listenAddress": nil, "logLevel": nil, "accounts": nil, "account.endpoint": nil}),
 			func(c *Config) { c.ListenAddress, c.LogLevel = ":8080", "info" }},
-		"the SDK's own credentials": {document(t, keys{"account.akid": absent{}, "account.secret": absent{}}),
+		"credentials from the SDK": {document(t, keys{"account.akid": absent{}, "account.secret": absent{}}),
 			func(c *Config) { c.Account.AKID, c.Account.Secret = "", "" }},
 		"empty akid and secret": {document(t, keys{"account.akid": "", "account.secret": ""}),
 			func(c *Config) { c.Account.AKID, c.Account.Secret = "", "" }},
@@ -114,7 +114,7 @@ func TestParseConfig(t *testing.T) {
 			func(c *Config) {
 				c.Accounts = map[string]string{"prod.1": "012345678901", "210987654321": "210987654321"}
 			}},
-		"no account at all": {document(t, keys{"accounts": map[string]string{}}),
+		"empty accounts": {document(t, keys{"accounts": map[string]string{}}),
 			func(c *Config) { c.Accounts = map[string]string{} }},
 		"longest token": {document(t, keys{"token": strings.Repeat("é", 36)}),
 			func(c *Config) { c.Token[0].Secret = Secret(strings.Repeat("é", 36)) }},
@@ -122,7 +122,7 @@ func TestParseConfig(t *testing.T) {
 			func(c *Config) { c.Token = Keys{{"z", "1"}, {"a", "2"}} }},
 		"longest org": {document(t, keys{"org": strings.Repeat("o", 64)}),
 			func(c *Config) { c.Org = strings.Repeat("o", 64) }},
-		"org of every character": {document(t, keys{"org": "aZ0 +-=._:/@"}),
+		"org with every character": {document(t, keys{"org": "aZ0 +-=._:/@"}),
 			func(c *Config) { c.Org = "aZ0 +-=._:/@" }},
 		"org of one character": {document(t, keys{"org": "o"}), func(c *Config) { c.Org = "o" }},
 	} {
@@ -185,7 +185,7 @@ func TestShippedConfigs(t *testing.T) {
 	}
 }
 
-// The example is where a reader finds every key, so it must have them all.
+// Readers look for keys in the example, so it must have all of them.
 func TestExampleHasEveryKey(t *testing.T) {
 	t.Parallel()
 	example, err := os.ReadFile("../config/config.example.json")
@@ -205,33 +205,33 @@ func TestExampleHasEveryKey(t *testing.T) {
 	}
 }
 
-// Each message is compared whole: it names the key, and only that key.
+// The whole message is compared, so that it names no other key.
 func TestBadKeys(t *testing.T) {
 	t.Parallel()
 	const (
-		unfitOrg  = "is not fit for a tag (letters, digits, inner spaces and + - = . _ : / @)"
-		noRole    = "account.role is no role name (letters, digits and + = , . @ _ - /)"
-		noOutID   = "account.externalId is no external id (2 to 1224 letters, digits and + = , . @ : / _ -)"
-		noURL     = `account.endpoint must be like "http://127.0.0.1:4566"`
-		noRegion  = `account.region must be like "us-east-1"`
-		noListen  = `listenAddress must be like ":8080" or "127.0.0.1:8080"`
-		noLevel   = "logLevel must be one of panic, fatal, error, warn, info, debug, trace"
-		bothKeys  = "account.akid goes with account.secret: give both or neither"
-		longKey   = "token is over 72 bytes, of which bcrypt would ignore the rest"
-		tokenKind = "token must be a string, or an object of strings with different names"
-		proxyKind = `trustedProxies must be an array of networks such as "10.0.0.0/8"`
-		noPprof   = `pprofAddress must be on loopback, like "127.0.0.1:6060"`
-		nulKey    = "token holds a NUL byte, which bcrypt cannot compare"
+		badOrg        = "cannot be the value of a tag (letters, digits, inner spaces and + - = . _ : / @)"
+		badRole       = "account.role is not a role name (letters, digits and + = , . @ _ - /)"
+		badExternalID = "account.externalId is not an external id (2 to 1224 letters, digits and + = , . @ : / _ -)"
+		badURL        = `account.endpoint must be like "http://127.0.0.1:4566"`
+		badRegion     = `account.region must be like "us-east-1"`
+		badListen     = `listenAddress must be like ":8080" or "127.0.0.1:8080"`
+		badLevel      = "logLevel must be one of panic, fatal, error, warn, info, debug, trace"
+		bothKeys      = "account.akid goes with account.secret: give both or neither"
+		longKey       = "token is over 72 bytes: bcrypt ignores the rest"
+		tokenKind     = "token must be a string, or an object of strings with different names"
+		proxyKind     = `trustedProxies must be an array of networks such as "10.0.0.0/8"`
+		badPprof      = `pprofAddress must be on loopback, like "127.0.0.1:6060"`
+		nulKey        = "token holds a NUL byte, which bcrypt cannot compare"
 	)
 	for _, test := range []struct {
 		changes keys
 		want    string
 	}{
-		{keys{"listenAddress": "8080"}, noListen},
-		{keys{"listenAddress": ""}, noListen},
+		{keys{"listenAddress": "8080"}, badListen},
+		{keys{"listenAddress": ""}, badListen},
 		{keys{"listenAddress": 8080}, "listenAddress must be a string"},
-		{keys{"logLevel": "loud"}, noLevel},
-		{keys{"logLevel": ""}, noLevel},
+		{keys{"logLevel": "loud"}, badLevel},
+		{keys{"logLevel": ""}, badLevel},
 		{keys{"logLevel": true}, "logLevel must be a string"},
 
 		{keys{"token": absent{}}, "token is missing"},
@@ -247,9 +247,9 @@ func TestBadKeys(t *testing.T) {
 		{keys{"token": json.RawMessage(`{"new": "a", "new": "b"}`)}, tokenKind},
 		{keys{"token": map[string]any{}}, "token is missing"},
 		{keys{"token": map[string]any{"new": "a", "old": ""}}, "token.old is missing"},
-		{keys{"token": map[string]any{"a b": "a"}}, "token has a name that is none (1 to 64 letters, digits and . _ -)"},
+		{keys{"token": map[string]any{"a b": "a"}}, "token has a key with a bad name (1 to 64 letters, digits and . _ -)"},
 		{keys{"token": map[string]any{"new": strings.Repeat("t", 73), "old": "a\x00"}}, "token.new" + strings.TrimPrefix(longKey, "token") + "; token.old" + strings.TrimPrefix(nulKey, "token")},
-		{keys{"token": manyKeys(9)}, "token has more than 8 keys, and a wrong token costs a comparison with each"},
+		{keys{"token": manyKeys(9)}, "token has more than 8 keys: a wrong token is compared with each of them"},
 
 		{keys{"maxTokenCost": 3}, "maxTokenCost must be 4 to 16"},
 		{keys{"maxTokenCost": 17}, "maxTokenCost must be 4 to 16"},
@@ -266,11 +266,11 @@ func TestBadKeys(t *testing.T) {
 		{keys{"maxInFlight": "512"}, "maxInFlight must be a whole number"},
 		{keys{"maxInFlightPerAccount": -1}, "maxInFlightPerAccount must be at least 1"},
 
-		{keys{"pprofAddress": ":6060"}, noPprof},
-		{keys{"pprofAddress": "0.0.0.0:6060"}, noPprof},
-		{keys{"pprofAddress": "192.0.2.1:6060"}, noPprof},
-		{keys{"pprofAddress": "localhost"}, noPprof},
-		{keys{"pprofAddress": "localhost.example.com:6060"}, noPprof},
+		{keys{"pprofAddress": ":6060"}, badPprof},
+		{keys{"pprofAddress": "0.0.0.0:6060"}, badPprof},
+		{keys{"pprofAddress": "192.0.2.1:6060"}, badPprof},
+		{keys{"pprofAddress": "localhost"}, badPprof},
+		{keys{"pprofAddress": "localhost.example.com:6060"}, badPprof},
 		{keys{"pprofAddress": 6060}, "pprofAddress must be a string"},
 		{keys{"trustedProxies": "10.0.0.0/8"}, proxyKind},
 		{keys{"trustedProxies": []string{"10.0.0.1"}}, proxyKind},
@@ -281,36 +281,36 @@ func TestBadKeys(t *testing.T) {
 		{keys{"org": absent{}}, "org is missing"},
 		{keys{"org": ""}, "org is missing"},
 		{keys{"org": strings.Repeat("o", 65)}, "org is over 64 characters"},
-		{keys{"org": "a*"}, "org " + unfitOrg},
-		{keys{"org": "a\n"}, "org " + unfitOrg},
-		{keys{"org": " a"}, "org " + unfitOrg},
-		{keys{"org": "a "}, "org " + unfitOrg},
-		{keys{"org": "größe"}, "org " + unfitOrg},
-		{keys{"org": "${aws:PrincipalTag/x}"}, "org " + unfitOrg},
-		{keys{"org": "aws:me"}, "org " + unfitOrg},
+		{keys{"org": "a*"}, "org " + badOrg},
+		{keys{"org": "a\n"}, "org " + badOrg},
+		{keys{"org": " a"}, "org " + badOrg},
+		{keys{"org": "a "}, "org " + badOrg},
+		{keys{"org": "größe"}, "org " + badOrg},
+		{keys{"org": "${aws:PrincipalTag/x}"}, "org " + badOrg},
+		{keys{"org": "aws:me"}, "org " + badOrg},
 		{keys{"org": 1}, "org must be a string"},
 
 		{keys{"account.region": absent{}}, "account.region is missing"},
-		{keys{"account.region": "us east"}, noRegion},
-		{keys{"account.region": "us-east-1.evil.example"}, noRegion},
-		{keys{"account.region": "US-EAST-1"}, noRegion},
+		{keys{"account.region": "us east"}, badRegion},
+		{keys{"account.region": "us-east-1.evil.example"}, badRegion},
+		{keys{"account.region": "US-EAST-1"}, badRegion},
 		{keys{"account.role": absent{}}, "account.role is missing"},
-		{keys{"account.role": "no role"}, noRole},
-		{keys{"account.role": "r*"}, noRole},
-		{keys{"account.role": "a//b"}, noRole},
-		{keys{"account.role": "a/"}, noRole},
-		{keys{"account.role": "/"}, noRole},
-		{keys{"account.role": strings.Repeat("r", 65)}, noRole},
-		{keys{"account.role": strings.Repeat("r", 513)}, noRole},
-		{keys{"account.externalId": "x"}, noOutID},
-		{keys{"account.externalId": "x y"}, noOutID},
-		{keys{"account.externalId": strings.Repeat("x", 1225)}, noOutID},
+		{keys{"account.role": "no role"}, badRole},
+		{keys{"account.role": "r*"}, badRole},
+		{keys{"account.role": "a//b"}, badRole},
+		{keys{"account.role": "a/"}, badRole},
+		{keys{"account.role": "/"}, badRole},
+		{keys{"account.role": strings.Repeat("r", 65)}, badRole},
+		{keys{"account.role": strings.Repeat("r", 513)}, badRole},
+		{keys{"account.externalId": "x"}, badExternalID},
+		{keys{"account.externalId": "x y"}, badExternalID},
+		{keys{"account.externalId": strings.Repeat("x", 1225)}, badExternalID},
 		{keys{"account.akid": absent{}}, bothKeys},
 		{keys{"account.secret": absent{}}, bothKeys},
-		{keys{"account.endpoint": "127.0.0.1:4566"}, noURL},
-		{keys{"account.endpoint": "ftp://aws.example"}, noURL},
-		{keys{"account.endpoint": "http://"}, noURL},
-		{keys{"account.endpoint": "http://%zz"}, noURL},
+		{keys{"account.endpoint": "127.0.0.1:4566"}, badURL},
+		{keys{"account.endpoint": "ftp://aws.example"}, badURL},
+		{keys{"account.endpoint": "http://"}, badURL},
+		{keys{"account.endpoint": "http://%zz"}, badURL},
 
 		{keys{"account.region": 1}, "account.region must be a string"},
 		{keys{"account.externalId": 1}, "account.externalId must be a string"},
@@ -322,11 +322,11 @@ func TestBadKeys(t *testing.T) {
 
 		{keys{"accounts": map[string]string{"prod": "1234"}}, "accounts.prod must be twelve digits"},
 		{keys{"accounts": map[string]any{"prod": nil}}, "accounts.prod must be twelve digits"},
-		{keys{"accounts": map[string]string{"a/b": "012345678901"}}, "accounts.a/b is no alias (1 to 64 letters, digits and . _ -)"},
-		{keys{"accounts": map[string]string{"": "012345678901"}}, "accounts. is no alias (1 to 64 letters, digits and . _ -)"},
+		{keys{"accounts": map[string]string{"a/b": "012345678901"}}, "accounts.a/b is not an alias (1 to 64 letters, digits and . _ -)"},
+		{keys{"accounts": map[string]string{"": "012345678901"}}, "accounts. is not an alias (1 to 64 letters, digits and . _ -)"},
 		{keys{"accounts": map[string]string{strings.Repeat("a", 65): "012345678901"}},
-			"accounts." + strings.Repeat("a", 65) + " is no alias (1 to 64 letters, digits and . _ -)"},
-		{keys{"accounts": map[string]string{"012345678901": "210987654321"}}, "accounts.012345678901 is itself an account id, and another"},
+			"accounts." + strings.Repeat("a", 65) + " is not an alias (1 to 64 letters, digits and . _ -)"},
+		{keys{"accounts": map[string]string{"012345678901": "210987654321"}}, "accounts.012345678901 is an account id, and cannot be the alias of another account"},
 		{keys{"accounts": []string{"012345678901"}}, "accounts must be an object of strings"},
 		{keys{"accounts": map[string]string{"b": "2", "a": "1"}}, "accounts.a must be twelve digits; accounts.b must be twelve digits"},
 
@@ -339,8 +339,8 @@ func TestBadKeys(t *testing.T) {
 			"listenAddress": "nowhere", "logLevel": "loud", "token": "a\x00", "org": absent{}, "more": 1,
 			"accounts": map[string]string{"prod": "1"}, "account.region": 5, "account.role": "", "account.externalId": "?",
 			"account.akid": absent{}, "account.endpoint": "here", "account.more": 1,
-		}, "more is not a known key; account.more is not a known key; account.region must be a string; " + noListen + "; " +
-			"account.role is missing; " + noOutID + "; " + bothKeys + "; " + noURL + "; " + nulKey + "; " + noLevel + "; " +
+		}, "more is not a known key; account.more is not a known key; account.region must be a string; " + badListen + "; " +
+			"account.role is missing; " + badExternalID + "; " + bothKeys + "; " + badURL + "; " + nulKey + "; " + badLevel + "; " +
 			"org is missing; accounts.prod must be twelve digits"},
 		{keys{"listenAddress": absent{}, "account": absent{}, "token": absent{}, "logLevel": absent{}, "org": absent{}},
 			"account.region is missing; account.role is missing; token is missing; org is missing"},
@@ -352,7 +352,7 @@ func TestBadKeys(t *testing.T) {
 	}
 }
 
-// encoding/json would keep the last of them, and nobody would know.
+// encoding/json would use the last value without an error.
 func TestKeysGivenTwice(t *testing.T) {
 	t.Parallel()
 	for old, test := range map[string]struct{ twice, want string }{
@@ -367,8 +367,8 @@ func TestKeysGivenTwice(t *testing.T) {
 	}
 }
 
-// A key of the wrong type is named once, not blamed again, or on another key, for being empty.
-func TestWrongTypesAreNamedOnce(t *testing.T) {
+// A key of the wrong type is also empty. The message must not say that, too.
+func TestWrongTypeIsTheOnlyReason(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		changes keys
@@ -422,23 +422,23 @@ func TestLoadConfig(t *testing.T) {
 		file, env string
 		want      string // the error
 	}{
-		"file":                       {good, "", ""},
-		"bad file":                   {bad, "", bad + ": " + missing},
-		"no file":                    {none, "", "reading the configuration (see -config, or set API_CONFIG): open " + none + ": no such file or directory"},
-		"plain, no file":             {none, minimal, ""},
-		"plain wins over the file":   {bad, minimal, ""},
-		"bad wins over a good file":  {good, `{"org": "x"}`, "API_CONFIG: " + missing},
-		"plain with space around":    {none, "\n  " + minimal + "\n", ""},
-		"base64":                     {none, inBase64, ""},
-		"base64 in lines":            {none, inBase64[:76] + "\n" + inBase64[76:152] + "\r\n" + inBase64[152:] + "\n", ""},
-		"base64 wins over the file":  {bad, inBase64, ""},
-		"base64 of a bad one":        {good, base64.StdEncoding.EncodeToString([]byte(`{"org": "x"}`)), "API_CONFIG: " + missing},
-		"base64 of something else":   {good, base64.StdEncoding.EncodeToString([]byte("hello")), "API_CONFIG: not a JSON object (broken at byte 1)"},
-		"broken JSON":                {good, minimal[:40], "API_CONFIG: not a JSON object (broken at byte 40)"},
-		"neither":                    {good, "hush?", "API_CONFIG is neither a JSON object nor one in base64"},
-		"base64 of a part":           {good, inBase64[:len(inBase64)-1], "API_CONFIG is neither a JSON object nor one in base64"},
-		"only space is no JSON":      {good, " \n", "API_CONFIG: not a JSON object (broken at byte 0)"},
-		"JSON that is not an object": {good, "[]", "API_CONFIG is neither a JSON object nor one in base64"},
+		"file":                            {good, "", ""},
+		"bad file":                        {bad, "", bad + ": " + missing},
+		"no file":                         {none, "", "reading the configuration (see -config, or set API_CONFIG): open " + none + ": no such file or directory"},
+		"JSON, no file":                   {none, minimal, ""},
+		"JSON instead of the file":        {bad, minimal, ""},
+		"bad JSON instead of a good file": {good, `{"org": "x"}`, "API_CONFIG: " + missing},
+		"JSON between spaces":             {none, "\n  " + minimal + "\n", ""},
+		"base64":                          {none, inBase64, ""},
+		"base64 in lines":                 {none, inBase64[:76] + "\n" + inBase64[76:152] + "\r\n" + inBase64[152:] + "\n", ""},
+		"base64 instead of the file":      {bad, inBase64, ""},
+		"base64 of a bad document":        {good, base64.StdEncoding.EncodeToString([]byte(`{"org": "x"}`)), "API_CONFIG: " + missing},
+		"base64 of another text":          {good, base64.StdEncoding.EncodeToString([]byte("hello")), "API_CONFIG: not a JSON object (broken at byte 1)"},
+		"broken JSON":                     {good, minimal[:40], "API_CONFIG: not a JSON object (broken at byte 40)"},
+		"neither JSON nor base64":         {good, "hush?", "API_CONFIG is neither a JSON object nor one in base64"},
+		"base64 without its end":          {good, inBase64[:len(inBase64)-1], "API_CONFIG is neither a JSON object nor one in base64"},
+		"only spaces":                     {good, " \n", "API_CONFIG: not a JSON object (broken at byte 0)"},
+		"JSON that is not an object":      {good, "[]", "API_CONFIG is neither a JSON object nor one in base64"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -484,30 +484,30 @@ func TestAccountID(t *testing.T) {
 	}
 	for _, name := range []string{"", "prod", "01234567890", "0123456789012", "01234567890a", "012345678901\n", "٠١٢٣٤٥٦٧٨٩٠١"} {
 		if _, ok := (&Config{}).AccountID(name); ok {
-			t.Errorf("%q is taken for an account", name)
+			t.Errorf("%q counts as an account", name)
 		}
 	}
 }
 
-// Both secrets hold this, whatever else is wrong with them.
+// marked is in both secrets of the tests that look for secrets.
 const marked = "S3CR3T"
 
 func TestErrorsHoldNoSecret(t *testing.T) {
 	t.Parallel()
 	good := string(document(t, keys{"token": marked, "account.secret": marked}))
 	for name, text := range map[string]string{
-		"wrong keys":        string(document(t, keys{"token": marked, "account.secret": marked, "org": "", "more": marked})),
-		"long":              string(document(t, keys{"token": strings.Repeat(marked, 13)})),
-		"NUL":               string(document(t, keys{"token": marked + "\x00"})),
-		"array":             string(document(t, keys{"token": []string{marked}, "account.secret": []string{marked}})),
-		"no akid":           string(document(t, keys{"token": marked, "account.secret": marked, "account.akid": absent{}})),
-		"account is text":   string(document(t, keys{"account": marked})),
-		"broken after":      good[:len(good)-1],
-		"broken in":         good[:strings.Index(good, marked)+len(marked)],
-		"broken behind":     strings.Replace(good, marked+`"`, marked, 1),
-		"followed":          good + marked,
-		"only that":         marked,
-		"only that, quoted": `"` + marked + `"`,
+		"wrong keys":            string(document(t, keys{"token": marked, "account.secret": marked, "org": "", "more": marked})),
+		"long":                  string(document(t, keys{"token": strings.Repeat(marked, 13)})),
+		"NUL":                   string(document(t, keys{"token": marked + "\x00"})),
+		"array":                 string(document(t, keys{"token": []string{marked}, "account.secret": []string{marked}})),
+		"no akid":               string(document(t, keys{"token": marked, "account.secret": marked, "account.akid": absent{}})),
+		"account is text":       string(document(t, keys{"account": marked})),
+		"broken at the end":     good[:len(good)-1],
+		"broken in a secret":    good[:strings.Index(good, marked)+len(marked)],
+		"broken after a secret": strings.Replace(good, marked+`"`, marked, 1),
+		"secret after the end":  good + marked,
+		"only a secret":         marked,
+		"only a quoted secret":  `"` + marked + `"`,
 	} {
 		_, parse := ParseConfig([]byte(text))
 		_, env := LoadConfig("", text)

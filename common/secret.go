@@ -9,7 +9,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// Secret is a string that does not print.
+// Secret is a string that is not printed.
 type Secret string
 
 const redacted = "[redacted]"
@@ -23,24 +23,26 @@ func (Secret) GoString() string { return redacted }
 // MarshalText keeps the secret out of JSON and structured logs.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// Key is a pre-shared key with the name by which the log knows it.
+// Key is a pre-shared key, and its name in the log.
 type Key struct {
 	Name   string
 	Secret Secret
 }
 
-// NewToken returns a new value for the X-Auth-Token header: a bcrypt hash of the
-// key, of the least cost that keeps the key safe.
+// NewToken returns a new value for the X-Auth-Token header: a hash of the key,
+// with bcrypt's default cost.
 func (k Key) NewToken() (string, error) {
 	token, err := bcrypt.GenerateFromPassword([]byte(k.Secret), bcrypt.DefaultCost)
 	return string(token), err
 }
 
 // Keys are pre-shared keys in the order of the configuration. In JSON they are
-// an object of named strings, or one string, whose name is then "default".
+// an object with a string for each name. A single string gets the name
+// "default".
 type Keys []Key
 
-// UnmarshalJSON keeps the order, and refuses the same name twice.
+// UnmarshalJSON keeps the order of the keys. A name that is there twice is an
+// error.
 func (k *Keys) UnmarshalJSON(text []byte) error {
 	*k = nil
 	var one string
@@ -55,7 +57,7 @@ func (k *Keys) UnmarshalJSON(text []byte) error {
 		return errors.New("neither a string nor an object")
 	}
 	for d.More() {
-		name, err := d.Token() // the decoder has checked that it is a string
+		name, err := d.Token() // a string: encoding/json has checked the syntax
 		if err != nil {
 			return err
 		}

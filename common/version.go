@@ -1,29 +1,34 @@
 package common
 
-import "runtime/debug"
+import (
+	"cmp"
+	"runtime/debug"
+)
 
 // Set by the linker:
 //
 //	go build -ldflags "-X github.com/YaleSpinup/ecr-api/common.version=v1.2.3 ..."
 var version, githash, buildstamp string
 
-// Version is what was built: a release, the commit it was made from, and when.
+// Version says what was built: the release, its commit and the build time.
 type Version struct {
 	Version    string `json:"version"`
 	GitHash    string `json:"githash"`
 	BuildStamp string `json:"buildstamp"`
 }
 
-// ReadVersion returns what the linker was told, else what Go itself recorded of
-// the build, else "unknown". Without the linker the time is that of the commit.
+// ReadVersion returns the values that the linker set. If the linker did not set
+// a value, it is the one that Go recorded of the build, or else "unknown". Go
+// records the time of the commit as the build time.
 func ReadVersion() Version {
 	v := Version{Version: version, GitHash: githash, BuildStamp: buildstamp}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		v = v.orElse(recorded(info))
+		v = v.withDefaults(recorded(info))
 	}
-	return v.orElse(Version{Version: "unknown", GitHash: "unknown", BuildStamp: "unknown"})
+	return v.withDefaults(Version{Version: "unknown", GitHash: "unknown", BuildStamp: "unknown"})
 }
 
+// recorded returns the values that Go recorded.
 func recorded(info *debug.BuildInfo) Version {
 	var v Version
 	if info.Main.Version != "(devel)" {
@@ -40,15 +45,11 @@ func recorded(info *debug.BuildInfo) Version {
 	return v
 }
 
-func (v Version) orElse(other Version) Version {
-	if v.Version == "" {
-		v.Version = other.Version
+// withDefaults fills the empty values.
+func (v Version) withDefaults(defaults Version) Version {
+	return Version{
+		Version:    cmp.Or(v.Version, defaults.Version),
+		GitHash:    cmp.Or(v.GitHash, defaults.GitHash),
+		BuildStamp: cmp.Or(v.BuildStamp, defaults.BuildStamp),
 	}
-	if v.GitHash == "" {
-		v.GitHash = other.GitHash
-	}
-	if v.BuildStamp == "" {
-		v.BuildStamp = other.BuildStamp
-	}
-	return v
 }

@@ -40,8 +40,8 @@ func TestRecordedVersion(t *testing.T) {
 	}
 }
 
-// What the linker was told wins, key by key.
-func TestVersionOrElse(t *testing.T) {
+// Only empty values are filled.
+func TestVersionWithDefaults(t *testing.T) {
 	t.Parallel()
 	full := Version{Version: "v1", GitHash: "hash", BuildStamp: "then"}
 	for _, test := range []struct{ first, want Version }{
@@ -51,7 +51,7 @@ func TestVersionOrElse(t *testing.T) {
 		{Version{BuildStamp: "now"}, Version{"v1", "hash", "now"}},
 		{Version{"v2", "other", "now"}, Version{"v2", "other", "now"}},
 	} {
-		if diff := cmp.Diff(test.want, test.first.orElse(full)); diff != "" {
+		if diff := cmp.Diff(test.want, test.first.withDefaults(full)); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", test.first, diff)
 		}
 	}

@@ -2,20 +2,17 @@ package local
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
-	"github.com/YaleSpinup/ecr-api/config"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/awserr"
 	"github.com/aws/aws-sdk-go/aws/credentials"
@@ -23,10 +20,9 @@ import (
 	"github.com/aws/aws-sdk-go/aws/session"
 	"github.com/aws/aws-sdk-go/service/ecr"
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/crypto/bcrypt"
 )
 
-// newSession returns the administrator of the AWS.
+// newSession returns a session of the local AWS's administrator.
 func newSession(t *testing.T, a *AWS) *session.Session {
 	t.Helper()
 	s, err := session.NewSession(&aws.Config{
@@ -42,17 +38,21 @@ func newSession(t *testing.T, a *AWS) *session.Session {
 	return s
 }
 
-// enter returns ECR's client with the role ecr-api of the account.
-func enter(s *session.Session, account, externalID string) *ecr.ECR {
+// assumeRole returns a client of ECR that has assumed the role ecr-api of the
+// account.
+func assumeRole(s *session.Session, account, externalID string) *ecr.ECR {
 	role := stscreds.NewCredentials(s, "arn:aws:iam::"+account+":role/ecr-api", func(p *stscreds.AssumeRoleProvider) {
 		p.ExternalID = &externalID
 	})
 	return ecr.New(s, &aws.Config{Credentials: role})
 }
 
-func start(t *testing.T, with func(string) (*AWS, error)) *AWS {
+// startEmpty starts the local AWS as -local-aws does.
+func startEmpty(address string) (*AWS, error) { return startAWS(address, nil) }
+
+func start(t *testing.T, how func(address string) (*AWS, error)) *AWS {
 	t.Helper()
-	a, err := with("127.0.0.1:0")
+	a, err := how("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,19 +60,19 @@ func start(t *testing.T, with func(string) (*AWS, error)) *AWS {
 	return a
 }
 
-func TestStartAWS(t *testing.T) {
+func TestStart(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		start func(string) (*AWS, error)
 		want  map[string][]string // names of repositories, by account
 	}{
-		"empty":  {StartAWS, map[string][]string{"012345678901": nil, "210987654321": nil}},
+		"empty":  {startEmpty, map[string][]string{"012345678901": nil, "210987654321": nil}},
 		"seeded": {StartSeededAWS, map[string][]string{"012345678901": {"spindev-00001/welcome"}, "210987654321": nil}},
 	} {
 		s := newSession(t, start(t, test.start))
 		got := map[string][]string{}
 		for account := range test.want {
-			out, err := enter(s, account, "local").DescribeRepositories(&ecr.DescribeRepositoriesInput{})
+			out, err := assumeRole(s, account, "local").DescribeRepositories(&ecr.DescribeRepositoriesInput{})
 			if err != nil {
 				t.Errorf("%s: %s: %v", name, account, err)
 				continue
@@ -86,7 +86,7 @@ func TestStartAWS(t *testing.T) {
 			t.Errorf("%s: repositories (-want +got):\n%s", name, diff)
 		}
 		for account, externalID := range map[string]string{"012345678901": "other", "111111111111": "local"} {
-			_, err := enter(s, account, externalID).DescribeRepositories(&ecr.DescribeRepositoriesInput{})
+			_, err := assumeRole(s, account, externalID).DescribeRepositories(&ecr.DescribeRepositoriesInput{})
 			var fault awserr.Error
 			if !errors.As(err, &fault) || fault.Code() != "AccessDenied" {
 				t.Errorf("%s: account %s with the external id %s: %v", name, account, externalID, err)
@@ -95,7 +95,7 @@ func TestStartAWS(t *testing.T) {
 	}
 }
 
-// An image as ECR lists it, with its times as hours before now.
+// image is an image as ECR lists it. Its times are in hours before now.
 type image struct {
 	Tags     []string
 	Size     int64
@@ -136,13 +136,13 @@ func TestSeed(t *testing.T) {
 	}
 	got := map[string]image{} // by the first of its tags, sorted
 	for _, i := range images.ImageDetails {
-		found := image{Tags: slices.Sorted(slices.Values(aws.StringValueSlice(i.ImageTags))), Size: *i.ImageSizeInBytes, Pushed: hoursAgo(i.ImagePushedAt)}
+		listed := image{Tags: slices.Sorted(slices.Values(aws.StringValueSlice(i.ImageTags))), Size: *i.ImageSizeInBytes, Pushed: hoursAgo(i.ImagePushedAt)}
 		if i.ImageScanStatus != nil {
-			found.Status = *i.ImageScanStatus.Status
-			found.Scanned = hoursAgo(i.ImageScanFindingsSummary.ImageScanCompletedAt)
-			found.Findings = aws.Int64ValueMap(i.ImageScanFindingsSummary.FindingSeverityCounts)
+			listed.Status = *i.ImageScanStatus.Status
+			listed.Scanned = hoursAgo(i.ImageScanFindingsSummary.ImageScanCompletedAt)
+			listed.Findings = aws.Int64ValueMap(i.ImageScanFindingsSummary.FindingSeverityCounts)
 		}
-		got[found.Tags[0]] = found
+		got[listed.Tags[0]] = listed
 	}
 	if diff := cmp.Diff(map[string]image{
 		"v1":     {Tags: []string{"v1"}, Size: 16093514, Pushed: 24, Status: "COMPLETE", Scanned: 23, Findings: map[string]int64{"MEDIUM": 1}},
@@ -152,16 +152,16 @@ func TestSeed(t *testing.T) {
 	}
 }
 
-func TestStartAWSErrors(t *testing.T) {
+func TestStartErrors(t *testing.T) {
 	t.Parallel()
-	taken := strings.TrimPrefix(start(t, StartAWS).URL, "http://")
+	taken := strings.TrimPrefix(start(t, startEmpty).URL, "http://")
 	for address, want := range map[string]string{
 		taken:         "listen tcp " + taken + ": bind: address already in use",
 		"nowhere":     "listen tcp: address nowhere: missing port in address",
 		"127.0.0.1:x": "listen tcp: lookup tcp/x: unknown port",
 	} {
-		for name, with := range map[string]func(string) (*AWS, error){"empty": StartAWS, "seeded": StartSeededAWS} {
-			a, err := with(address)
+		for name, startAt := range map[string]func(string) (*AWS, error){"empty": startEmpty, "seeded": StartSeededAWS} {
+			a, err := startAt(address)
 			if err == nil {
 				a.Close()
 				t.Errorf("%s: it listens on %s", name, address)
@@ -176,7 +176,7 @@ func TestStartAWSErrors(t *testing.T) {
 
 func TestClose(t *testing.T) {
 	t.Parallel()
-	a := start(t, StartAWS)
+	a := start(t, startEmpty)
 	connection, err := net.Dial("tcp", strings.TrimPrefix(a.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
@@ -195,7 +195,7 @@ func TestClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := reader.ReadByte(); err != io.EOF {
-		t.Errorf("a connection that was open ends with %v", err)
+		t.Errorf("an open connection ends with %v", err)
 	}
 }
 
@@ -216,87 +216,3 @@ func TestConfig(t *testing.T) {
 		t.Errorf("org %s, listens on %s, accounts %v", c.Org, c.ListenAddress, c.Accounts)
 	}
 }
-
-const wantBanner = `ecr-api listens on http://127.0.0.1:8080
-its own AWS on http://127.0.0.1:4566 (accounts 012345678901 and 210987654321; all is gone when this stops)
-
-Paste this into another terminal:
-
-  export API=http://127.0.0.1:8080/v1/ecr/012345678901/repositories
-  export TOKEN='HASH'
-  export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION=us-east-1
-
-Then, one by one: list, create, show, update, list the images of, and delete a repository:
-
-  curl -H "X-Auth-Token: $TOKEN" $API
-  curl -H "X-Auth-Token: $TOKEN" $API/spindev-00001 -d '{"RepositoryName": "dasher", "ScanOnPush": "true"}'
-  curl -H "X-Auth-Token: $TOKEN" $API/spindev-00001/dasher
-  curl -H "X-Auth-Token: $TOKEN" $API/spindev-00001/dasher -X PUT -d '{"Tags": [{"Key": "Application", "Value": "sleigh"}]}'
-  curl -H "X-Auth-Token: $TOKEN" $API/spindev-00001/welcome/images
-  curl -H "X-Auth-Token: $TOKEN" $API/spindev-00001/dasher -X DELETE
-
-Or read and try it in a browser, with the token under "Authorize": http://127.0.0.1:8080/v1/ecr/docs
-
-And with the AWS command line, which is how images get in:
-
-  aws sts get-caller-identity
-  aws ecr put-image --repository-name spindev-00001/welcome --image-tag v3 --image-manifest '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "config": {"mediaType": "application/vnd.docker.container.image.v1+json"}, "layers": [{"size": 1024}]}'
-  aws ecr describe-images --repository-name spindev-00001/welcome
-
-And to see what happens when AWS fails, one line that makes it fail and one that takes all faults away (the README has more):
-
-  curl $AWS_ENDPOINT_URL/faults -d '{"operation": "ecr:DescribeRepositories", "code": "ServerException", "status": 500}'
-  curl $AWS_ENDPOINT_URL/faults -X DELETE
-
-Ctrl-C ends both.
-`
-
-func TestPrintBanner(t *testing.T) {
-	t.Parallel()
-	c, err := common.ParseConfig(bytes.Replace(config.Local, []byte(`"token": "local"`), []byte(`"token": "the key"`), 1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	if err := PrintBanner(&out, c, "http://127.0.0.1:8080"); err != nil {
-		t.Fatal(err)
-	}
-	token := regexp.MustCompile(`\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}`).FindString(out.String())
-	if diff := cmp.Diff(wantBanner, strings.Replace(out.String(), token, "HASH", 1)); diff != "" {
-		t.Errorf("banner (-want +got):\n%s", diff)
-	}
-	if err := bcrypt.CompareHashAndPassword([]byte(token), []byte("the key")); err != nil {
-		t.Errorf("the token %s is not of the key: %v", token, err)
-	}
-}
-
-// The manifest that the banner puts is one that ECR takes.
-func TestBannerManifest(t *testing.T) {
-	t.Parallel()
-	manifest := regexp.MustCompile(`--image-manifest '([^']+)'`).FindStringSubmatch(wantBanner)[1]
-	out, err := ecr.New(newSession(t, start(t, StartSeededAWS))).PutImage(&ecr.PutImageInput{
-		RepositoryName: aws.String("spindev-00001/welcome"), ImageTag: aws.String("v3"), ImageManifest: &manifest,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if tag := aws.StringValue(out.Image.ImageId.ImageTag); tag != "v3" {
-		t.Errorf("the image has the tag %q", tag)
-	}
-}
-
-func TestPrintBannerError(t *testing.T) {
-	t.Parallel()
-	c, err := Config()
-	if err != nil {
-		t.Fatal(err)
-	}
-	full := errors.New("no space left on device")
-	if err := PrintBanner(failing{full}, c, "http://127.0.0.1:8080"); !errors.Is(err, full) {
-		t.Errorf("where nothing can be written: %v", err)
-	}
-}
-
-type failing struct{ err error }
-
-func (f failing) Write([]byte) (int, error) { return 0, f.err }

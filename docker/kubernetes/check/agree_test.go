@@ -20,7 +20,7 @@ type service struct {
 func readService(t *testing.T) service {
 	t.Helper()
 	var program strings.Builder
-	files, err := filepath.Glob(root + "/*.go")
+	files, err := filepath.Glob(root + "/common/server/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,60 @@
+package local
+
+import (
+	"fmt"
+	"io"
+	"text/template"
+
+	"github.com/YaleSpinup/ecr-api/common"
+)
+
+var banner = template.Must(template.New("banner").Parse(`ecr-api listens on {{.API}}
+The local AWS listens on {{.AWS}}. It has the accounts {{index .Accounts 0}} and {{index .Accounts 1}}. Everything in it is gone when this stops.
+
+Paste these lines into another terminal:
+
+  export API={{.API}}/v1/ecr/{{index .Accounts 0}}/repositories
+  export TOKEN='{{.Token}}'
+  export AWS_ENDPOINT_URL={{.AWS}} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION={{.Region}}
+
+Then try these lines one by one: list the repositories, create one, show it, update it, list the images of {{.Seed}}, delete the new repository:
+
+  curl -H "X-Auth-Token: $TOKEN" $API
+  curl -H "X-Auth-Token: $TOKEN" $API/spindev-00001 -d '{"RepositoryName": "dasher", "ScanOnPush": "true"}'
+  curl -H "X-Auth-Token: $TOKEN" $API/spindev-00001/dasher
+  curl -H "X-Auth-Token: $TOKEN" $API/spindev-00001/dasher -X PUT -d '{"Tags": [{"Key": "Application", "Value": "sleigh"}]}'
+  curl -H "X-Auth-Token: $TOKEN" $API/{{.Seed}}/images
+  curl -H "X-Auth-Token: $TOKEN" $API/spindev-00001/dasher -X DELETE
+
+In a browser, {{.API}}/v1/ecr/docs shows the API and sends requests. Put the token under "Authorize".
+
+The AWS command line works, too. It is the way to add images:
+
+  aws sts get-caller-identity
+  aws ecr put-image --repository-name {{.Seed}} --image-tag v3 --image-manifest '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "config": {"mediaType": "application/vnd.docker.container.image.v1+json"}, "layers": [{"size": 1024}]}'
+  aws ecr describe-images --repository-name {{.Seed}}
+
+To see what happens when AWS fails: the first line makes it fail, the second ends all faults. docs/local-aws.md has more.
+
+  curl $AWS_ENDPOINT_URL/faults -d '{"operation": "ecr:DescribeRepositories", "code": "ServerException", "status": 500}'
+  curl $AWS_ENDPOINT_URL/faults -X DELETE
+
+Ctrl-C ends both.
+`))
+
+// PrintBanner writes where the service and the local AWS listen, and lines to
+// paste that use them, with a valid token.
+func PrintBanner(w io.Writer, c *common.Config, apiURL string) error {
+	token, err := c.Token[0].NewToken()
+	if err != nil {
+		return fmt.Errorf("making a token: %w", err)
+	}
+	return banner.Execute(w, map[string]any{
+		"API":      apiURL,
+		"AWS":      c.Account.Endpoint,
+		"Accounts": accounts,
+		"Region":   c.Account.Region,
+		"Seed":     seedGroup + "/" + seedName,
+		"Token":    token,
+	})
+}

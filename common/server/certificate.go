@@ -1,0 +1,70 @@
+package server
+
+import (
+	"crypto/tls"
+	"os"
+	"sync"
+	"time"
+)
+
+// reloadEvery is the shortest time between two looks at the files of a
+// certificate.
+const reloadEvery = time.Second
+
+// certificate is a TLS certificate that follows its files. When they change,
+// for example because it was renewed, the next connection gets the new one.
+type certificate struct {
+	certificateFile, keyFile string
+	failed                   func(error)
+
+	mu      sync.Mutex
+	current *tls.Certificate
+	changed [2]time.Time // when the files of current last changed
+	looked  time.Time    // when the files were last looked at
+}
+
+// loadCertificate reads a certificate and its key from PEM files. It calls
+// failed later if the files change and cannot be used. The old certificate
+// stays then.
+func loadCertificate(certificateFile, keyFile string, failed func(error)) (*certificate, error) {
+	c := &certificate{certificateFile: certificateFile, keyFile: keyFile, failed: failed}
+	return c, c.load()
+}
+
+// get is for tls.Config.GetCertificate.
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.looked) > reloadEvery {
+		if err := c.load(); err != nil {
+			c.failed(err)
+		}
+	}
+	return c.current, nil
+}
+
+func (c *certificate) load() error {
+	c.looked = time.Now()
+	changed, err := timesOf(c.certificateFile, c.keyFile)
+	if err != nil || changed == c.changed {
+		return err
+	}
+	pair, err := tls.LoadX509KeyPair(c.certificateFile, c.keyFile)
+	if err != nil {
+		return err // the next look tries again: the new key may not be there yet
+	}
+	c.current, c.changed = &pair, changed
+	return nil
+}
+
+// timesOf returns when the files last changed.
+func timesOf(certificateFile, keyFile string) (times [2]time.Time, err error) {
+	for i, file := range []string{certificateFile, keyFile} {
+		info, err := os.Stat(file)
+		if err != nil {
+			return times, err
+		}
+		times[i] = info.ModTime()
+	}
+	return times, nil
+}

@@ -1,0 +1,272 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// drainServer is a server with a trackedListener. Its handler holds requests
+// for /slow until release is closed.
+type drainServer struct {
+	t        *testing.T
+	listener *trackedListener
+	arrived  chan struct{} // gets a value for each request that is in the handler
+	release  chan struct{}
+	served   chan error
+}
+
+func newDrainServer(t *testing.T) *drainServer {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &drainServer{t: t, listener: trackConnections(inner), arrived: make(chan struct{}, 10), release: make(chan struct{}), served: make(chan error, 1)}
+	h := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.arrived <- struct{}{}
+		if r.URL.Path == "/slow" {
+			<-s.release
+		}
+		io.WriteString(w, "answer")
+	})}
+	s.listener.attach(h)
+	t.Cleanup(func() { h.Close() })
+	go func() { s.served <- h.Serve(s.listener) }()
+	return s
+}
+
+// dial opens a connection and sends a text, such as a part of a request.
+func (s *drainServer) dial(text string) net.Conn {
+	s.t.Helper()
+	c, err := net.Dial("tcp", s.listener.Addr().String())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { c.Close() })
+	if _, err := io.WriteString(c, text); err != nil {
+		s.t.Fatal(err)
+	}
+	return c
+}
+
+const (
+	fast = "GET /fast HTTP/1.1\r\nHost: here\r\n\r\n"
+	slow = "GET /slow HTTP/1.1\r\nHost: here\r\n\r\n"
+)
+
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	s := newDrainServer(t)
+	idle := s.dial(fast)
+	busy := s.dial(slow)
+	begun := s.dial("GET /fast HT") // half of a header
+	silent := s.dial("")
+	for range 2 {
+		<-s.arrived
+	}
+	answer := make([]byte, 1024)
+	if n, err := idle.Read(answer); err != nil || !strings.HasSuffix(string(answer[:n]), "answer") {
+		t.Fatalf("the first answer: %q, %v", answer[:n], err)
+	}
+	s.waitUntilRead(begun)
+
+	drained := make(chan error, 1)
+	go func() { drained <- s.listener.drain(t.Context(), s.served) }()
+	for name, c := range map[string]net.Conn{"idle": idle, "silent": silent} {
+		if _, err := c.Read(answer); err == nil {
+			t.Errorf("the %s connection is open", name)
+		}
+	}
+	if c, err := net.Dial("tcp", s.listener.Addr().String()); err == nil {
+		c.Close()
+		t.Error("the listener accepts connections")
+	}
+	select {
+	case err := <-drained:
+		t.Fatalf("drain returned while requests were under way: %v", err)
+	default:
+	}
+	io.WriteString(begun, "TP/1.1\r\nHost: here\r\n\r\n")
+	close(s.release)
+	for name, c := range map[string]net.Conn{"busy": busy, "begun": begun} {
+		if said, err := io.ReadAll(c); !strings.HasSuffix(string(said), "answer") {
+			t.Errorf("the %s connection: %q, %v", name, said, err)
+		}
+	}
+	if err := <-drained; err != nil {
+		t.Errorf("drain: %v", err)
+	}
+}
+
+func TestDrainEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	s := newDrainServer(t)
+	defer close(s.release)
+	s.dial(slow)
+	<-s.arrived
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := s.listener.drain(ctx, s.served); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("drain: %v", err)
+	}
+}
+
+// Two requests come in one packet. The second is in its handler although
+// nothing has been read from the connection since the first answer.
+func TestDrainWaitsForAPipelinedRequest(t *testing.T) {
+	t.Parallel()
+	s := newDrainServer(t)
+	c := s.dial(fast + slow)
+	for range 2 {
+		<-s.arrived
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := s.listener.drain(ctx, s.served); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("drain: %v", err)
+	}
+	close(s.release)
+	served := make(chan error)
+	close(served)
+	if err := s.listener.drain(t.Context(), served); err != nil {
+		t.Errorf("drain after the answer: %v", err)
+	}
+	if said, err := io.ReadAll(c); strings.Count(string(said), "answer") != 2 {
+		t.Errorf("the answers: %q, %v", said, err)
+	}
+}
+
+// A pipelined request does not reach its handler if its connection is already
+// closed as idle.
+func TestNoHandlerAfterClose(t *testing.T) {
+	t.Parallel()
+	ours, _ := net.Pipe()
+	c := &trackedConn{Conn: ours, listener: trackConnections(nil)}
+	c.closeIfIdle()
+	defer func() {
+		if p := recover(); p != http.ErrAbortHandler {
+			t.Errorf("the panic is %v, want %v", p, http.ErrAbortHandler)
+		}
+	}()
+	r := httptest.NewRequest("POST", "/", nil)
+	r = r.WithContext(c.listener.connContext(t.Context(), c))
+	c.listener.wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler is called") })).ServeHTTP(httptest.NewRecorder(), r)
+}
+
+// Drain waits for a connection that is accepted and not yet known.
+func TestDrainWaitsForAccept(t *testing.T) {
+	t.Parallel()
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := lateListener{inner, make(chan struct{}), make(chan struct{})}
+	l := trackConnections(late)
+	h := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "answer") })}
+	l.attach(h)
+	defer h.Close()
+	served, drained := make(chan error, 1), make(chan error, 1)
+	go func() { served <- h.Serve(l) }()
+	c, err := net.Dial("tcp", inner.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	<-late.accepted
+	go func() { drained <- l.drain(t.Context(), served) }()
+	select {
+	case err := <-drained:
+		t.Fatalf("drain returned before the connection was known: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(late.release)
+	if err := <-drained; err != nil {
+		t.Errorf("drain: %v", err)
+	}
+	if n := l.closeIdle(); n != 0 {
+		t.Errorf("%d connections are open", n)
+	}
+}
+
+// lateListener closes accepted when it has a connection, and returns the
+// connection once release is closed.
+type lateListener struct {
+	net.Listener
+	accepted, release chan struct{}
+}
+
+func (l lateListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		close(l.accepted)
+		<-l.release
+	}
+	return c, err
+}
+
+// Read returns nothing if the connection is closed as idle while Read waits.
+func TestNoReadAfterClose(t *testing.T) {
+	t.Parallel()
+	ours, theirs := net.Pipe()
+	slow := &slowConn{Conn: ours, read: make(chan struct{}), release: make(chan struct{})}
+	c := &trackedConn{Conn: slow, listener: trackConnections(nil)}
+	result := make(chan error, 1)
+	go func() {
+		n, err := c.Read(make([]byte, 10))
+		if n > 0 {
+			err = errors.New("Read returned bytes")
+		}
+		result <- err
+	}()
+	io.WriteString(theirs, "GET")
+	<-slow.read // the bytes are read and not yet returned
+	if !c.closeIfIdle() {
+		t.Fatal("the connection is busy before Read returned")
+	}
+	close(slow.release)
+	if err := <-result; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Read: %v", err)
+	}
+}
+
+// slowConn closes read when it has read, and returns once release is closed.
+type slowConn struct {
+	net.Conn
+	read, release chan struct{}
+}
+
+func (c *slowConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	close(c.read)
+	<-c.release
+	return n, err
+}
+
+// waitUntilRead waits until the server has read from the other end of c.
+func (s *drainServer) waitUntilRead(c net.Conn) {
+	s.t.Helper()
+	for end := time.Now().Add(patience); !s.isBusy(c); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatal("the server has read nothing")
+		}
+	}
+}
+
+func (s *drainServer) isBusy(c net.Conn) bool {
+	s.listener.mu.Lock()
+	defer s.listener.mu.Unlock()
+	for tracked := range s.listener.conns {
+		if tracked.RemoteAddr().String() == c.LocalAddr().String() {
+			tracked.mu.Lock()
+			defer tracked.mu.Unlock()
+			return tracked.busy
+		}
+	}
+	return false
+}

@@ -1,0 +1,28 @@
+package server
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
+
+// newLogger returns a logger that writes JSON, or text where out is a terminal.
+// The level is one of logrus's.
+func newLogger(level string, out io.Writer) *logrus.Logger {
+	logger := logrus.New()
+	logger.SetOutput(out)
+	if parsed, err := logrus.ParseLevel(level); err == nil { // the configuration was checked
+		logger.SetLevel(parsed)
+	}
+	if file, ok := out.(*os.File); !ok || !isTerminal(file) {
+		logger.SetFormatter(&logrus.JSONFormatter{TimestampFormat: time.RFC3339Nano})
+	}
+	return logger
+}
+
+func isTerminal(file *os.File) bool {
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

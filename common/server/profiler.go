@@ -1,0 +1,23 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	_ "net/http/pprof" // adds itself to http.DefaultServeMux, which only startProfiler serves
+)
+
+// startProfiler serves Go's profiler at its own address, if one is configured,
+// until the process ends.
+func (s *server) startProfiler() error {
+	if s.Config.PprofAddress == "" {
+		return nil
+	}
+	listener, err := net.Listen("tcp", s.Config.PprofAddress)
+	if err != nil {
+		return fmt.Errorf("pprofAddress: %w", err)
+	}
+	s.log.WithField("url", "http://"+listener.Addr().String()+"/debug/pprof/").Info("profiling")
+	go http.Serve(listener, http.DefaultServeMux)
+	return nil
+}

@@ -1,0 +1,99 @@
+// Package server runs the service. It listens, by TLS where that is configured,
+// answers requests within limits, reads the configuration again on SIGHUP, and
+// stops so that every request that was read gets its answer.
+package server
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/YaleSpinup/ecr-api/api"
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/sirupsen/logrus"
+)
+
+// Options of Run. Config and Log are needed.
+type Options struct {
+	Config *common.Config
+	Listen string    // listen here instead of on the configured address; may be empty
+	Log    io.Writer // where log lines go
+
+	// ReadConfig reads the configuration again after a SIGHUP. It is nil where
+	// there is nothing to read.
+	ReadConfig func() (*common.Config, error)
+
+	// Listening is called with the service's URL once the service accepts
+	// connections. Its error stops the service. It may be nil.
+	Listening func(url string) error
+}
+
+// server is one run of the service.
+type server struct {
+	Options
+	log     *logrus.Logger
+	service *api.Service
+}
+
+// Run answers requests until ctx ends, and then lets those under way finish. It
+// returns nil if all of them did.
+func Run(ctx context.Context, o Options) error {
+	log := newLogger(o.Config.LogLevel, o.Log)
+	service, err := api.New(api.Options{Config: o.Config, Log: log})
+	if err != nil {
+		return err
+	}
+	s := &server{Options: o, log: log, service: service}
+	return s.run(ctx)
+}
+
+func (s *server) run(ctx context.Context) error {
+	tcp, err := net.Listen("tcp", cmp.Or(s.Listen, s.Config.ListenAddress))
+	if err != nil {
+		return err
+	}
+	defer tcp.Close() // an error says that it is closed already
+	connections := trackConnections(tcp)
+	listener, scheme, err := s.secure(connections)
+	if err != nil {
+		return err
+	}
+	if err := s.startProfiler(); err != nil {
+		return err
+	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+
+	httpServer := newHTTPServer(s.service, s.log)
+	connections.attach(httpServer)
+	defer httpServer.Close()
+	served := make(chan error, 1)
+	go func() { served <- httpServer.Serve(listener) }()
+	if err := s.announce(scheme + "://" + tcp.Addr().String()); err != nil {
+		return err
+	}
+	for {
+		select {
+		case err := <-served:
+			return err
+		case <-hangup:
+			s.reload()
+		case <-ctx.Done():
+			return s.stop(connections, served)
+		}
+	}
+}
+
+// announce tells where the service listens.
+func (s *server) announce(url string) error {
+	s.log.WithField("url", url).Info("listening")
+	if s.Listening == nil {
+		return nil
+	}
+	return s.Listening(url)
+}

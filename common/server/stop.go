@@ -1,0 +1,32 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// drainTime is how long requests under way may take to finish when the service
+// stops. It is longer than any request may take (requestTimeout).
+const drainTime = 30 * time.Second
+
+// answerTime is what is left of drainTime for the answer of a request that ran
+// until its deadline.
+const answerTime = time.Second
+
+// stop says that the service is not ready, waits until load balancers have
+// noticed, and accepts no more connections. It returns once the requests under
+// way are answered.
+func (s *server) stop(connections *trackedListener, served <-chan error) error {
+	s.log.WithField("shutdownDelay", s.Config.ShutdownDelay.String()).Info("stopping: not ready any more, requests under way finish first")
+	end := time.Now().Add(s.Config.ShutdownDelay + drainTime)
+	s.service.Stop(end.Add(-answerTime))
+	time.Sleep(s.Config.ShutdownDelay)
+	ctx, cancel := context.WithDeadline(context.Background(), end)
+	defer cancel()
+	if err := connections.drain(ctx, served); err != nil {
+		return fmt.Errorf("stopped with requests under way: %w", err)
+	}
+	s.log.Info("stopped")
+	return nil
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The files whose commands these tests run.
+const (
+	sessionFile = "README.md"
+	faultsFile  = "docs/local-aws.md"
+)
+
+// The session works as printed.
+func TestReadmeSession(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("the session cannot be run without curl")
+	}
+	session := block(t, sessionFile, "<!-- session -->\n```console\n")
+	p := start(t, "", "-local", "-listen", "127.0.0.1:0")
+	p.stdout.waitFor(t, `Ctrl-C ends both`)
+	environment := os.Environ()
+	proxy := checkingProxy(t, p.address())
+	for name, value := range exports(t, p.stdout.String()) {
+		if name == "API" {
+			value = strings.Replace(value, p.address(), proxy, 1)
+		}
+		environment = append(environment, name+"="+value)
+	}
+	steps := strings.Split(session, "$ curl ")[1:]
+	if len(steps) < 6 {
+		t.Fatalf("only %d steps in the session of %s", len(steps), sessionFile)
+	}
+	for _, step := range steps {
+		line, want, _ := strings.Cut(step, "\n")
+		command := exec.Command("sh", "-c", "curl "+line)
+		command.Env = environment
+		got, err := command.Output()
+		if err != nil {
+			t.Errorf("curl %s: %v", line, err)
+		}
+		if diff := cmp.Diff(normalized(want), normalized(string(got))); diff != "" {
+			t.Errorf("curl %s (-%s +now):\n%s", line, sessionFile, diff)
+		}
+	}
+}
+
+// The local AWS accepts the commands about faults.
+func TestReadmeFaults(t *testing.T) {
+	t.Parallel()
+	commands := block(t, faultsFile, "<!-- faults -->\n```sh\n")
+	_, url := newAWS(t, nil)
+	indented := "  " + strings.ReplaceAll(commands, "\n", "\n  ") // as in the banner
+	requests := curls(t, indented, map[string]string{"AWS_ENDPOINT_URL": url})
+	if len(requests) != 10 {
+		t.Fatalf("%d curl lines, want 10 (add seven faults, list them, remove one, remove all):\n%s", len(requests), commands)
+	}
+	for i, r := range requests {
+		want := http.StatusCreated
+		switch r.Method {
+		case http.MethodGet:
+			want = http.StatusOK
+		case http.MethodDelete:
+			want = http.StatusNoContent
+		}
+		if status, body := do(t, r); status != want {
+			t.Errorf("line %d: %s %s: status %d, want %d: %s", i+1, r.Method, r.URL, status, want, body)
+		}
+	}
+}
+
+// block returns the code block that begins so in a file.
+func block(t *testing.T, file, begin string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), begin)
+	content, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatalf("%s has no block that begins with %q", file, begin)
+	}
+	return content
+}
+
+// checkingProxy starts a proxy that passes requests on to the service and wants
+// its answers to agree with the OpenAPI document.
+func checkingProxy(t *testing.T, service string) (address string) {
+	t.Helper()
+	proxy := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", service },
+		ModifyResponse: func(answer *http.Response) error {
+			if err := document().Check(answer); err != nil {
+				t.Error(err)
+			}
+			return nil
+		},
+	})
+	t.Cleanup(proxy.Close)
+	return proxy.Listener.Addr().String()
+}

@@ -1,0 +1,95 @@
+// Package openapi checks answers of the service against its OpenAPI document.
+package openapi
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+)
+
+// Document is an OpenAPI document that answers can be checked against.
+type Document struct {
+	*openapi3.T
+	router routers.Router
+	// unmatched stands for all paths and methods that are not in the document.
+	// It has the shared responses of the document.
+	unmatched *openapi3.Operation
+}
+
+// Parse reads a document. It returns an error if the document or one of its
+// examples is not valid.
+func Parse(document []byte) (*Document, error) {
+	t, err := openapi3.NewLoader().LoadFromData(document)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Validate(context.Background()); err != nil {
+		return nil, err
+	}
+	router, err := gorillamux.NewRouter(t)
+	if err != nil {
+		return nil, err
+	}
+	d := &Document{T: t, router: router, unmatched: &openapi3.Operation{Responses: openapi3.NewResponses()}}
+	d.unmatched.Responses.Delete("default")
+	for name, status := range map[string]int{"Forbidden": 403, "NotFound": 404, "MethodNotAllowed": 405, "ServiceUnavailable": 503} {
+		d.unmatched.Responses.Set(strconv.Itoa(status), t.Components.Responses[name])
+	}
+	return d, nil
+}
+
+// Check returns an error if the answer differs from what the document says
+// about the path and the method of its request. The body can still be read
+// afterwards.
+func (d *Document) Check(answer *http.Response) error {
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return err
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	if err := d.check(answer, body); err != nil {
+		return fmt.Errorf("%s %s: status %d: the answer differs from the OpenAPI document: %w", answer.Request.Method, answer.Request.URL, answer.StatusCode, err)
+	}
+	return nil
+}
+
+// check compares an answer to HEAD with the answer to GET, without the body.
+func (d *Document) check(answer *http.Response, body []byte) error {
+	head := answer.Request.Method == http.MethodHead
+	request := answer.Request.Clone(context.Background())
+	if head {
+		request.Method = http.MethodGet
+	}
+	route := d.route(request)
+	input := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: request, Route: route},
+		Status:                 answer.StatusCode,
+		Header:                 answer.Header,
+		Options:                &openapi3filter.Options{IncludeResponseStatus: true, ExcludeResponseBody: head},
+	}
+	if err := openapi3filter.ValidateResponse(context.Background(), input.SetBodyBytes(body)); err != nil {
+		return err
+	}
+	contentType := answer.Header.Get("Content-Type")
+	if head && route.Operation.Responses.Status(answer.StatusCode).Value.Content.Get(contentType) == nil {
+		return fmt.Errorf("the content type %q is not in the document", contentType)
+	}
+	return nil
+}
+
+// route returns the operation of a request, or unmatched if there is none.
+func (d *Document) route(request *http.Request) *routers.Route {
+	route, _, err := d.router.FindRoute(request)
+	if err != nil { // the document does not have the path or the method
+		return &routers.Route{Spec: d.T, Operation: d.unmatched}
+	}
+	return route
+}

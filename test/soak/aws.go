@@ -1,0 +1,244 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/YaleSpinup/ecr-api/config"
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/awserr"
+	"github.com/aws/aws-sdk-go/aws/credentials"
+	"github.com/aws/aws-sdk-go/aws/credentials/stscreds"
+	"github.com/aws/aws-sdk-go/aws/session"
+	"github.com/aws/aws-sdk-go/service/ecr"
+)
+
+const (
+	region = "us-east-1"
+	org    = "spindev"
+
+	// auditor is the access key and the session name with which this program
+	// looks into AWS itself, without the service.
+	auditor = "AUDITOR"
+
+	recentCalls = 15 // how many calls are kept of each repository
+)
+
+var (
+	accounts = []string{localaws.AdministratorAccount, "210987654321", "111122223333"}
+	groups   = []string{"spindev-00001", "spindev-00002", "research"}
+)
+
+// faultyAWS is a local AWS that listens. It has faults once they are injected.
+type faultyAWS struct {
+	*localaws.Server
+	url     string
+	http    *http.Server
+	clients map[string]*ecr.ECR // the auditor's, by account; faults spare them
+
+	mu        sync.Mutex
+	faults    map[string]int      // how many calls each kind of fault hit
+	calls     map[string]int      // how many calls the service made, by operation
+	recent    map[string][]string // the recent calls and faults, by account/repository
+	uncertain map[string]int      // how many calls may or may not have done their work, by account/repository
+}
+
+func startAWS() (*faultyAWS, error) {
+	a := &faultyAWS{clients: map[string]*ecr.ECR{}, faults: map[string]int{}, calls: map[string]int{}, recent: map[string][]string{}, uncertain: map[string]int{}}
+	var roles []localaws.Role
+	for _, account := range accounts {
+		roles = append(roles, localaws.Role{Account: account, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: config.RolePolicy})
+	}
+	server, err := localaws.New(localaws.Options{Roles: roles, Watch: a.watch})
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	a.Server, a.url = server, "http://"+listener.Addr().String()
+	a.http = &http.Server{Handler: server, ReadHeaderTimeout: time.Minute}
+	go a.http.Serve(listener) // until Close
+	return a, a.assumeRoles()
+}
+
+func (a *faultyAWS) Close() { a.http.Close() }
+
+// assumeRoles makes the auditor's client for each account.
+func (a *faultyAWS) assumeRoles() error {
+	s, err := session.NewSession(&aws.Config{
+		Region:      aws.String(region),
+		Endpoint:    aws.String(a.url),
+		Credentials: credentials.NewStaticCredentials(auditor, "any", ""),
+		HTTPClient:  &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
+	})
+	if err != nil {
+		return err
+	}
+	for _, account := range accounts {
+		role := stscreds.NewCredentials(s, "arn:aws:iam::"+account+":role/ecr-api", func(p *stscreds.AssumeRoleProvider) {
+			p.ExternalID = aws.String("local")
+			p.RoleSessionName = auditor
+		})
+		a.clients[account] = ecr.New(s, &aws.Config{Credentials: role})
+	}
+	return nil
+}
+
+func isAuditor(call localaws.Call) bool {
+	return call.AccessKey == auditor || strings.HasSuffix(call.Principal, "/"+auditor)
+}
+
+// throttled is the only kind of fault that certainly means that nothing was
+// done.
+const throttled = "throttled"
+
+// faultKind is a kind of fault and the share of the calls that it hits.
+type faultKind struct {
+	name  string
+	share float64
+	fault localaws.Fault
+}
+
+// faultKinds returns the faults of one service, which has these error codes.
+// The stall is longer than any request: the service gives up first, and nothing
+// is done.
+func faultKinds(throttle, failure string) []faultKind {
+	return []faultKind{
+		{throttled, 0.20, localaws.Fault{Code: throttle, Message: "Rate exceeded"}},
+		{"failed before the work", 0.10, localaws.Fault{Code: failure, Status: 500}},
+		{"failed after the work", 0.05, localaws.Fault{Code: failure, Status: 500, AfterWork: true}},
+		{"dropped before the work", 0.025, localaws.Fault{Drop: true}},
+		{"dropped after the work", 0.025, localaws.Fault{Drop: true, AfterWork: true}},
+		{"stalled", 0.02, localaws.Fault{Delay: time.Minute}},
+	}
+}
+
+// injectFaults makes all calls fail at random, other than the auditor's.
+func (a *faultyAWS) injectFaults() {
+	a.inject("ecr", faultKinds("ThrottlingException", "ServerException"))
+	a.inject("sts", faultKinds("Throttling", "InternalFailure"))
+}
+
+func (a *faultyAWS) inject(service string, kinds []faultKind) {
+	remaining := 1.0 // the share of the calls that no earlier fault hits
+	for _, kind := range kinds {
+		f := kind.fault
+		f.Operation = "*"
+		f.Probability = kind.share / remaining
+		f.When = func(call localaws.Call) bool {
+			if call.Service != service || isAuditor(call) {
+				return false
+			}
+			a.noteFault(call, kind.name)
+			return true
+		}
+		a.Inject(f)
+		remaining -= kind.share
+	}
+}
+
+// noteFault counts a fault that hits a call.
+func (a *faultyAWS) noteFault(call localaws.Call, kind string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.faults[kind]++
+	if kind != throttled {
+		a.uncertain[call.Account+"/"+call.Repository]++
+	}
+	a.keep(call, kind)
+}
+
+// watch counts a call of the service that was answered.
+func (a *faultyAWS) watch(call localaws.Call) {
+	if isAuditor(call) {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.calls[call.Service+":"+call.Operation]++
+	a.keep(call, "-> "+call.ErrorCode+" "+call.RequestID)
+}
+
+// keep adds a line to the recent calls of a repository.
+func (a *faultyAWS) keep(call localaws.Call, result string) {
+	if call.Repository == "" {
+		return
+	}
+	key := call.Account + "/" + call.Repository
+	line := fmt.Sprintf("%s %s %s", time.Now().Format("05.000"), call.Operation, result)
+	a.recent[key] = append(a.recent[key], line)
+	if n := len(a.recent[key]); n > recentCalls {
+		a.recent[key] = a.recent[key][n-recentCalls:]
+	}
+}
+
+// recentCallsOf returns the recent calls that named the repository, for a
+// report.
+func (a *faultyAWS) recentCallsOf(account, name string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return strings.Join(a.recent[account+"/"+name], "\n    ")
+}
+
+// uncertainCallsOf returns how many calls that named the repository may or may
+// not have done their work.
+func (a *faultyAWS) uncertainCallsOf(account, name string) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.uncertain[account+"/"+name]
+}
+
+// stateOf returns the state of a repository in AWS.
+func (a *faultyAWS) stateOf(account, name string) (state, error) {
+	out, err := a.clients[account].DescribeRepositories(&ecr.DescribeRepositoriesInput{RepositoryNames: []*string{&name}})
+	if fault, ok := err.(awserr.Error); ok && fault.Code() == ecr.ErrCodeRepositoryNotFoundException {
+		return state{}, nil
+	}
+	if err != nil {
+		return state{}, err
+	}
+	return a.stateOfPresent(account, out.Repositories[0])
+}
+
+// stateOfPresent returns the state of a repository that AWS has described.
+func (a *faultyAWS) stateOfPresent(account string, r *ecr.Repository) (state, error) {
+	out, err := a.clients[account].ListTagsForResource(&ecr.ListTagsForResourceInput{ResourceArn: r.RepositoryArn})
+	if err != nil {
+		return state{}, err
+	}
+	tags := map[string]string{}
+	for _, t := range out.Tags {
+		tags[*t.Key] = *t.Value
+	}
+	return state{
+		Exists:     true,
+		Scan:       *r.ImageScanningConfiguration.ScanOnPush,
+		Mutability: *r.ImageTagMutability,
+		Tags:       mergeTags("", tags),
+	}, nil
+}
+
+// states returns the states of all repositories of an account, by name.
+func (a *faultyAWS) states(account string) (map[string]state, error) {
+	states := map[string]state{}
+	var failed error
+	err := a.clients[account].DescribeRepositoriesPages(&ecr.DescribeRepositoriesInput{}, func(page *ecr.DescribeRepositoriesOutput, _ bool) bool {
+		for _, r := range page.Repositories {
+			if states[*r.RepositoryName], failed = a.stateOfPresent(account, r); failed != nil {
+				return false
+			}
+		}
+		return true
+	})
+	if err == nil {
+		err = failed
+	}
+	return states, err
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"strings"
+	"sync"
+)
+
+// logLine is what the service's log says about one request.
+type logLine struct {
+	Message          string `json:"msg"`
+	RequestID        string `json:"requestId"`
+	Status           int    `json:"status"`
+	Applied, Unknown []string
+
+	URL  string `json:"url"` // only in the line that says where the service listens
+	text string // the whole line
+}
+
+func (l logLine) outcome() outcome {
+	return outcome{status: l.Status, applied: l.Applied, unknown: l.Unknown}
+}
+
+// logbook keeps the log lines of all processes by request.
+type logbook struct {
+	mu         sync.Mutex
+	lines      map[string][]logLine
+	unexpected func(text string) // is called with a line that the service should not write
+}
+
+func newLogbook(unexpected func(string)) *logbook {
+	return &logbook{lines: map[string][]logLine{}, unexpected: unexpected}
+}
+
+// read keeps the lines of a process until it ends. It sends the URL at which
+// the process listens to listens, and closes listens at the end.
+func (b *logbook) read(r io.Reader, listens chan<- string) {
+	defer close(listens)
+	reader := bufio.NewReader(r)
+	for {
+		text, err := reader.ReadString('\n')
+		if err != nil {
+			return
+		}
+		var l logLine
+		json.Unmarshal([]byte(text), &l) // a line that is not JSON has no message
+		l.text = strings.TrimSpace(text)
+		switch {
+		case l.URL != "":
+			listens <- l.URL
+		case l.Message == "audit" || l.Message == "request":
+			b.add(l)
+		case l.Message == "" || strings.Contains(l.Message, "panic"):
+			b.unexpected(l.text)
+		}
+	}
+}
+
+func (b *logbook) add(l logLine) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lines[l.RequestID] = append(b.lines[l.RequestID], l)
+}
+
+// linesOf returns the lines of a request. There is one, or none while the
+// request is under way.
+func (b *logbook) linesOf(id string) []logLine {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.lines[id]
+}

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// The parts of a change, as the problem documents name them in "applied" and
+// "unknown".
+const (
+	partRepository = "Repository" // of a create or a delete
+	partScan       = "ScanOnPush"
+	partMutability = "ImageTagMutability"
+	partTags       = "Tags"
+)
+
+// state is a state in which a repository can be. The zero value means that it
+// does not exist.
+type state struct {
+	Exists     bool
+	Scan       bool
+	Mutability string
+	Tags       string // all tags as JSON, in the order of their keys
+}
+
+func (s state) String() string {
+	if !s.Exists {
+		return "absent"
+	}
+	return fmt.Sprintf("scan %t, %s, tags %s", s.Scan, s.Mutability, s.Tags)
+}
+
+// settings are what a create or an update sends. It leaves out what is nil.
+type settings struct {
+	scan       *bool
+	mutability *string
+	tags       map[string]string
+}
+
+// parts returns the parts that the settings change.
+func (c settings) parts() []string {
+	var list []string
+	if c.scan != nil {
+		list = append(list, partScan)
+	}
+	if c.mutability != nil {
+		list = append(list, partMutability)
+	}
+	if len(c.tags) > 0 {
+		list = append(list, partTags)
+	}
+	return list
+}
+
+// with returns the state after these parts of the settings are applied.
+func (s state) with(c settings, parts ...string) state {
+	for _, part := range parts {
+		switch part {
+		case partScan:
+			s.Scan = *c.scan
+		case partMutability:
+			s.Mutability = *c.mutability
+		case partTags:
+			s.Tags = mergeTags(s.Tags, c.tags)
+		}
+	}
+	return s
+}
+
+// mergeTags adds tags to those that it returned earlier, or to "".
+func mergeTags(present string, more map[string]string) string {
+	tags := map[string]string{}
+	if present != "" {
+		json.Unmarshal([]byte(present), &tags) // decodes what this function encoded
+	}
+	maps.Copy(tags, more)
+	merged, _ := json.Marshal(tags) // sorts the keys, and does not fail for strings
+	return string(merged)
+}
+
+// The kinds of operations.
+const (
+	create = "create"
+	update = "update"
+	remove = "delete"
+	show   = "show"
+	list   = "list"
+	images = "images"
+)
+
+// operation is what a request asks the service to do with one repository.
+type operation struct {
+	kind     string
+	settings settings // of a create or an update
+	created  state    // the state after a create
+}
+
+func (o operation) isChange() bool { return slices.Contains([]string{create, update, remove}, o.kind) }
+
+// parts returns the parts that a failed answer may name.
+func (o operation) parts() []string {
+	switch o.kind {
+	case create, remove:
+		return []string{partRepository}
+	case update:
+		return o.settings.parts()
+	default:
+		return nil
+	}
+}
+
+// apply returns the state after these parts of the operation are applied. It
+// returns false if the operation cannot be applied in that state.
+func (o operation) apply(s state, parts []string) (state, bool) {
+	if s.Exists == (o.kind == create) {
+		return s, false
+	}
+	if len(parts) == 0 {
+		return s, true
+	}
+	switch o.kind {
+	case create:
+		return o.created, true
+	case remove:
+		return state{}, true
+	default:
+		return s.with(o.settings, parts...), true
+	}
+}
+
+// outcome is what is known of a request. It comes from the answer, or from the
+// log if the caller hung up.
+type outcome struct {
+	status           int // 0 means that the service did not read the request and did nothing
+	applied, unknown []string
+
+	// seen is the repository in the answer, or nil. Of a list, it tells only
+	// whether the repository is in the list.
+	seen *state
+}
+
+// failures are the statuses of requests that fail through no fault of the
+// caller: AWS throttles, fails or is slow, the service has too many requests,
+// or the caller of a read hung up.
+var failures = map[int]bool{429: true, 499: true, 500: true, 503: true, 504: true}
+
+// statesAfter returns the states that are possible after an operation with that
+// outcome. Before are the states that were possible before it. If it returns
+// none, the outcome cannot be true.
+func statesAfter(before []state, o operation, out outcome) []state {
+	var after []state
+	for _, s := range before {
+		for _, next := range statesFrom(s, o, out) {
+			if !slices.Contains(after, next) {
+				after = append(after, next)
+			}
+		}
+	}
+	return after
+}
+
+// statesFrom is statesAfter for one state before.
+func statesFrom(s state, o operation, out outcome) []state {
+	namesParts := len(out.applied)+len(out.unknown) > 0
+	switch {
+	case out.status == 0:
+		return []state{s}
+	case out.status == 200 && !namesParts:
+		return afterSuccess(s, o, out.seen)
+	case out.status < 400 || out.status == 503 && namesParts:
+		return nil
+	case namesParts:
+		return afterPartialFailure(s, o, out)
+	case out.status == 404 && o.kind != create && o.kind != list:
+		return stateIf(!s.Exists, s)
+	case out.status == 409 && o.kind == create:
+		return stateIf(s.Exists, s)
+	default:
+		return stateIf(failures[out.status], s)
+	}
+}
+
+// stateIf returns the state if ok, otherwise none.
+func stateIf(ok bool, s state) []state {
+	if !ok {
+		return nil
+	}
+	return []state{s}
+}
+
+// afterSuccess returns the state after the status 200.
+func afterSuccess(s state, o operation, seen *state) []state {
+	if o.kind == list {
+		return stateIf(seen == nil || seen.Exists == s.Exists, s)
+	}
+	next, ok := o.apply(s, o.parts())
+	shown := next
+	if o.kind == remove { // the answer shows what was deleted
+		shown = s
+	}
+	if o.kind == images && seen != nil { // the answer tells only that the repository exists
+		shown = *seen
+	}
+	return stateIf(ok && (seen == nil || *seen == shown), next)
+}
+
+// afterPartialFailure returns the states after a failure that names parts. Each
+// applied part is done, and each unknown part may be done.
+func afterPartialFailure(s state, o operation, out outcome) []state {
+	if !namesOwnParts(o, out) {
+		return nil
+	}
+	if _, ok := o.apply(s, nil); !ok {
+		return stateIf(len(out.applied) == 0, s)
+	}
+	var after []state
+	for subset := range 1 << len(out.unknown) {
+		parts := slices.Clone(out.applied)
+		for i, part := range out.unknown {
+			if subset&(1<<i) != 0 {
+				parts = append(parts, part)
+			}
+		}
+		next, _ := o.apply(s, parts)
+		after = append(after, next)
+	}
+	return after
+}
+
+// namesOwnParts tells whether the outcome names only parts of the operation,
+// and each part at most once.
+func namesOwnParts(o operation, out outcome) bool {
+	remaining := o.parts()
+	for _, part := range slices.Concat(out.applied, out.unknown) {
+		i := slices.Index(remaining, part)
+		if i < 0 {
+			return false
+		}
+		remaining = slices.Delete(remaining, i, i+1)
+	}
+	return true
+}
+
+// joinStates returns the states as text, for a report.
+func joinStates(states []state) string {
+	lines := make([]string, len(states))
+	for i, s := range states {
+		lines[i] = s.String()
+	}
+	return strings.Join(lines, "\n    or ")
+}

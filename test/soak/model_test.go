@@ -1,0 +1,75 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestStatesAfter(t *testing.T) {
+	t.Parallel()
+	on, immutable := true, "IMMUTABLE"
+	absent := state{}
+	old := state{Exists: true, Mutability: "MUTABLE", Tags: `{"A":"1"}`}
+	made := state{Exists: true, Mutability: "MUTABLE", Tags: `{"A":"2"}`}
+	scanned := state{Exists: true, Scan: true, Mutability: "MUTABLE", Tags: `{"A":"1"}`}
+	tagged := state{Exists: true, Mutability: "MUTABLE", Tags: `{"A":"1","B":"3"}`}
+	both := state{Exists: true, Scan: true, Mutability: "MUTABLE", Tags: `{"A":"1","B":"3"}`}
+	all := state{Exists: true, Scan: true, Mutability: "IMMUTABLE", Tags: `{"A":"1","B":"3"}`}
+	making := operation{kind: create, created: made}
+	removing, showing, listing := operation{kind: remove}, operation{kind: show}, operation{kind: list}
+	updating := operation{kind: update, settings: settings{&on, &immutable, map[string]string{"B": "3"}}}
+	repository, scan, tags := []string{"Repository"}, []string{"ScanOnPush"}, []string{"Tags"}
+
+	for name, test := range map[string]struct {
+		before    []state
+		operation operation
+		out       outcome
+		want      []state
+	}{
+		"create":                                   {[]state{absent}, making, outcome{status: 200, seen: &made}, []state{made}},
+		"create whose answer nobody saw":           {[]state{absent}, making, outcome{status: 200}, []state{made}},
+		"create that shows another state":          {[]state{absent}, making, outcome{status: 200, seen: &old}, nil},
+		"create of an existing repository":         {[]state{old}, making, outcome{status: 200, seen: &made}, nil},
+		"create of a repository that may exist":    {[]state{absent, made}, making, outcome{status: 200, seen: &made}, []state{made}},
+		"create conflicts":                         {[]state{old, absent}, making, outcome{status: 409}, []state{old}},
+		"create conflicts with no repository":      {[]state{absent}, making, outcome{status: 409}, nil},
+		"create fails":                             {[]state{absent}, making, outcome{status: 500}, []state{absent}},
+		"create fails, repository unknown":         {[]state{absent}, making, outcome{status: 500, unknown: repository}, []state{absent, made}},
+		"create fails where one exists, unknown":   {[]state{old}, making, outcome{status: 500, unknown: repository}, []state{old}},
+		"create fails, repository applied":         {[]state{absent}, making, outcome{status: 504, applied: repository}, []state{made}},
+		"create fails where one exists, applied":   {[]state{old}, making, outcome{status: 504, applied: repository}, nil},
+		"create names a part of an update":         {[]state{absent}, making, outcome{status: 500, unknown: tags}, nil},
+		"create is forbidden":                      {[]state{old, absent}, making, outcome{status: 403}, nil},
+		"create is not found":                      {[]state{old, absent}, making, outcome{status: 404}, nil},
+		"delete":                                   {[]state{old, made}, removing, outcome{status: 200, seen: &old}, []state{absent}},
+		"delete of an absent repository":           {[]state{absent}, removing, outcome{status: 200, seen: &old}, nil},
+		"delete shows another state":               {[]state{made}, removing, outcome{status: 200, seen: &old}, nil},
+		"delete is not found":                      {[]state{old, absent}, removing, outcome{status: 404}, []state{absent}},
+		"delete is not found although it exists":   {[]state{old}, removing, outcome{status: 404}, nil},
+		"delete fails, repository unknown":         {[]state{old}, removing, outcome{status: 429, unknown: repository}, []state{old, absent}},
+		"delete is turned away":                    {[]state{old}, removing, outcome{status: 503}, []state{old}},
+		"delete is turned away and names a part":   {[]state{old}, removing, outcome{status: 503, unknown: repository}, nil},
+		"update":                                   {[]state{old}, updating, outcome{status: 200, seen: &all}, []state{all}},
+		"update shows only some parts":             {[]state{old}, updating, outcome{status: 200, seen: &both}, nil},
+		"update succeeds and names a part":         {[]state{old}, updating, outcome{status: 200, unknown: tags}, nil},
+		"update fails, scan applied":               {[]state{old}, updating, outcome{status: 500, applied: scan}, []state{scanned}},
+		"update fails, scan applied, tags unknown": {[]state{old}, updating, outcome{status: 500, applied: scan, unknown: tags}, []state{scanned, both}},
+		"update fails, tags unknown":               {[]state{old}, updating, outcome{status: 500, unknown: tags}, []state{old, tagged}},
+		"update names a part twice":                {[]state{old}, updating, outcome{status: 500, applied: tags, unknown: tags}, nil},
+		"update of an absent repository, applied":  {[]state{absent}, updating, outcome{status: 500, applied: tags}, nil},
+		"update is not read":                       {[]state{old}, updating, outcome{}, []state{old}},
+		"show":                                     {[]state{absent, old, tagged}, showing, outcome{status: 200, seen: &tagged}, []state{tagged}},
+		"show of an impossible state":              {[]state{absent, old}, showing, outcome{status: 200, seen: &tagged}, nil},
+		"show whose caller hung up":                {[]state{absent, old}, showing, outcome{status: 499}, []state{absent, old}},
+		"show is redirected":                       {[]state{absent, old}, showing, outcome{status: 302}, nil},
+		"show names a part":                        {[]state{old}, showing, outcome{status: 500, unknown: tags}, nil},
+		"list with the repository":                 {[]state{absent, old}, listing, outcome{status: 200, seen: &state{Exists: true}}, []state{old}},
+		"list without an existing repository":      {[]state{old}, listing, outcome{status: 200, seen: &absent}, nil},
+		"images":                                   {[]state{absent, old, tagged}, operation{kind: images}, outcome{status: 200}, []state{old, tagged}},
+	} {
+		if diff := cmp.Diff(test.want, statesAfter(test.before, test.operation, test.out)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"text/tabwriter"
+)
+
+const (
+	maxPrinted        = 20  // how many violations are printed
+	maxPrintedOfAKind = 5   // how many of these are of the same kind
+	maxUnknown        = 25  // percent of the changes that may have an unknown part
+	minChanges        = 200 // how many changes it takes to look at that percentage
+)
+
+// report collects the results of a run.
+type report struct {
+	out io.Writer
+
+	mu         sync.Mutex
+	answers    map[string]map[string]int // by operation and status
+	changes    int                       // changes that the service read
+	applied    int                       // of these, failed with an applied part
+	unknown    int                       // of these, with an unknown part
+	unfounded  int                       // of these, with an unknown part although no answer of AWS was lost
+	ambiguous  int                       // changes after which more than one state is possible
+	violations map[string]int            // by kind
+	printed    int                       // how many violations are printed already
+}
+
+func newReport(out io.Writer) *report {
+	return &report{out: out, answers: map[string]map[string]int{}, violations: map[string]int{}}
+}
+
+// violation counts a promise that the service did not keep, and prints it
+// unless many are printed already.
+func (r *report) violation(kind, format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.violations[kind]++
+	if total := sum(r.violations); r.printed < maxPrinted && r.violations[kind] <= maxPrintedOfAKind {
+		r.printed++
+		fmt.Fprintf(r.out, "\nVIOLATION %d: %s\n%s\n", total, kind, strings.TrimSpace(fmt.Sprintf(format, args...)))
+	}
+}
+
+// printf prints a line.
+func (r *report) printf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fmt.Fprintf(r.out, format+"\n", args...)
+}
+
+func (r *report) hasViolations() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.violations) > 0
+}
+
+// count counts the result of an operation.
+func (r *report) count(kind, status string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.answers[kind] == nil {
+		r.answers[kind] = map[string]int{}
+	}
+	r.answers[kind][status]++
+}
+
+// countChange counts a change by what is known after it. Lost tells whether AWS
+// may have lost an answer meanwhile.
+func (r *report) countChange(out outcome, after []state, lost bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.changes++
+	if len(out.unknown) > 0 {
+		r.unknown++
+		if !lost {
+			r.unfounded++
+		}
+	}
+	if len(out.applied) > 0 {
+		r.applied++
+	}
+	if len(after) > 1 {
+		r.ambiguous++
+	}
+}
+
+// checkUnknown makes it a violation if too many changes have an unknown part.
+// Otherwise a service that always says "unknown" would never be wrong.
+func (r *report) checkUnknown() {
+	if r.changes >= minChanges && percent(r.unknown, r.changes) > maxUnknown {
+		r.violation("too many changes with an unknown part", "  %d of %d changes", r.unknown, r.changes)
+	}
+}
+
+// printTotals prints how many answers, changes and violations there were.
+func (r *report) printTotals() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.printAnswers()
+	fmt.Fprintf(r.out, "changes %d: %d failed with an applied part, %d with an unknown part (%.2f %%; %d of them without a lost answer), more than one state was possible after %d (%.2f %%)\n",
+		r.changes, r.applied, r.unknown, percent(r.unknown, r.changes), r.unfounded, r.ambiguous, percent(r.ambiguous, r.changes))
+	fmt.Fprintf(r.out, "violations %d%s\n", sum(r.violations), countsByName(r.violations))
+}
+
+// printAnswers prints a table of operations and statuses.
+func (r *report) printAnswers() {
+	labels := map[string]bool{}
+	for _, counts := range r.answers {
+		for label := range counts {
+			labels[label] = true
+		}
+	}
+	columns := slices.Sorted(maps.Keys(labels))
+	table := tabwriter.NewWriter(r.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(table, "\noperation\t%s\t\n", strings.Join(columns, "\t"))
+	for _, kind := range slices.Sorted(maps.Keys(r.answers)) {
+		fmt.Fprintf(table, "%s\t", kind)
+		for _, label := range columns {
+			fmt.Fprintf(table, "%d\t", r.answers[kind][label])
+		}
+		fmt.Fprintln(table)
+	}
+	table.Flush()
+}
+
+func percent(part, whole int) float64 { return 100 * float64(part) / float64(max(1, whole)) }
+
+func sum(counts map[string]int) int {
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	return total
+}
+
+// countsByName returns the counts as text, such as ": a 1, b 2".
+func countsByName(counts map[string]int) string {
+	if len(counts) == 0 {
+		return ""
+	}
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		list = append(list, fmt.Sprintf("%s %d", name, counts[name]))
+	}
+	return ": " + strings.Join(list, ", ")
+}

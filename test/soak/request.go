@@ -1,0 +1,227 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// repository is a repository that only one worker changes, with one request
+// after another. So the order of its changes is known.
+type repository struct {
+	account, group, name string
+
+	states     []state      // the possible states
+	lastCreate operation    // the last create that had an outcome
+	history    []string     // the recent requests, for a report
+	pending    *sentRequest // a request without an answer, until its outcome is known
+	requests   int          // how many requests were sent
+}
+
+func (r *repository) fullName() string { return r.group + "/" + r.name }
+
+// sentRequest is a request and what the caller got for it.
+type sentRequest struct {
+	id              string
+	operation       operation
+	text            string // method, path and body, for a report
+	process         *process
+	hungUp          bool    // whether the caller hung up before the answer
+	uncertainBefore int     // how many calls about the repository were uncertain before the request
+	answer          *answer // nil if there was none
+}
+
+// requestBody is the body of a create or an update.
+type requestBody struct {
+	RepositoryName     string `json:",omitempty"`
+	ScanOnPush         string `json:",omitempty"`
+	ImageTagMutability string `json:",omitempty"`
+	Tags               []tag  `json:",omitempty"`
+}
+
+type tag struct{ Key, Value string }
+
+func (c settings) requestBody(name string) requestBody {
+	body := requestBody{RepositoryName: name}
+	if c.scan != nil {
+		body.ScanOnPush = fmt.Sprint(*c.scan)
+	}
+	if c.mutability != nil {
+		body.ImageTagMutability = *c.mutability
+	}
+	for key, value := range c.tags {
+		body.Tags = append(body.Tags, tag{key, value})
+	}
+	return body
+}
+
+// chooseOperation returns the next operation on a repository. Mostly it is one
+// that can succeed in the first possible state. The values of tags are the id
+// of the request, so that each tag says which request set it.
+func chooseOperation(random *rand.Rand, r *repository, id string) operation {
+	const tooMany = 8 // with more possible states than that, a show is due
+	n := random.IntN(100)
+	if !r.states[0].Exists && n >= 20 && n < 60 { // most operations need a repository
+		n = 15
+	}
+	switch {
+	case n < 5 && r.lastCreate.kind == create:
+		return r.lastCreate // the same again: the service may find what an earlier request made
+	case n < 18:
+		return newCreate(random, r, id)
+	case n >= 70 && n < 90 || len(r.states) > tooMany:
+		return operation{kind: show}
+	case n < 55:
+		return operation{kind: update, settings: newSettings(random, id, 0.6)}
+	case n < 70:
+		return operation{kind: remove}
+	case n < 95:
+		return operation{kind: list}
+	default:
+		return operation{kind: images}
+	}
+}
+
+// newSettings sets each part with that probability.
+func newSettings(random *rand.Rand, id string, probability float64) settings {
+	var c settings
+	if random.Float64() < probability {
+		on := random.IntN(2) == 0
+		c.scan = &on
+	}
+	if random.Float64() < probability {
+		mode := []string{"MUTABLE", "IMMUTABLE"}[random.IntN(2)]
+		c.mutability = &mode
+	}
+	if random.Float64() < probability {
+		c.tags = map[string]string{}
+		for _, key := range []string{"By", "Application", "Stage", "CostCentre"} {
+			if random.IntN(2) == 0 {
+				c.tags[key] = id
+			}
+		}
+	}
+	return c
+}
+
+func newCreate(random *rand.Rand, r *repository, id string) operation {
+	c := newSettings(random, id, 0.7)
+	if c.tags == nil {
+		c.tags = map[string]string{}
+	}
+	c.tags["By"] = id
+	made := state{Exists: true, Mutability: "MUTABLE"}.with(c, c.parts()...)
+	made.Tags = mergeTags(made.Tags, map[string]string{"Name": r.fullName(), "spinup:org": org, "spinup:spaceid": r.group})
+	return operation{kind: create, settings: c, created: made}
+}
+
+// newRequest returns the HTTP request of an operation.
+func newRequest(o operation, r *repository, id, token string) (*http.Request, error) {
+	path := "/v1/ecr/" + r.account + "/repositories/" + r.group
+	method := http.MethodGet
+	switch o.kind {
+	case create:
+		method = http.MethodPost
+	case update:
+		method, path = http.MethodPut, path+"/"+r.name
+	case remove:
+		method, path = http.MethodDelete, path+"/"+r.name
+	case show:
+		path += "/" + r.name
+	case images:
+		path += "/" + r.name + "/images"
+	}
+	request, err := http.NewRequest(method, "http://service"+path, strings.NewReader(o.body(r)))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("X-Auth-Token", token)
+	request.Header.Set("X-Request-Id", id)
+	return request, nil
+}
+
+func (o operation) body(r *repository) string {
+	switch o.kind {
+	case create:
+		return encode(o.settings.requestBody(r.name))
+	case update:
+		return encode(o.settings.requestBody(""))
+	default:
+		return ""
+	}
+}
+
+func encode(body requestBody) string {
+	text, _ := json.Marshal(body) // does not fail for strings
+	return string(text)
+}
+
+// repositoryAnswer is a repository in an answer.
+type repositoryAnswer struct {
+	ScanOnPush, ImageTagMutability            string
+	RegistryId, RepositoryName, RepositoryArn string
+	EncryptionType, KmsKeyId                  string
+	Tags                                      []tag
+}
+
+// problem is the part of a problem document that soak reads.
+type problem struct {
+	Status           int
+	RequestId        string
+	Applied, Unknown []string
+}
+
+// readAnswer returns the outcome that an answer tells. The error is that the
+// answer does not belong to the request or is not of the right form.
+func readAnswer(s *sentRequest, r *repository) (outcome, error) {
+	out := outcome{status: s.answer.status}
+	if out.status != http.StatusOK {
+		return readProblem(out, s)
+	}
+	switch s.operation.kind {
+	case list:
+		var names []string
+		err := json.Unmarshal(s.answer.body, &names)
+		out.seen = &state{Exists: slices.Contains(names, r.fullName())}
+		return out, err
+	case images:
+		if body := strings.TrimSpace(string(s.answer.body)); body != "[]" {
+			return out, fmt.Errorf("there are no images, and the answer is %s", body)
+		}
+		return out, nil
+	default:
+		return readRepository(out, s, r)
+	}
+}
+
+func readProblem(out outcome, s *sentRequest) (outcome, error) {
+	var p problem
+	if err := json.Unmarshal(s.answer.body, &p); err != nil {
+		return out, err
+	}
+	if p.Status != out.status || p.RequestId != s.id {
+		return out, fmt.Errorf("the problem document has another status or request id")
+	}
+	out.applied, out.unknown = p.Applied, p.Unknown
+	return out, nil
+}
+
+func readRepository(out outcome, s *sentRequest, r *repository) (outcome, error) {
+	var body repositoryAnswer
+	if err := json.Unmarshal(s.answer.body, &body); err != nil {
+		return out, err
+	}
+	if body.RegistryId != r.account || body.RepositoryName != r.fullName() || body.EncryptionType != "AES256" || body.KmsKeyId != "" ||
+		body.RepositoryArn != "arn:aws:ecr:"+region+":"+r.account+":repository/"+r.fullName() {
+		return out, fmt.Errorf("the answer is about another repository")
+	}
+	tags := map[string]string{}
+	for _, t := range body.Tags {
+		tags[t.Key] = t.Value
+	}
+	out.seen = &state{Exists: true, Scan: body.ScanOnPush == "true", Mutability: body.ImageTagMutability, Tags: mergeTags("", tags)}
+	return out, nil
+}

@@ -1,0 +1,310 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	repositoriesPerWorker = 3
+	maxHistory            = 12 // how many requests about a repository are kept for a report
+)
+
+// worker sends one request after another. Only this worker changes its
+// repositories.
+type worker struct {
+	*soak
+	number       int
+	random       *rand.Rand
+	repositories []*repository
+	connection   *connection
+}
+
+func newWorker(s *soak, number int) *worker {
+	w := &worker{soak: s, number: number, random: rand.New(rand.NewPCG(s.Seed, uint64(number)))}
+	for i := range repositoriesPerWorker {
+		w.repositories = append(w.repositories, &repository{
+			account: accounts[(number+i)%len(accounts)],
+			group:   groups[(number/len(accounts)+i)%len(groups)],
+			name:    fmt.Sprintf("w%03d-%d", number, i),
+			states:  []state{{}},
+		})
+	}
+	return w
+}
+
+// run works until no operations are left or ctx ends.
+func (w *worker) run(ctx context.Context) error {
+	for w.takeOperation() {
+		r, err := w.nextRepository(ctx)
+		if err != nil {
+			return err
+		}
+		if err := w.step(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nextRepository returns one of the worker's repositories at random. It has no
+// pending request.
+func (w *worker) nextRepository(ctx context.Context) (*repository, error) {
+	for {
+		first := w.random.IntN(len(w.repositories))
+		for i := range w.repositories {
+			if r := w.repositories[(first+i)%len(w.repositories)]; w.settle(r) {
+				return r, nil
+			}
+		}
+		select { // the processes will soon have logged the pending requests or ended
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// step sends one request about a repository and derives the possible states
+// from its answer.
+func (w *worker) step(ctx context.Context, r *repository) error {
+	r.requests++
+	id := fmt.Sprintf("s%d-%s-%d", w.Seed, r.name, r.requests)
+	s := &sentRequest{id: id, operation: chooseOperation(w.random, r, id)}
+	if s.operation.kind == show && w.random.IntN(5) == 0 {
+		return w.visit(ctx, s)
+	}
+	if err := w.send(ctx, s, r); err != nil {
+		return err
+	}
+	if s.answer == nil {
+		r.pending = s
+		return nil
+	}
+	w.report.count(s.operation.kind, strconv.Itoa(s.answer.status))
+	out, err := readAnswer(s, r)
+	if err != nil {
+		w.violation("bad answer", r, s, out, err.Error())
+		return nil
+	}
+	w.keepAnswer(s, out)
+	w.derive(r, s, out)
+	if s.operation.kind == list {
+		w.compareList(r, s)
+	}
+	if w.random.Float64() < w.Looks {
+		return w.look(r)
+	}
+	return nil
+}
+
+// send sends the request to the process that listens.
+func (w *worker) send(ctx context.Context, s *sentRequest, r *repository) error {
+	request, err := newRequest(s.operation, r, s.id, w.token)
+	if err != nil {
+		return err
+	}
+	if err := w.connect(ctx); err != nil {
+		return err
+	}
+	s.process = w.connection.process
+	s.text = request.Method + " " + request.URL.Path + " " + s.operation.body(r)
+	s.uncertainBefore = w.aws.uncertainCallsOf(r.account, r.fullName())
+	s.answer, s.hungUp = w.connection.send(request, w.hangUpAfter())
+	return nil
+}
+
+// connect opens a connection unless one is open. If the current process does
+// not listen any more, it waits for the next one.
+func (w *worker) connect(ctx context.Context) error {
+	var unreachable *process
+	for !w.connection.isOpen() {
+		p, err := w.fleet.waitForOther(ctx, unreachable)
+		if err != nil {
+			return err
+		}
+		unreachable = p
+		w.connection, _ = dial(p)
+	}
+	return nil
+}
+
+// hangUpAfter returns when the caller hangs up. Mostly it returns 0, which
+// means never.
+func (w *worker) hangUpAfter() time.Duration {
+	if w.random.Float64() >= w.HangUps {
+		return 0
+	}
+	longest := 10 * time.Millisecond
+	if w.random.IntN(2) == 0 {
+		longest = time.Second
+	}
+	return 1 + time.Duration(w.random.Int64N(int64(longest)))
+}
+
+// visit shows a repository of any worker. Its state is not known, because its
+// own worker may change it meanwhile. So only the form of the answer is
+// checked.
+func (w *worker) visit(ctx context.Context, s *sentRequest) error {
+	host := w.workers[w.random.IntN(len(w.workers))]
+	r := host.repositories[w.random.IntN(len(host.repositories))]
+	s.id += "-visit"
+	visited := &repository{account: r.account, group: r.group, name: r.name}
+	if err := w.send(ctx, s, visited); err != nil {
+		return err
+	}
+	if s.answer == nil {
+		w.keepUnansweredVisit(s)
+		return nil
+	}
+	w.report.count("visit", strconv.Itoa(s.answer.status))
+	out, err := readAnswer(s, visited)
+	if err != nil {
+		w.violation("bad answer", visited, s, out, err.Error())
+		return nil
+	}
+	w.keepAnswer(s, out)
+	if out.status != 200 && out.status != 404 && !failures[out.status] {
+		w.violation("unexpected status", visited, s, out, "")
+	}
+	return nil
+}
+
+// settle derives the possible states from the log if a request is pending. It
+// returns false if the outcome is not yet known.
+func (w *worker) settle(r *repository) bool {
+	s := r.pending
+	if s == nil {
+		return true
+	}
+	ended := s.process.hasEnded() // asked before the log is read: a log is complete at the end
+	lines := w.log.linesOf(s.id)
+	if len(lines) == 0 && !ended {
+		return false
+	}
+	r.pending = nil
+	var out outcome
+	label := "not read"
+	if len(lines) > 0 {
+		out, label = lines[0].outcome(), "no answer"
+	}
+	if s.hungUp {
+		label = "hung up"
+	}
+	w.report.count(s.operation.kind, label)
+	if len(lines) > 0 && !s.hungUp {
+		w.violation("no answer to a request that was read", r, s, out, "")
+	}
+	w.derive(r, s, out)
+	return true
+}
+
+// derive sets the possible states of a repository after a request with that
+// outcome.
+func (w *worker) derive(r *repository, s *sentRequest, out outcome) {
+	after := statesAfter(r.states, s.operation, out)
+	r.history = append(r.history, fmt.Sprintf("%s %s: %s", s.id, s.text, describeOutcome(s, out)))
+	if len(r.history) > maxHistory {
+		r.history = r.history[1:]
+	}
+	if len(after) == 0 {
+		w.violation(fmt.Sprintf("a %s cannot have the status %d", s.operation.kind, out.status), r, s, out, "")
+		w.resetStates(r)
+		return
+	}
+	r.states = after
+	if s.operation.kind == create {
+		r.lastCreate = s.operation
+	}
+	if s.operation.isChange() && out.status != 0 {
+		w.report.countChange(out, after, w.aws.uncertainCallsOf(r.account, r.fullName()) > s.uncertainBefore)
+	}
+	if !w.Faults && (out.status >= 429 && out.status != 499 || len(out.unknown) > 0) {
+		w.violation("a failure although AWS has no faults", r, s, out, "")
+	}
+}
+
+// describeOutcome returns an outcome as text, for a report.
+func describeOutcome(s *sentRequest, out outcome) string {
+	source := "answered"
+	switch {
+	case out.status == 0:
+		return "not read"
+	case s.hungUp:
+		source = "caller hung up, logged"
+	case s.answer == nil:
+		source = "no answer, logged"
+	}
+	text := fmt.Sprintf("%s %d", source, out.status)
+	if len(out.applied)+len(out.unknown) > 0 {
+		text += fmt.Sprintf(" applied %v unknown %v", out.applied, out.unknown)
+	}
+	return text
+}
+
+// resetStates sets the state of a repository to that in AWS, after a violation.
+func (w *worker) resetStates(r *repository) {
+	if present, err := w.aws.stateOf(r.account, r.fullName()); err == nil {
+		r.states = []state{present}
+	}
+}
+
+// look compares the possible states of a repository with the state in AWS.
+func (w *worker) look(r *repository) error {
+	present, err := w.aws.stateOf(r.account, r.fullName())
+	if err != nil {
+		return fmt.Errorf("looking into AWS: %w", err)
+	}
+	w.compare(r, present)
+	r.states = []state{present}
+	return nil
+}
+
+func (w *worker) compare(r *repository, present state) {
+	if !slices.Contains(r.states, present) {
+		w.report.violation("AWS differs from the answers", "%s\n  AWS has: %s", w.describe(r), present)
+	}
+}
+
+// compareList compares the list of a group with the other repositories that the
+// worker has in the group.
+func (w *worker) compareList(r *repository, s *sentRequest) {
+	for _, other := range w.repositories {
+		if other == r || other.account != r.account || other.group != r.group || other.pending != nil {
+			continue
+		}
+		out, err := readAnswer(s, other)
+		if err == nil {
+			w.derive(other, s, out)
+		}
+	}
+}
+
+// violation reports a violation with all that is known about the request and
+// its repository.
+func (w *worker) violation(kind string, r *repository, s *sentRequest, out outcome, why string) {
+	if s.answer != nil {
+		time.Sleep(50 * time.Millisecond) // the service logs a request after its answer
+	}
+	logged := "nothing"
+	for _, l := range w.log.linesOf(s.id) {
+		logged = l.text
+	}
+	got := "no answer"
+	if s.answer != nil {
+		got = fmt.Sprintf("%d %s", s.answer.status, strings.TrimSpace(string(s.answer.body)))
+	}
+	w.report.violation(kind, "%s\n  request %s: %s\n  hung up: %t; outcome: %s; answer: %s\n  logged: %s\n  %s",
+		w.describe(r), s.id, s.text, s.hungUp, describeOutcome(s, out), got, logged, why)
+}
+
+// describe returns what is known about a repository as text, for a report.
+func (w *worker) describe(r *repository) string {
+	return fmt.Sprintf("  seed %d, worker %d, %s/%s\n  possible:\n       %s\n  history:\n    %s\n  AWS calls:\n    %s",
+		w.Seed, w.number, r.account, r.fullName(), joinStates(r.states), strings.Join(r.history, "\n    "), w.aws.recentCallsOf(r.account, r.fullName()))
+}
