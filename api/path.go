@@ -46,22 +46,25 @@ func findVar(vars []pathVar, name string) (pathVar, bool) {
 // checkPathVars returns what a declaration lacks.
 func checkPathVars(vars []pathVar) error {
 	for _, v := range vars {
-		missing := ""
-		switch {
-		case v.Read == nil:
-			missing = "Read, which checks it"
-		case v.In == nil:
-			missing = "In, the place of its value"
-		case v.LogField == "":
-			missing = "LogField"
-		case v.Sample == "":
-			missing = "Sample"
-		default:
-			continue
+		if missing := v.missing(); missing != "" {
+			return fmt.Errorf("path variable {%s} has no %s", v.Name, missing)
 		}
-		return fmt.Errorf("path variable {%s} has no %s", v.Name, missing)
 	}
 	return nil
+}
+
+func (v pathVar) missing() string {
+	switch {
+	case v.Read == nil:
+		return "Read, which checks it"
+	case v.In == nil:
+		return "In, the place of its value"
+	case v.LogField == "":
+		return "LogField"
+	case v.Sample == "":
+		return "Sample"
+	}
+	return ""
 }
 
 // readPath decodes and checks the variables of the request's path. The router

@@ -1,123 +1,165 @@
-// Package localaws is an AWS inside the process: STS and ECR on their wire protocols, for the
-// service's local mode and for its tests.
+// Package localaws is an AWS inside the process: STS and ECR on their wire
+// protocols, for the local mode of the service and for its tests.
 //
-// It keeps the services' own rules (names, limits, paging, errors), knows which accounts and roles
-// exist, and decides every call by the policies of its caller. Who calls is told by the access key
-// that signed: a key issued by AssumeRole is that session, any other is the administrator of the
-// account 012345678901.
+// It keeps the rules of the real services: names, limits, pages and errors. It
+// knows which accounts and roles exist, and it decides every call by the
+// policies of the caller. The access key tells who the caller is: a key that
+// AssumeRole issued belongs to its session, and a caller with any other key is
+// the administrator of AdministratorAccount. It can be made to misbehave, in Go
+// with Server.Inject and over HTTP at the path /faults.
 //
-// It misbehaves on demand: in Go by Server.Inject, over HTTP at the path /faults.
-//
-// What is asked of AWS nowhere in this module is not here either: layers, replication, lifecycle
-// and repository policies.
+// Each service has a folder. To add one, write a package with a service.Service
+// as in sts, and add it to the list in New. A handler that does not speak a
+// protocol of AWS is added to the paths in New.
 package localaws
 
 import (
-	"crypto/rand"
 	"fmt"
 	"net/http"
-	"regexp"
-	"sync"
+	"strings"
 	"time"
 
-	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
+	"github.com/YaleSpinup/ecr-api/common/localaws/ecr"
+	"github.com/YaleSpinup/ecr-api/common/localaws/fault"
+	"github.com/YaleSpinup/ecr-api/common/localaws/service"
+	"github.com/YaleSpinup/ecr-api/common/localaws/sts"
 )
 
-// AdministratorAccount is the account of every access key that AssumeRole did not issue.
-const AdministratorAccount = "012345678901"
+// AdministratorAccount is the account of the administrator, who may do
+// everything there.
+const AdministratorAccount = service.AdministratorAccount
 
-// Options of New; the zero value is an AWS with no roles.
+// CodeClientGone is the ErrorCode of a Call whose client went during the delay
+// of a Fault.
+const CodeClientGone = fault.CodeClientGone
+
+// The types of the services that users of this package need.
+type (
+	// Call is one call as the server sees it.
+	Call = service.Call
+	// Fault is a misbehaviour of this AWS.
+	Fault = fault.Fault
+	// Role is a role that AssumeRole can assume.
+	Role = sts.Role
+	// Image is an image to add with AddImage.
+	Image = ecr.Image
+	// Scan is a completed scan of an Image.
+	Scan = ecr.Scan
+	// Finding is a vulnerability that a Scan has found.
+	Finding = ecr.Finding
+)
+
+// Options of New. The zero value is an AWS without roles.
 type Options struct {
-	// Roles are those that AssumeRole can assume. The accounts that exist are theirs and
-	// AdministratorAccount.
+	// Roles are the roles that AssumeRole can assume. The accounts that exist
+	// are theirs and AdministratorAccount.
 	Roles []Role
-	// Now tells the time, that of the header Date too; nil means time.Now.
+	// Now tells the time, also for the header Date. nil means time.Now.
 	Now func() time.Time
-	// Watch, when set, is told of every call, also of those that failed: when its answer is known and
-	// before that goes out. It is called concurrently.
+	// Watch, if set, is told of every call, also of those that fail. It is told
+	// when the answer is known and before the answer goes out. It is called
+	// concurrently.
 	Watch func(Call)
-}
-
-// Role is a role that AssumeRole can assume.
-type Role struct {
-	Account, Name string
-	Trust         string // trust policy, JSON: who may assume the role, and how
-	Permissions   string // permission policy, JSON: what its sessions may do at most
 }
 
 // Server is the AWS. It is an http.Handler and safe for concurrent use.
 type Server struct {
-	now      func() time.Time
-	watch    func(Call)
-	services map[string]service
-	roles    map[string]role // by account/name
-	accounts map[string]bool
-	pageKey  []byte // authenticates the tokens of paging
-	faults   faults
-
-	faultsHTTP http.Handler // of the path /faults
-
-	// mu guards what follows, in a call from its authorization to the end of its work.
-	mu         sync.Mutex
-	sessions   sessions
-	registries map[place]*registry
+	accounts map[string]bool // those that exist
+	faults   *fault.List
+	ecr      *ecr.Store
+	calls    *service.Server
+	paths    map[string]http.Handler // all else, by how a path begins
 }
 
-// role is a Role with its policies parsed.
-type role struct {
-	Role
-	trust, permissions policy.Policy
-}
-
-var (
-	accountPattern  = regexp.MustCompile(`^[0-9]{12}$`)
-	roleNamePattern = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
-)
-
-// New returns an AWS with the roles given and no repository. An error names the role that is at
-// fault.
+// New returns an AWS with the roles given and without repositories. An error
+// names the role that is wrong.
 func New(o Options) (*Server, error) {
-	s := &Server{
-		now:        o.Now,
-		watch:      o.Watch,
-		services:   services(),
-		roles:      make(map[string]role),
-		accounts:   map[string]bool{AdministratorAccount: true},
-		pageKey:    []byte(rand.Text()),
-		sessions:   newSessions(),
-		registries: make(map[place]*registry),
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	s.faultsHTTP = s.newFaultsHandler()
-	if s.now == nil {
-		s.now = time.Now
+	sessions := service.NewSessions()
+	assuming, err := sts.New(o.Roles, sessions)
+	if err != nil {
+		return nil, fmt.Errorf("localaws: %w", err)
 	}
-	for _, r := range o.Roles {
-		if err := s.addRole(r); err != nil {
-			return nil, fmt.Errorf("localaws: role %s/%s: %w", r.Account, r.Name, err)
-		}
+	s := &Server{accounts: accounts(o.Roles), faults: new(fault.List), ecr: ecr.New(o.Now)}
+	s.calls = service.NewServer(service.Options{
+		Services: []service.Service{
+			s.ecr.Service(),
+			assuming,
+		},
+		Sessions: sessions,
+		Now:      o.Now,
+		Watch:    o.Watch,
+		Meet:     s.faults.Meet,
+	})
+	s.paths = map[string]http.Handler{
+		"/faults": fault.NewHandler(s.faults, s.calls.OperationNames()),
 	}
 	return s, nil
 }
 
-func (s *Server) addRole(r Role) error {
-	if !accountPattern.MatchString(r.Account) {
-		return fmt.Errorf("the account is not twelve digits")
+// accounts returns the accounts that exist.
+func accounts(roles []Role) map[string]bool {
+	exist := map[string]bool{AdministratorAccount: true}
+	for _, r := range roles {
+		exist[r.Account] = true
 	}
-	if !roleNamePattern.MatchString(r.Name) {
-		return fmt.Errorf("the name does not satisfy %s", roleNamePattern)
+	return exist
+}
+
+// ServeHTTP answers a call of any service, or a request to one of the paths.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	for path, handler := range s.paths {
+		if r.URL.Path == path || strings.HasPrefix(r.URL.Path, path+"/") {
+			handler.ServeHTTP(w, r)
+			return
+		}
 	}
-	if _, twice := s.roles[r.Account+"/"+r.Name]; twice {
-		return fmt.Errorf("is there twice")
+	s.calls.ServeHTTP(w, r)
+}
+
+// Inject adds a fault. It can hit every call that is signed well and can be
+// read. Inject returns a function that removes the fault.
+func (s *Server) Inject(f Fault) (remove func()) {
+	return s.faults.Inject(f)
+}
+
+// AddRepository adds a repository without a call. So no policy is asked.
+func (s *Server) AddRepository(account, region, name string, tags map[string]string) error {
+	place, err := s.place(account, region)
+	if err == nil {
+		err = s.ecr.AddRepository(place, name, tags)
 	}
-	trust, err := policy.ParseTrust(r.Trust)
+	return wrap(err)
+}
+
+// AddImage adds an image without a call, to a repository that exists. If other
+// images have its tags, they lose them.
+func (s *Server) AddImage(account, region, repository string, img Image) error {
+	place, err := s.place(account, region)
+	if err == nil {
+		err = s.ecr.AddImage(place, repository, img)
+	}
+	return wrap(err)
+}
+
+// place returns an account in a region, or an error if one of them does not
+// exist.
+func (s *Server) place(account, region string) (service.Place, error) {
+	place := service.Place{Account: account, Region: service.Region(region)}
+	if !s.accounts[account] {
+		return place, fmt.Errorf("there is no account %q", account)
+	}
+	if !place.Region.Valid() {
+		return place, fmt.Errorf("there is no region %q", region)
+	}
+	return place, nil
+}
+
+func wrap(err error) error {
 	if err != nil {
-		return fmt.Errorf("trust policy: %w", err)
+		return fmt.Errorf("localaws: %w", err)
 	}
-	permissions, err := policy.Parse(r.Permissions)
-	if err != nil {
-		return fmt.Errorf("permission policy: %w", err)
-	}
-	s.roles[r.Account+"/"+r.Name] = role{Role: r, trust: trust, permissions: permissions}
-	s.accounts[r.Account] = true
 	return nil
 }

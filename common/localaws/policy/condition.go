@@ -11,11 +11,11 @@ type operator struct {
 	negated bool
 }
 
-// matcher is a policy's value, ready to be compared.
+// matcher compares a value of a request with a value of a policy.
 type matcher func(have string, context map[string][]string) bool
 
-// operators are the operators by name, without ForAnyValue:, ForAllValues: and IfExists. Null is
-// not among them: it asks for the key and not for its value.
+// operators are the operators by name, without ForAnyValue:, ForAllValues: and
+// IfExists. Null is not among them, because it does not compare values.
 var operators = map[string]operator{
 	"StringEquals":              {compile: equals},
 	"StringNotEquals":           {compile: equals, negated: true},
@@ -73,11 +73,11 @@ func parseBool(text string) (bool, error) {
 	return false, fmt.Errorf("%q is neither true nor false", text)
 }
 
-// quantifier says how many of a request's values an operator must hold for.
+// quantifier says for how many of the request's values an operator must hold.
 type quantifier int
 
 const (
-	single    quantifier = iota // there is one value
+	onlyValue quantifier = iota // no prefix: for the one value that there is
 	anyValue                    // ForAnyValue:
 	allValues                   // ForAllValues:
 )
@@ -89,7 +89,7 @@ type condition struct {
 	quantifier quantifier
 	ifExists   bool
 	negated    bool
-	null       map[bool]bool // operator Null: the answers to "is the key absent?" that it holds for
+	null       map[bool]bool // of the operator Null: true is for an absent key, false for a present one
 	values     []matcher
 }
 
@@ -104,7 +104,7 @@ func parseCondition(d dialect, name, keyText string, values []string) (condition
 	}
 	c := condition{name: name, key: k}
 	if name == "Null" {
-		c.null, err = nulls(values)
+		c.null, err = parseNull(values)
 		return c, err
 	}
 	base := name
@@ -118,8 +118,8 @@ func parseCondition(d dialect, name, keyText string, values []string) (condition
 	if !ok {
 		return condition{}, fmt.Errorf("condition operator %q is not known here", name)
 	}
-	if k.many && c.quantifier == single {
-		return condition{}, severalValues(name, keyText)
+	if k.multivalued && c.quantifier == onlyValue {
+		return condition{}, errSeveralValues(name, keyText)
 	}
 	c.negated = op.negated
 	for _, value := range values {
@@ -132,7 +132,8 @@ func parseCondition(d dialect, name, keyText string, values []string) (condition
 	return c, nil
 }
 
-func nulls(values []string) (map[bool]bool, error) {
+// parseNull parses the values of the operator Null.
+func parseNull(values []string) (map[bool]bool, error) {
 	answers := make(map[bool]bool)
 	for _, value := range values {
 		b, err := parseBool(value)
@@ -144,13 +145,15 @@ func nulls(values []string) (map[bool]bool, error) {
 	return answers, nil
 }
 
-// severalValues is the error for an operator on one value that meets several: what IAM does with
-// them is not documented, so nothing may depend on it.
-func severalValues(operator, key string) error {
+// errSeveralValues is the error of an operator for one value where the key has
+// several. IAM's documentation does not say what happens then, so no policy may
+// depend on it.
+func errSeveralValues(operator, key string) error {
 	return fmt.Errorf("%s on %s: the key holds several values, so it needs ForAnyValue or ForAllValues", operator, key)
 }
 
-// holds reports whether the condition is satisfied by the context, whose names are in lower case.
+// holds reports whether the context satisfies the condition. The names in the
+// context are in lower case.
 func (c condition) holds(context map[string][]string) (bool, error) {
 	have := context[c.key.name]
 	if c.null != nil {
@@ -159,8 +162,8 @@ func (c condition) holds(context map[string][]string) (bool, error) {
 	if len(have) == 0 {
 		return c.holdsAbsent(), nil
 	}
-	if c.quantifier == single && len(have) > 1 {
-		return false, severalValues(c.name, c.key.name)
+	if c.quantifier == onlyValue && len(have) > 1 {
+		return false, errSeveralValues(c.name, c.key.name)
 	}
 	for _, value := range have {
 		holds := c.holdsFor(value, context)
@@ -174,16 +177,17 @@ func (c condition) holds(context map[string][]string) (bool, error) {
 	return c.quantifier != anyValue, nil
 }
 
+// holdsAbsent reports whether the condition holds if the key is absent.
 func (c condition) holdsAbsent() bool {
 	if c.ifExists || c.quantifier == allValues {
 		return true
 	}
-	// ForAnyValue asks for a value that is there, whatever the operator.
-	return c.negated && c.quantifier == single
+	// ForAnyValue needs a value, also with a negated operator.
+	return c.negated && c.quantifier == onlyValue
 }
 
-// holdsFor compares one value of the request with all of the policy: any of them will do, and for a
-// negated operator none may be it.
+// holdsFor compares one value of the request with the values of the policy. One
+// of them must match, or none if the operator is negated.
 func (c condition) holdsFor(value string, context map[string][]string) bool {
 	for _, matches := range c.values {
 		if matches(value, context) {

@@ -66,7 +66,7 @@ func FuzzDecide(f *testing.F) {
 	})
 }
 
-// onlyDeny returns the policy with every statement turned into a Deny.
+// onlyDeny returns the policy with each statement changed to a Deny.
 func onlyDeny(p Policy) Policy {
 	var denying Policy
 	for _, s := range p.statements {

@@ -8,11 +8,14 @@ import (
 // key is a condition key.
 type key struct {
 	name string // in lower case
-	many bool   // holds several values by its nature: needs ForAnyValue or ForAllValues
+	// multivalued says that a request can have several values for the key. Its
+	// conditions need ForAnyValue or ForAllValues.
+	multivalued bool
 }
 
-// keys are the condition keys that requests are decided with. One that is missing here would be
-// taken for absent in every request, which lets negated conditions pass: so it is an error.
+// keys are the condition keys that a Request can have. Any other key in a
+// policy is an error. It would be absent from every request, and negated
+// conditions hold for an absent key.
 var keys = map[string]key{}
 
 func init() {
@@ -37,11 +40,11 @@ func init() {
 		"sts:TransitiveTagKeys",
 	} {
 		name = strings.ToLower(name)
-		keys[name] = key{name: name, many: true}
+		keys[name] = key{name: name, multivalued: true}
 	}
 }
 
-// tagKeys are the keys that end in the key of a tag.
+// tagKeys are how a condition key begins that ends in the key of a tag.
 var tagKeys = []string{
 	"aws:principaltag/",
 	"aws:requesttag/",

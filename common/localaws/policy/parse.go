@@ -10,22 +10,23 @@ import (
 	"strings"
 )
 
-// The versions of the language. The older one, the default, has no variables.
+// The versions of the language. The older one is the default. It has no
+// variables.
 const (
 	version2008 = "2008-10-17"
 	version2012 = "2012-10-17"
 )
 
-// kind is what a document is for: who it is attached to decides which elements it has.
+// kind is the kind of a document. It decides which elements a statement has.
 type kind int
 
 const (
-	identityPolicy kind = iota // permission and session policies: Resource, no Principal
-	trustPolicy                // of roles: Principal, no Resource
+	identityPolicy kind = iota // a permission or session policy: Resource, no Principal
+	trustPolicy                // of a role: Principal, no Resource
 )
 
-// Parse parses a permission policy or a session policy. NotAction, NotResource and NotPrincipal are
-// not supported.
+// Parse parses a permission policy or a session policy. The elements NotAction,
+// NotResource and NotPrincipal are not supported.
 func Parse(document string) (Policy, error) {
 	return parse(document, identityPolicy)
 }
@@ -116,7 +117,8 @@ func parseStatement(raw json.RawMessage, k kind, d dialect) (s statement, id str
 	return s, id, s.check(effect, k)
 }
 
-// check reports what is missing in a statement, or is there but not in this kind of policy.
+// check returns an error if an element is missing, or is not allowed in this
+// kind of policy.
 func (s statement) check(effect string, k kind) error {
 	switch {
 	case effect != "Allow" && effect != "Deny":
@@ -147,7 +149,8 @@ func parseID(raw json.RawMessage) (string, error) {
 
 var actionPattern = regexp.MustCompile(`^(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$`)
 
-// parseActions parses actions, which know wildcards and no variables, whatever the version.
+// parseActions parses actions. In both versions they can have wildcards and no
+// variables.
 func parseActions(raw json.RawMessage) ([]pattern, error) {
 	names, err := oneOrMany(raw)
 	if err != nil {
@@ -221,8 +224,9 @@ type member struct {
 	value json.RawMessage
 }
 
-// object returns the members of a JSON object in their order. Unlike encoding/json it takes names
-// as they are written and refuses one that is there twice.
+// object returns the members of a JSON object in their order. Other than
+// json.Unmarshal, it distinguishes upper and lower case in names and refuses a
+// name that is there twice.
 func object(raw json.RawMessage) ([]member, error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	if t, err := decoder.Token(); err != nil || t != json.Delim('{') {
@@ -235,7 +239,7 @@ func object(raw json.RawMessage) ([]member, error) {
 		if err != nil {
 			return nil, err
 		}
-		m := member{name: t.(string)} // the decoder lets nothing else be a name
+		m := member{name: t.(string)} // here the decoder returns only strings
 		if seen[m.name] {
 			return nil, fmt.Errorf("%q is there twice", m.name)
 		}
@@ -254,7 +258,7 @@ func object(raw json.RawMessage) ([]member, error) {
 	return members, nil
 }
 
-// list returns the elements of an array, or the value itself as the only one.
+// list returns the elements of a JSON array. Any other value is a list of one.
 func list(raw json.RawMessage) ([]json.RawMessage, error) {
 	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) {
 		var elements []json.RawMessage
@@ -264,6 +268,7 @@ func list(raw json.RawMessage) ([]json.RawMessage, error) {
 	return []json.RawMessage{raw}, nil
 }
 
+// oneOrMany returns the texts of a JSON array, or the one text that is there.
 func oneOrMany(raw json.RawMessage) ([]string, error) {
 	elements, err := list(raw)
 	if err != nil {
@@ -280,8 +285,8 @@ func oneOrMany(raw json.RawMessage) ([]string, error) {
 	return texts, nil
 }
 
-// text returns a JSON string; true, false and numbers are taken as they are written, as in "Null":
-// {"aws:TagKeys": false}.
+// text returns a JSON string. It also takes true, false and numbers, as they
+// are written: IAM accepts {"Null": {"aws:TagKeys": false}}.
 func text(raw json.RawMessage) (string, error) {
 	var value any
 	decoder := json.NewDecoder(bytes.NewReader(raw))

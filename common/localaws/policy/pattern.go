@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Wildcards inside a pattern that has been compiled. Negative, so that no character of a text is
-// taken for one.
+// Wildcards in a compiled pattern. They are negative, so that no character of a
+// text is equal to one.
 const (
 	anyText rune = -1 // *
 	anyChar rune = -2 // ?
@@ -20,12 +20,12 @@ type pattern []part
 type part struct {
 	glob     []rune
 	variable string  // lower-case name of a condition key; "" in a run of characters
-	fallback *string // value of the variable where the key is absent
+	fallback *string // value of the variable if the key is absent; nil if there is none
 }
 
-// dialect says what is special in a pattern besides its characters.
+// dialect says what a pattern can have besides plain characters.
 type dialect struct {
-	variables bool // ${…}, which the version 2012-10-17 brought
+	variables bool // ${…}, since the version 2012-10-17
 	wildcards bool // * and ?
 }
 
@@ -82,14 +82,14 @@ func firstRune(text string) (c rune, size int) {
 	return c, len(text)
 }
 
-// variable parses what stands between the braces: a key, or a key and its default.
+// variable parses the text between the braces: a key, or a key and its default.
 func variable(body string) (part, error) {
 	name, fallback, hasFallback := strings.Cut(body, ",")
 	key, err := parseKey(strings.TrimSpace(name))
 	if err != nil {
 		return part{}, fmt.Errorf("variable ${%s}: %w", body, err)
 	}
-	if key.many {
+	if key.multivalued {
 		return part{}, fmt.Errorf("variable ${%s}: the key holds several values", body)
 	}
 	v := part{variable: key.name}
@@ -98,15 +98,16 @@ func variable(body string) (part, error) {
 	}
 	fallback = strings.TrimSpace(fallback)
 	if len(fallback) < 2 || fallback[0] != '\'' || fallback[len(fallback)-1] != '\'' {
-		return part{}, fmt.Errorf("variable ${%s}: a default stands in single quotes", body)
+		return part{}, fmt.Errorf("variable ${%s}: a default must be in single quotes", body)
 	}
 	fallback = fallback[1 : len(fallback)-1]
 	v.fallback = &fallback
 	return v, nil
 }
 
-// resolve puts in the variables' values, as plain text: a wildcard in a value is a character. It
-// returns false where a variable has no value; such a pattern matches nothing.
+// resolve replaces the variables by their values. A wildcard in a value is a
+// plain character. It returns false if a variable has no value: such a pattern
+// matches nothing.
 func (p pattern) resolve(context map[string][]string) ([]rune, bool) {
 	var glob []rune
 	for _, part := range p {
@@ -127,14 +128,15 @@ func (p pattern) resolve(context map[string][]string) ([]rune, bool) {
 	return glob, true
 }
 
-// matches reports whether the whole text is of the pattern.
+// matches reports whether the pattern matches the whole text.
 func (p pattern) matches(text string, context map[string][]string) bool {
 	glob, ok := p.resolve(context)
 	return ok && globMatches(glob, []rune(text))
 }
 
-// globMatches matches in time proportional to the product of the lengths at worst: on a mismatch
-// only the last star needs to be tried again, one character longer.
+// globMatches reports whether the glob matches the whole text. At a mismatch it
+// goes back to the last star only, and lets it match one character more. So at
+// worst the time grows with the product of both lengths.
 func globMatches(glob, text []rune) bool {
 	g, t := 0, 0
 	star, starText := -1, 0
@@ -159,10 +161,11 @@ func globMatches(glob, text []rune) bool {
 	return g == len(glob)
 }
 
-// arnParts is the number of parts of an ARN; the last one may hold colons.
+// arnParts is the number of parts of an ARN. Only the last one can have colons.
 const arnParts = 6
 
-// arnPattern matches ARNs part by part, so that a wildcard does not reach into the next part.
+// arnPattern matches ARNs part by part, so that a wildcard cannot match more
+// than the one part that it is in.
 type arnPattern struct {
 	everything bool // "*"
 	parts      []pattern
@@ -190,7 +193,7 @@ func (d dialect) compileARN(text string) (arnPattern, error) {
 	return a, nil
 }
 
-// splitARN splits at colons, but not at those inside a variable.
+// splitARN splits a text at its colons, except those in a variable.
 func (d dialect) splitARN(text string) []string {
 	var parts []string
 	start, inVariable := 0, false

@@ -1,9 +1,11 @@
-// Package policy decides requests by IAM's policy language: the part of it that session policies,
-// permission policies and trust policies of this service are written in.
+// Package policy decides requests by the policies of IAM. It knows the part of
+// IAM's policy language that the policies of this service use: session
+// policies, permission policies and trust policies.
 //
-// It is strict where IAM is lenient. What it does not know (an element, an operator, a condition
-// key, a variable) is an error and never a decision, so that a test cannot pass because a fence
-// was misspelt.
+// It is strict where IAM is lenient. An element, an operator, a condition key
+// or a variable that it does not know is an error, so that no test passes
+// because a name in a policy is misspelt. A new condition key is added in
+// key.go, a new operator in condition.go.
 package policy
 
 import (
@@ -19,15 +21,16 @@ type Policy struct {
 // Request is what a policy is asked.
 type Request struct {
 	Action    string // "ecr:CreateRepository"
-	Resource  string // an ARN, or "*" for actions that know no resource
-	Principal string // ARN of the caller, looked at by trust policies only
+	Resource  string // an ARN, or "*" for an action without a resource
+	Principal string // ARN of the caller; only trust policies look at it
 
-	// Context holds the condition keys of the request. Names are case-insensitive, tag keys in
-	// them included. A key that is absent is not in the map; an empty list is the same.
+	// Context holds the values of the condition keys of the request. Case does
+	// not matter in their names, nor in the tag keys that are part of a name. A
+	// key that is absent is not in the map, or has no values.
 	Context map[string][]string
 }
 
-// Decision is the answer of one or more policies of one kind.
+// Decision is the answer of one or more policies.
 type Decision int
 
 // The decisions. The zero value is a refusal.
@@ -50,9 +53,9 @@ func (d Decision) String() string {
 	return fmt.Sprintf("Decision(%d)", int(d))
 }
 
-// Decide returns what the policies, taken together, say to the request: a Deny in any of them wins,
-// then an Allow in any of them. It returns an error, and never Allow, for a request that cannot be
-// decided.
+// Decide returns the decision of the policies together: Deny if any of them
+// denies the request, otherwise Allow if any of them allows it. If the request
+// cannot be decided, it returns Deny and an error.
 func Decide(r Request, policies ...Policy) (Decision, error) {
 	r.Context = lowerKeys(r.Context)
 	decision := NotAllowed
@@ -66,7 +69,8 @@ func Decide(r Request, policies ...Policy) (Decision, error) {
 				continue
 			}
 			if s.deny {
-				// Go on: a later statement that cannot be decided is still an error.
+				// The loop goes on, because a later statement that cannot be
+				// decided is still an error.
 				decision = Deny
 			} else if decision != Deny {
 				decision = Allow
@@ -76,8 +80,9 @@ func Decide(r Request, policies ...Policy) (Decision, error) {
 	return decision, nil
 }
 
-// lowerKeys returns the context with its names in lower case. Two names that differ only in case
-// are one key with several values, which is also how IAM sees two such tags.
+// lowerKeys returns the context with its names in lower case. Two names that
+// differ only in case become one key with two values. IAM does the same with
+// two such tags.
 func lowerKeys(context map[string][]string) map[string][]string {
 	lower := make(map[string][]string, len(context))
 	for key, values := range context {
@@ -87,8 +92,8 @@ func lowerKeys(context map[string][]string) map[string][]string {
 	return lower
 }
 
-// statement is one parsed statement. An identity policy's has resources, a trust policy's has
-// principals.
+// statement is one parsed statement. In an identity policy it has resources, in
+// a trust policy it has principals.
 type statement struct {
 	deny       bool
 	actions    []pattern
@@ -97,7 +102,7 @@ type statement struct {
 	conditions []condition
 }
 
-// applies reports whether the statement speaks about the request.
+// applies reports whether the statement is about the request.
 func (s statement) applies(r Request) (bool, error) {
 	if !s.matchesAction(r) || !s.matchesTarget(r) {
 		return false, nil
@@ -123,8 +128,9 @@ func (s statement) matchesAction(r Request) bool {
 	return false
 }
 
-// matchesTarget looks at the principal in a trust policy and at the resource in all others: the
-// resource of a trust policy is the role that it belongs to.
+// matchesTarget compares the principal in a trust policy, and the resource in
+// any other policy. A trust policy names no resource, since it belongs to one
+// role.
 func (s statement) matchesTarget(r Request) bool {
 	if s.principals != nil {
 		return s.principals.match(r.Principal)

@@ -7,7 +7,8 @@ import (
 
 const repositoryARN = "arn:aws:ecr:us-east-1:012345678901:repository/group/one"
 
-// allow returns a document with one statement that allows everything under a condition.
+// allow returns a document with one statement, which allows everything under a
+// condition.
 func allow(condition string) string {
 	return `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":` + condition + `}}`
 }
@@ -18,7 +19,7 @@ func TestConditions(t *testing.T) {
 	type values = []string
 	for _, test := range []struct {
 		condition string
-		have      values // of the key; nil: absent
+		have      values // of the key; nil if absent
 		holds     bool
 	}{
 		{`{"StringEquals":{"aws:ResourceTag/spinup:org":"a"}}`, values{"a"}, true},
@@ -226,7 +227,7 @@ func TestUndecidable(t *testing.T) {
 	}{
 		{"Allow", map[string][]string{"aws:ResourceTag/a": {"x", "y"}}},
 		{"Deny", map[string][]string{"aws:ResourceTag/a": {"x", "y"}}},
-		// Two tags whose keys differ in case only are one key to a condition.
+		// For a condition, two tags whose keys differ only in case are one key.
 		{"Allow", map[string][]string{"aws:ResourceTag/a": {"x"}, "aws:ResourceTag/A": {"x"}}},
 	} {
 		p, err := Parse(`{"Version":"2012-10-17","Statement":[

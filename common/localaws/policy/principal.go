@@ -13,8 +13,9 @@ type principals struct {
 	names     []string // account ids and ARNs
 }
 
-// parsePrincipals parses "*" or an object by kind. Callers here are users and roles, so what
-// other kinds name is nobody.
+// parsePrincipals parses "*", or an object with the names of each kind. Every
+// caller is of the kind AWS, a user or a role, so the names of other kinds
+// match nobody.
 func parsePrincipals(raw json.RawMessage) (*principals, error) {
 	var text string
 	if json.Unmarshal(raw, &text) == nil {
@@ -60,7 +61,8 @@ func (p *principals) add(names []string) error {
 	return nil
 }
 
-// isPrincipalARN reports whether name is an ARN; in a principal it cannot have wildcards.
+// isPrincipalARN reports whether the name is the ARN of a principal, which has
+// no wildcards.
 func isPrincipalARN(name string) bool {
 	parts := strings.SplitN(name, ":", arnParts)
 	return len(parts) == arnParts && parts[0] == "arn" && isAccount(parts[4]) &&
@@ -83,8 +85,8 @@ func (p *principals) match(arn string) bool {
 	return false
 }
 
-// namesOf returns what a policy may call the principal: itself, its account, and for a session of a
-// role the role.
+// namesOf returns the names by which a policy can mean the principal: its ARN,
+// its account, and its role if it is the session of a role.
 func namesOf(arn string) []string {
 	parts := strings.SplitN(arn, ":", arnParts)
 	if len(parts) != arnParts {

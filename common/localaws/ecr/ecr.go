@@ -1,0 +1,103 @@
+// Package ecr is Amazon ECR: repositories with their tags and settings, images
+// and their scans.
+//
+// Store holds the repositories of all accounts and regions. To add an
+// operation, write the type of its input with a method Check, and a method of
+// Store that does the work. Then add a row to the table in Service. A row made
+// with row needs one permission: that of the operation's name on its
+// repository. An operation that needs others has a function in needs.go.
+//
+// ECR has more operations. One is added here when this module calls it.
+package ecr
+
+import (
+	"sync"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws/service"
+)
+
+// Store holds the repositories of all accounts and regions. It is safe for
+// concurrent use.
+type Store struct {
+	now   func() time.Time
+	pages service.Pages
+
+	// mu guards the registries and all that is in them. A call holds it from
+	// its authorization, which looks at tags, to the end of its work. So the
+	// methods that do the work of a call find it locked.
+	mu         sync.Mutex
+	registries map[service.Place]*registry
+}
+
+// New returns a store without repositories. The time is that of images and
+// repositories that are added directly.
+func New(now func() time.Time) *Store {
+	return &Store{
+		now:        now,
+		pages:      service.NewPages(),
+		registries: make(map[service.Place]*registry),
+	}
+}
+
+// Service returns the service with its table of operations.
+func (s *Store) Service() service.Service {
+	return service.Service{
+		Name:     "ecr",
+		Protocol: service.JSON{Prefix: "AmazonEC2ContainerRegistry_V20150921."},
+		Lock:     &s.mu,
+		Operations: []service.Operation{
+			service.Row("CreateRepository", decode, s.needsToCreate, s.createRepository),
+			service.Row("DescribeRepositories", decode, s.needsToDescribe, s.describeRepositories),
+			service.Row("DeleteRepository", decode, s.needsToDelete, s.deleteRepository),
+			row(s, "PutImageScanningConfiguration", s.putImageScanningConfiguration),
+			row(s, "PutImageTagMutability", s.putImageTagMutability),
+
+			service.Row("TagResource", decode, s.needsToTag, s.tagResource),
+			service.Row("UntagResource", decode, s.needsToUntag, s.untagResource),
+			row(s, "ListTagsForResource", s.listTagsForResource),
+
+			row(s, "DescribeImages", s.describeImages),
+			row(s, "ListImages", s.listImages),
+			row(s, "PutImage", s.putImage),
+			row(s, "BatchGetImage", s.batchGetImage),
+			row(s, "BatchDeleteImage", s.batchDeleteImage),
+			row(s, "StartImageScan", s.startImageScan),
+			row(s, "DescribeImageScanFindings", s.describeImageScanFindings),
+		},
+	}
+}
+
+// row returns an operation that needs one permission: that of its own name on
+// its repository.
+func row[In repositoryInput](
+	s *Store, name string, work func(c *service.Request, in In) (any, error),
+) service.Operation {
+	needs := func(c *service.Request, in In) []service.Permission {
+		return []service.Permission{s.permission(c, in)}
+	}
+	return service.Row(name, decode, needs, work)
+}
+
+// input is the input of an operation.
+type input interface {
+	service.Input
+	// repository returns the name of the repository, the first of several.
+	// It is "" if the input names none.
+	repository() string
+}
+
+// decode reads an input, and tells the Call which repository it is about.
+func decode[In input](c *service.Request, body []byte) (In, error) {
+	in, err := service.DecodeJSON[In](body)
+	if err == nil {
+		c.Repository = in.repository()
+	}
+	return in, err
+}
+
+// invalidParameter returns ECR's answer to an input that breaks a constraint.
+func invalidParameter(parameter, constraint string) *service.Error {
+	return service.Errorf("InvalidParameterException",
+		"Invalid parameter at '%s' failed to satisfy constraint: '%s'", parameter, constraint)
+}

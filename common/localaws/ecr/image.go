@@ -1,0 +1,211 @@
+package ecr
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws/service"
+)
+
+const (
+	maxImages    = 100_000 // of a repository
+	maxImageTags = 1000    // of an image
+	maxImageTag  = 300     // characters
+)
+
+// image is an image in a repository.
+type image struct {
+	digest   string
+	tags     []string // in order
+	manifest manifest
+	pushed   time.Time
+	pulled   time.Time // zero if never
+	scan     *Scan     // nil if never scanned
+}
+
+func (i *image) addTag(tag string) {
+	at, found := slices.BinarySearch(i.tags, tag)
+	if !found {
+		i.tags = slices.Insert(i.tags, at, tag)
+	}
+}
+
+func (i *image) removeTag(tag string) {
+	at, found := slices.BinarySearch(i.tags, tag)
+	if found {
+		i.tags = slices.Delete(i.tags, at, at+1)
+	}
+}
+
+// tag gives the image a tag. If another image has the tag, it loses it: the
+// caller has checked that the tag may move.
+func (r *repository) tag(i *image, tag string) {
+	if old := r.tagged[tag]; old != nil {
+		old.removeTag(tag)
+	}
+	i.addTag(tag)
+	r.tagged[tag] = i
+}
+
+// untag removes a tag, and with its last tag the image too.
+func (r *repository) untag(tag string) {
+	i := r.tagged[tag]
+	delete(r.tagged, tag)
+	i.removeTag(tag)
+	if len(i.tags) == 0 {
+		r.remove(i)
+	}
+}
+
+// remove removes an image and all its tags.
+func (r *repository) remove(i *image) {
+	for _, tag := range i.tags {
+		delete(r.tagged, tag)
+	}
+	delete(r.images, i.digest)
+	r.digests.remove(i.digest)
+}
+
+func (r *repository) addImage(i *image) {
+	r.images[i.digest] = i
+	r.digests.add(i.digest)
+}
+
+// imageID names an image by its digest, a tag, or both.
+type imageID struct {
+	Digest string `json:"imageDigest,omitempty"`
+	Tag    string `json:"imageTag,omitempty"`
+}
+
+// String returns the id as ECR prints it.
+func (id imageID) String() string {
+	orNull := func(text string) string {
+		if text == "" {
+			return "null"
+		}
+		return "'" + text + "'"
+	}
+	return fmt.Sprintf("{imageDigest:%s, imageTag:%s}", orNull(id.Digest), orNull(id.Tag))
+}
+
+var (
+	digestPattern   = regexp.MustCompile(`^[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+$`)
+	imageTagPattern = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]*$`)
+)
+
+// imageFailure says why an operation on several images left one out.
+type imageFailure struct {
+	ID     imageID `json:"imageId"`
+	Code   string  `json:"failureCode"`
+	Reason string  `json:"failureReason"`
+}
+
+// lookup returns the image of an id, or the reason why there is none.
+func (r *repository) lookup(id imageID) (*image, *imageFailure) {
+	switch {
+	case id.Digest == "" && id.Tag == "":
+		return nil, &imageFailure{id, "MissingDigestAndTag",
+			"Invalid request parameters: both tag and digest cannot be null"}
+	case id.Digest != "" && !digestPattern.MatchString(id.Digest):
+		return nil, &imageFailure{id, "InvalidImageDigest",
+			"Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'"}
+	case id.Tag != "" && !imageTagPattern.MatchString(id.Tag):
+		return nil, &imageFailure{id, "InvalidImageTag",
+			"Invalid request parameters: image tag should satisfy the regex '[a-zA-Z0-9_][a-zA-Z0-9._-]*'"}
+	}
+	found := r.images[id.Digest]
+	if id.Digest == "" {
+		found = r.tagged[id.Tag]
+	}
+	if found == nil {
+		return nil, &imageFailure{id, "ImageNotFound", "Requested image not found"}
+	}
+	if id.Tag != "" && r.tagged[id.Tag] != found {
+		return nil, &imageFailure{id, "ImageTagDoesNotMatchDigest", "Image tag does not match the digest provided"}
+	}
+	return found, nil
+}
+
+// get returns the image of an id, or the error of an operation on one image.
+func (r *repository) get(id imageID) (*image, error) {
+	i, failure := r.lookup(id)
+	switch {
+	case failure == nil:
+		return i, nil
+	case failure.Code == "ImageNotFound" || failure.Code == "ImageTagDoesNotMatchDigest":
+		return nil, service.Errorf("ImageNotFoundException", "The image with imageId %s does not exist within the repository "+
+			"with name '%s' in the registry with id '%s'", id, r.name, r.account)
+	}
+	return nil, service.Errorf("InvalidParameterException", "%s", failure.Reason)
+}
+
+// checkIDs checks a list of images. An input without a list has nil.
+func checkIDs(ids []imageID) error {
+	switch {
+	case ids != nil && len(ids) == 0:
+		return invalidParameter("imageIds", "Member must have length greater than or equal to 1")
+	case len(ids) > maxNames:
+		return invalidParameter("imageIds", "Member must have length less than or equal to 100")
+	}
+	for _, id := range ids {
+		if err := checkTagLength(id.Tag); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkTagLength(tag string) error {
+	if utf8.RuneCountInString(tag) > maxImageTag {
+		return invalidParameter("imageTag", "Member must have length less than or equal to 300")
+	}
+	return nil
+}
+
+// Values of the filter tagStatus.
+const (
+	statusAny      = "ANY"
+	statusTagged   = "TAGGED"
+	statusUntagged = "UNTAGGED"
+)
+
+// imageFilter is the filter of the operations that list images.
+type imageFilter struct {
+	TagStatus   string `json:"tagStatus"`
+	ImageStatus string `json:"imageStatus"` // here every image is ACTIVE
+}
+
+func (f imageFilter) check() error {
+	switch f.TagStatus {
+	case "", statusAny, statusTagged, statusUntagged:
+	default:
+		return invalidParameter("filter.tagStatus", "Member must satisfy enum value set: [TAGGED, UNTAGGED, ANY]")
+	}
+	switch f.ImageStatus {
+	case "", statusAny, "ACTIVE", "ARCHIVED", "ACTIVATING":
+	default:
+		return invalidParameter("filter.imageStatus", "Member must satisfy enum value set: [ACTIVE, ARCHIVED, ACTIVATING, ANY]")
+	}
+	return nil
+}
+
+func (f imageFilter) keeps(i *image) bool {
+	if f.ImageStatus == "ARCHIVED" || f.ImageStatus == "ACTIVATING" {
+		return false
+	}
+	switch f.TagStatus {
+	case statusTagged:
+		return len(i.tags) > 0
+	case statusUntagged:
+		return len(i.tags) == 0
+	}
+	return true
+}
+
+// key returns a text that is different for each filter.
+func (f imageFilter) key() string {
+	return f.TagStatus + "/" + f.ImageStatus
+}

@@ -1,0 +1,242 @@
+package ecr
+
+import (
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws/service"
+)
+
+// imageDetail is an image on the wire.
+type imageDetail struct {
+	RegistryID     string             `json:"registryId"`
+	RepositoryName string             `json:"repositoryName"`
+	Digest         string             `json:"imageDigest"`
+	Tags           []string           `json:"imageTags,omitempty"`
+	Size           int64              `json:"imageSizeInBytes,omitempty"`
+	PushedAt       service.Timestamp  `json:"imagePushedAt"`
+	ScanStatus     *scanStatus        `json:"imageScanStatus,omitempty"`
+	ScanSummary    *scanSummary       `json:"imageScanFindingsSummary,omitempty"`
+	MediaType      string             `json:"imageManifestMediaType,omitempty"`
+	ArtifactType   string             `json:"artifactMediaType,omitempty"`
+	PulledAt       *service.Timestamp `json:"lastRecordedPullTime,omitempty"`
+	Status         string             `json:"imageStatus"`
+}
+
+func (r *repository) detail(i *image) imageDetail {
+	d := imageDetail{
+		RegistryID:     r.account,
+		RepositoryName: r.name,
+		Digest:         i.digest,
+		Tags:           slices.Clone(i.tags),
+		Size:           i.manifest.size,
+		PushedAt:       service.Timestamp(i.pushed),
+		MediaType:      i.manifest.mediaType,
+		ArtifactType:   i.manifest.artifactType,
+		Status:         "ACTIVE",
+	}
+	if !i.pulled.IsZero() {
+		pulled := service.Timestamp(i.pulled)
+		d.PulledAt = &pulled
+	}
+	if i.scan != nil {
+		status, summary := i.scan.status(), i.scan.summary()
+		d.ScanStatus, d.ScanSummary = &status, &summary
+	}
+	return d
+}
+
+// imagesFrom yields the images in the order of their digests, from the given
+// digest on.
+func (r *repository) imagesFrom(digest string) iter.Seq[*image] {
+	return func(yield func(*image) bool) {
+		for _, d := range r.digests.from(digest) {
+			if !yield(r.images[d]) {
+				return
+			}
+		}
+	}
+}
+
+type describeImagesInput struct {
+	repositoryID
+	IDs    []imageID   `json:"imageIds"`
+	Filter imageFilter `json:"filter"`
+	paging
+}
+
+func (in describeImagesInput) Check(c *service.Request) error {
+	if err := in.repositoryID.Check(c); err != nil {
+		return err
+	}
+	if err := checkIDs(in.IDs); err != nil {
+		return err
+	}
+	if err := in.Filter.check(); err != nil {
+		return err
+	}
+	if in.IDs != nil {
+		return in.paging.checkWithout("imageIds")
+	}
+	return in.paging.check()
+}
+
+type describeImagesOutput struct {
+	Details   []imageDetail `json:"imageDetails"`
+	NextToken string        `json:"nextToken,omitempty"`
+}
+
+func (s *Store) describeImages(c *service.Request, in describeImagesInput) (any, error) {
+	r, err := s.find(c, in.RepositoryName)
+	if err != nil {
+		return nil, err
+	}
+	if in.IDs != nil {
+		return r.describeByID(in.IDs)
+	}
+	list := s.pages.List("images", r.arn, in.Filter.key())
+	after, err := in.paging.position(list)
+	if err != nil {
+		return nil, err
+	}
+	page, last := service.Take(r.details(in.Filter, after), in.size())
+	return describeImagesOutput{page, list.Token(last)}, nil
+}
+
+func (r *repository) describeByID(ids []imageID) (any, error) {
+	var out describeImagesOutput
+	for _, id := range ids {
+		i, err := r.get(id)
+		if err != nil {
+			return nil, err
+		}
+		out.Details = append(out.Details, r.detail(i))
+	}
+	return out, nil
+}
+
+// details yields the images that the filter keeps, from the first one after the
+// position.
+func (r *repository) details(f imageFilter, after string) iter.Seq2[string, imageDetail] {
+	return func(yield func(string, imageDetail) bool) {
+		for i := range r.imagesFrom(after) {
+			if i.digest == after || !f.keeps(i) {
+				continue
+			}
+			if !yield(i.digest, r.detail(i)) {
+				return
+			}
+		}
+	}
+}
+
+type listImagesInput struct {
+	repositoryID
+	Filter imageFilter `json:"filter"`
+	paging
+}
+
+func (in listImagesInput) Check(c *service.Request) error {
+	if err := in.repositoryID.Check(c); err != nil {
+		return err
+	}
+	if err := in.Filter.check(); err != nil {
+		return err
+	}
+	return in.paging.check()
+}
+
+type listImagesOutput struct {
+	IDs       []imageID `json:"imageIds"`
+	NextToken string    `json:"nextToken,omitempty"`
+}
+
+func (s *Store) listImages(c *service.Request, in listImagesInput) (any, error) {
+	r, err := s.find(c, in.RepositoryName)
+	if err != nil {
+		return nil, err
+	}
+	list := s.pages.List("image ids", r.arn, in.Filter.key())
+	after, err := in.paging.position(list)
+	if err != nil {
+		return nil, err
+	}
+	page, last := service.Take(r.ids(in.Filter, after), in.size())
+	return listImagesOutput{page, list.Token(last)}, nil
+}
+
+// ids yields an id for each tag of each image, and one id for an image without
+// tags. A position is a digest and a tag.
+func (r *repository) ids(f imageFilter, after string) iter.Seq2[string, imageID] {
+	const separator = " "
+	digest, _, _ := strings.Cut(after, separator)
+	return func(yield func(string, imageID) bool) {
+		for i := range r.imagesFrom(digest) {
+			if !f.keeps(i) {
+				continue
+			}
+			tags := i.tags
+			if len(tags) == 0 {
+				tags = []string{""}
+			}
+			for _, tag := range tags {
+				at := i.digest + separator + tag
+				if at > after && !yield(at, imageID{i.digest, tag}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// batchInput is the input of operations on several images.
+type batchInput struct {
+	repositoryID
+	IDs []imageID `json:"imageIds"`
+}
+
+func (in batchInput) Check(c *service.Request) error {
+	if err := in.repositoryID.Check(c); err != nil {
+		return err
+	}
+	if in.IDs == nil {
+		return invalidParameter("imageIds", "must not be null")
+	}
+	return checkIDs(in.IDs)
+}
+
+type batchDeleteImageOutput struct {
+	IDs      []imageID      `json:"imageIds"`
+	Failures []imageFailure `json:"failures"`
+}
+
+// batchDeleteImage removes an image where the id is a digest. Where the id has
+// a tag, it removes only that tag, and the image with its last tag.
+func (s *Store) batchDeleteImage(c *service.Request, in batchInput) (any, error) {
+	r, err := s.find(c, in.RepositoryName)
+	if err != nil {
+		return nil, err
+	}
+	out := batchDeleteImageOutput{IDs: []imageID{}, Failures: []imageFailure{}}
+	for _, id := range in.IDs {
+		i, failure := r.lookup(id)
+		if failure != nil {
+			out.Failures = append(out.Failures, *failure)
+			continue
+		}
+		if id.Tag != "" {
+			out.IDs = append(out.IDs, imageID{i.digest, id.Tag})
+			r.untag(id.Tag)
+			continue
+		}
+		for _, tag := range i.tags {
+			out.IDs = append(out.IDs, imageID{i.digest, tag})
+		}
+		if len(i.tags) == 0 {
+			out.IDs = append(out.IDs, imageID{i.digest, ""})
+		}
+		r.remove(i)
+	}
+	return out, nil
+}

@@ -1,0 +1,77 @@
+package ecr
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Modes of image tag mutability.
+const (
+	mutable                = "MUTABLE"
+	immutable              = "IMMUTABLE"
+	mutableWithExclusion   = "MUTABLE_WITH_EXCLUSION"
+	immutableWithExclusion = "IMMUTABLE_WITH_EXCLUSION"
+)
+
+// exclusion is a filter. The mode does not apply to the image tags that match.
+type exclusion struct {
+	Type   string `json:"filterType"`
+	Filter string `json:"filter"`
+}
+
+// mutability says which image tags may move to another image.
+type mutability struct {
+	mode       string
+	exclusions []exclusion
+}
+
+var exclusionPattern = regexp.MustCompile(`^[0-9a-zA-Z._*-]{1,128}$`)
+
+const maxExclusions = 5
+
+func (m mutability) check() error {
+	modes := []string{mutable, immutable, immutableWithExclusion, mutableWithExclusion}
+	if !slices.Contains(modes, m.mode) {
+		return invalidParameter("imageTagMutability", "Member must satisfy enum value set: ["+strings.Join(modes, ", ")+"]")
+	}
+	const filters = "imageTagMutabilityExclusionFilters"
+	withExclusion := m.mode == mutableWithExclusion || m.mode == immutableWithExclusion
+	switch {
+	case withExclusion && len(m.exclusions) == 0:
+		return invalidParameter(filters, "must be specified when imageTagMutability is "+m.mode)
+	case !withExclusion && m.exclusions != nil:
+		return invalidParameter(filters, "must not be specified when imageTagMutability is "+m.mode)
+	case len(m.exclusions) > maxExclusions:
+		return invalidParameter(filters, "Member must have length less than or equal to 5")
+	}
+	for _, e := range m.exclusions {
+		if e.Type != "WILDCARD" {
+			return invalidParameter(filters, "Member must satisfy enum value set: [WILDCARD]")
+		}
+		if !exclusionPattern.MatchString(e.Filter) {
+			return invalidParameter(filters, "must satisfy regular expression '"+exclusionPattern.String()+"'")
+		}
+	}
+	return nil
+}
+
+// isFixed reports whether an image tag must stay with its image.
+func (m mutability) isFixed(tag string) bool {
+	switch m.mode {
+	case immutable:
+		return true
+	case immutableWithExclusion:
+		return !m.excludes(tag)
+	case mutableWithExclusion:
+		return m.excludes(tag)
+	}
+	return false
+}
+
+func (m mutability) excludes(tag string) bool {
+	return slices.ContainsFunc(m.exclusions, func(e exclusion) bool {
+		pattern := strings.ReplaceAll(regexp.QuoteMeta(e.Filter), `\*`, ".*")
+		return regexp.MustCompile("^" + pattern + "$").MatchString(tag)
+	})
+}

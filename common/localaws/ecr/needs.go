@@ -1,0 +1,107 @@
+package ecr
+
+import "github.com/YaleSpinup/ecr-api/common/localaws/service"
+
+// repositoryInput is the input of an operation on one repository.
+type repositoryInput interface {
+	input
+	// owner returns the account of the repository.
+	owner(c *service.Request) string
+}
+
+// permission returns the permission of the operation's own name on the
+// repository of the input.
+func (s *Store) permission(c *service.Request, in repositoryInput) service.Permission {
+	return s.permissionOn(c, in.owner(c), in.repository())
+}
+
+// permissionOn returns the permission of the operation's own name on a
+// repository. The tags of the repository are among its condition keys.
+func (s *Store) permissionOn(c *service.Request, owner, name string) service.Permission {
+	p := service.Permission{
+		Action:   "ecr:" + c.Operation,
+		Resource: repositoryARN(service.Place{Account: owner, Region: c.Place().Region}, name),
+		Owner:    owner,
+		Context:  make(map[string][]string),
+	}
+	if owner == c.Account {
+		tags := s.tagsOf(c, name)
+		service.AddTags(p.Context, "aws:ResourceTag/", tags)
+		service.AddTags(p.Context, "ecr:ResourceTag/", tags)
+	}
+	return p
+}
+
+// needsToCreate adds the permission to tag if the new repository has tags, and
+// that to let ECR use the key if the caller brings a key of its own.
+func (s *Store) needsToCreate(c *service.Request, in createRepositoryInput) []service.Permission {
+	create := s.permission(c, in)
+	service.AddRequestTags(create.Context, service.TagMap(in.Tags))
+	permissions := []service.Permission{create}
+	if len(in.Tags) > 0 {
+		tagging := create
+		tagging.Action = "ecr:TagResource"
+		permissions = append(permissions, tagging)
+	}
+	if in.Encryption != nil && in.Encryption.usesCustomerKey() {
+		key := in.Encryption.resolved(c.Place()).Key
+		for _, action := range []string{"kms:CreateGrant", "kms:DescribeKey", "kms:RetireGrant"} {
+			permissions = append(permissions, permissionOnKey(c, action, key))
+		}
+	}
+	return permissions
+}
+
+// permissionOnKey returns a permission on a KMS key that ECR uses for the
+// caller.
+func permissionOnKey(c *service.Request, action, key string) service.Permission {
+	p := service.Permission{Action: action, Resource: key, Context: map[string][]string{
+		"kms:CallerAccount": {c.Account},
+		"kms:ViaService":    {"ecr." + c.Region + ".amazonaws.com"},
+	}}
+	if action == "kms:CreateGrant" {
+		p.Context["kms:GrantIsForAWSResource"] = []string{"true"}
+	}
+	return p
+}
+
+// needsToDescribe asks for each repository of the list. Without a list the
+// resource is the text "repository/*". AWS does the same, so a policy for the
+// repositories of one group does not allow it.
+func (s *Store) needsToDescribe(c *service.Request, in describeRepositoriesInput) []service.Permission {
+	owner := registryOf(c, in.RegistryID)
+	if in.Names == nil {
+		return []service.Permission{s.permissionOn(c, owner, "*")}
+	}
+	var permissions []service.Permission
+	for _, name := range in.Names {
+		permissions = append(permissions, s.permissionOn(c, owner, name))
+	}
+	return permissions
+}
+
+// needsToDelete adds the permission to retire the grant on the KMS key of the
+// repository. ECR retires it in the name of the caller, also where the key is
+// AWS's own.
+func (s *Store) needsToDelete(c *service.Request, in deleteRepositoryInput) []service.Permission {
+	permissions := []service.Permission{s.permission(c, in)}
+	r := s.registry(c.Place()).repositories[in.RepositoryName]
+	if r != nil && r.encryption.Key != "" {
+		permissions = append(permissions, permissionOnKey(c, "kms:RetireGrant", r.encryption.Key))
+	}
+	return permissions
+}
+
+func (s *Store) needsToTag(c *service.Request, in tagResourceInput) []service.Permission {
+	p := s.permission(c, in)
+	service.AddRequestTags(p.Context, service.TagMap(in.Tags))
+	return []service.Permission{p}
+}
+
+func (s *Store) needsToUntag(c *service.Request, in untagResourceInput) []service.Permission {
+	p := s.permission(c, in)
+	if len(in.Keys) > 0 {
+		p.Context["aws:TagKeys"] = in.Keys
+	}
+	return []service.Permission{p}
+}

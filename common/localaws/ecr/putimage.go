@@ -1,0 +1,136 @@
+package ecr
+
+import (
+	"slices"
+	"unicode/utf8"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws/service"
+)
+
+// imageOutput is an image on the wire, with its manifest.
+type imageOutput struct {
+	RegistryID     string  `json:"registryId"`
+	RepositoryName string  `json:"repositoryName"`
+	ID             imageID `json:"imageId"`
+	Manifest       string  `json:"imageManifest"`
+	MediaType      string  `json:"imageManifestMediaType"`
+}
+
+func (r *repository) imageOutput(i *image, tag string) imageOutput {
+	return imageOutput{r.account, r.name, imageID{i.digest, tag}, i.manifest.text, i.manifest.mediaType}
+}
+
+type putImageInput struct {
+	repositoryID
+	Manifest  string `json:"imageManifest"`
+	MediaType string `json:"imageManifestMediaType"`
+	Tag       string `json:"imageTag"`
+	Digest    string `json:"imageDigest"`
+}
+
+func (in putImageInput) Check(c *service.Request) error {
+	if err := in.repositoryID.Check(c); err != nil {
+		return err
+	}
+	switch {
+	case in.Manifest == "":
+		return invalidParameter("imageManifest", "must not be null")
+	case utf8.RuneCountInString(in.Manifest) > maxManifest:
+		return invalidParameter("imageManifest", "Member must have length less than or equal to 4194304")
+	case in.Tag != "" && !imageTagPattern.MatchString(in.Tag):
+		return invalidParameter("imageTag", "must satisfy regular expression '[a-zA-Z0-9_][a-zA-Z0-9._-]*'")
+	case in.Digest != "" && !digestPattern.MatchString(in.Digest):
+		return invalidParameter("imageDigest", "must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'")
+	}
+	return checkTagLength(in.Tag)
+}
+
+type putImageOutput struct {
+	Image imageOutput `json:"image"`
+}
+
+func (s *Store) putImage(c *service.Request, in putImageInput) (any, error) {
+	r, err := s.find(c, in.RepositoryName)
+	if err != nil {
+		return nil, err
+	}
+	m, err := parseManifest(in.Manifest, in.MediaType)
+	if err != nil {
+		return nil, err
+	}
+	digest := m.digest()
+	if in.Digest != "" && in.Digest != digest {
+		return nil, service.Errorf("ImageDigestDoesNotMatchException", "The digest '%s' provided does not match "+
+			"the digest '%s' calculated from the image manifest", in.Digest, digest)
+	}
+	if err := r.checkPut(digest, in.Tag); err != nil {
+		return nil, err
+	}
+	i := r.images[digest]
+	if i == nil {
+		i = &image{digest: digest, manifest: m, pushed: c.Now}
+		if r.scanOnPush && m.isScannable() {
+			i.scan = &Scan{CompletedAt: c.Now}
+		}
+		r.addImage(i)
+	}
+	if in.Tag != "" {
+		r.tag(i, in.Tag)
+	}
+	return putImageOutput{r.imageOutput(i, in.Tag)}, nil
+}
+
+// checkPut returns an error if an image with this digest cannot get the tag.
+func (r *repository) checkPut(digest, tag string) error {
+	i := r.images[digest]
+	switch {
+	case i != nil && (tag == "" || slices.Contains(i.tags, tag)):
+		return service.Errorf("ImageAlreadyExistsException", "Image with digest '%s' and tag '%s' already exists "+
+			"in the repository with name '%s' in registry with id '%s'", digest, tag, r.name, r.account)
+	case tag != "" && r.tagged[tag] != nil && r.mutability.isFixed(tag):
+		return service.Errorf("ImageTagAlreadyExistsException", "The image tag '%s' already exists in the '%s' repository "+
+			"and cannot be overwritten because the repository is immutable.", tag, r.name)
+	case i == nil && len(r.images) >= maxImages:
+		return service.Errorf("LimitExceededException", "The maximum number of images, %d, "+
+			"in the repository with name '%s' is reached", maxImages, r.name)
+	case i != nil && len(i.tags) >= maxImageTags:
+		return service.Errorf("LimitExceededException", "Adding tag '%s' to an image in the repository with name '%s' "+
+			"in registry with id '%s' exceeds the maximum allowed number of tags per image which is '%d'",
+			tag, r.name, r.account, maxImageTags)
+	}
+	return nil
+}
+
+type batchGetImageInput struct {
+	batchInput
+	Accepted []string `json:"acceptedMediaTypes"`
+}
+
+type batchGetImageOutput struct {
+	Images   []imageOutput  `json:"images"`
+	Failures []imageFailure `json:"failures"`
+}
+
+// batchGetImage returns manifests as they were put. ECR converts a manifest to
+// a format that the caller accepts. Here a format that the caller does not
+// accept is not found.
+func (s *Store) batchGetImage(c *service.Request, in batchGetImageInput) (any, error) {
+	r, err := s.find(c, in.RepositoryName)
+	if err != nil {
+		return nil, err
+	}
+	out := batchGetImageOutput{Images: []imageOutput{}, Failures: []imageFailure{}}
+	for _, id := range in.IDs {
+		i, failure := r.lookup(id)
+		if failure == nil && in.Accepted != nil && !slices.Contains(in.Accepted, i.manifest.mediaType) {
+			failure = &imageFailure{id, "ImageNotFound", "Requested image not found"}
+		}
+		if failure != nil {
+			out.Failures = append(out.Failures, *failure)
+			continue
+		}
+		i.pulled = c.Now
+		out.Images = append(out.Images, r.imageOutput(i, id.Tag))
+	}
+	return out, nil
+}

@@ -1,0 +1,88 @@
+package ecr
+
+import (
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws/service"
+)
+
+// registry holds the repositories of one account in one region.
+type registry struct {
+	repositories map[string]*repository // by name
+	names        index
+}
+
+// repository is a repository with its images.
+type repository struct {
+	name       string
+	arn, uri   string
+	account    string
+	created    time.Time
+	tags       map[string]string
+	mutability mutability
+	scanOnPush bool
+	encryption encryption
+
+	images  map[string]*image // by digest
+	digests index
+	tagged  map[string]*image // by image tag
+}
+
+// registry returns the registry of a place. It is an empty one if the place has
+// no repository yet.
+func (s *Store) registry(p service.Place) *registry {
+	r := s.registries[p]
+	if r == nil {
+		r = &registry{repositories: make(map[string]*repository)}
+	}
+	return r
+}
+
+// add puts a repository into the registry of a place.
+func (s *Store) add(p service.Place, r *repository) {
+	to := s.registry(p)
+	s.registries[p] = to
+	to.repositories[r.name] = r
+	to.names.add(r.name)
+}
+
+// find returns the repository of a name in the registry of the caller.
+func (s *Store) find(c *service.Request, name string) (*repository, error) {
+	r := s.registry(c.Place()).repositories[name]
+	if r == nil {
+		return nil, service.Errorf("RepositoryNotFoundException",
+			"The repository with name '%s' does not exist in the registry with id '%s'", name, c.Account)
+	}
+	return r, nil
+}
+
+// tagsOf returns the tags of a repository in the registry of the caller. A
+// repository that does not exist has none.
+func (s *Store) tagsOf(c *service.Request, name string) map[string]string {
+	r := s.registry(c.Place()).repositories[name]
+	if r == nil {
+		return nil
+	}
+	return r.tags
+}
+
+// newRepository returns a repository with the settings that ECR chooses where
+// the caller does not.
+func newRepository(p service.Place, name string, created time.Time) *repository {
+	return &repository{
+		name:       name,
+		arn:        repositoryARN(p, name),
+		uri:        p.Account + ".dkr.ecr." + string(p.Region) + "." + p.Region.Domain() + "/" + name,
+		account:    p.Account,
+		created:    created,
+		tags:       make(map[string]string),
+		mutability: mutability{mode: mutable},
+		encryption: encryption{Type: aes256},
+		images:     make(map[string]*image),
+		tagged:     make(map[string]*image),
+	}
+}
+
+func repositoryARN(p service.Place, name string) string {
+	return "arn:" + p.Region.Partition() + ":ecr:" + string(p.Region) + ":" + p.Account + ":repository/" + name
+}

@@ -1,0 +1,115 @@
+// Package fault makes this AWS misbehave.
+//
+// A Fault says which calls it hits and what becomes of them: an error, a delay
+// or a closed connection. A List holds the faults that are in force. They are
+// added in Go with Inject, and over HTTP with the handler of NewHandler.
+package fault
+
+import (
+	"context"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws/service"
+)
+
+// Fault is a misbehaviour. At most one fault hits a call: the faults are tried
+// in the order in which they were injected, and the first that hits is the
+// last that is tried. So of two faults with a probability of 0.5 each, the
+// first hits half of the calls and the second a quarter.
+type Fault struct {
+	// Operation is "ecr:DescribeRepositories", "sts:AssumeRole" or "*".
+	Operation string `json:"operation"`
+	// Times is how many calls the fault hits. 0 means all calls, until the
+	// fault is removed.
+	Times int `json:"times,omitempty"`
+	// Probability is how likely the fault hits a call. 0 means 1.
+	Probability float64 `json:"-"` // see faultJSON
+	// When, if set, chooses among the calls of the operation. The Call has
+	// everything except the outcome. When is called concurrently.
+	When func(service.Call) bool `json:"-"`
+
+	// Code, if set, is the AWS error to answer, with Message and Status (an
+	// HTTP status, 0 means 400).
+	Code    string `json:"code,omitempty"`
+	Message string `json:"message,omitempty"`
+	Status  int    `json:"status,omitempty"`
+	// Delay passes before the error and before the work. If the client goes
+	// during the delay, the work is not done. A delay longer than any client
+	// waits is a stall. Removing the fault does not shorten a delay that has
+	// begun.
+	Delay time.Duration `json:"-"` // see faultJSON
+	// AfterWork does the work before the delay and the error, so that the
+	// answer is late or lost. If the work fails, its own error is answered
+	// instead of Code.
+	AfterWork bool `json:"afterWork,omitempty"`
+	// Drop closes the connection instead of answering.
+	Drop bool `json:"drop,omitempty"`
+}
+
+// Error codes of calls that get no answer.
+const (
+	CodeDropped    = "localaws.Dropped"    // a Fault closed the connection
+	CodeClientGone = "localaws.ClientGone" // the client went during the delay of a Fault
+)
+
+var (
+	errDropped    = &service.Error{Code: CodeDropped, NoAnswer: true}
+	errClientGone = &service.Error{Code: CodeClientGone, NoAnswer: true}
+)
+
+// hit is a fault that hits one call.
+type hit struct{ Fault }
+
+// Before misbehaves before the work.
+func (h hit) Before(ctx context.Context) error {
+	if h.AfterWork {
+		return nil
+	}
+	if !h.wait(ctx) {
+		return errClientGone
+	}
+	return h.err()
+}
+
+// After misbehaves after the work.
+func (h hit) After(ctx context.Context, out any, err error) (any, error) {
+	if !h.AfterWork {
+		return out, err
+	}
+	if !h.wait(ctx) {
+		return nil, errClientGone
+	}
+	if err != nil && !h.Drop {
+		return nil, err // the work failed, so there is no success to hide
+	}
+	if err := h.err(); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// wait returns false if the client went before the delay was over.
+func (f Fault) wait(ctx context.Context) bool {
+	if f.Delay <= 0 {
+		return true
+	}
+	timer := time.NewTimer(f.Delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// err returns the error to answer. It is nil if the fault is only slow.
+func (f Fault) err() error {
+	if f.Drop {
+		return errDropped
+	}
+	if f.Code == "" {
+		return nil
+	}
+	return &service.Error{Code: f.Code, Message: f.Message, Status: f.Status, Literal: true}
+}

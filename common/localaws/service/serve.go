@@ -1,0 +1,209 @@
+package service
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxBody is the largest body that is read: an image manifest of 4 MiB, with
+// every byte of it escaped in JSON.
+const maxBody = 10 << 20
+
+// Options of NewServer. All are needed except Watch.
+type Options struct {
+	Services []Service
+	Sessions *Sessions
+	// Now tells the time.
+	Now func() time.Time
+	// Watch is told of every call, before its answer goes out.
+	Watch func(Call)
+	// Meet returns the fault that hits a call, nil if there is none.
+	Meet func(Call) Fault
+}
+
+// Fault is a misbehaviour that hits one call.
+type Fault interface {
+	// Before runs before the work. If it returns an error, the work is not
+	// done.
+	Before(ctx context.Context) error
+	// After takes the outcome of the work and returns what to answer instead.
+	After(ctx context.Context, out any, err error) (any, error)
+}
+
+// Server serves the calls of all services.
+type Server struct {
+	o Options
+}
+
+// NewServer returns a server of the services given.
+func NewServer(o Options) *Server {
+	return &Server{o}
+}
+
+// OperationNames returns the operations of all services, such as
+// "ecr:DescribeRepositories", sorted.
+func (s *Server) OperationNames() (names []string) {
+	for _, service := range s.o.Services {
+		for _, operation := range service.Operations {
+			names = append(names, service.Name+":"+operation.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// ServeHTTP answers one call.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &Request{http: r, Now: s.o.Now(), protocol: s.guessProtocol(r)}
+	c.Start = time.Now()
+	c.RequestID = requestID()
+
+	body, err := s.answer(c)
+	status, closed := http.StatusOK, false
+	if err != nil {
+		e := c.protocol.translate(asError(err))
+		c.ErrorCode = e.Code
+		body, status, closed = c.protocol.failure(e, c.RequestID), e.Status, e.NoAnswer
+	}
+	c.End = time.Now()
+	if s.o.Watch != nil {
+		// Watch is told before the answer goes out, so that a client that has
+		// the answer can rely on it.
+		s.o.Watch(c.Call)
+	}
+	if closed {
+		panic(http.ErrAbortHandler) // net/http closes the connection and logs nothing
+	}
+	s.write(w, c, status, body)
+}
+
+func (s *Server) write(w http.ResponseWriter, c *Request, status int, body []byte) {
+	header := w.Header()
+	header.Set("Content-Type", c.protocol.contentType())
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	header.Set("X-Amzn-Requestid", c.RequestID)
+	// Without this, net/http takes the machine's clock. The times in the body
+	// are of the server's clock.
+	header.Set("Date", s.o.Now().UTC().Format(http.TimeFormat))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // it fails if the client has gone, which is no error here
+}
+
+// answer takes a call from its signature to the body of its answer.
+func (s *Server) answer(c *Request) ([]byte, error) {
+	sig, err := parseSignature(c.http.Header.Get("Authorization"))
+	if err != nil {
+		return nil, err
+	}
+	service, err := s.route(c, sig)
+	if err != nil {
+		return nil, err
+	}
+	body, err := readBody(c.http)
+	if err != nil {
+		return nil, err
+	}
+	if c.Operation, err = service.Protocol.operation(c.http, body); err != nil {
+		return nil, err
+	}
+	operation, err := service.find(c.Operation)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.identify(s.o.Sessions, sig, body); err != nil {
+		return nil, err
+	}
+	in, err := operation.decode(c, body)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.performOrMisbehave(c, func() (any, error) { return service.perform(c, operation, in) })
+	if err != nil {
+		return nil, err
+	}
+	return c.protocol.success(out, c.Operation, c.RequestID)
+}
+
+// route returns the service that the call is signed for.
+func (s *Server) route(c *Request, sig signature) (Service, error) {
+	c.AccessKey, c.Service, c.Region = sig.accessKey, sig.service, sig.region
+	var names []string
+	for _, service := range s.o.Services {
+		if service.Name != sig.service {
+			names = append(names, service.Name)
+			continue
+		}
+		c.protocol = service.Protocol
+		if !Region(sig.region).Valid() {
+			return Service{}, Errorf(codeBadSignature, "Credential should be scoped to a valid region.")
+		}
+		return service, nil
+	}
+	return Service{}, Errorf(codeUnknownAction,
+		"there is no service %q here, only %s", sig.service, strings.Join(names, " and "))
+}
+
+// readBody reads the body of a call, which is a POST to the root.
+func readBody(r *http.Request) ([]byte, error) {
+	if r.Method != http.MethodPost || r.URL.Path != "/" || r.URL.RawQuery != "" {
+		return nil, &Error{Code: codeUnknownAction, Status: http.StatusNotFound,
+			Message: fmt.Sprintf("a call is a POST to /, not %s %s", r.Method, r.URL)}
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return nil, Errorf(codeSerialization, "the body could not be read: %v", err)
+	}
+	if len(body) > maxBody {
+		return nil, &Error{Code: codeRequestTooLarge, Status: http.StatusRequestEntityTooLarge,
+			Message: fmt.Sprintf("the body is larger than %d bytes", maxBody)}
+	}
+	return body, nil
+}
+
+func (s *Server) performOrMisbehave(c *Request, perform func() (any, error)) (any, error) {
+	fault := s.o.Meet(c.Call)
+	if fault == nil {
+		return perform()
+	}
+	ctx := c.http.Context()
+	if err := fault.Before(ctx); err != nil {
+		return nil, err
+	}
+	c.Now = s.o.Now() // the fault may have taken its time
+	out, err := perform()
+	return fault.After(ctx, out, err)
+}
+
+// perform checks the input, then the caller's permissions, and then does the
+// work. AWS has the same order.
+func (s Service) perform(c *Request, operation Operation, in Input) (any, error) {
+	if err := in.Check(c); err != nil {
+		return nil, err
+	}
+	if s.Lock != nil {
+		s.Lock.Lock()
+		defer s.Lock.Unlock()
+	}
+	for _, permission := range operation.needs(c, in) {
+		if err := c.authorize(permission); err != nil {
+			return nil, err
+		}
+	}
+	return operation.work(c, in)
+}
+
+// requestID returns a random UUID.
+func requestID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

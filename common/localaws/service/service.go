@@ -1,0 +1,70 @@
+// Package service is what all services of this AWS share: protocols,
+// signatures, sessions, authorization, the pages of a list, and the serving of
+// one call.
+//
+// A service is a value of type Service: a name, a protocol and a table of
+// operations. This package knows no service by name. Of localaws it imports
+// only policy.
+//
+// To add a service, see package localaws. If it speaks a new protocol, write
+// that here, beside JSON and Query.
+package service
+
+import "sync"
+
+// Service is one of AWS's services.
+type Service struct {
+	Name       string // "ecr", as in the scope of a signature
+	Protocol   Protocol
+	Operations []Operation
+	// Lock guards the state of the service. A call holds it from its
+	// authorization to the end of its work, so that nothing changes between
+	// the decision and the work. It is nil in a service without state.
+	Lock sync.Locker
+}
+
+// Operation is one row of the table of a service. Row makes it.
+type Operation struct {
+	Name   string
+	decode func(c *Request, body []byte) (Input, error)
+	needs  func(c *Request, in Input) []Permission
+	work   func(c *Request, in Input) (any, error)
+}
+
+// Input is the decoded input of an operation.
+type Input interface {
+	// Check returns an error if the input breaks a constraint. It looks at
+	// the input and the caller only, and not at the state of the service.
+	Check(c *Request) error
+}
+
+// Row returns the operation of a name.
+//
+//   - decode reads the input. It also fills in what only the service can know
+//     of the Call, such as its Repository.
+//   - needs returns the permissions that the caller must have. All of them
+//     must be allowed.
+//   - work does the work and returns the answer.
+func Row[In Input](
+	name string,
+	decode func(c *Request, body []byte) (In, error),
+	needs func(c *Request, in In) []Permission,
+	work func(c *Request, in In) (any, error),
+) Operation {
+	return Operation{
+		Name:   name,
+		decode: func(c *Request, body []byte) (Input, error) { return decode(c, body) },
+		needs:  func(c *Request, in Input) []Permission { return needs(c, in.(In)) },
+		work:   func(c *Request, in Input) (any, error) { return work(c, in.(In)) },
+	}
+}
+
+// find returns the operation of a name.
+func (s Service) find(name string) (Operation, error) {
+	for _, operation := range s.Operations {
+		if operation.Name == name {
+			return operation, nil
+		}
+	}
+	return Operation{}, Errorf(codeUnknownAction, "there is no operation %s:%s here", s.Name, name)
+}

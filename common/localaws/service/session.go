@@ -1,0 +1,159 @@
+package service
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
+)
+
+// AdministratorAccount is the account of every access key that is not a
+// session's.
+const AdministratorAccount = "012345678901"
+
+// issuedPrefix is how the access keys of sessions begin, in AWS and here.
+const issuedPrefix = "ASIA"
+
+// Principal is the user or the session of a role that makes a call.
+type Principal struct {
+	Account string
+	ARN     string // of the user or of the session
+	// Identity is the ARN that policies know it by: for a session, that of
+	// its role.
+	Identity string
+	UserID   string
+	Tags     map[string]string // session tags
+	// Transitive holds those of the tags that the next session inherits, where
+	// this one assumes a role.
+	Transitive map[string]string
+}
+
+func administrator(in Region) Principal {
+	arn := "arn:" + in.Partition() + ":iam::" + AdministratorAccount + ":user/administrator"
+	return Principal{
+		Account:  AdministratorAccount,
+		ARN:      arn,
+		Identity: arn,
+		UserID:   UniqueID("AIDA", arn),
+	}
+}
+
+// UniqueID returns the id that AWS gives to a user or role. Here it is always
+// the same for the same name.
+func UniqueID(prefix, name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return prefix + base32.StdEncoding.EncodeToString(sum[:])[:17]
+}
+
+// Session is a principal with temporary credentials.
+type Session struct {
+	Principal   Principal
+	Expires     time.Time
+	Permissions policy.Policy
+	Limit       *policy.Policy // session policy; nil if there is none
+	LimitText   string         // JSON of Limit
+
+	// Issue sets the credentials.
+	AccessKey, Secret, Token string
+}
+
+// kindOfPolicy is a policy with the words that refusals use for its kind.
+type kindOfPolicy struct {
+	article, kind string
+	policy        policy.Policy
+}
+
+// policies returns the policies that must all allow what the session does.
+func (s *Session) policies() []kindOfPolicy {
+	all := []kindOfPolicy{{"an", "identity-based", s.Permissions}}
+	if s.Limit != nil {
+		all = append(all, kindOfPolicy{"a", "session", *s.Limit})
+	}
+	return all
+}
+
+// Sessions are the sessions that were issued. They are safe for concurrent
+// use.
+type Sessions struct {
+	mu      sync.Mutex
+	byKey   map[string]*Session // by access key
+	sweepAt int                 // number of sessions at which old ones are removed
+}
+
+const (
+	minSweep = 1024
+	// keepExpired is how long a session is still known as expired.
+	keepExpired = time.Hour
+)
+
+// NewSessions returns an empty list of sessions.
+func NewSessions() *Sessions {
+	return &Sessions{byKey: make(map[string]*Session), sweepAt: minSweep}
+}
+
+// Issue gives the session its credentials and remembers it.
+func (ss *Sessions) Issue(s *Session, now time.Time) {
+	s.AccessKey = issuedPrefix + rand.Text()[:16]
+	s.Secret = (rand.Text() + rand.Text())[:40]
+	s.Token = "FwoGZXIvYXdz" + rand.Text() + rand.Text() + rand.Text()
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	ss.sweep(now)
+	ss.byKey[s.AccessKey] = s
+}
+
+// sweep removes old sessions, but only after the number of sessions has
+// doubled. So issuing a session is cheap however many there are.
+func (ss *Sessions) sweep(now time.Time) {
+	if len(ss.byKey) < ss.sweepAt {
+		return
+	}
+	for key, old := range ss.byKey {
+		if now.After(old.Expires.Add(keepExpired)) {
+			delete(ss.byKey, key)
+		}
+	}
+	ss.sweepAt = max(minSweep, 2*len(ss.byKey))
+}
+
+func (ss *Sessions) find(accessKey string) *Session {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return ss.byKey[accessKey]
+}
+
+// identify finds the caller by the access key that signed. A key that no
+// session has is the administrator's.
+func (c *Request) identify(sessions *Sessions, sig signature, body []byte) error {
+	token := c.http.Header.Get("X-Amz-Security-Token")
+	session := sessions.find(sig.accessKey)
+	if session == nil {
+		// A session that is not known is forged, or older than this process.
+		if token != "" && strings.HasPrefix(sig.accessKey, issuedPrefix) {
+			return errUnknownClient()
+		}
+		c.setCaller(administrator(c.Place().Region))
+		return nil
+	}
+	if session.Token != token {
+		return errUnknownClient()
+	}
+	c.setCaller(session.Principal)
+	c.Session, c.Policy = session, session.LimitText
+	if !c.Now.Before(session.Expires) {
+		return Errorf(codeExpiredToken, "The security token included in the request is expired")
+	}
+	return sig.verify(c.http, body, session.Secret)
+}
+
+func (c *Request) setCaller(p Principal) {
+	c.Caller, c.Account, c.Principal = p, p.Account, p.ARN
+}
+
+func errUnknownClient() error {
+	return Errorf(codeUnknownClient, "The security token included in the request is invalid.")
+}

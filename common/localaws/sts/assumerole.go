@@ -1,0 +1,105 @@
+package sts
+
+import (
+	"encoding/xml"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
+	"github.com/YaleSpinup/ecr-api/common/localaws/service"
+)
+
+// needsToAssumeRole returns the permissions that both sides must allow: the
+// policies of the caller here, and the trust policy of the role in assumeRole.
+func needsToAssumeRole(_ *service.Request, in assumeRoleInput) []service.Permission {
+	assume := service.Permission{Action: "sts:AssumeRole", Resource: in.roleARN, Context: in.context()}
+	if len(in.tags) == 0 {
+		return []service.Permission{assume}
+	}
+	tagging := assume
+	tagging.Action = "sts:TagSession"
+	return []service.Permission{assume, tagging}
+}
+
+// context returns the condition keys that the input brings.
+func (in assumeRoleInput) context() map[string][]string {
+	context := map[string][]string{"sts:RoleSessionName": {in.sessionName}}
+	if in.externalID != nil {
+		context["sts:ExternalId"] = []string{*in.externalID}
+	}
+	if len(in.transitive) > 0 {
+		context["sts:TransitiveTagKeys"] = in.transitive
+	}
+	service.AddRequestTags(context, service.TagMap(in.tags))
+	return context
+}
+
+// assumeRoleResult is the answer of AssumeRole.
+type assumeRoleResult struct {
+	XMLName          xml.Name `xml:"AssumeRoleResult"`
+	AccessKeyID      string   `xml:"Credentials>AccessKeyId"`
+	SecretAccessKey  string   `xml:"Credentials>SecretAccessKey"`
+	SessionToken     string   `xml:"Credentials>SessionToken"`
+	Expiration       string   `xml:"Credentials>Expiration"`
+	AssumedRoleID    string   `xml:"AssumedRoleUser>AssumedRoleId"`
+	ARN              string   `xml:"AssumedRoleUser>Arn"`
+	PackedPolicySize *int     `xml:"PackedPolicySize,omitempty"`
+}
+
+func (s *sts) assumeRole(c *service.Request, in assumeRoleInput) (any, error) {
+	role, err := s.roles.trusting(c, in)
+	if err != nil {
+		return nil, err
+	}
+	percent, err := in.packedSize()
+	if err != nil {
+		return nil, err
+	}
+	session := &service.Session{
+		Principal:   in.principal(c, role),
+		Expires:     c.Now.Add(time.Duration(in.seconds()) * time.Second).Truncate(time.Second),
+		Permissions: role.permissions,
+	}
+	if in.policy != nil {
+		limit, err := policy.Parse(*in.policy)
+		if err != nil {
+			return nil, service.Errorf("MalformedPolicyDocument", "%v", err)
+		}
+		session.Limit, session.LimitText = &limit, *in.policy
+	}
+	s.sessions.Issue(session, c.Now)
+	return assumeRoleResult{
+		AccessKeyID:      session.AccessKey,
+		SecretAccessKey:  session.Secret,
+		SessionToken:     session.Token,
+		Expiration:       session.Expires.UTC().Format(time.RFC3339),
+		AssumedRoleID:    session.Principal.UserID,
+		ARN:              session.Principal.ARN,
+		PackedPolicySize: percent,
+	}, nil
+}
+
+// principal returns the principal of the new session. It has the tags of the
+// input and the transitive tags of the caller.
+func (in assumeRoleInput) principal(c *service.Request, r role) service.Principal {
+	tags, transitive := service.TagMap(in.tags), make(map[string]string)
+	for key, value := range tags {
+		if slices.ContainsFunc(in.transitive, func(t string) bool { return strings.EqualFold(t, key) }) {
+			transitive[key] = value
+		}
+	}
+	maps.Copy(tags, c.Caller.Transitive)
+	maps.Copy(transitive, c.Caller.Transitive)
+	region := c.Place().Region
+	identity := r.arn(region)
+	return service.Principal{
+		Account:    r.Account,
+		ARN:        "arn:" + region.Partition() + ":sts::" + r.Account + ":assumed-role/" + r.Name + "/" + in.sessionName,
+		Identity:   identity,
+		UserID:     service.UniqueID("AROA", identity) + ":" + in.sessionName,
+		Tags:       tags,
+		Transitive: transitive,
+	}
+}

@@ -1,0 +1,175 @@
+package sts
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws/service"
+)
+
+// assumeRoleInput is the form of AssumeRole.
+type assumeRoleInput struct {
+	roleARN, sessionName string
+	externalID, policy   *string // nil if absent
+	duration             string  // in seconds, as written; "" means defaultDuration
+	tags                 []service.Tag
+	transitive           []string
+	unsupported          string // a parameter that this AWS does not support; "" if there is none
+}
+
+// unsupportedParameters are refused. If they were ignored, a session could be
+// allowed more here than in AWS.
+var unsupportedParameters = []string{"PolicyArns", "SerialNumber", "TokenCode", "SourceIdentity", "ProvidedContexts"}
+
+func decodeAssumeRole(_ *service.Request, body []byte) (assumeRoleInput, error) {
+	form, err := service.ParseForm(body)
+	if err != nil {
+		return assumeRoleInput{}, err
+	}
+	in := assumeRoleInput{
+		roleARN:     form.Get("RoleArn"),
+		sessionName: form.Get("RoleSessionName"),
+		externalID:  optional(form, "ExternalId"),
+		policy:      optional(form, "Policy"),
+		duration:    form.Get("DurationSeconds"),
+	}
+	for n := 1; form.Has(member("Tags", n) + ".Key"); n++ {
+		tag := member("Tags", n)
+		in.tags = append(in.tags, service.Tag{Key: form.Get(tag + ".Key"), Value: form.Get(tag + ".Value")})
+	}
+	for n := 1; form.Has(member("TransitiveTagKeys", n)); n++ {
+		in.transitive = append(in.transitive, form.Get(member("TransitiveTagKeys", n)))
+	}
+	for parameter := range form {
+		name, _, _ := strings.Cut(parameter, ".")
+		if slices.Contains(unsupportedParameters, name) {
+			in.unsupported = name
+		}
+	}
+	return in, nil
+}
+
+// member returns the name of a parameter that is the nth of a list.
+func member(list string, n int) string {
+	return list + ".member." + strconv.Itoa(n)
+}
+
+func optional(form url.Values, name string) *string {
+	if !form.Has(name) {
+		return nil
+	}
+	value := form.Get(name)
+	return &value
+}
+
+// Limits of AssumeRole. Durations are in seconds.
+const (
+	minDuration     = 900
+	maxDuration     = 43200
+	defaultDuration = 3600
+	maxChained      = 3600 // where a session assumes the role
+	maxPolicy       = 2048 // characters
+	maxTags         = 50
+)
+
+var (
+	sessionNamePattern = regexp.MustCompile(`^[\w+=,.@-]*$`)
+	externalIDPattern  = regexp.MustCompile(`^[\w+=,.@:\/-]*$`)
+	policyPattern      = regexp.MustCompile(`^[\x{0009}\x{000A}\x{000D}\x{0020}-\x{00FF}]+$`)
+	roleARNPattern     = regexp.MustCompile(`^arn:([a-z-]+):iam::([0-9]{12}):role/([\w+=,.@/-]+)$`)
+)
+
+func (in assumeRoleInput) Check(c *service.Request) error {
+	if in.unsupported != "" {
+		return service.Errorf("ValidationError", "the parameter %s is not supported here", in.unsupported)
+	}
+	if err := in.violations().err(); err != nil {
+		return err
+	}
+	if !roleARNPattern.MatchString(in.roleARN) {
+		return service.Errorf("ValidationError", "%s is invalid", in.roleARN)
+	}
+	if c.Session != nil && in.seconds() > maxChained {
+		return service.Errorf("ValidationError",
+			"The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
+	}
+	if err := in.checkTagKeys(); err != nil {
+		return err
+	}
+	return in.checkTransitive(c.Caller.Transitive)
+}
+
+// violations returns what is wrong with the parameters one by one.
+func (in assumeRoleInput) violations() violations {
+	var v violations
+	v.text("roleArn", in.roleARN, 20, 2048, nil)
+	v.text("roleSessionName", in.sessionName, 2, 64, sessionNamePattern)
+	if in.externalID != nil {
+		v.text("externalId", *in.externalID, 2, 1224, externalIDPattern)
+	}
+	if in.policy != nil {
+		v.text("policy", *in.policy, 1, maxPolicy, policyPattern)
+	}
+	if in.duration != "" {
+		v.number("durationSeconds", in.duration, minDuration, maxDuration)
+	}
+	if len(in.tags) > maxTags {
+		v.add("tags", "[...]", "Member must have length less than or equal to "+strconv.Itoa(maxTags))
+	}
+	for i, t := range in.tags {
+		path := "tags." + strconv.Itoa(i+1) + ".member."
+		v.text(path+"key", t.Key, 1, 128, service.TagKeyPattern)
+		v.text(path+"value", t.Value, 0, 256, service.TagValuePattern)
+	}
+	return v
+}
+
+func (in assumeRoleInput) checkTagKeys() error {
+	seen := make(map[string]bool)
+	for _, t := range in.tags {
+		key := strings.ToLower(t.Key)
+		if strings.HasPrefix(key, "aws:") {
+			return service.Errorf("InvalidParameterValue", "Tag keys beginning with aws: are reserved for system use.")
+		}
+		if seen[key] {
+			return service.Errorf("InvalidParameterValue",
+				"Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+		}
+		seen[key] = true
+	}
+	return nil
+}
+
+// checkTransitive checks the transitive tags, and that none of the tags takes
+// the place of an inherited one.
+func (in assumeRoleInput) checkTransitive(inherited map[string]string) error {
+	for _, key := range in.transitive {
+		if !in.hasTag(key) {
+			return service.Errorf("InvalidParameterValue",
+				"The specified transitive tag key must be included in the requested tags.")
+		}
+	}
+	for key := range inherited {
+		if in.hasTag(key) {
+			return service.Errorf("InvalidParameterValue", "One of the specified transitive tag keys can't be set "+
+				"because it conflicts with a transitive tag key from the calling session.")
+		}
+	}
+	return nil
+}
+
+// hasTag reports whether there is a tag of the key. Case does not matter.
+func (in assumeRoleInput) hasTag(key string) bool {
+	return slices.ContainsFunc(in.tags, func(t service.Tag) bool { return strings.EqualFold(t.Key, key) })
+}
+
+func (in assumeRoleInput) seconds() int {
+	if in.duration == "" {
+		return defaultDuration
+	}
+	seconds, _ := strconv.Atoi(in.duration) // Check has checked that it is a number
+	return seconds
+}

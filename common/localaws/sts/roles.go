@@ -1,0 +1,92 @@
+package sts
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
+	"github.com/YaleSpinup/ecr-api/common/localaws/service"
+)
+
+// Role is a role that AssumeRole can assume.
+type Role struct {
+	Account, Name string
+	Trust         string // trust policy, JSON: who may assume the role, and under which conditions
+	Permissions   string // permission policy, JSON: what a session of the role may do at most
+}
+
+// role is a Role with its policies parsed.
+type role struct {
+	Role
+	trust, permissions policy.Policy
+}
+
+// roles are the roles by account/name.
+type roles map[string]role
+
+var (
+	accountPattern  = regexp.MustCompile(`^[0-9]{12}$`)
+	roleNamePattern = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
+)
+
+// parseRoles returns the roles. An error names the role that is wrong.
+func parseRoles(list []Role) (roles, error) {
+	parsed := make(roles)
+	for _, r := range list {
+		if err := parsed.add(r); err != nil {
+			return nil, fmt.Errorf("role %s/%s: %w", r.Account, r.Name, err)
+		}
+	}
+	return parsed, nil
+}
+
+func (rs roles) add(r Role) error {
+	if !accountPattern.MatchString(r.Account) {
+		return errors.New("the account is not twelve digits")
+	}
+	if !roleNamePattern.MatchString(r.Name) {
+		return fmt.Errorf("the name does not satisfy %s", roleNamePattern)
+	}
+	if _, twice := rs[r.Account+"/"+r.Name]; twice {
+		return errors.New("the role is there twice")
+	}
+	trust, err := policy.ParseTrust(r.Trust)
+	if err != nil {
+		return fmt.Errorf("trust policy: %w", err)
+	}
+	permissions, err := policy.Parse(r.Permissions)
+	if err != nil {
+		return fmt.Errorf("permission policy: %w", err)
+	}
+	rs[r.Account+"/"+r.Name] = role{Role: r, trust: trust, permissions: permissions}
+	return nil
+}
+
+// trusting returns the role of the input if its trust policy lets the caller
+// assume it. A role that does not exist gets the same refusal as one that does
+// not trust the caller.
+func (rs roles) trusting(c *service.Request, in assumeRoleInput) (role, error) {
+	permissions := needsToAssumeRole(c, in)
+	parts := roleARNPattern.FindStringSubmatch(in.roleARN)
+	partition, account, name := parts[1], parts[2], parts[3]
+	r, ok := rs[account+"/"+name]
+	if !ok || partition != c.Place().Region.Partition() {
+		return role{}, c.Denied(permissions[0], "")
+	}
+	for _, p := range permissions {
+		decision, err := policy.Decide(c.PolicyRequest(p), r.trust)
+		if err != nil {
+			return role{}, c.Denied(p, " because the trust policy cannot be decided: "+err.Error())
+		}
+		if decision != policy.Allow {
+			return role{}, c.Denied(p, "")
+		}
+	}
+	return r, nil
+}
+
+// arn returns the ARN of the role, with the partition of a region.
+func (r role) arn(in service.Region) string {
+	return "arn:" + in.Partition() + ":iam::" + r.Account + ":role/" + r.Name
+}

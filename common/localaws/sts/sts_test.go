@@ -1,0 +1,196 @@
+//lint:file-ignore SA1019 The service uses the SDK's first version.
+
+package sts_test
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/credentials"
+	"github.com/aws/aws-sdk-go/service/ecr"
+	"github.com/aws/aws-sdk-go/service/sts"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/YaleSpinup/ecr-api/common/localaws/awstest"
+)
+
+func TestAssumeRole(t *testing.T) {
+	t.Parallel()
+	b := awstest.New(t)
+	policy := strings.ReplaceAll(awstest.AllowAll, "*", "ecr:*")
+	policy = strings.Replace(policy, `"Resource":"ecr:*"`, `"Resource":"*"`, 1)
+	out, err := b.STS().AssumeRole(&sts.AssumeRoleInput{
+		RoleArn: awstest.RoleARN(awstest.Other, "ecr-api"), RoleSessionName: aws.String("me"), ExternalId: aws.String("local"),
+		DurationSeconds: aws.Int64(900), Policy: &policy,
+	})
+	awstest.Must(t, err)
+	c := out.Credentials
+	if !c.Expiration.Equal(awstest.Noon.Add(15 * time.Minute).Truncate(time.Second)) {
+		t.Errorf("expires at %v", c.Expiration)
+	}
+	if len(*c.AccessKeyId) != 20 || !strings.HasPrefix(*c.AccessKeyId, "ASIA") || len(*c.SecretAccessKey) != 40 || *c.SessionToken == "" {
+		t.Errorf("credentials %v", c)
+	}
+	if got := *out.AssumedRoleUser.Arn; got != "arn:aws:sts::210987654321:assumed-role/ecr-api/me" {
+		t.Errorf("ARN %s", got)
+	}
+	if size := out.PackedPolicySize; size == nil || *size < 1 || *size > 100 {
+		t.Errorf("packed size %v", size)
+	}
+	identity, err := sts.New(b.Session(awstest.Here, awstest.Issued(out))).GetCallerIdentity(&sts.GetCallerIdentityInput{})
+	awstest.Must(t, err)
+	if diff := cmp.Diff(&sts.GetCallerIdentityOutput{
+		Account: aws.String(awstest.Other), Arn: out.AssumedRoleUser.Arn, UserId: out.AssumedRoleUser.AssumedRoleId,
+	}, identity); diff != "" {
+		t.Errorf("identity (-want +got):\n%s", diff)
+	}
+	got := b.Calls()[1]
+	got.Start, got.End, got.RequestID = time.Time{}, time.Time{}, ""
+	if diff := cmp.Diff(localaws.Call{
+		Service: "sts", Operation: "GetCallerIdentity", AccessKey: *c.AccessKeyId, Principal: *out.AssumedRoleUser.Arn,
+		Policy: policy, Account: awstest.Other, Region: awstest.Here,
+	}, got); diff != "" {
+		t.Errorf("call (-want +got):\n%s", diff)
+	}
+}
+
+func TestAdministratorIdentity(t *testing.T) {
+	t.Parallel()
+	b := awstest.New(t)
+	identity, err := b.STS().GetCallerIdentity(&sts.GetCallerIdentityInput{})
+	awstest.Must(t, err)
+	if *identity.Account != localaws.AdministratorAccount || *identity.Arn != "arn:aws:iam::012345678901:user/administrator" {
+		t.Errorf("identity %v", identity)
+	}
+}
+
+func TestAssumeRoleErrors(t *testing.T) {
+	t.Parallel()
+	b := awstest.New(t,
+		localaws.Role{Account: awstest.Other, Name: "no-tags", Permissions: awstest.AllowAll,
+			Trust: strings.Replace(awstest.TrustLocal, `["sts:AssumeRole","sts:TagSession"]`, `"sts:AssumeRole"`, 1)},
+		localaws.Role{Account: awstest.Other, Name: "no-administrator", Permissions: awstest.AllowAll,
+			Trust: strings.Replace(awstest.TrustLocal, `{"AWS":"012345678901"}`, `{"AWS":"arn:aws:iam::012345678901:role/ecr-api"}`, 1)},
+		localaws.Role{Account: awstest.Other, Name: "one-org", Permissions: awstest.AllowAll,
+			Trust: strings.Replace(awstest.TrustLocal, `{"sts:ExternalId":"local"}`, `{"sts:ExternalId":"local","aws:RequestTag/org":"ours"}`, 1)},
+	)
+	denied := func(action, arn string) string {
+		return "User: arn:aws:iam::012345678901:user/administrator is not authorized to perform: " + action + " on resource: " + arn
+	}
+	tag := func(key, value string) *sts.Tag { return &sts.Tag{Key: &key, Value: &value} }
+	noise := make([]byte, 190)
+	_, _ = rand.Read(noise)
+	var bulk []*sts.Tag
+	for i := range 20 {
+		_, _ = rand.Read(noise)
+		bulk = append(bulk, tag(fmt.Sprint(i), base64.StdEncoding.EncodeToString(noise)))
+	}
+	const invalid, no, value = "ValidationError", "AccessDenied", "InvalidParameterValue"
+	for _, test := range []struct {
+		name       string
+		change     func(*sts.AssumeRoleInput)
+		code, text string
+	}{
+		{"good", func(*sts.AssumeRoleInput) {}, "", ""},
+		{"no external id", func(in *sts.AssumeRoleInput) { in.ExternalId = nil }, no, denied("sts:AssumeRole", *awstest.RoleARN(awstest.Other, "ecr-api"))},
+		{"wrong external id", func(in *sts.AssumeRoleInput) { in.SetExternalId("Local") }, no, denied("sts:AssumeRole", *awstest.RoleARN(awstest.Other, "ecr-api"))},
+		{"missing role", func(in *sts.AssumeRoleInput) { in.RoleArn = awstest.RoleARN(awstest.Other, "none") }, no, denied("sts:AssumeRole", *awstest.RoleARN(awstest.Other, "none"))},
+		{"missing account", func(in *sts.AssumeRoleInput) { in.RoleArn = awstest.RoleARN("111111111111", "ecr-api") }, no, denied("sts:AssumeRole", *awstest.RoleARN("111111111111", "ecr-api"))},
+		{"another partition", func(in *sts.AssumeRoleInput) { in.SetRoleArn("arn:aws-cn:iam::210987654321:role/ecr-api") }, no, "sts:AssumeRole"},
+		{"role that trusts another principal", func(in *sts.AssumeRoleInput) { in.RoleArn = awstest.RoleARN(awstest.Other, "no-administrator") }, no, "sts:AssumeRole"},
+		{"with tags", func(in *sts.AssumeRoleInput) { in.Tags = []*sts.Tag{tag("org", "ours")} }, "", ""},
+		{"role that allows no tags", func(in *sts.AssumeRoleInput) { in.RoleArn = awstest.RoleARN(awstest.Other, "no-tags") }, "", ""},
+		{"tags for a role that allows none", func(in *sts.AssumeRoleInput) {
+			in.RoleArn, in.Tags = awstest.RoleARN(awstest.Other, "no-tags"), []*sts.Tag{tag("a", "b")}
+		}, no, denied("sts:TagSession", *awstest.RoleARN(awstest.Other, "no-tags"))},
+		{"role that requires a tag", func(in *sts.AssumeRoleInput) { in.RoleArn = awstest.RoleARN(awstest.Other, "one-org") }, no, "sts:AssumeRole"},
+		{"role that requires a tag, another value", func(in *sts.AssumeRoleInput) {
+			in.RoleArn, in.Tags = awstest.RoleARN(awstest.Other, "one-org"), []*sts.Tag{tag("org", "theirs")}
+		}, no, "sts:AssumeRole"},
+		{"role that requires a tag, right value", func(in *sts.AssumeRoleInput) {
+			in.RoleArn, in.Tags = awstest.RoleARN(awstest.Other, "one-org"), []*sts.Tag{tag("org", "ours")}
+		}, "", ""},
+
+		{"malformed session name", func(in *sts.AssumeRoleInput) { in.SetRoleSessionName("a/b") }, invalid,
+			`1 validation error detected: Value 'a/b' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\w+=,.@-]*`},
+		{"long session name", func(in *sts.AssumeRoleInput) { in.SetRoleSessionName(strings.Repeat("a", 65)) }, invalid, "at 'roleSessionName' failed to satisfy constraint: Member must have length less than or equal to 64"},
+		{"not an ARN", func(in *sts.AssumeRoleInput) { in.SetRoleArn("role/ecr-api, is it not?") }, invalid, "role/ecr-api, is it not? is invalid"},
+		{"malformed external id", func(in *sts.AssumeRoleInput) { in.SetExternalId("a b") }, invalid, "'externalId'"},
+		{"shortest duration", func(in *sts.AssumeRoleInput) { in.SetDurationSeconds(900) }, "", ""},
+		{"duration too long", func(in *sts.AssumeRoleInput) { in.SetDurationSeconds(43201) }, invalid, "less than or equal to 43200"},
+		{"two errors", func(in *sts.AssumeRoleInput) { in.SetDurationSeconds(43201).SetExternalId("a b") }, invalid, "2 validation errors detected: Value 'a b' at 'externalId'"},
+
+		{"longest policy", func(in *sts.AssumeRoleInput) {
+			in.SetPolicy(awstest.AllowAll + strings.Repeat(" ", 2048-len(awstest.AllowAll)))
+		}, "", ""},
+		{"policy too long", func(in *sts.AssumeRoleInput) {
+			in.SetPolicy(awstest.AllowAll + strings.Repeat(" ", 2049-len(awstest.AllowAll)))
+		}, invalid, "at 'policy' failed to satisfy constraint: Member must have length less than or equal to 2048"},
+		{"policy with other characters", func(in *sts.AssumeRoleInput) { in.SetPolicy("{\u20ac}") }, invalid, "'policy'"},
+		{"policy without a statement", func(in *sts.AssumeRoleInput) { in.SetPolicy("{}") }, "MalformedPolicyDocument", "no statement"},
+		{"policy with an unknown operator", func(in *sts.AssumeRoleInput) {
+			in.SetPolicy(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringIs":{"aws:TagKeys":"a"}}}}`)
+		}, "MalformedPolicyDocument", `operator "StringIs" is not known here`},
+		{"managed policy", func(in *sts.AssumeRoleInput) {
+			in.PolicyArns = []*sts.PolicyDescriptorType{{Arn: aws.String("arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly")}}
+		}, invalid, "PolicyArns is not supported here"},
+		{"source identity", func(in *sts.AssumeRoleInput) { in.SetSourceIdentity("ab") }, invalid, "SourceIdentity is not supported"},
+
+		{"malformed tag key", func(in *sts.AssumeRoleInput) { in.Tags = []*sts.Tag{tag("a*", "")} }, invalid, "'tags.1.member.key'"},
+		{"tag value too long", func(in *sts.AssumeRoleInput) { in.Tags = []*sts.Tag{tag("b", ""), tag("a", strings.Repeat("x", 257))} }, invalid, "'tags.2.member.value'"},
+		{"tag twice", func(in *sts.AssumeRoleInput) { in.Tags = []*sts.Tag{tag("a", ""), tag("A", "")} }, value, "Duplicate tag keys"},
+		{"reserved tag", func(in *sts.AssumeRoleInput) { in.Tags = []*sts.Tag{tag("aws:a", "")} }, value, "reserved"},
+		{"transitive key without a tag", func(in *sts.AssumeRoleInput) { in.TransitiveTagKeys = aws.StringSlice([]string{"a"}) }, value, "transitive"},
+		{"51 tags", func(in *sts.AssumeRoleInput) {
+			for i := range 51 {
+				in.Tags = append(in.Tags, tag(fmt.Sprint(i), ""))
+			}
+		}, invalid, "'tags'"},
+		{"packed policy and tags too large", func(in *sts.AssumeRoleInput) { in.Tags = bulk }, "PackedPolicyTooLarge", "allotted space"},
+	} {
+		in := &sts.AssumeRoleInput{RoleArn: awstest.RoleARN(awstest.Other, "ecr-api"), RoleSessionName: aws.String("me"), ExternalId: aws.String("local")}
+		test.change(in)
+		_, err := b.STS().AssumeRole(in)
+		awstest.WantError(t, test.name, err, test.code, test.text)
+	}
+}
+
+func TestChaining(t *testing.T) {
+	t.Parallel()
+	trust := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["sts:AssumeRole","sts:TagSession"],
+		"Principal":{"AWS":"arn:aws:iam::012345678901:role/ecr-api"},"Condition":{"StringEquals":{"aws:PrincipalTag/org":"ours"}}}}`
+	b := awstest.New(t, localaws.Role{Account: awstest.Other, Name: "second", Trust: trust,
+		Permissions: `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ecr:*","Resource":"*",
+			"Condition":{"StringEquals":{"aws:PrincipalTag/org":"ours","aws:PrincipalTag/more":"yes"}}}}`})
+	first, err := b.STS().AssumeRole(&sts.AssumeRoleInput{
+		RoleArn: awstest.RoleARN(localaws.AdministratorAccount, "ecr-api"), RoleSessionName: aws.String("me"), ExternalId: aws.String("local"),
+		Tags:              []*sts.Tag{{Key: aws.String("org"), Value: aws.String("ours")}},
+		TransitiveTagKeys: aws.StringSlice([]string{"ORG"}),
+	})
+	awstest.Must(t, err)
+	assume := func(c *credentials.Credentials, change func(*sts.AssumeRoleInput)) (*sts.AssumeRoleOutput, error) {
+		in := &sts.AssumeRoleInput{RoleArn: awstest.RoleARN(awstest.Other, "second"), RoleSessionName: aws.String("me"),
+			Tags: []*sts.Tag{{Key: aws.String("more"), Value: aws.String("yes")}}}
+		change(in)
+		return sts.New(b.Session(awstest.Here, c)).AssumeRole(in)
+	}
+	out, err := assume(awstest.Issued(first), func(*sts.AssumeRoleInput) {})
+	awstest.Must(t, err)
+	awstest.Must(t, awstest.ErrorOf(ecr.New(b.Session(awstest.Here, awstest.Issued(out))).DescribeRepositories(&ecr.DescribeRepositoriesInput{})))
+
+	_, err = assume(awstest.Issued(first), func(in *sts.AssumeRoleInput) { in.SetDurationSeconds(3601) })
+	awstest.WantError(t, "session of more than an hour", err, "ValidationError", "1 hour session limit for roles assumed by role chaining")
+	_, err = assume(awstest.Issued(first), func(in *sts.AssumeRoleInput) { in.Tags[0].SetKey("Org") })
+	awstest.WantError(t, "inherited tag", err, "InvalidParameterValue", "transitive tag key")
+	_, err = assume(b.Assume(t, localaws.AdministratorAccount, "", nil), func(*sts.AssumeRoleInput) {})
+	awstest.WantError(t, "caller without tags", err, "AccessDenied", "sts:AssumeRole")
+	narrow := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ecr:*","Resource":"*"}}`
+	_, err = assume(b.Assume(t, localaws.AdministratorAccount, narrow, map[string]string{"org": "ours"}), func(*sts.AssumeRoleInput) {})
+	awstest.WantError(t, "session policy without sts:AssumeRole", err, "AccessDenied", "no session policy allows the sts:AssumeRole action")
+}
