@@ -157,7 +157,7 @@ func TestReady(t *testing.T) {
 // A request whose body does not come ends in its own time.
 func TestLateBody(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = time.Second })
+	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 3 * time.Second })
 	body, write := io.Pipe()
 	defer write.Close()
 	go io.WriteString(write, `{"RepositoryName": `)

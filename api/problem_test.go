@@ -13,7 +13,7 @@ import (
 // theirs by refused, refusedByAWS and unsettled.
 func TestProblemDocuments(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 2 * time.Second })
+	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 4 * time.Second })
 	w.addRepository(account, "g/a", org)
 	w.addRepository(account, "g/untagged", "")
 	fails := func(operation, code string, status int) func() {
