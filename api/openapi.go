@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
+	"slices"
+	"strings"
 )
 
 // openAPIFiles describe the table: api.json what all rows share, and each other
@@ -34,52 +37,104 @@ func mustMergeJSON(files fs.FS) []byte {
 	return document
 }
 
-// mergeJSON puts the JSON objects of all files into one. Nested objects are
-// merged too. Anything else that stands in two files is an error.
+// mergeJSON puts the JSON objects of all files into one. Nested objects are merged
+// too. Keys keep their order, since readers and generated clients see it. Anything
+// else that stands in two files is an error.
 func mergeJSON(files fs.FS) ([]byte, error) {
 	names, err := fs.Glob(files, "*/*.json")
 	if err != nil {
 		return nil, err
 	}
-	merged := map[string]any{}
+	merged := json.RawMessage("{}")
 	for _, name := range names {
-		content, err := fs.ReadFile(files, name)
+		part, err := fs.ReadFile(files, name)
 		if err != nil {
 			return nil, err
 		}
-		var part map[string]any
-		decoder := json.NewDecoder(bytes.NewReader(content))
-		decoder.UseNumber()
-		if err := decoder.Decode(&part); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		if err := mergeInto(merged, part); err != nil {
+		if merged, err = mergeObjects(merged, part); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	var document bytes.Buffer
-	encoder := json.NewEncoder(&document)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	err = encoder.Encode(merged)
+	err = json.Indent(&document, merged, "", "  ")
 	return document.Bytes(), err
 }
 
-func mergeInto(merged, part map[string]any) error {
-	for key, value := range part {
-		present, ok := merged[key]
-		if !ok {
-			merged[key] = value
+// isPaths tells whether the keys are paths. These are sorted, so that the docs page
+// shows a repository before its images.
+func isPaths(members []member) bool {
+	return len(members) > 0 && strings.HasPrefix(members[0].key, "/")
+}
+
+// A member is one key of a JSON object with its value.
+type member struct {
+	key   string
+	value json.RawMessage
+}
+
+// mergeObjects adds the members of another object to a JSON object.
+func mergeObjects(object, other json.RawMessage) (json.RawMessage, error) {
+	merged, err := membersOf(object)
+	if err != nil {
+		return nil, err
+	}
+	more, err := membersOf(other)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range more {
+		i := slices.IndexFunc(merged, func(present member) bool { return present.key == m.key })
+		if i < 0 {
+			merged = append(merged, m)
 			continue
 		}
-		inner, isObject := present.(map[string]any)
-		more, areObjects := value.(map[string]any)
-		if !isObject || !areObjects {
-			return fmt.Errorf("%q is in another file too", key)
-		}
-		if err := mergeInto(inner, more); err != nil {
-			return fmt.Errorf("in %q: %w", key, err)
+		if merged[i].value, err = mergeObjects(merged[i].value, m.value); err != nil {
+			return nil, fmt.Errorf("%q is in another file too: %w", m.key, err)
 		}
 	}
-	return nil
+	if isPaths(merged) {
+		slices.SortFunc(merged, func(a, b member) int { return strings.Compare(a.key, b.key) })
+	}
+	return objectOf(merged)
+}
+
+// membersOf returns the members of a JSON object in their order.
+func membersOf(object json.RawMessage) ([]member, error) {
+	decoder := json.NewDecoder(bytes.NewReader(object))
+	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
+		return nil, errors.New("not a JSON object")
+	}
+	var members []member
+	for decoder.More() {
+		key, err := decoder.Token()
+		if err != nil {
+			return nil, err
+		}
+		m := member{key: key.(string)} // a key of an object is a string
+		if err := decoder.Decode(&m.value); err != nil {
+			return nil, err
+		}
+		members = append(members, m)
+	}
+	_, err := decoder.Token() // the closing brace
+	return members, err
+}
+
+func objectOf(members []member) (json.RawMessage, error) {
+	var object bytes.Buffer
+	object.WriteByte('{')
+	for i, m := range members {
+		if i > 0 {
+			object.WriteByte(',')
+		}
+		key, err := json.Marshal(m.key)
+		if err != nil {
+			return nil, err
+		}
+		object.Write(key)
+		object.WriteByte(':')
+		object.Write(m.value)
+	}
+	object.WriteByte('}')
+	return object.Bytes(), nil
 }
