@@ -27,7 +27,7 @@ load: ## compare the service with two bare programs, and measure its memory (abo
 	go run ./test/load
 	go run ./test/load -scale
 
-soak: ## send 100,000 requests while AWS and callers misbehave, then compare AWS with the answers (about ten minutes)
+soak: ## send 100,000 requests while AWS fails and callers hang up, then compare AWS with the answers (about ten minutes)
 	go run ./test/soak -operations 100000
 
 fuzz: ## run each fuzz test for a minute

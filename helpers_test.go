@@ -87,7 +87,7 @@ func (p *program) address() string {
 	return p.stderr.waitFor(p.t, listening)
 }
 
-// wantEnd waits until run returns, and wants no error.
+// wantEnd waits until run returns. An error of run fails the test.
 func (p *program) wantEnd() {
 	p.t.Helper()
 	if err := p.waitForEnd(); err != nil {
@@ -141,8 +141,8 @@ func build(t *testing.T) (path string) {
 	return filepath.Join(binary.dir, "ecr-api")
 }
 
-// process starts the binary. Its environment is these variables and an empty
-// HOME, so that the SDK finds no other credentials.
+// process starts the binary. Its environment has only these variables and an
+// empty HOME, so that the SDK finds no other credentials.
 func process(t *testing.T, variables []string, args ...string) (command *exec.Cmd, stdout, stderr *output) {
 	t.Helper()
 	command = exec.Command(build(t), args...)
@@ -163,7 +163,7 @@ func send(t *testing.T, command *exec.Cmd, signal os.Signal) {
 	}
 }
 
-// wantExit sends a signal and wants the process to exit with 0.
+// wantExit sends a signal. The test fails unless the process then exits with 0.
 func wantExit(t *testing.T, command *exec.Cmd, signal os.Signal) {
 	t.Helper()
 	send(t, command, signal)
@@ -221,7 +221,8 @@ func tokenOf(t *testing.T, key string) string {
 	return string(hash)
 }
 
-// client keeps no connections: a server would wait for them when it stops.
+// client keeps no connections open, because a server would wait for them when
+// it stops.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 
 // document is the OpenAPI document. Every answer must agree with it.
@@ -253,8 +254,8 @@ func do(t *testing.T, r *http.Request) (status int, body string) {
 		return 0, ""
 	}
 	defer answer.Body.Close()
-	// The local AWS has /faults and the profiler has /debug/: these are not in
-	// the document.
+	// These paths belong to the local AWS and to the profiler, so they are not
+	// in the document.
 	if path := r.URL.Path; !strings.HasPrefix(path, "/faults") && !strings.HasPrefix(path, "/debug/") {
 		if err := document().Check(answer); err != nil {
 			t.Error(err)
@@ -277,7 +278,7 @@ func get(t *testing.T, url, token string) (status int, body string) {
 	return do(t, r)
 }
 
-// wantNoAnswer wants that nothing answers at the URL.
+// wantNoAnswer fails the test if something answers at the URL.
 func wantNoAnswer(t *testing.T, url string) {
 	t.Helper()
 	if answer, err := client.Get(url); err == nil {

@@ -31,8 +31,8 @@ func main() {
 	}
 }
 
-// errUsage means that package flag has already printed what is wrong with the
-// command line.
+// errUsage means that the command line is wrong, and that package flag has
+// already said why.
 var errUsage = errors.New("wrong usage")
 
 // options are what the command line says.
@@ -71,7 +71,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	return o, nil
 }
 
-// run does what the command line says until ctx ends. Env is the value of
+// run does what the command line says until ctx ends. env is the value of
 // API_CONFIG.
 func run(ctx context.Context, args []string, env string, stdout, stderr io.Writer) error {
 	o, err := parseFlags(args, stderr)

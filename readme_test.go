@@ -18,7 +18,7 @@ const (
 	faultsFile  = "docs/local-aws.md"
 )
 
-// The session works as printed.
+// The session in the README works as printed.
 func TestReadmeSession(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
@@ -77,7 +77,7 @@ func TestReadmeFaults(t *testing.T) {
 	}
 }
 
-// block returns the code block that begins so in a file.
+// block returns the code block after begin in a file.
 func block(t *testing.T, file, begin string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -92,8 +92,8 @@ func block(t *testing.T, file, begin string) string {
 	return content
 }
 
-// checkingProxy starts a proxy that passes requests on to the service and wants
-// its answers to agree with the OpenAPI document.
+// checkingProxy starts a proxy that passes requests on to the service. The test
+// fails if an answer does not agree with the OpenAPI document.
 func checkingProxy(t *testing.T, service string) (address string) {
 	t.Helper()
 	proxy := httptest.NewServer(&httputil.ReverseProxy{

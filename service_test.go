@@ -71,7 +71,7 @@ func TestConfiguredService(t *testing.T) {
 	}
 }
 
-// Without akid and secret the SDK takes the credentials of the environment.
+// Without akid and secret the SDK uses credentials from the environment.
 func TestCredentialsOfTheEnvironment(t *testing.T) {
 	t.Parallel()
 	keys := make(chan string, 10)
@@ -143,8 +143,8 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// newCertificate writes a certificate for 127.0.0.1 and its key. The client of
-// the issuer trusts it.
+// newCertificate writes a certificate for 127.0.0.1 and its key. The HTTP
+// client of the issuer trusts the certificate.
 func newCertificate(t *testing.T) (issuer *httptest.Server, certificateFile, keyFile string) {
 	t.Helper()
 	issuer = httptest.NewTLSServer(nil)

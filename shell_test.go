@@ -94,5 +94,5 @@ func splitWords(t *testing.T, line string, variables map[string]string) (words [
 			word += variable.ReplaceAllStringFunc(strings.Trim(p, `"`), func(name string) string { return variables[name[1:]] })
 		}
 	}
-	return words // the last one is there, too: the line ends with a newline
+	return words // the last word is complete, because the line ends with a newline
 }

@@ -52,7 +52,7 @@ func TestSecondSignal(t *testing.T) {
 	}
 }
 
-// The service goes on answering during the delay, so that load balancers notice
+// The service still answers during the delay, so that load balancers notice
 // that it is not ready any more.
 func TestShutdownDelay(t *testing.T) {
 	t.Parallel()

@@ -34,8 +34,8 @@ var (
 	sessionName = regexp.MustCompile(`^spinup-spindev-ecr-api-[0-9a-f]{16}$`)
 )
 
-// comparable drops from a log line what differs from run to run. It checks its
-// form first.
+// comparable removes from a log line what differs in each run. It checks the
+// form of these values first.
 func comparable(t *testing.T, line map[string]any) map[string]any {
 	t.Helper()
 	for _, key := range []string{"time", "duration"} {
@@ -69,11 +69,11 @@ func comparable(t *testing.T, line map[string]any) map[string]any {
 
 func TestAuditTrail(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *common.Config, _ *[]route) { c.LogLevel = "panic" }) // audit lines come all the same
+	w := newWorld(t, func(c *common.Config, _ *[]route) { c.LogLevel = "panic" }) // audit lines are written at every level
 	w.addRepository(account, "g/others", "another-org")
 	for _, e := range []struct {
 		exchange
-		want map[string]any // "" where it was not audited
+		want map[string]any // nil if the request is not audited; "-" is any value
 	}{
 		{exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "a"}`}, map[string]any{
 			"action": "CreateRepository", "name": "a", "status": 200.0, "outcome": "done", "route": groupPath,
@@ -126,7 +126,7 @@ func TestAuditTrail(t *testing.T) {
 	}
 }
 
-func TestAuditOfWhoHasNoToken(t *testing.T) {
+func TestAuditOfCallerWithoutToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.do(exchange{method: "DELETE", path: base + "/g/a?x=y", header: map[string]string{"X-Auth-Token": "", "X-Request-Id": "bad id!"}})
@@ -168,7 +168,7 @@ func TestClientAddress(t *testing.T) {
 		{"192.0.2.1:80", []string{"203.0.113.9"}, "192.0.2.1"}, // anybody can write that header
 		{"10.0.0.1:80", nil, "10.0.0.1"},
 		{"10.0.0.1:80", []string{"203.0.113.9"}, "203.0.113.9"},
-		{"10.0.0.1:80", []string{"1.1.1.1, 203.0.113.9"}, "203.0.113.9"}, // only the last was written by the proxy
+		{"10.0.0.1:80", []string{"1.1.1.1, 203.0.113.9"}, "203.0.113.9"}, // the proxy has written only the last one
 		{"10.0.0.1:80", []string{"1.1.1.1", "203.0.113.9 , 10.0.0.2"}, "203.0.113.9"},
 		{"10.0.0.1:80", []string{"10.0.0.3,10.0.0.2"}, "10.0.0.3"},
 		{"10.0.0.1:80", []string{"evil\nline"}, "10.0.0.1"},
@@ -208,12 +208,12 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 	}
 }
 
-// Any attempt that AWS has answered may have done the work. So each of them can
-// be found in CloudTrail.
+// Any attempt that AWS has answered may have done the work, so the log names
+// each of them.
 func TestAuditNamesEveryAnsweredAttempt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.lose("ecr:CreateRepository", localaws.Fault{Code: "ServerException", Status: 500}, true)
+	w.loseAnswer("ecr:CreateRepository", localaws.Fault{Code: "ServerException", Status: 500}, true)
 	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 200, want: "-"})
 	log := w.log.String()
 	created := 0

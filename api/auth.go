@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	rememberTokens = 1024            // of those that verified
+	rememberTokens = 1024            // how many verified tokens are remembered
 	rememberFor    = 5 * time.Minute // after the last use; then bcrypt runs again
 )
 
-// bcryptHash is the form of a bcrypt hash, from its beginning to its end. The
-// library itself ignores what follows a hash.
+// bcryptHash matches a bcrypt hash and nothing after it. The library itself
+// would ignore what follows a hash.
 var bcryptHash = regexp.MustCompile(`^\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}$`)
 
 var (
@@ -28,8 +28,8 @@ var (
 	errBusy     = errors.New("too many tokens are being compared")
 )
 
-// tokens decides whether a header is a bcrypt hash of one of the pre-shared
-// keys. It keeps nothing of a header that is not.
+// tokens decides whether a token is a bcrypt hash of one of the pre-shared
+// keys. It remembers nothing about a token that is not.
 type tokens struct {
 	keys     common.Keys
 	maxCost  int
@@ -53,7 +53,7 @@ func newTokens(keys common.Keys, maxCost int, g *gate, checks *prometheus.Counte
 }
 
 // verify returns the name of the key that the token is a hash of. Its error is
-// errBadToken, or errBusy where there was no room to compare. A token that
+// errBadToken, or errBusy if the queue for comparisons is full. A token that
 // verified is remembered while it is in use. So bcrypt runs once for each token
 // and not for each request, and a flood of new tokens does not delay the
 // callers whose tokens are known.
@@ -85,8 +85,9 @@ func (t *tokens) verify(token string) (key string, err error) {
 
 func (t *tokens) note(result string) { t.checks.WithLabelValues(result).Inc() }
 
-// verifyAgain is for a token that verify had no room for. Another request with
-// the same token may have verified it by now.
+// verifyAgain is for a token for which verify returned errBusy. It does not
+// compare. It only looks whether another request with the same token has
+// verified it since.
 func (t *tokens) verifyAgain(token string) (key string, err error) {
 	if key, ok := t.recall(sha256.Sum256([]byte(token))); ok {
 		t.note(tokenRemembered)
@@ -96,10 +97,10 @@ func (t *tokens) verifyAgain(token string) (key string, err error) {
 	return "", errBusy
 }
 
-// isAffordable tells whether the token has the form of a hash, and a cost that
-// we accept. The caller makes the hash, so the caller chooses what a comparison
-// costs. Each step of the cost doubles the time: 31 would take a day and a
-// half.
+// isAffordable tells whether the token has the form of a hash and a cost of at
+// most maxCost. The caller makes the hash, so the caller chooses what a
+// comparison costs. Each step of the cost doubles the time: 31 would take a day
+// and a half.
 func (t *tokens) isAffordable(token string) bool {
 	if !bcryptHash.MatchString(token) {
 		return false
@@ -142,7 +143,7 @@ func (s *Service) authenticate(next http.Handler) http.Handler {
 		key, err := settings.tokens.verify(token)
 		if err == errBusy {
 			s.measures.limits.WithLabelValues(limitTokens).Inc()
-			s.gate.hold(r.Context())
+			s.gate.delayRefusal(r.Context())
 			key, err = settings.tokens.verifyAgain(token)
 		}
 		switch err {

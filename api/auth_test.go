@@ -31,13 +31,13 @@ func TestToken(t *testing.T) {
 	}{
 		{"good", good, 200},
 		{"good again", good, 200},
-		{"of another implementation", "$2y$" + good[4:], 200},
-		{"of an old one", "$2b$" + good[4:], 200},
-		{"none", "", 403},
+		{"hash of another implementation", "$2y$" + good[4:], 200},
+		{"hash of an old implementation", "$2b$" + good[4:], 200},
+		{"no token", "", 403},
 		{"the key itself", key, 403},
-		{"of another key", hash(t, "another key", bcrypt.MinCost), 403},
+		{"hash of another key", hash(t, "another key", bcrypt.MinCost), 403},
 		{"cut short", good[:59], 403},
-		{"with more behind", good + "x", 403},
+		{"with a letter more", good + "x", 403},
 		{"of an unknown version", "$2x$" + good[4:], 403},
 		{"of version 2", "$2$" + good[4:] + "x", 403},
 		{"one letter off", good[:59] + string(good[59]^1), 403},
@@ -68,7 +68,7 @@ func TestCostOverTheLimitIsNotHashed(t *testing.T) {
 	}
 }
 
-func TestEverythingButThePublicNeedsTheToken(t *testing.T) {
+func TestEveryPathNeedsTheTokenUnlessPublic(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.addRepository(account, "g/a", org)
@@ -106,13 +106,13 @@ func TestEverythingButThePublicNeedsTheToken(t *testing.T) {
 				continue
 			}
 			detail := "The X-Auth-Token header must be a bcrypt hash of the pre-shared key, of cost 12 at most."
-			if diff := cmp.Diff(parse(t, refused(403, detail)), parse(t, body)); diff != "" {
-				t.Errorf("%s %s without a token tells more (-want +got):\n%s", method, path, diff)
+			if diff := cmp.Diff(parse(t, problemOf(403, detail)), parse(t, body)); diff != "" {
+				t.Errorf("%s %s without a token: answer (-want +got):\n%s", method, path, diff)
 			}
 		}
 	}
 	if calls := w.called(); calls != nil {
-		t.Errorf("AWS was asked: %v", calls)
+		t.Errorf("AWS was called: %v", calls)
 	}
 }
 
@@ -154,7 +154,7 @@ func TestPublicPaths(t *testing.T) {
 	}
 }
 
-func TestPanicIsA500AndTheProcessLivesOn(t *testing.T) {
+func TestPanicIsAnswered500(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, changeRows(func(rt *route) {
 		if rt.Name == "ListRepositories" {
@@ -162,7 +162,7 @@ func TestPanicIsA500AndTheProcessLivesOn(t *testing.T) {
 		}
 	}))
 	w.run(
-		exchange{method: "GET", path: base, status: 500, want: refused(500, internalError)},
+		exchange{method: "GET", path: base, status: 500, want: problemOf(500, internalError)},
 		exchange{method: "GET", path: base + "/g", status: 200, want: `[]`},
 	)
 	if log := w.log.String(); !strings.Contains(log, "a marked panic") || !strings.Contains(log, "auth_test.go") {

@@ -13,7 +13,7 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// BenchmarkToken is the check of a token that is remembered.
+// BenchmarkToken checks a token that is remembered.
 func BenchmarkToken(b *testing.B) {
 	tokens, err := newTokens(common.Keys{{Name: "default", Secret: key}}, 12, newGate(), newMeasures(nil).tokenChecks)
 	if err != nil {
@@ -28,8 +28,9 @@ func BenchmarkToken(b *testing.B) {
 	}
 }
 
-// BenchmarkAdapter is the cost of a request without its calls to AWS: router,
-// token, log, metrics, input, session, and the writing of the answer.
+// BenchmarkAdapter sends a request that needs no AWS call. It measures the
+// router, the token, the log, metrics, input, session, and the writing of the
+// answer.
 func BenchmarkAdapter(b *testing.B) {
 	w := newWorld(b, func(_ *common.Config, table *[]route) {
 		for i, rt := range *table {
@@ -51,7 +52,7 @@ func BenchmarkAdapter(b *testing.B) {
 	}
 }
 
-// BenchmarkEncode is the writing of a list of 1,000 images.
+// BenchmarkEncode writes a list of 1,000 images.
 func BenchmarkEncode(b *testing.B) {
 	text, when, size := "application/vnd.docker.container.image.v1+json", "2020-12-14T15:34:18Z", int64(16093514)
 	images := make([]ecr.Image, 1000)
@@ -67,7 +68,7 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
-// BenchmarkConnect makes a client whose credentials are kept.
+// BenchmarkConnect makes a client for a session that is kept.
 func BenchmarkConnect(b *testing.B) {
 	w := newWorld(b)
 	show := rowNamed("ShowRepository")
@@ -77,8 +78,8 @@ func BenchmarkConnect(b *testing.B) {
 	}
 }
 
-// BenchmarkEndpoints are whole requests over HTTP, one at a time. They include
-// the local AWS, which runs in the same process.
+// BenchmarkEndpoints sends whole requests over HTTP, one at a time. The times
+// include the local AWS, which runs in the same process.
 func BenchmarkEndpoints(b *testing.B) {
 	w := newWorld(b)
 	w.service.log.SetOutput(io.Discard)
@@ -124,7 +125,7 @@ func BenchmarkEndpoints(b *testing.B) {
 	})
 }
 
-// BenchmarkScale is one answer with 10,000 repositories or images.
+// BenchmarkScale asks for one answer with 10,000 repositories or images.
 func BenchmarkScale(b *testing.B) {
 	w := newWorld(b)
 	w.addRepository(account2, "g/a", org)

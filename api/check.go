@@ -11,11 +11,11 @@ import (
 // maxFullName is ECR's limit on a full name: group, slash and name.
 const maxFullName = 256
 
-// segment is the form of a group or a name. It leaves out all characters that
-// mean something in the ARN of a policy, such as * and ?.
+// segment matches a group or a name. Characters that have a meaning in the ARN
+// of a policy, such as * and ?, are not allowed.
 var segment = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
-// checkName checks a group or a name. Its error begins with what.
+// checkName checks a group or a name. The text in what begins the error.
 func checkName(what, name string) error {
 	if !segment.MatchString(name) || name == "." || name == ".." {
 		return common.Errorf(common.BadRequest, "%s must be of letters, digits, '.', '_' and '-', and not '.' or '..'.", what)
@@ -23,8 +23,8 @@ func checkName(what, name string) error {
 	return nil
 }
 
-// checkFullName keeps names that are too long for any repository out of session
-// policies, which have little room.
+// checkFullName refuses names that are too long for any repository. The length
+// of a session policy is limited, and names are part of it.
 func checkFullName(group, name string) error {
 	if len(group)+len("/")+len(name) > maxFullName {
 		return common.Errorf(common.BadRequest, "Group and name may have %d characters together, with the slash between them.", maxFullName)
@@ -56,7 +56,7 @@ func firstError(errs ...error) error {
 // A scanFlag is ScanOnPush in a body: "true", "false", true or false.
 type scanFlag struct{ value *bool } // nil: absent
 
-// UnmarshalJSON refuses everything else, and null too.
+// UnmarshalJSON refuses every other value, also null.
 func (f *scanFlag) UnmarshalJSON(text []byte) error {
 	var value any
 	if err := json.Unmarshal(text, &value); err != nil {

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// clientAddress returns the address that sent the request. X-Forwarded-For is
-// believed as far as trusted proxies have written it: read from its end, the
-// first address that is not a trusted proxy is the client.
+// clientAddress returns the address that sent the request. It trusts only the
+// part of X-Forwarded-For that trusted proxies have written. From the end of
+// that header, the first address that is not a trusted proxy is the client.
 func clientAddress(r *http.Request, trusted []netip.Prefix) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

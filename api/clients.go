@@ -15,7 +15,7 @@ const maxPolicyTexts = 1024
 type connector struct {
 	roles *roles.Roles
 	ecr   *ecr.API
-	texts *lru.Cache[policyKey, string] // writing a policy anew would cost more than looking it up
+	texts *lru.Cache[policyKey, string] // encoding a policy again would cost more than a lookup
 }
 
 // A policyKey is what the text of a session policy depends on.
@@ -52,8 +52,8 @@ func (c *connector) connect(rt route, scope iam.Scope) clients {
 	return clients{connector: c, registry: scope.Registry, session: c.roles.Session(scope.Registry, text)}
 }
 
-// clients are the ways to AWS of one request, all in its session. A handler
-// takes the ones that it needs.
+// clients has the AWS clients of one request, which all use its session. A
+// handler takes the clients that it needs.
 type clients struct {
 	connector *connector
 	registry  common.Registry

@@ -23,7 +23,7 @@ const (
 )
 
 // decode reads the input of a request from its query and its body, and checks
-// it. The body must have come by the end.
+// it. The whole body must arrive before end.
 func decode[In input](w http.ResponseWriter, r *http.Request, end time.Time) (in In, err error) {
 	if err := decodeQuery(r.URL.RawQuery, &in); err != nil {
 		return in, err
@@ -41,8 +41,9 @@ func decode[In input](w http.ResponseWriter, r *http.Request, end time.Time) (in
 	return in, in.check()
 }
 
-// readBody reads a body that comes by the end, and within bodyTime. It does not
-// look at the content type, so that curl -d works as it is.
+// readBody reads the body. The whole body must arrive before end and within
+// bodyTime. It ignores the content type, so that curl -d works without a
+// header.
 func readBody(w http.ResponseWriter, r *http.Request, end time.Time) ([]byte, error) {
 	if soon := time.Now().Add(bodyTime); soon.Before(end) {
 		end = soon
@@ -69,8 +70,9 @@ func bodyError(err error) error {
 	return &common.Error{Code: common.BadRequest, Message: "The body could not be read to its end.", Cause: err}
 }
 
-// decodeJSON decodes a body that is exactly one JSON object of known keys. Each
-// key is given once, so that nothing is dropped silently.
+// decodeJSON decodes a body. The body must be exactly one JSON object of known
+// keys. A key given twice is an error, because encoding/json would drop one of
+// the values silently.
 func decodeJSON(body []byte, into any) error {
 	switch trimmed := bytes.TrimSpace(body); {
 	case len(trimmed) == 0 || string(trimmed) == "null":
@@ -124,8 +126,8 @@ func kindName(t reflect.Type) string {
 	}
 }
 
-// foldCase maps all runes that encoding/json takes for the same in a key to the
-// least of them.
+// foldCase is for comparing keys as encoding/json does. It maps all runes that
+// differ only in case to the same rune, the least of them.
 func foldCase(r rune) rune {
 	least := r
 	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
@@ -134,9 +136,8 @@ func foldCase(r rune) rune {
 	return least
 }
 
-// repeatedKey returns an error if an object has a key twice, whatever its case:
-// encoding/json would keep the last one and drop the others. The document is
-// known to be well-formed.
+// repeatedKey returns an error if an object has a key twice. Case makes no
+// difference. The document is known to be well-formed.
 func repeatedKey(d *json.Decoder) error {
 	token, err := d.Token()
 	if err != nil {

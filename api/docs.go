@@ -19,9 +19,10 @@ var docsFiles = []string{
 	"swagger-ui.css",
 }
 
-// docsPolicy lets the docs page load from this service alone, speak to it
-// alone, and run its own scripts alone. The scripts in its HTML are named by
-// their hashes. Swagger UI itself makes styles and small pictures.
+// docsPolicy is the Content-Security-Policy of the docs page. The page may load
+// files only from this service, send requests only to it, and run only its own
+// scripts. The policy names the inline scripts by their hashes. It allows
+// inline styles and data: pictures because Swagger UI makes them.
 var docsPolicy = strings.Join([]string{
 	"default-src 'none'",
 	"script-src 'self'" +
@@ -53,7 +54,7 @@ func docs(*Service, route) http.Handler {
 	})
 }
 
-// docsFile answers with a whole file. It does not look at conditions and
+// docsFile answers with a whole file. It ignores conditional headers and
 // ranges.
 func docsFile(*Service, route) http.Handler {
 	files := swaggerUI()

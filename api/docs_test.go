@@ -61,16 +61,16 @@ func TestDocsPage(t *testing.T) {
 	w.run(
 		exchange{method: "HEAD", path: docsPath, header: noToken, status: 200, want: "-"},
 		exchange{name: "part of a file", method: "GET", path: docsPath + "/swagger-ui.css", header: map[string]string{"Range": "bytes=0-9"}, status: 200, want: "-"},
-		exchange{method: "GET", path: docsPath + "/swagger-ui.js", header: noToken, status: 404, want: refused(404, "There is nothing at this path. The README lists the endpoints.")},
+		exchange{method: "GET", path: docsPath + "/swagger-ui.js", header: noToken, status: 404, want: problemOf(404, "There is nothing at this path. The README lists the endpoints.")},
 		exchange{method: "GET", path: docsPath + "/..%2fopenapi.json", header: noToken, status: 404, want: "-"},
 	)
 	if _, _, same := w.do(exchange{method: "GET", path: docsPath + "?proxy=" + url.QueryEscape(w.url+"/v1/ecr/ping")}); same != page {
-		t.Errorf("asked to fetch something, it answers %s", same)
+		t.Errorf("with a URL in the query, the page is another one: %s", same)
 	}
 }
 
-// In a real browser the page lists the table, takes a token, sends requests and
-// shows their answers. It asks no other host for anything.
+// In a real browser the page lists the rows of the table, takes a token, sends
+// requests and shows their answers. It sends requests to no other host.
 func TestDocsPageInABrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -116,8 +116,8 @@ func TestDocsPageInABrowser(t *testing.T) {
 	}
 }
 
-// A browser has one page. It keeps what the page asks for, and what goes wrong
-// in the page.
+// A browser has one page. It keeps the URLs that the page requests, and the
+// errors in the page.
 type browser struct {
 	t   *testing.T
 	tab context.Context
@@ -135,7 +135,7 @@ func openBrowser(t *testing.T) *browser {
 	}
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.WindowSize(1200, 900))
 	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // Chromium has none for root
+		options = append(options, chromedp.NoSandbox) // Chromium cannot make a sandbox as root
 	}
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)

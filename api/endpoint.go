@@ -12,8 +12,8 @@ import (
 	"github.com/YaleSpinup/ecr-api/iam"
 )
 
-// A target is what a request is about: what its path names, the org, and the
-// clients to reach it.
+// A target is what a handler works on: the values of the path, the org, and the
+// AWS clients of the request.
 type target struct {
 	pathValues
 	clients
@@ -23,17 +23,18 @@ type target struct {
 // repository returns the full name of the repository.
 func (t target) repository() string { return t.Group + "/" + t.Name }
 
-// An input is what a request says beside its path. Its fields are the keys of
-// the body. An input with query parameters is a queryInput too.
+// An input is what a request says in its query and its body. Its fields are the
+// keys of the body. An input with query parameters is a queryInput too.
 type input interface {
 	// check returns what is wrong with the input, as a common.Error.
 	check() error
 }
 
-// A namer is an input that names the repository, for a path that does not.
+// A namer is an input that has the repository's name. It is for rows whose path
+// has none.
 type namer interface{ name() string }
 
-// bodyless marks an input without a body. It is embedded.
+// bodyless marks an input of a request without a body. Such inputs embed it.
 type bodyless struct{}
 
 func (bodyless) hasNoBody() {}
@@ -43,8 +44,8 @@ type nothing struct{ bodyless }
 
 func (nothing) check() error { return nil }
 
-// A handler does the work of one row. Everything was checked before, and what
-// it returns is written by the adapter.
+// A handler does the work of one row. Its target and its input are already
+// checked. The adapter writes what it returns.
 type handler[In input, Out any] func(context.Context, target, In) (Out, error)
 
 // An endpoint answers the requests of a row.
@@ -72,8 +73,8 @@ func handledBy[In input, Out any](handle handler[In, Out]) endpoint {
 	return endpoint{serve: serve, newInput: func() any { return new(In) }}
 }
 
-// perform reads and checks the request before anything is asked of AWS. Then it
-// makes the clients and calls the handler.
+// perform reads and checks the request before it calls AWS. Then it makes the
+// clients and calls the handler.
 func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *http.Request, handle handler[In, Out]) (out Out, err error) {
 	record := recordOf(r)
 	config := record.settings.config
@@ -106,16 +107,16 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 	return handle(ctx, t, in)
 }
 
-// scope returns what the session of a request is cut down to.
+// scope returns what the session of a request is limited to.
 func (s *Service) scope(p pathValues, c *common.Config) iam.Scope {
 	scope := iam.Scope{Registry: s.registry, Org: c.Org, Group: p.Group}
 	scope.Account = p.Account
 	return scope
 }
 
-// deadline returns when the request must be answered, with all its AWS calls
-// and its body. The time counts from the request's header, and ends when the
-// service ends.
+// deadline returns when the request must be answered. This includes the reading
+// of its body and all its AWS calls. The time starts with the request's header.
+// The deadline is earlier if the service is stopping and ends before that.
 func (s *Service) deadline(r *http.Request, timeout time.Duration) time.Time {
 	end := recordOf(r).start.Add(timeout)
 	if last := s.end.Load(); last != nil && last.Before(end) {
@@ -124,9 +125,9 @@ func (s *Service) deadline(r *http.Request, timeout time.Duration) time.Time {
 	return end
 }
 
-// lifetime returns the context of what is done for the request. A read ends
-// when its caller hangs up. A change goes on to its end, so that nothing is
-// left half-done.
+// lifetime returns the context of the handler. A read ends when its caller
+// hangs up. A change continues without its caller, so that it is not left
+// half-done.
 func lifetime(r *http.Request) context.Context {
 	if isChange(r.Method) {
 		return context.WithoutCancel(r.Context())
@@ -138,14 +139,14 @@ func isChange(method string) bool {
 	return method != http.MethodGet && method != http.MethodHead
 }
 
-// writeJSON encodes the whole body before it writes the status. So the status
-// is always true.
+// writeJSON encodes the whole body before it writes the status, so that a
+// failed encoding cannot follow a status of success.
 func writeJSON(w http.ResponseWriter, contentType string, status int, body any) {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(body); err != nil {
-		panic(err) // the shapes of the contract always encode
+		panic(err) // the types of answers can always be encoded
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(buffer.Len()))

@@ -84,15 +84,15 @@ func title(status int) string {
 	return http.StatusText(status)
 }
 
-// detail returns the sentences for the caller. They do not tell what went wrong
-// inside the service, which the caller cannot mend. They tell what a failed
-// change has done.
+// detail returns the sentences for the caller. They say what a failed change
+// has done. They do not say what went wrong inside the service, because the
+// caller cannot repair that.
 func detail(status int, e *common.Error) string {
 	said := e.Message
 	switch {
 	case status == http.StatusInternalServerError:
 		said = "internal error: quote the requestId to whoever runs this service"
-	case said == "": // AWS gave a code and no words
+	case said == "": // AWS gave a code and no message
 		said = title(status)
 	}
 	outcome := outcomeText(e)
@@ -121,7 +121,7 @@ func outcomeText(e *common.Error) string {
 	return strings.Join(sentences, " ")
 }
 
-// errNotFound is the answer for a path that leads nowhere.
+// errNotFound is the answer for a path that does not exist.
 var errNotFound = common.Errorf(common.NotFound, "There is nothing at this path. The README lists the endpoints.")
 
 func notFound(w http.ResponseWriter, r *http.Request) { writeError(w, r, errNotFound) }

@@ -15,9 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// becomes is the status that each error code of AWS becomes.
-var becomes = map[string]int{
-	// modelled by ECR
+// statusByAWSCode has the status with which we answer each error code of AWS.
+var statusByAWSCode = map[string]int{
+	// documented for operations of ECR
 	"InvalidParameterException":        400,
 	"InvalidTagParameterException":     400,
 	"TooManyTagsException":             400,
@@ -41,13 +41,13 @@ var becomes = map[string]int{
 	"InternalFailure":                    500,
 	"ACodeThatIsAddedToAWSOnlyNextMonth": 500,
 
-	// modelled by STS
+	// documented for operations of STS
 	"MalformedPolicyDocument": 500,
 	"PackedPolicyTooLarge":    500,
 	"RegionDisabledException": 500,
-	"ExpiredTokenException":   500, // of our own credentials
+	"ExpiredTokenException":   500, // the service's own credentials
 
-	// answered by STS as well
+	// of every operation of STS
 	"AccessDenied":           403,
 	"InvalidClientTokenId":   500,
 	"SignatureDoesNotMatch":  500,
@@ -56,9 +56,9 @@ var becomes = map[string]int{
 	"AnUnknownNewCodeOfSTSs": 500,
 }
 
-func TestWhatAWSErrorsBecome(t *testing.T) {
+func TestStatusOfAWSErrors(t *testing.T) {
 	t.Parallel()
-	requests := callers(t)
+	requests := requestsByOperation(t)
 	if diff := cmp.Diff(usedOperations(), slices.Sorted(maps.Keys(requests))); diff != "" {
 		t.Fatalf("operations in the policies, and in calls of the rows' entries (-policies +entries):\n%s", diff)
 	}
@@ -66,9 +66,9 @@ func TestWhatAWSErrorsBecome(t *testing.T) {
 		for _, code := range codesOf(t, operation) {
 			t.Run(operation+" "+code, func(t *testing.T) {
 				t.Parallel()
-				want, ok := becomes[code]
+				want, ok := statusByAWSCode[code]
 				if !ok {
-					t.Fatalf("say in becomes what status %s becomes, and in the codes of its package what it means", code)
+					t.Fatalf("add %s to statusByAWSCode here, and to the codes of its package", code)
 				}
 				testFault(t, operation, code, request, want)
 			})
@@ -96,21 +96,21 @@ func testFault(t *testing.T, operation, code string, request exchange, want int)
 		t.Errorf("Retry-After of a %d: %q", status, got)
 	}
 	if !strings.Contains(w.log.String(), "hidden") {
-		t.Errorf("the log does not know the cause:\n%s", w.log)
+		t.Errorf("the log does not have the cause:\n%s", w.log)
 	}
 }
 
 func TestAWSOutOfReach(t *testing.T) {
 	t.Parallel()
-	for operation, request := range callers(t) {
+	for operation, request := range requestsByOperation(t) {
 		t.Run(operation, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.addRepository(account, "g/a", org)
 			w.aws.Inject(localaws.Fault{Operation: operation, Drop: true})
-			request.status, request.want = 500, refused(500, internalError)
+			request.status, request.want = 500, problemOf(500, internalError)
 			if part := partOf(operation); part != "" {
-				request.want = unsettled(500, internalError, nil, []string{part})
+				request.want = failedChange(500, internalError, nil, []string{part})
 			}
 			w.run(request)
 		})
@@ -130,17 +130,17 @@ func TestExpiredSessionIsDroppedAndTheCallRepeated(t *testing.T) {
 	}
 	w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ServerException", Status: 500, Times: 1})
 	w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ExpiredTokenException", Message: "expired", Times: 1})
-	w.run(exchange{name: "after another failure", method: "GET", path: base, status: 200, want: `[]`})
+	w.run(exchange{name: "expired after another failure", method: "GET", path: base, status: 200, want: `[]`})
 	w.forget()
 	w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ExpiredTokenException", Message: "expired"})
-	w.run(exchange{name: "once is enough", method: "GET", path: base, status: 500, want: "-"})
+	w.run(exchange{name: "expired again in the new session", method: "GET", path: base, status: 500, want: "-"})
 	if diff := cmp.Diff(want, w.called()); diff != "" {
-		t.Errorf("calls where that does not help (-want +got):\n%s", diff)
+		t.Errorf("calls if the new session is expired too (-want +got):\n%s", diff)
 	}
 }
 
 // usedOperations are the operations that the policies allow, and AssumeRole.
-// ECR itself calls KMS.
+// The actions of KMS are not among them, because ECR itself calls KMS.
 func usedOperations() []string {
 	used := map[string]bool{"sts:AssumeRole": true}
 	for _, rt := range protectedRows() {
@@ -159,7 +159,7 @@ var (
 )
 
 // codesOf returns the error codes that the SDK documents for an operation, and
-// others that its service may answer.
+// others that its service may answer with.
 func codesOf(t *testing.T, operation string) []string {
 	t.Helper()
 	service, name, _ := strings.Cut(operation, ":")

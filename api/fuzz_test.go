@@ -16,8 +16,8 @@ import (
 	"github.com/YaleSpinup/ecr-api/iam"
 )
 
-// Only a token that has the whole form of a hash, and a cost that we accept,
-// comes to the gate.
+// Only a token that has the form of a hash and a cost that we accept reaches
+// the gate.
 func FuzzToken(f *testing.F) {
 	good := token()
 	for _, seed := range []string{
@@ -26,7 +26,7 @@ func FuzzToken(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	shut := &gate{comparing: make(chan struct{}), admitted: make(chan struct{})} // nobody enters
+	shut := &gate{comparing: make(chan struct{}), admitted: make(chan struct{})} // always full
 	tokens, err := newTokens(common.Keys{{Name: "default", Secret: key}}, 12, shut, newMeasures(nil).tokenChecks)
 	if err != nil {
 		f.Fatal(err)
@@ -43,8 +43,8 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// A handler sees only names that mean nothing in a policy, and the session is
-// that of the path's account and group. That holds for every path.
+// For every path, a handler sees only names that have no special meaning in a
+// policy, and the session is limited to the path's group.
 func FuzzPath(f *testing.F) {
 	for _, seed := range []string{
 		base, base + "/g", base + "/g/a", base + "/g/a/images", base + "/..", base + "/%2e%2e/a", base + "/a%2Fb/c", base + "//a",
@@ -65,7 +65,7 @@ func FuzzPath(f *testing.F) {
 	f.Fuzz(func(t *testing.T, path string) {
 		u, err := url.ParseRequestURI(path)
 		if err != nil {
-			t.Skip("no server would take it")
+			t.Skip("it is not a path")
 		}
 		r := &http.Request{Method: "GET", URL: u, Header: http.Header{"X-Auth-Token": {token()}}, Body: http.NoBody}
 		recorder := httptest.NewRecorder()
@@ -109,8 +109,8 @@ func FuzzPath(f *testing.F) {
 // echo answers with what a handler sees of the path.
 func echo(_ context.Context, t target, _ nothing) (pathValues, error) { return t.pathValues, nil }
 
-// A body is either taken as a whole or refused with a reason, by every row that
-// takes one.
+// Every row that takes a body either accepts the whole body or refuses it with
+// a reason.
 func FuzzBody(f *testing.F) {
 	for _, seed := range []string{
 		`{"RepositoryName": "a"}`, `{"RepositoryName": "a", "ScanOnPush": "true", "Tags": [{"Key": "k", "Value": "v"}]}`,

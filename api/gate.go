@@ -8,18 +8,18 @@ import (
 )
 
 const (
-	maxWaitingTokens = 16 // a comparison takes a quarter of a second at cost 12
-	maxWait          = 5 * time.Second
-	maxHeld          = 256         // requests
-	holdFor          = time.Second // so that a refusal costs a flood more than it costs us
+	maxWaitingTokens = 16              // a comparison takes a quarter of a second at cost 12
+	maxWait          = 5 * time.Second // in the queue
+	maxDelayed       = 256             // requests
+	refusalDelay     = time.Second     // slows down a flood of requests with wrong tokens
 )
 
-// A gate bounds what the comparison of tokens may cost: bcrypt runs on at most
-// half of the cores, behind a short queue.
+// A gate limits how much processor time the comparison of tokens takes. bcrypt
+// runs on at most half of the cores, behind a short queue.
 type gate struct {
 	comparing chan struct{} // holds an entry for each comparison that runs
 	admitted  chan struct{} // holds an entry for each comparison that runs or waits
-	held      chan struct{} // holds an entry for each request in hold
+	delayed   chan struct{} // holds an entry for each request whose refusal is delayed
 }
 
 func newGate() *gate {
@@ -27,12 +27,13 @@ func newGate() *gate {
 	return &gate{
 		comparing: make(chan struct{}, atOnce),
 		admitted:  make(chan struct{}, atOnce+maxWaitingTokens),
-		held:      make(chan struct{}, maxHeld),
+		delayed:   make(chan struct{}, maxDelayed),
 	}
 }
 
-// enter waits for a turn to compare. It returns false at once if the queue is
-// full, and after maxWait if the turn does not come. After true, call leave.
+// enter waits until the caller may compare. It returns false at once if the
+// queue is full, and after maxWait if the caller's turn has not come. If it
+// returns true, the caller must call leave afterwards.
 func (g *gate) enter() bool {
 	select {
 	case g.admitted <- struct{}{}:
@@ -55,16 +56,17 @@ func (g *gate) leave() {
 	<-g.admitted
 }
 
-// hold lets a request wait before it is refused for lack of room. If too many
-// are held already, hold ends the connection without an answer.
-func (g *gate) hold(ctx context.Context) {
+// delayRefusal makes a request wait before it is refused because the queue is
+// full. If too many requests are waiting there already, it closes the
+// connection without an answer.
+func (g *gate) delayRefusal(ctx context.Context) {
 	select {
-	case g.held <- struct{}{}:
+	case g.delayed <- struct{}{}:
 	default:
 		panic(http.ErrAbortHandler)
 	}
-	defer func() { <-g.held }()
-	timer := time.NewTimer(holdFor)
+	defer func() { <-g.delayed }()
+	timer := time.NewTimer(refusalDelay)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

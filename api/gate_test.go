@@ -14,9 +14,9 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 )
 
-// fresh returns the i-th well-formed token of that cost. It is not a hash of a
-// key.
-func fresh(cost, i int) string {
+// newWrongToken returns the i-th wrong token of that cost. It has the form of a
+// hash, but is not the hash of any key.
+func newWrongToken(cost, i int) string {
 	return fmt.Sprintf("$2a$%02d$%s%013d", cost, strings.Repeat("A", 40), i)
 }
 
@@ -46,8 +46,8 @@ func TestComparisonsTakeHalfOfTheCores(t *testing.T) {
 	if got, want := cap(g.admitted)-cap(g.comparing), 16; got != want {
 		t.Errorf("a queue of %d, want %d", got, want)
 	}
-	if got, want := cap(g.held), 256; got != want {
-		t.Errorf("%d requests are held, want %d", got, want)
+	if got, want := cap(g.delayed), 256; got != want {
+		t.Errorf("at most %d refusals are delayed, want %d", got, want)
 	}
 }
 
@@ -61,15 +61,15 @@ func TestFloodOfTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// The queue fills with fresh tokens.
+	// The queue fills with new wrong tokens.
 	var waiting sync.WaitGroup
 	defer waiting.Wait()
 	defer release()
 	for i := range cap(g.admitted) - cap(g.comparing) {
 		waiting.Go(func() {
 			start := time.Now()
-			status := w.statusOf(fresh(4, i))
-			inTime := time.Since(start) < maxWait // not so on a busy machine
+			status := w.statusOf(newWrongToken(4, i))
+			inTime := time.Since(start) < maxWait // it may take longer on a busy machine
 			if status != http.StatusForbidden && (inTime || status != http.StatusServiceUnavailable) {
 				t.Errorf("a token that waited: status %d, want 403", status)
 			}
@@ -80,24 +80,25 @@ func TestFloodOfTokens(t *testing.T) {
 	// A caller whose token is remembered does not wait for them.
 	w.run(exchange{name: "remembered", method: "GET", path: base, status: 200, want: `[]`})
 
-	// A request that finds no place is held for a second and then refused.
+	// A request that finds the queue full waits for a second and is then
+	// refused.
 	start := time.Now()
-	w.run(exchange{name: "no room", method: "GET", path: base, header: map[string]string{"X-Auth-Token": fresh(4, 99)}, status: 503,
-		want:  refused(503, "Too many new tokens are being checked. Try again, with the same token."),
+	w.run(exchange{name: "no room", method: "GET", path: base, header: map[string]string{"X-Auth-Token": newWrongToken(4, 99)}, status: 503,
+		want:  problemOf(503, "Too many new tokens are being checked. Try again, with the same token."),
 		wants: http.Header{"Retry-After": {"1"}}})
-	if held := time.Since(start); held < holdFor {
-		t.Errorf("it was held for %s", held)
+	if waited := time.Since(start); waited < refusalDelay {
+		t.Errorf("it was refused after %s", waited)
 	}
 
-	// A request that cannot be held loses its connection.
-	for range cap(g.held) {
-		g.held <- struct{}{}
+	// If too many requests wait like this, the next one loses its connection.
+	for range cap(g.delayed) {
+		g.delayed <- struct{}{}
 	}
-	if status := w.statusOf(fresh(4, 100)); status != 0 {
+	if status := w.statusOf(newWrongToken(4, 100)); status != 0 {
 		t.Errorf("status %d, want none", status)
 	}
-	for range cap(g.held) {
-		<-g.held
+	for range cap(g.delayed) {
+		<-g.delayed
 	}
 	if log := w.log.String(); !strings.Contains(log, `"outcome":"dropped"`) {
 		t.Errorf("the log does not know the dropped request:\n%s", log)
@@ -241,7 +242,7 @@ func (w *world) flood(i int, stop <-chan struct{}) {
 		case <-stop:
 			return
 		default:
-			w.statusOf(fresh(12, n))
+			w.statusOf(newWrongToken(12, n))
 		}
 	}
 }

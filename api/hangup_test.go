@@ -10,8 +10,8 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 )
 
-// hangUp sends the request and leaves as soon as AWS has been asked. AWS takes
-// the given time for its first answer.
+// hangUp sends the request and hangs up as soon as AWS is called. AWS delays
+// its first answer by delay.
 func (w *world) hangUp(t *testing.T, e exchange, delay time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -35,11 +35,11 @@ func (w *world) hangUp(t *testing.T, e exchange, delay time.Duration) {
 	r.Header.Set("X-Auth-Token", token())
 	if response, err := http.DefaultTransport.RoundTrip(r); err == nil {
 		response.Body.Close()
-		t.Fatal("it answered before the caller left")
+		t.Fatal("it answered before the caller hung up")
 	}
 }
 
-// A change goes on to its end when its caller has gone.
+// A change continues to its end after its caller has hung up.
 func TestChangeGoesOnWithoutItsCaller(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -57,7 +57,7 @@ func TestChangeGoesOnWithoutItsCaller(t *testing.T) {
 	w.run(exchange{name: "deleted", method: "GET", path: base + "/g/a", status: 404, want: "-"})
 }
 
-// A read ends when its caller has gone.
+// A read ends when its caller hangs up.
 func TestReadEndsWithItsCaller(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

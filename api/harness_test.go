@@ -33,11 +33,12 @@ const (
 	base     = "/v1/ecr/" + account + "/repositories"
 )
 
-// awsClock is the time of the local AWS, so that its times are known. It is
-// ahead of the SDK's clock, so that sessions do not end.
+// awsClock is the time of the local AWS. It stands still, so that tests know
+// the times in answers. It is far ahead of the SDK's clock, so that sessions do
+// not expire.
 var awsClock = time.Date(2040, 12, 14, 15, 34, 18, 0, time.UTC)
 
-// token is a good X-Auth-Token, as cheap as bcrypt can be.
+// token returns a good X-Auth-Token of bcrypt's lowest cost.
 var token = sync.OnceValue(func() string {
 	hash, err := bcrypt.GenerateFromPassword([]byte(key), bcrypt.MinCost)
 	if err != nil {
@@ -165,10 +166,10 @@ type exchange struct {
 	name   string
 	method string
 	path   string
-	header map[string]string // beside the token and X-Request-Id: test
+	header map[string]string // in addition to the token and X-Request-Id: test
 	body   string
 	status int
-	want   string // JSON; "-" if another test looks at the body
+	want   string // the body as JSON; "-" if this test does not compare it
 	wants  http.Header
 }
 
@@ -227,7 +228,7 @@ func (w *world) do(e exchange) (status int, header http.Header, body string) {
 	return response.StatusCode, response.Header, string(content)
 }
 
-// document is the OpenAPI document. Every answer has to fit it.
+// document is the OpenAPI document. Every answer must agree with it.
 var document = sync.OnceValue(func() *openapi.Document {
 	d, err := openapi.Parse(mustMergeJSON(openAPIFiles))
 	if err != nil {
@@ -236,7 +237,7 @@ var document = sync.OnceValue(func() *openapi.Document {
 	return d
 })
 
-// check holds an answer against the OpenAPI document.
+// check compares an answer with the OpenAPI document.
 func (w *world) check(answer *http.Response) {
 	w.t.Helper()
 	if _, benchmark := w.t.(*testing.B); benchmark || w.unspecified {
@@ -251,7 +252,7 @@ func parse(t testing.TB, document string) any {
 	t.Helper()
 	var value any
 	if err := json.Unmarshal([]byte(document), &value); err != nil {
-		t.Fatalf("no JSON: %v: %q", err, document)
+		t.Fatalf("not JSON: %v: %q", err, document)
 	}
 	return value
 }
@@ -264,7 +265,7 @@ func normalized(answer any) any {
 	return answer
 }
 
-// titles are those of problem documents, by status.
+// titles are the titles of problem documents, by status.
 var titles = map[int]string{
 	400: "Bad Request",
 	403: "Forbidden",
@@ -278,9 +279,9 @@ var titles = map[int]string{
 	504: "Gateway Timeout",
 }
 
-// refused is the problem document of a status. TestProblemDocuments has whole
-// ones, written out.
-func refused(status int, detail string) string {
+// problemOf returns the problem document with that status. TestProblemDocuments
+// has whole documents, written out.
+func problemOf(status int, detail string) string {
 	return fmt.Sprintf(`{"type": "about:blank", "title": %s, "status": %d, "detail": %s, "requestId": "test"}`,
 		jsonOf(titles[status]), status, jsonOf(detail))
 }
@@ -290,9 +291,10 @@ func with(object, members string) string {
 	return strings.TrimSuffix(object, "}") + ", " + members + "}"
 }
 
-// refusedByAWS is the problem document of a status, where AWS answered.
-func refusedByAWS(status int, detail, code string) string {
-	return with(refused(status, detail), `"awsCode": "`+code+`", "awsRequestId": "aws"`)
+// problemByAWS returns the problem document with that status for an error that
+// AWS answered.
+func problemByAWS(status int, detail, code string) string {
+	return with(problemOf(status, detail), `"awsCode": "`+code+`", "awsRequestId": "aws"`)
 }
 
 const internalError = "internal error: quote the requestId to whoever runs this service"

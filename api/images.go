@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// listImages checks to whom the repository belongs while it asks for the
-// images.
+// listImages reads the repository's tags and its images at the same time, and
+// checks by the tags that the repository is our org's.
 func listImages(ctx context.Context, t target, _ nothing) ([]ecr.Image, error) {
 	var images []ecr.Image
 	both, ctx := errgroup.WithContext(ctx)

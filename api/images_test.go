@@ -19,7 +19,7 @@ var _ = describe("ListImages", rowTest{
 		{name: "missing", method: "GET", path: base + "/g/missing/images", status: 404},
 	},
 	may:   []right{{do: []string{"ecr:DescribeImages", "ecr:ListTagsForResource"}, where: []string{inGroup}, whose: notOthers}},
-	never: []right{fence},
+	never: []right{denyOtherOrgs},
 })
 
 func jsonOf(value any) string {

@@ -24,13 +24,13 @@ func TestBadInputIsRefusedBeforeAWS(t *testing.T) {
 		noAccnt  = "account not found: name it by its twelve digits or a configured alias"
 	)
 	post := func(body, detail string) exchange {
-		return exchange{name: "POST " + body, method: "POST", path: create, body: body, status: 400, want: refused(400, detail)}
+		return exchange{name: "POST " + body, method: "POST", path: create, body: body, status: 400, want: problemOf(400, detail)}
 	}
 	put := func(body, detail string) exchange {
-		return exchange{name: "PUT " + body, method: "PUT", path: update, body: body, status: 400, want: refused(400, detail)}
+		return exchange{name: "PUT " + body, method: "PUT", path: update, body: body, status: 400, want: problemOf(400, detail)}
 	}
 	get := func(path string, status int, detail string) exchange {
-		return exchange{method: "GET", path: path, status: status, want: refused(status, detail)}
+		return exchange{method: "GET", path: path, status: status, want: problemOf(status, detail)}
 	}
 	w.run(
 		post(``, noBody), post("  \n", noBody), post(`null`, noBody), put(``, noBody), put(`null`, noBody),
@@ -85,7 +85,7 @@ func TestBadInputIsRefusedBeforeAWS(t *testing.T) {
 		get(base+"/g/../images", 404, noPath), get(base+"/", 404, noPath), get(base+"//a", 404, noPath), get(base+"/g/a/", 404, noPath), get(base+"/g/a/b", 404, noPath),
 	)
 	if diff := cmp.Diff([]string(nil), w.called()); diff != "" {
-		t.Errorf("AWS was asked (-want +got):\n%s", diff)
+		t.Errorf("calls to AWS (-want +got):\n%s", diff)
 	}
 }
 
@@ -97,7 +97,7 @@ func TestBodyOverOneMiB(t *testing.T) {
 		return strings.Repeat(" ", n-len(body)) + body
 	}
 	w.run(
-		exchange{name: "1 MiB and a byte", method: "POST", path: base + "/g", body: pad(1<<20 + 1), status: 413, want: refused(413, "The body is over 1048576 bytes.")},
+		exchange{name: "1 MiB and a byte", method: "POST", path: base + "/g", body: pad(1<<20 + 1), status: 413, want: problemOf(413, "The body is over 1048576 bytes.")},
 		exchange{name: "1 MiB", method: "POST", path: base + "/g", body: pad(1 << 20), status: 200, want: shown("g/a")},
 	)
 }
@@ -133,14 +133,14 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// ECR decides on names and tags, so its own words are passed on.
-func TestWhatECRRefuses(t *testing.T) {
+// ECR itself checks names and tags, so the answer has ECR's own message.
+func TestInputThatECRRefuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.addRepository(account, "g/a", org)
 	w.run(
 		exchange{name: "upper case", method: "POST", path: base + "/spindev-00001", body: `{"RepositoryName": "myAwesomeRepository"}`, status: 400,
-			want: refusedByAWS(400, "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression "+
+			want: problemByAWS(400, "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression "+
 				`'[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*''`, "InvalidParameterException")},
 		exchange{name: "tag over the limit", method: "PUT", path: base + "/g/a", body: `{"Tags": [{"Key": "k", "Value": "` + strings.Repeat("v", 257) + `"}]}`, status: 400, want: "-"},
 		exchange{name: "tag of AWS's own", method: "PUT", path: base + "/g/a", body: `{"Tags": [{"Key": "aws:k", "Value": "v"}]}`, status: 400, want: "-"},

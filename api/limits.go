@@ -7,8 +7,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// limits counts the requests with a good token that are being answered, in all
-// and by account. A change whose caller has gone counts until its end.
+// limits counts the requests with a good token that are being answered: all of
+// them, and those of each account. A change whose caller has hung up counts
+// until it ends.
 type limits struct {
 	reached *prometheus.CounterVec // by limit
 
@@ -21,9 +22,9 @@ func newLimits(reached *prometheus.CounterVec) *limits {
 	return &limits{reached: reached, byAccount: map[string]int{}}
 }
 
-// enter lets a request about the account in, unless too many are being
-// answered. The limit of each account keeps room for the others where AWS
-// stalls in one. After a nil error, call leave.
+// enter admits a request for the account, unless too many are being answered.
+// The limit for each account keeps room for other accounts if AWS stalls in
+// one. If the error is nil, the caller must call leave afterwards.
 func (l *limits) enter(account string, c *common.Config) (leave func(), err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

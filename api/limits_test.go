@@ -14,16 +14,16 @@ import (
 
 const base2 = "/v1/ecr/" + account2 + "/repositories"
 
-// occupy makes n requests about the path wait in AWS until they are released.
-// It returns when all of them have arrived there.
+// occupy sends n requests to the path, which wait in AWS until release is
+// called. It returns when all of them have arrived there.
 func (w *world) occupy(path string, n int) (release func()) {
 	w.t.Helper()
-	let := make(chan struct{})
+	proceed := make(chan struct{})
 	var arrived, answered sync.WaitGroup
 	arrived.Add(n)
 	remove := w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Times: n, When: func(localaws.Call) bool {
 		arrived.Done()
-		<-let
+		<-proceed
 		return true
 	}})
 	for range n {
@@ -32,7 +32,7 @@ func (w *world) occupy(path string, n int) (release func()) {
 	arrived.Wait()
 	remove()
 	return func() {
-		close(let)
+		close(proceed)
 		answered.Wait()
 	}
 }
@@ -40,7 +40,7 @@ func (w *world) occupy(path string, n int) (release func()) {
 func TestRequestsInFlightAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *common.Config, _ *[]route) { c.MaxInFlight, c.MaxInFlightPerAccount = 3, 2 })
-	w.run( // so that a session is there, and one waiting for STS holds up nobody
+	w.run( // makes the sessions, so that no later request waits for STS
 		exchange{method: "GET", path: base, status: 200, want: `[]`},
 		exchange{method: "GET", path: base2, status: 200, want: `[]`},
 	)
@@ -48,14 +48,14 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 	release := w.occupy(base, 2)
 	w.run(
 		exchange{name: "a third about the account", method: "GET", path: base + "/g", status: 503, wants: again,
-			want: refused(503, "Too many requests about this account are being answered. Try again.")},
+			want: problemOf(503, "Too many requests about this account are being answered. Try again.")},
 		exchange{name: "a change of it", method: "DELETE", path: base + "/g/a", status: 503, want: "-"},
 		exchange{name: "about another", method: "GET", path: base2, status: 200, want: `[]`},
 	)
 	release2 := w.occupy(base2, 1)
 	w.run(
 		exchange{name: "a fourth in all", method: "GET", path: base2, status: 503, wants: again,
-			want: refused(503, "Too many requests are being answered. Try again.")},
+			want: problemOf(503, "Too many requests are being answered. Try again.")},
 		exchange{name: "without a token", method: "GET", path: base, header: map[string]string{"X-Auth-Token": ""}, status: 403, want: "-"},
 	)
 	for _, path := range []string{"/v1/ecr/ping", "/v1/ecr/ready", "/metrics"} {
@@ -75,7 +75,7 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 	}
 }
 
-// A change whose caller has gone counts until it ends.
+// A change whose caller has hung up counts until it ends.
 func TestChangesWithoutCallersAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *common.Config, _ *[]route) { c.MaxInFlight = 1 })
@@ -96,17 +96,17 @@ func TestDeadline(t *testing.T) {
 		want    string
 	}{
 		"read": {"ecr:DescribeRepositories", exchange{method: "GET", path: base},
-			refused(504, "AWS did not answer in time. Nothing was changed.")},
+			problemOf(504, "AWS did not answer in time. Nothing was changed.")},
 		"STS": {"sts:AssumeRole", exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "b"}`},
-			refused(504, "AWS did not answer in time. Nothing was changed.")},
+			problemOf(504, "AWS did not answer in time. Nothing was changed.")},
 		"before the change": {"ecr:ListTagsForResource", exchange{method: "DELETE", path: base + "/g/a"},
-			refused(504, "AWS did not answer in time. Nothing was changed.")},
+			problemOf(504, "AWS did not answer in time. Nothing was changed.")},
 		"create": {"ecr:CreateRepository", exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "b"}`},
-			unsettled(504, "AWS did not answer in time.", nil, []string{"Repository"})},
+			failedChange(504, "AWS did not answer in time.", nil, []string{"Repository"})},
 		"delete": {"ecr:DeleteRepository", exchange{method: "DELETE", path: base + "/g/a"},
-			unsettled(504, "AWS did not answer in time.", nil, []string{"Repository"})},
+			failedChange(504, "AWS did not answer in time.", nil, []string{"Repository"})},
 		"update": {"ecr:PutImageTagMutability", exchange{method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true, "ImageTagMutability": "IMMUTABLE"}`},
-			unsettled(504, "AWS did not answer in time.", []string{"ScanOnPush"}, []string{"ImageTagMutability"})},
+			failedChange(504, "AWS did not answer in time.", []string{"ScanOnPush"}, []string{"ImageTagMutability"})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -119,7 +119,7 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// One attempt that stalls leaves time for another.
+// An attempt that stalls leaves time for another one.
 func TestStalledAttemptIsRepeated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 9 * time.Second })
@@ -145,16 +145,16 @@ func TestReady(t *testing.T) {
 	w.service.Stop(time.Now().Add(time.Minute))
 	w.run(
 		exchange{name: "stopping", method: "GET", path: "/v1/ecr/ready", header: noToken, status: 503,
-			want:  refused(503, "This copy of the service is stopping. Ask another."),
+			want:  problemOf(503, "This copy of the service is stopping. Ask another."),
 			wants: http.Header{"Retry-After": {"1"}}},
 		exchange{name: "a request is answered all the same", method: "GET", path: base, status: 200, want: `[]`},
 	)
 	if len(w.called()) != 2 {
-		t.Errorf("AWS was asked: %v", w.called())
+		t.Errorf("AWS was called: %v", w.called())
 	}
 }
 
-// A request whose body does not come ends in its own time.
+// A request whose body never arrives ends at its deadline.
 func TestLateBody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 3 * time.Second })
@@ -176,21 +176,21 @@ func TestLateBody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(parse(t, refused(400, "The body did not come in time.")), parse(t, string(said))); diff != "" {
+	if diff := cmp.Diff(parse(t, problemOf(400, "The body did not come in time.")), parse(t, string(said))); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}
 	if calls := w.called(); calls != nil {
-		t.Errorf("AWS was asked: %v", calls)
+		t.Errorf("AWS was called: %v", calls)
 	}
 	w.run(exchange{name: "the next", method: "GET", path: base, status: 200, want: `[]`})
 }
 
-// A request that comes while the service is stopping is answered before its
-// end.
+// A request that arrives while the service is stopping is answered before the
+// service ends.
 func TestDeadlineWhileStopping(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.aws.Inject(localaws.Fault{Operation: "*", Delay: time.Hour})
 	w.service.Stop(time.Now().Add(2 * time.Second))
-	w.run(exchange{method: "GET", path: base, status: 504, want: refused(504, "AWS did not answer in time. Nothing was changed.")})
+	w.run(exchange{method: "GET", path: base, status: 504, want: problemOf(504, "AWS did not answer in time. Nothing was changed.")})
 }

@@ -15,21 +15,23 @@ import (
 	awsecr "github.com/aws/aws-sdk-go/service/ecr"
 )
 
-// unanswered are the ways in which AWS does not tell whether an attempt did the
-// work.
-var unanswered = map[string]localaws.Fault{
+// lostAnswerFaults are faults after which the service cannot know whether AWS
+// did the work.
+var lostAnswerFaults = map[string]localaws.Fault{
 	"drop":             {Drop: true},
 	"internal failure": {Code: "ServerException", Status: 500},
 }
 
-// lose makes the answer to the next attempt of the operation get lost.
-func (w *world) lose(operation string, fault localaws.Fault, afterWork bool) {
+// loseAnswer makes the answer to the next attempt of the operation get lost,
+// before or after the work.
+func (w *world) loseAnswer(operation string, fault localaws.Fault, afterWork bool) {
 	fault.Operation, fault.AfterWork, fault.Times = operation, afterWork, 1
 	w.aws.Inject(fault)
 }
 
-// administrator is ECR for a caller who may do everything in the first account.
-func (w *world) administrator() *awsecr.ECR { return awsecr.New(w.wire().session) }
+// administrator returns ECR for a caller who may do everything in the first
+// account.
+func (w *world) administrator() *awsecr.ECR { return awsecr.New(w.direct().session) }
 
 // must fails the test if something could not be set up.
 func (w *world) must(_ any, err error) {
@@ -39,9 +41,9 @@ func (w *world) must(_ any, err error) {
 	}
 }
 
-// unsettled is the problem document of a change that failed. The applied parts
-// are done all the same, and nobody knows whether the unknown ones are.
-func unsettled(status int, said string, applied, unknown []string) string {
+// failedChange returns the problem document of a change that failed, with the
+// applied and the unknown parts.
+func failedChange(status int, said string, applied, unknown []string) string {
 	detail, members := strings.TrimSuffix(said, ".")+".", []string{}
 	if applied != nil {
 		detail += " Done all the same: " + strings.Join(applied, ", ") + "."
@@ -52,12 +54,12 @@ func unsettled(status int, said string, applied, unknown []string) string {
 		members = append(members, `"unknown": `+jsonOf(unknown))
 	}
 	detail += " Look at the repository, or send the same request again."
-	return with(refused(status, detail), strings.Join(members, ", "))
+	return with(problemOf(status, detail), strings.Join(members, ", "))
 }
 
-// unsettledByAWS is the same, where AWS answered.
-func unsettledByAWS(status int, said string, applied, unknown []string, code string) string {
-	return with(unsettled(status, said, applied, unknown), `"awsCode": "`+code+`", "awsRequestId": "aws"`)
+// failedChangeByAWS is the same for an error that AWS answered.
+func failedChangeByAWS(status int, said string, applied, unknown []string, code string) string {
+	return with(failedChange(status, said, applied, unknown), `"awsCode": "`+code+`", "awsRequestId": "aws"`)
 }
 
 // changing are the operations that change a repository.
@@ -78,34 +80,34 @@ func shownNew() string {
 
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
-	for name, fault := range unanswered {
+	for name, fault := range lostAnswerFaults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.addRepository(account, "g/a", org)
 
-			w.lose("ecr:CreateRepository", fault, true)
+			w.loseAnswer("ecr:CreateRepository", fault, true)
 			w.run(exchange{name: "create whose answer is lost", method: "POST", path: base + "/g", body: createNew, status: 200, want: shownNew()})
-			w.lose("ecr:CreateRepository", fault, false)
+			w.loseAnswer("ecr:CreateRepository", fault, false)
 			w.run(exchange{name: "the same create again, lost before the work", method: "POST", path: base + "/g", body: createNew,
-				status: 409, want: refusedByAWS(409, newIsTaken, "AccessDeniedException")})
+				status: 409, want: problemByAWS(409, newIsTaken, "AccessDeniedException")})
 
-			w.lose("ecr:DeleteRepository", fault, true)
+			w.loseAnswer("ecr:DeleteRepository", fault, true)
 			w.run(exchange{name: "delete whose answer is lost", method: "DELETE", path: base + "/g/a", status: 200, want: shown("g/a")})
 			if !strings.Contains(w.metrics()[`ecr_api_aws_calls_total{operation="DeleteRepository",result="ok",service="ecr"}`], "1") {
 				t.Error("the delete whose answer was lost is not counted")
 			}
-			w.lose("ecr:DeleteRepository", fault, false)
+			w.loseAnswer("ecr:DeleteRepository", fault, false)
 			w.run(exchange{name: "a second delete", method: "DELETE", path: base + "/g/a",
-				status: 404, want: refusedByAWS(404, noRepository, "RepositoryNotFoundException")})
+				status: 404, want: problemByAWS(404, noRepository, "RepositoryNotFoundException")})
 		})
 	}
 }
 
-// AWS answers no attempt at all.
+// The answers to all attempts get lost.
 func TestAllAnswersLost(t *testing.T) {
 	t.Parallel()
-	for name, fault := range unanswered {
+	for name, fault := range lostAnswerFaults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
@@ -125,15 +127,15 @@ func TestAllAnswersLost(t *testing.T) {
 	}
 }
 
-// The answer to an attempt of a create is lost, and the create finds a
+// The answer to an attempt of a create gets lost, and then the create finds a
 // repository that it has not made.
-func TestLostCreateMeetsAnother(t *testing.T) {
+func TestLostCreateFindsAnotherRepository(t *testing.T) {
 	t.Parallel()
 	tags := func() map[string]string {
 		return map[string]string{"Name": "g/new", "spinup:org": org, "spinup:spaceid": "g", "k": "v"}
 	}
-	takenBefore := refusedByAWS(409, newIsTaken, "AccessDeniedException")
-	takenNow := unsettledByAWS(409, newIsTaken, nil, []string{"Repository"}, "AccessDeniedException")
+	takenBefore := problemByAWS(409, newIsTaken, "AccessDeniedException")
+	takenNow := failedChangeByAWS(409, newIsTaken, nil, []string{"Repository"}, "AccessDeniedException")
 	for name, test := range map[string]struct {
 		change func(tags map[string]string)
 		before int64 // seconds
@@ -145,7 +147,7 @@ func TestLostCreateMeetsAnother(t *testing.T) {
 		"with one tag more, now":   {func(tags map[string]string) { tags["l"] = "v" }, 0, takenNow}, // somebody may have added it to ours
 		"with a tag less, now":     {func(tags map[string]string) { delete(tags, "k") }, 0, takenNow},
 		"another org's":            {func(tags map[string]string) { tags["spinup:org"] = "other" }, 0, takenBefore},
-		"the same, at this moment": {func(map[string]string) {}, 0, ""}, // all that AWS tells says that it is ours
+		"the same, at this moment": {func(map[string]string) {}, 0, ""}, // by all that AWS shows, it is the one that this create made
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -156,7 +158,7 @@ func TestLostCreateMeetsAnother(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.later.Add(test.before)
-			w.lose("ecr:CreateRepository", localaws.Fault{Drop: true}, false)
+			w.loseAnswer("ecr:CreateRepository", localaws.Fault{Drop: true}, false)
 			create := exchange{method: "POST", path: base + "/g", body: createNew, status: 409, want: test.want}
 			if test.want == "" {
 				create.status, create.want = 200, shownNew()
@@ -166,23 +168,24 @@ func TestLostCreateMeetsAnother(t *testing.T) {
 	}
 }
 
-// A repository with other settings than the create asked for is not ours.
-func TestLostCreateMeetsOtherSettings(t *testing.T) {
+// If the repository has other settings than the create asked for, this create
+// did not make it.
+func TestLostCreateFindsOtherSettings(t *testing.T) {
 	t.Parallel()
 	for _, settings := range []string{`"ScanOnPush": true`, `"ImageTagMutability": "IMMUTABLE"`, `"EncryptionType": "KMS"`} {
 		t.Run(settings, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.addRepository(account, "g/new", org)
-			w.lose("ecr:CreateRepository", localaws.Fault{Drop: true}, false)
+			w.loseAnswer("ecr:CreateRepository", localaws.Fault{Drop: true}, false)
 			w.run(exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "new", ` + settings + `}`,
-				status: 409, want: unsettledByAWS(409, newIsTaken, nil, []string{"Repository"}, "AccessDeniedException")})
+				status: 409, want: failedChangeByAWS(409, newIsTaken, nil, []string{"Repository"}, "AccessDeniedException")})
 		})
 	}
 }
 
 // An absent setting means the default. The KMS key is compared too.
-func TestLostCreateMeetsWhatItDidNotAskFor(t *testing.T) {
+func TestLostCreateFindsSettingsItDidNotAskFor(t *testing.T) {
 	t.Parallel()
 	const key, other = "1111abcd-12ab-34cd-56ef-1234567890ab", "2222abcd-12ab-34cd-56ef-1234567890ab"
 	const arn = "arn:aws:kms:" + region + ":" + account + ":key/"
@@ -205,17 +208,18 @@ func TestLostCreateMeetsWhatItDidNotAskFor(t *testing.T) {
 			w := newWorld(t)
 			test.there.RepositoryName, test.there.Tags = aws.String("g/new"), awsTags(ourTags("g/new"))
 			w.must(w.administrator().CreateRepository(&test.there))
-			w.lose("ecr:CreateRepository", localaws.Fault{Drop: true}, false)
+			w.loseAnswer("ecr:CreateRepository", localaws.Fault{Drop: true}, false)
 			w.run(exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "new"` + test.asked + `}`, status: test.status, want: "-"})
 		})
 	}
 }
 
-// AWS refuses the repeat of a create that did its work.
+// The first attempt of a create did the work, and AWS refuses the second
+// attempt.
 func TestLostCreateIsRefusedAfterwards(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.lose("ecr:CreateRepository", localaws.Fault{Code: "ServerException", Status: 500}, true)
+	w.loseAnswer("ecr:CreateRepository", localaws.Fault{Code: "ServerException", Status: 500}, true)
 	w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Code: "KmsException", Message: "not now"})
 	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 200, want: shownNew()})
 }
@@ -241,7 +245,7 @@ func TestLostCreateWithAnEmptyAnswer(t *testing.T) {
 		c.Account.Endpoint = between.URL
 	})
 	w.after = func(c localaws.Call) {
-		if c.Operation == "CreateRepository" { // the answer comes a second after the work, by both clocks
+		if c.Operation == "CreateRepository" { // the answer arrives a second after the work, by both clocks
 			time.Sleep(time.Second)
 			w.later.Add(1)
 		}
@@ -249,16 +253,16 @@ func TestLostCreateWithAnEmptyAnswer(t *testing.T) {
 	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 200, want: shownNew()})
 }
 
-// Two equal creates run at the same time, and the answer of one is lost before
-// the work. Only the create that made the repository says so.
-func TestLostCreateBesideAnother(t *testing.T) {
+// Two equal creates run at the same time. The answer of one gets lost before
+// the work. Only the create that made the repository may succeed.
+func TestTwoEqualCreatesAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	made, let := make(chan struct{}), make(chan struct{})
+	made, proceed := make(chan struct{}), make(chan struct{})
 	w.after = func(c localaws.Call) {
 		if c.Operation == "CreateRepository" && c.ErrorCode == "" {
 			close(made)
-			<-let
+			<-proceed
 		}
 	}
 	first := make(chan struct{})
@@ -267,35 +271,36 @@ func TestLostCreateBesideAnother(t *testing.T) {
 		w.run(exchange{name: "the one whose answer is late", method: "POST", path: base + "/g", body: createNew, status: 200, want: shownNew()})
 	}()
 	<-made
-	w.lose("ecr:CreateRepository", localaws.Fault{Drop: true}, false)
+	w.loseAnswer("ecr:CreateRepository", localaws.Fault{Drop: true}, false)
 	w.run(exchange{name: "the one that has made nothing", method: "POST", path: base + "/g", body: createNew, status: 409,
-		want: unsettledByAWS(409, newIsTaken, nil, []string{"Repository"}, "AccessDeniedException")})
-	close(let)
+		want: failedChangeByAWS(409, newIsTaken, nil, []string{"Repository"}, "AccessDeniedException")})
+	close(proceed)
 	<-first
 }
 
-// If the look fails too, nobody can tell why a create was refused.
-func TestRefusedCreateThatCannotBeLookedInto(t *testing.T) {
+// If the read after a refused create fails too, the service cannot know why the
+// create was refused.
+func TestRefusedCreateWhenReadingFailsToo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.addRepository(account, "g/new", org)
 	mend := w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ThrottlingException"})
-	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 429, want: refusedByAWS(429, throttledDetail, "ThrottlingException")})
+	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 429, want: problemByAWS(429, throttledDetail, "ThrottlingException")})
 	mend()
-	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 409, want: refusedByAWS(409, newIsTaken, "AccessDeniedException")})
+	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 409, want: problemByAWS(409, newIsTaken, "AccessDeniedException")})
 	w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Drop: true, Times: 1})
 	w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ThrottlingException"})
 	w.run(exchange{name: "lost before", method: "POST", path: base + "/g", body: createNew,
-		status: 429, want: unsettledByAWS(429, throttledDetail, nil, []string{"Repository"}, "ThrottlingException")})
+		status: 429, want: failedChangeByAWS(429, throttledDetail, nil, []string{"Repository"}, "ThrottlingException")})
 }
 
-// Somebody makes another repository of that name between the attempt that
-// deleted the first and its repeat. The new repository stays.
-func TestLostDeleteSparesTheNextRepository(t *testing.T) {
+// An attempt deletes the repository, and its answer gets lost. Before the next
+// attempt somebody makes another repository of the same name. That one stays.
+func TestLostDeleteKeepsTheNextRepository(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.addRepository(account, "g/a", org)
-	w.lose("ecr:DeleteRepository", localaws.Fault{Drop: true}, true)
+	w.loseAnswer("ecr:DeleteRepository", localaws.Fault{Drop: true}, true)
 	w.after = func(c localaws.Call) {
 		if c.Operation == "DeleteRepository" {
 			w.later.Add(1)
@@ -308,13 +313,13 @@ func TestLostDeleteSparesTheNextRepository(t *testing.T) {
 	)
 }
 
-// A delete is not repeated if nobody can tell whether the repository is still
-// the same.
-func TestLostDeleteThatCannotBeLookedInto(t *testing.T) {
+// A delete is not repeated if the service cannot find out whether the
+// repository is still the same.
+func TestLostDeleteWhenReadingFailsToo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.addRepository(account, "g/a", org)
-	w.lose("ecr:DeleteRepository", localaws.Fault{Drop: true}, true)
+	w.loseAnswer("ecr:DeleteRepository", localaws.Fault{Drop: true}, true)
 	mend := func() {}
 	w.after = func(c localaws.Call) {
 		if c.Operation == "DeleteRepository" {
@@ -323,19 +328,19 @@ func TestLostDeleteThatCannotBeLookedInto(t *testing.T) {
 			mend = w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ServerException", Status: 500})
 		}
 	}
-	w.run(exchange{method: "DELETE", path: base + "/g/a", status: 500, want: unsettled(500, internalError, nil, []string{"Repository"})})
+	w.run(exchange{method: "DELETE", path: base + "/g/a", status: 500, want: failedChange(500, internalError, nil, []string{"Repository"})})
 	mend()
 	w.run(exchange{method: "GET", path: base + "/g/a", status: 200, want: shown("g/a", "15:34:18", "15:34:19")})
 }
 
-// A repository that was seen to be gone is not looked at again.
-func TestLostDeleteIsLookedAtOnce(t *testing.T) {
+// If the repository is gone, the service does not read it a second time.
+func TestLostDeleteIsCheckedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.addRepository(account, "g/a", org)
-	w.lose("ecr:DeleteRepository", localaws.Fault{Drop: true}, true)
+	w.loseAnswer("ecr:DeleteRepository", localaws.Fault{Drop: true}, true)
 	w.run(exchange{method: "DELETE", path: base + "/g/a", status: 200, want: shown("g/a")})
-	if got := w.called(); len(got) != 5 { // AssumeRole, the two reads, the delete, the look
+	if got := w.called(); len(got) != 5 { // AssumeRole, the two reads, the delete, the read after it
 		t.Errorf("calls: %v", got)
 	}
 }
@@ -349,7 +354,7 @@ func TestUnknownOutcome(t *testing.T) {
 		w.aws.Inject(localaws.Fault{Operation: operation, Code: "ServerException", Status: 500})
 	}
 	failed := func(unknown ...string) string {
-		return unsettledByAWS(500, internalError, nil, unknown, "ServerException")
+		return failedChangeByAWS(500, internalError, nil, unknown, "ServerException")
 	}
 	w.run(
 		exchange{method: "POST", path: base + "/g", body: createNew, status: 500, want: failed("Repository")},
@@ -360,11 +365,11 @@ func TestUnknownOutcome(t *testing.T) {
 	)
 }
 
-// AWS refuses once to change a repository that was just read and is ours. The
-// change is tried again.
+// AWS once denies the change of a repository that was just read and is ours.
+// The service tries the change again.
 func TestDenialThatContradictsWhatWasRead(t *testing.T) {
 	t.Parallel()
-	for operation, request := range callers(t) {
+	for operation, request := range requestsByOperation(t) {
 		if partOf(operation) == "" || operation == "ecr:CreateRepository" { // a create reads nothing before
 			continue
 		}
@@ -380,15 +385,15 @@ func TestDenialThatContradictsWhatWasRead(t *testing.T) {
 			gone := newWorld(t)
 			gone.addRepository(account, "g/a", org)
 			denied.When = func(c localaws.Call) bool {
-				if c.Policy == "" { // the administrator below
+				if c.Policy == "" { // the administrator's call below
 					return false
 				}
 				gone.must(gone.administrator().DeleteRepository(&awsecr.DeleteRepositoryInput{RepositoryName: aws.String("g/a"), Force: aws.Bool(true)}))
 				return true
 			}
 			gone.aws.Inject(denied)
-			request.name, request.status = "vanished meanwhile", 404
-			request.want = refusedByAWS(404, noRepository, "RepositoryNotFoundException")
+			request.name, request.status = "deleted meanwhile", 404
+			request.want = problemByAWS(404, noRepository, "RepositoryNotFoundException")
 			gone.run(request)
 		})
 	}
@@ -406,15 +411,15 @@ func TestUpdateIsRepeatable(t *testing.T) {
 		want   string
 	}{
 		"tags that AWS does not take": {localaws.Fault{Operation: "ecr:TagResource", Code: "InvalidTagParameterException", Message: "no"},
-			400, refusedByAWS(400, "no", "InvalidTagParameterException")},
+			400, problemByAWS(400, "no", "InvalidTagParameterException")},
 		"throttled at the tags": {localaws.Fault{Operation: "ecr:TagResource", Code: throttled},
-			429, refusedByAWS(429, throttledDetail, throttled)},
+			429, problemByAWS(429, throttledDetail, throttled)},
 		"throttled at the scanning": {localaws.Fault{Operation: "ecr:PutImageScanningConfiguration", Code: throttled},
-			429, unsettledByAWS(429, throttledDetail, []string{"Tags", "ImageTagMutability"}, nil, throttled)},
+			429, failedChangeByAWS(429, throttledDetail, []string{"Tags", "ImageTagMutability"}, nil, throttled)},
 		"failing at the mutability": {localaws.Fault{Operation: "ecr:PutImageTagMutability", Code: "ServerException", Status: 500},
-			500, unsettledByAWS(500, internalError, []string{"Tags", "ScanOnPush"}, []string{"ImageTagMutability"}, "ServerException")},
+			500, failedChangeByAWS(500, internalError, []string{"Tags", "ScanOnPush"}, []string{"ImageTagMutability"}, "ServerException")},
 		"failing when all is done": {localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ServerException", Status: 500},
-			500, unsettledByAWS(500, internalError, []string{"Tags", "ScanOnPush", "ImageTagMutability"}, nil, "ServerException")},
+			500, failedChangeByAWS(500, internalError, []string{"Tags", "ScanOnPush", "ImageTagMutability"}, nil, "ServerException")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -15,21 +15,21 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// unmatched is the route label of every path that is not in the table. Callers
-// cannot make up labels.
+// unmatched is the route label of every path that is not in the table. So
+// callers cannot create labels by asking for many paths.
 const unmatched = "unmatched"
 
-// buckets are for the time of a request, in seconds: a millisecond from memory,
-// up to 30 seconds where AWS stalls.
+// buckets are for the time of a request, in seconds. An answer from memory
+// takes a millisecond. A request takes up to 30 seconds if AWS stalls.
 var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
 // The ways in which a call to AWS ends.
 const (
-	awsOK        = "ok" // AWS did its part; it may have said that there is no such repository
+	awsOK        = "ok" // AWS answered; the answer may be that there is no such repository
 	awsThrottled = "throttled"
 	awsDenied    = "denied"
 	awsError     = "error"
-	awsCancelled = "cancelled" // the caller has gone
+	awsCancelled = "cancelled" // the caller has hung up
 )
 
 // The ways in which the check of a token ends.
@@ -37,7 +37,7 @@ const (
 	tokenRemembered = "remembered"
 	tokenVerified   = "verified"
 	tokenRefused    = "refused"
-	tokenBusy       = "busy" // there was no room to compare
+	tokenBusy       = "busy" // the queue for comparisons was full
 )
 
 // The limits that can be reached.
@@ -71,13 +71,13 @@ func newMeasures(table []route) *measures {
 		requests:    counters("requests_total", "Requests answered, by route template, method and status code.", "route", "method", "code"),
 		duration:    histograms("request_duration_seconds", "Time to answer a request, by route template and method.", "route", "method"),
 		inFlight:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "ecr_api_requests_in_flight", Help: "Requests being answered now."}),
-		inAWS:       counters("request_aws_seconds_total", "Time for which requests waited for AWS; calls at the same time count once.", "route", "method"),
-		awsCalls:    counters("aws_calls_total", "Calls to AWS, retries included in one, by how they ended.", "service", "operation", "result"),
+		inAWS:       counters("request_aws_seconds_total", "Time that requests waited for AWS; calls at the same time count once.", "route", "method"),
+		awsCalls:    counters("aws_calls_total", "Calls to AWS by result; a call with its retries counts once.", "service", "operation", "result"),
 		awsDuration: histograms("aws_call_duration_seconds", "Time that a call to AWS took, with all its attempts and the waits between.", "service", "operation"),
 		awsRetries:  counters("aws_retries_total", "Attempts of calls to AWS beyond the first.", "service", "operation"),
-		assumeRole:  counters("assume_role_total", "Sessions asked for: in the cache, assumed by STS, or refused.", "result"),
-		tokenChecks: counters("token_checks_total", "Tokens checked, by how that ended.", "result"),
-		limits:      counters("limits_reached_total", "Times that a limit of the service held something up.", "limit"),
+		assumeRole:  counters("assume_role_total", "Sessions that requests asked for: from the cache, from STS, or refused.", "result"),
+		tokenChecks: counters("token_checks_total", "Tokens checked, by result.", "result"),
+		limits:      counters("limits_reached_total", "How often a limit of the service was reached.", "limit"),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ecr_api_build_info", Help: "What was built, as labels; the value is 1."},
 		[]string{"version", "githash", "goversion"})
@@ -99,8 +99,8 @@ func histograms(name, help string, labels ...string) *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "ecr_api_" + name, Help: help, Buckets: buckets}, labels)
 }
 
-// startAtZero shows each series before it first counts something: a rate needs
-// a value to rise from.
+// startAtZero creates each series with the value 0. Without that, Prometheus
+// would not see the first increase in a rate.
 func (m *measures) startAtZero(table []route) {
 	for _, rt := range table {
 		if rt.Policy != nil {
@@ -114,7 +114,7 @@ func (m *measures) startAtZero(table []route) {
 		m.awsDuration.WithLabelValues(call.Service, call.Operation)
 		m.awsRetries.WithLabelValues(call.Service, call.Operation)
 	}
-	for _, result := range []roles.Entry{roles.Hit, roles.Miss, roles.Refused} {
+	for _, result := range []roles.SessionResult{roles.Hit, roles.Miss, roles.Refused} {
 		m.assumeRole.WithLabelValues(string(result))
 	}
 	for _, result := range []string{tokenRemembered, tokenVerified, tokenRefused, tokenBusy} {
@@ -125,8 +125,7 @@ func (m *measures) startAtZero(table []route) {
 	}
 }
 
-// awsOperations returns the calls to AWS that the rows may make, by their
-// policies.
+// awsOperations returns the calls to AWS that the policies of the rows allow.
 func awsOperations(table []route) []roles.Call {
 	calls := []roles.Call{{Service: "sts", Operation: "AssumeRole"}}
 	seen := map[string]bool{}
@@ -161,13 +160,13 @@ func (m *measures) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// An observer is told by package roles what happens there.
+// An observer counts and logs what package roles reports.
 type observer struct {
 	*measures
 	log *logrus.Logger
 }
 
-// Called counts the call, and notes it for the log.
+// Called counts the call and keeps it for the log line.
 func (o observer) Called(ctx context.Context, call roles.Call) {
 	result := awsResult(call.Code)
 	took := call.End.Sub(call.Start)
@@ -187,13 +186,16 @@ func (o observer) Called(ctx context.Context, call roles.Call) {
 	}
 }
 
-// Entered counts how a request got its session.
-func (o observer) Entered(e roles.Entry) { o.assumeRole.WithLabelValues(string(e)).Inc() }
+// SessionRequested counts how a request got its session.
+func (o observer) SessionRequested(e roles.SessionResult) {
+	o.assumeRole.WithLabelValues(string(e)).Inc()
+}
 
-// OutOfRetries counts a call that was not retried.
+// OutOfRetries counts a call that was not retried because the retry budget is
+// spent.
 func (o observer) OutOfRetries() { o.limits.WithLabelValues(limitRetries).Inc() }
 
-// awsResult returns how a call ended, by what it means to our caller.
+// awsResult returns the result label for the error code of a call.
 func awsResult(code common.Code) string {
 	switch code {
 	case "", common.BadRequest, common.NotFound, common.Conflict:

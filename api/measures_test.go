@@ -26,8 +26,8 @@ func TestMetricsAreWellNamed(t *testing.T) {
 	}
 }
 
-// metrics returns the value of each of our series by its name with labels. The
-// times are left out.
+// metrics returns the values of our own series, without times, by name and
+// labels.
 func (w *world) metrics() map[string]string {
 	w.t.Helper()
 	_, _, body := w.do(exchange{method: "GET", path: "/metrics"})
@@ -87,8 +87,8 @@ func TestMetricsCount(t *testing.T) {
 		`ecr_api_token_checks_total{result="refused"}`:                                               "1",
 		`ecr_api_limits_reached_total{limit="account_requests"}`:                                     "1",
 	}
-	// When one of the two calls of a show fails, the other may be cancelled, before or
-	// after it is sent.
+	// When one of the two calls of a show fails, the other may be cancelled,
+	// before or after it is sent.
 	for operation, fewer := range map[string]string{"ListTagsForResource": "1", "DescribeRepositories": "2"} {
 		cancelled := `ecr_api_aws_calls_total{operation="` + operation + `",result="cancelled",service="ecr"}`
 		ok := strings.Replace(cancelled, "cancelled", "ok", 1)
@@ -98,11 +98,11 @@ func TestMetricsCount(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("what was counted (-want +got):\n%s", diff)
+		t.Errorf("series that changed (-want +got):\n%s", diff)
 	}
 }
 
-// Callers cannot make up series.
+// Callers cannot create series.
 func TestHostileRequestsMakeNoSeries(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -126,7 +126,7 @@ func TestHostileRequestsMakeNoSeries(t *testing.T) {
 	for i := range 5 {
 		attack(i)
 	}
-	w.metrics() // itself a request that is counted
+	w.metrics() // this request is counted too
 	before := w.metrics()
 	for i := range 100 {
 		attack(100 + i)

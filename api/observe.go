@@ -14,8 +14,9 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 )
 
-// observe is the outermost layer of every route: it gives the request an id and
-// its settings, recovers from a panic, measures, and logs one line.
+// observe is the outermost layer of every route. It gives the request an id and
+// its settings, recovers from a panic, measures the time, and writes one log
+// line.
 func (s *Service) observe(route string, next http.Handler) http.Handler {
 	measured := s.measures.instrument(route, s.recover(next))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// openAPIFiles describe the table: api.json what all rows share, and each other
-// file the rows of one noun. Tests hold the table and every answer against
+// openAPIFiles describe the table. api.json has what all rows share. Each other
+// file has the rows of one noun. Tests compare the table and every answer with
 // them.
 //
 //go:embed openapi/*.json
@@ -28,7 +28,8 @@ func openAPI(*Service, route) http.Handler {
 	})
 }
 
-// mustMergeJSON panics where the files of the program itself do not merge.
+// mustMergeJSON is mergeJSON for the files in the program. It panics if they
+// cannot be merged.
 func mustMergeJSON(files fs.FS) []byte {
 	document, err := mergeJSON(files)
 	if err != nil {
@@ -37,9 +38,9 @@ func mustMergeJSON(files fs.FS) []byte {
 	return document
 }
 
-// mergeJSON puts the JSON objects of all files into one. Nested objects are merged
-// too. Keys keep their order, since readers and generated clients see it. Anything
-// else that stands in two files is an error.
+// mergeJSON merges the JSON objects of all files into one. Nested objects are
+// merged too. If two files have the same key with any other value, that is an
+// error. Keys keep their order, since readers and generated clients see it.
 func mergeJSON(files fs.FS) ([]byte, error) {
 	names, err := fs.Glob(files, "*/*.json")
 	if err != nil {

@@ -78,7 +78,8 @@ func TestOpenAPIDocumentHasTheParametersOfRows(t *testing.T) {
 	}
 }
 
-// A key that stands in two files of the document is not lost.
+// If two files of the document have the same key, neither value is lost
+// silently.
 func TestFilesOfTheOpenAPIDocumentAreMerged(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ first, second, want, fault string }{
@@ -106,7 +107,7 @@ func TestOpenAPIDocumentHasTheKeysOfRequests(t *testing.T) {
 	t.Parallel()
 	for name, request := range map[string]any{"CreateRequest": createInput{}, "UpdateRequest": updateInput{}, "Tag": tagInput{}} {
 		want := parse(t, jsonOf(request)).(map[string]any)
-		if name == "UpdateRequest" { // known only to be refused
+		if name == "UpdateRequest" { // the service knows them only to refuse them
 			delete(want, "EncryptionType")
 			delete(want, "KmsKeyId")
 		}
@@ -193,14 +194,14 @@ func (w *world) runExample(method, path string) {
 	}
 	got := any(body)
 	if header.Get("Content-Type") == "application/json" {
-		got = parse(w.t, strings.ReplaceAll(body, "2040-", "2020-")) // the AWS of the tests is ahead
+		got = parse(w.t, strings.ReplaceAll(body, "2040-", "2020-")) // the clock of the tests' AWS is ahead
 	}
 	if diff := cmp.Diff(example(w.t, method, path), got); diff != "" {
 		w.t.Errorf("%s %s (-example +answer):\n%s", method, path, diff)
 	}
 }
 
-// The document does not let everything pass.
+// The comparison with the document finds answers that differ.
 func TestAnswersThatDifferFromTheOpenAPIDocumentAreNoticed(t *testing.T) {
 	t.Parallel()
 	const json, problemJSON = "application/json", "application/problem+json"
@@ -218,7 +219,7 @@ func TestAnswersThatDifferFromTheOpenAPIDocumentAreNoticed(t *testing.T) {
 		name, method, path string
 		status             int
 		contentType, body  string
-		header             string // beside X-Request-Id
+		header             string // in addition to X-Request-Id
 		want               string // part of the complaint; empty for none
 	}{
 		{"repository", "GET", "/g/a", 200, json, repository, "", ""},
@@ -235,25 +236,25 @@ func TestAnswersThatDifferFromTheOpenAPIDocumentAreNoticed(t *testing.T) {
 		{"null for a list", "GET", "/g", 200, json, "null", "", "got null, want array"},
 		{"content type", "GET", "/g/a", 200, "text/plain", repository, "", "text/plain"},
 		{"status", "GET", "/g/a", 201, json, repository, "", "status is not supported"},
-		{"problem", "GET", "/g/a", 404, problemJSON, refused(404, "no"), "", ""},
-		{"parts of a change", "PUT", "/g/a", 500, problemJSON, edited(refused(500, "no"), `{`, `{"applied":["a"],"unknown":["b"],`), "", ""},
-		{"problem as JSON", "GET", "/g/a", 404, json, refused(404, "no"), "", "application/json"},
-		{"problem with more", "GET", "/g/a", 404, problemJSON, edited(refused(404, "no"), `{`, `{"more":1,`), "", "additional properties 'more' not allowed"},
+		{"problem", "GET", "/g/a", 404, problemJSON, problemOf(404, "no"), "", ""},
+		{"parts of a change", "PUT", "/g/a", 500, problemJSON, edited(problemOf(500, "no"), `{`, `{"applied":["a"],"unknown":["b"],`), "", ""},
+		{"problem as JSON", "GET", "/g/a", 404, json, problemOf(404, "no"), "", "application/json"},
+		{"problem with more", "GET", "/g/a", 404, problemJSON, edited(problemOf(404, "no"), `{`, `{"more":1,`), "", "additional properties 'more' not allowed"},
 		{"pong", "GET", "ping", 200, "text/plain; charset=utf-8", "pong", "", ""},
 		{"not pong", "GET", "ping", 200, "text/plain", "pang", "", "response body"},
-		{"error of a public path", "GET", "ping", 403, problemJSON, refused(403, "no"), "", "status is not supported"},
-		{"when to come again", "GET", "/g/a", 429, problemJSON, refused(429, "no"), "Retry-After: 5", ""},
-		{"not when to come again", "GET", "/g/a", 429, problemJSON, refused(429, "no"), "", `"Retry-After" missing`},
-		{"soon", "GET", "/g/a", 429, problemJSON, refused(429, "no"), "Retry-After: soon", `"Retry-After"`},
-		{"no request id", "GET", "/g/a", 404, problemJSON, refused(404, "no"), "X-Request-Id:", `"X-Request-Id" missing`},
+		{"error of a public path", "GET", "ping", 403, problemJSON, problemOf(403, "no"), "", "status is not supported"},
+		{"with Retry-After", "GET", "/g/a", 429, problemJSON, problemOf(429, "no"), "Retry-After: 5", ""},
+		{"without Retry-After", "GET", "/g/a", 429, problemJSON, problemOf(429, "no"), "", `"Retry-After" missing`},
+		{"Retry-After that is no number", "GET", "/g/a", 429, problemJSON, problemOf(429, "no"), "Retry-After: soon", `"Retry-After"`},
+		{"no request id", "GET", "/g/a", 404, problemJSON, problemOf(404, "no"), "X-Request-Id:", `"X-Request-Id" missing`},
 		{"HEAD", "HEAD", "/g/a", 200, json, "", "", ""},
 		{"HEAD, status", "HEAD", "/g/a", 204, json, "", "", "status is not supported"},
 		{"HEAD, header", "HEAD", "/g/a", 429, problemJSON, "", "", `"Retry-After" missing`},
 		{"HEAD, content type", "HEAD", "/g/a", 404, json, "", "", "application/json"},
-		{"other method", "PATCH", "/g/a", 405, problemJSON, refused(405, "no"), "Allow: DELETE, GET", ""},
-		{"other method without Allow", "PATCH", "/g/a", 405, problemJSON, refused(405, "no"), "", `"Allow" missing`},
+		{"other method", "PATCH", "/g/a", 405, problemJSON, problemOf(405, "no"), "Allow: DELETE, GET", ""},
+		{"other method without Allow", "PATCH", "/g/a", 405, problemJSON, problemOf(405, "no"), "", `"Allow" missing`},
 		{"other method done", "PATCH", "/g/a", 200, json, repository, "", "status is not supported"},
-		{"unknown path", "GET", "/g/a/b/c", 404, problemJSON, refused(404, "no"), "", ""},
+		{"unknown path", "GET", "/g/a/b/c", 404, problemJSON, problemOf(404, "no"), "", ""},
 		{"unknown path found", "GET", "/g/a/b/c", 200, json, "[]", "", "status is not supported"},
 	} {
 		path := "http://127.0.0.1" + base + c.path

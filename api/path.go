@@ -43,7 +43,7 @@ func findVar(vars []pathVar, name string) (pathVar, bool) {
 	return pathVar{}, false
 }
 
-// checkPathVars returns what a declaration lacks.
+// checkPathVars returns an error if a declaration is incomplete.
 func checkPathVars(vars []pathVar) error {
 	for _, v := range vars {
 		if missing := v.missing(); missing != "" {
@@ -73,7 +73,7 @@ func (v pathVar) missing() string {
 func readPath(r *http.Request, c *common.Config) (pathValues, error) {
 	var p pathValues
 	escaped := mux.Vars(r)
-	for _, v := range pathVars { // in the order of a path, so that its first mistake is told
+	for _, v := range pathVars { // in the order of a path, so that the error is about its first mistake
 		text, ok := escaped[v.Name]
 		if !ok {
 			continue
@@ -89,7 +89,7 @@ func readPath(r *http.Request, c *common.Config) (pathValues, error) {
 	return p, nil
 }
 
-// readAccount returns the id of an account that is named by its id or an alias.
+// readAccount returns the id of an account. The value is that id or an alias.
 func readAccount(value string, c *common.Config) (string, error) {
 	id, ok := c.AccountID(value)
 	if !ok {

@@ -25,15 +25,15 @@ import (
 
 const otherOrg = "another-org"
 
-// An awsWire reaches the AWS of a world with the SDK, without the service.
-type awsWire struct {
+// A directAWS calls the AWS of a world with the SDK, without the service.
+type directAWS struct {
 	t       testing.TB
 	session *session.Session
 }
 
-// wire returns the way to the world's AWS. Without other credentials the caller
-// is the administrator of localaws.AdministratorAccount.
-func (w *world) wire() awsWire {
+// direct returns a directAWS for the world's AWS. Its calls are the
+// administrator's if no other credentials are given.
+func (w *world) direct() directAWS {
 	w.t.Helper()
 	server := httptest.NewServer(w.aws)
 	w.t.Cleanup(server.Close)
@@ -42,17 +42,17 @@ func (w *world) wire() awsWire {
 		Endpoint:    aws.String(server.URL),
 		Credentials: credentials.NewStaticCredentials("any", "any", ""),
 		MaxRetries:  aws.Int(0),
-		HTTPClient:  &http.Client{}, // or the SDK may change the one that all share
+		HTTPClient:  &http.Client{}, // otherwise the SDK may change http.DefaultClient
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return awsWire{w.t, s}
+	return directAWS{w.t, s}
 }
 
-// enter returns the credentials of a session of the management role. A nil
-// policy lets the session do all that the role may do.
-func (a awsWire) enter(account string, document *iam.Policy) *credentials.Credentials {
+// assumeRole returns the credentials of a session of the management role. With
+// a nil policy, the session may do everything that the role may do.
+func (a directAWS) assumeRole(account string, document *iam.Policy) *credentials.Credentials {
 	a.t.Helper()
 	in := &sts.AssumeRoleInput{
 		RoleArn:         aws.String("arn:aws:iam::" + account + ":role/ecr-api"),
@@ -72,7 +72,7 @@ func (a awsWire) enter(account string, document *iam.Policy) *credentials.Creden
 }
 
 // ecr returns ECR in the region, with these credentials.
-func (a awsWire) ecr(region string, c *credentials.Credentials) *awsecr.ECR {
+func (a directAWS) ecr(region string, c *credentials.Credentials) *awsecr.ECR {
 	return awsecr.New(a.session, aws.NewConfig().WithRegion(region).WithCredentials(c))
 }
 
@@ -92,8 +92,8 @@ func ourTags(name string) map[string]string {
 
 const customerKey = "arn:aws:kms:" + region + ":" + account + ":key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
-// furnish makes the repositories of the variants.
-func (w *world) furnish() {
+// setUpVariants adds the repositories that the variants need.
+func (w *world) setUpVariants() {
 	w.t.Helper()
 	w.addRepository(account, "g/plain", org)
 	w.addRepository(account, "g/untagged", "")
@@ -104,7 +104,7 @@ func (w *world) furnish() {
 	w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Times: 1, AfterWork: true, Drop: true, When: func(c localaws.Call) bool {
 		return c.Repository == "g/lost"
 	}})
-	administrator := awsecr.New(w.wire().session)
+	administrator := awsecr.New(w.direct().session)
 	for name, key := range map[string]*string{"g/kms": nil, "g/key": aws.String(customerKey)} {
 		_, err := administrator.CreateRepository(&awsecr.CreateRepositoryInput{
 			RepositoryName: aws.String(name), Tags: awsTags(ourTags(name)),
@@ -116,7 +116,8 @@ func (w *world) furnish() {
 	}
 }
 
-// failing returns which of the row's variants do not end as they should.
+// failing returns the row's variants that end with another status than they
+// should.
 func (w *world) failing(rt route) []string {
 	w.t.Helper()
 	var names []string
@@ -134,7 +135,7 @@ func TestEveryRowCanDoItsWork(t *testing.T) {
 		t.Run(rt.String(), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.furnish()
+			w.setUpVariants()
 			w.forget()
 			for _, f := range w.failing(rt) {
 				t.Error(f)
@@ -144,8 +145,8 @@ func TestEveryRowCanDoItsWork(t *testing.T) {
 	}
 }
 
-// wantCalls checks that each action of the row's policy is either called by the
-// variants, or has a reason for being there.
+// wantCalls checks each action that the row's policy allows. Either a variant
+// calls the action, or notCalled says why the policy has it.
 func wantCalls(t *testing.T, rt route, called []string) {
 	t.Helper()
 	reasons := entryOf(t, rt).notCalled
@@ -169,8 +170,8 @@ func allowedActions(statements []iam.Statement) map[string]bool {
 	return actions
 }
 
-// without returns the policy without an action of one statement. A statement
-// with no action left goes too.
+// without returns the policy without an action of one statement. If that was
+// the statement's only action, the statement is removed too.
 func without(p iam.Policy, statement int, action string) iam.Policy {
 	p.Statement = slices.Clone(p.Statement)
 	s := &p.Statement[statement]
@@ -178,7 +179,7 @@ func without(p iam.Policy, statement int, action string) iam.Policy {
 	if len(s.Action) == 0 {
 		p.Statement = slices.Delete(p.Statement, statement, statement+1)
 	}
-	if len(p.Statement) == 0 { // which IAM does not take
+	if len(p.Statement) == 0 { // IAM refuses a policy without statements
 		p.Statement = []iam.Statement{iam.Deny("*", "*")}
 	}
 	return p
@@ -200,7 +201,7 @@ func TestEveryActionIsNeeded(t *testing.T) {
 							changed.Policy = func(s iam.Scope) iam.Policy { return without(rt.Policy(s), i, action) }
 						}
 					}))
-					w.furnish()
+					w.setUpVariants()
 					if len(w.failing(rt)) == 0 {
 						t.Error("the row works without it")
 					}
@@ -259,48 +260,47 @@ func TestAllActionsAreFound(t *testing.T) {
 	}
 }
 
-// The places where a resource may be, seen from the scope of a session.
+// The places where a resource may be, relative to the scope of a session.
 const (
-	inGroup    = "in the group"
-	elsewhere  = "elsewhere in the registry"
-	abroad     = "in another registry"
-	wholeList  = "the pattern of all repositories" // what an unnamed DescribeRepositories is authorized on
-	everything = "*"
-	ownKey     = "a KMS key of the account, through ECR"
-	otherKey   = "another KMS key"
-	otherThing = "no repository and no key"
+	inGroup       = "in the group"
+	outsideGroup  = "outside the group, in the same registry"
+	otherRegistry = "in another registry"
+	wholeList     = "the pattern of all repositories" // the resource of a DescribeRepositories without names
+	everything    = "*"
+	ownKey        = "a KMS key of the account, through ECR"
+	otherKey      = "another KMS key"
+	otherResource = "no repository and no key"
 )
 
 // The owners of a resource.
 const (
-	ours    = "ours"
-	nobodys = "nobody's" // it has no such tag or does not exist; a policy cannot tell these apart
-	others  = "another org's"
+	ours   = "ours"
+	noOrg  = "no org's" // it has no such tag, or it does not exist; for a policy both look the same
+	others = "another org's"
 )
 
-// A thing is a resource that a session may be pointed at.
-type thing struct {
+// A resource is something on which a session may try an action.
+type resource struct {
 	where, whose string
 	arn          string
 	context      map[string][]string
 }
 
-// things are the resources of each kind for a scope.
-func things(s iam.Scope) []thing {
-	var list []thing
+// resourcesFor returns resources of each kind for a scope.
+func resourcesFor(s iam.Scope) []resource {
+	var list []resource
 	add := func(where, whose, arn string, context map[string][]string) {
-		list = append(list, thing{where, whose, arn, context})
+		list = append(list, resource{where, whose, arn, context})
 	}
 	orgs := []struct {
 		whose string
 		tags  map[string]string
 	}{
 		{ours, map[string]string{common.OrgTag: s.Org, "Application": "x"}},
-		{nobodys, nil},
-		{nobodys, map[string]string{nameTag: "x", spaceTag: s.Group, "org": s.Org}},
+		{noOrg, nil},
+		{noOrg, map[string]string{nameTag: "x", spaceTag: s.Group, "org": s.Org}},
 		{others, map[string]string{common.OrgTag: otherOrg}},
-		// A policy that is read less strictly than meant would take these for
-		// ours.
+		// A policy with a mistake could take these for ours.
 		{others, map[string]string{common.OrgTag: ""}},
 		{others, map[string]string{common.OrgTag: strings.ToUpper(s.Org)}},
 		{others, map[string]string{common.OrgTag: s.Org + " "}},
@@ -314,13 +314,13 @@ func things(s iam.Scope) []thing {
 	otherAccount.Account, otherRegion.Region, otherPartition.Partition = account2, "eu-west-1", "aws-iso"
 	for where, arns := range map[string][]string{
 		inGroup: {s.ARN(s.Group + "/a"), s.ARN(s.Group + "/a/b")},
-		elsewhere: {
+		outsideGroup: {
 			s.ARN("other/a"),
 			s.ARN(s.Group + "1/a"), s.ARN(s.Group + "-/a"), s.ARN(s.Group[:len(s.Group)-1] + "/a"),
 			s.ARN(s.Group), // a repository and no group
 			s.ARN("a/" + s.Group + "/a"), s.ARN("a"),
 		},
-		abroad: {
+		otherRegistry: {
 			otherAccount.ARN(s.Group + "/a"), otherRegion.ARN(s.Group + "/a"), otherPartition.ARN(s.Group + "/a"),
 			otherAccount.ARN("*"), otherRegion.ARN("*"),
 		},
@@ -328,7 +328,7 @@ func things(s iam.Scope) []thing {
 		for i, arn := range arns {
 			for j, o := range orgs {
 				if j > 3 && (i > 0 || where != inGroup) {
-					break // the odd orgs are worth trying in one place
+					break // the unusual orgs are tried in one place only
 				}
 				context := map[string][]string{}
 				for k, v := range o.tags {
@@ -338,31 +338,31 @@ func things(s iam.Scope) []thing {
 			}
 		}
 	}
-	add(wholeList, nobodys, s.ARN("*"), nil)
-	add(everything, nobodys, "*", nil)
+	add(wholeList, noOrg, s.ARN("*"), nil)
+	add(everything, noOrg, "*", nil)
 
 	via := func(service string) map[string][]string {
 		return map[string][]string{"kms:ViaService": {service}, "kms:CallerAccount": {s.Account}, "kms:GrantIsForAWSResource": {"true"}}
 	}
 	throughECR := via("ecr." + s.Region + ".amazonaws.com")
 	kms := fmt.Sprintf("arn:%s:kms:%s:%s:", s.Partition, s.Region, s.Account)
-	add(ownKey, nobodys, kms+"key/1234abcd", throughECR)
-	add(otherKey, nobodys, kms+"key/1234abcd", nil)
-	add(otherKey, nobodys, kms+"key/1234abcd", via("ec2."+s.Region+".amazonaws.com"))
-	add(otherKey, nobodys, kms+"key/1234abcd", via("ecr.eu-west-1.amazonaws.com"))
-	add(otherKey, nobodys, kms+"alias/ours", throughECR)
-	add(otherKey, nobodys, strings.Replace(kms, s.Account, account2, 1)+"key/1234abcd", throughECR)
-	add(otherKey, nobodys, strings.Replace(kms, s.Region, "eu-west-1", 1)+"key/1234abcd", throughECR)
-	add(otherKey, nobodys, "*", throughECR)
+	add(ownKey, noOrg, kms+"key/1234abcd", throughECR)
+	add(otherKey, noOrg, kms+"key/1234abcd", nil)
+	add(otherKey, noOrg, kms+"key/1234abcd", via("ec2."+s.Region+".amazonaws.com"))
+	add(otherKey, noOrg, kms+"key/1234abcd", via("ecr.eu-west-1.amazonaws.com"))
+	add(otherKey, noOrg, kms+"alias/ours", throughECR)
+	add(otherKey, noOrg, strings.Replace(kms, s.Account, account2, 1)+"key/1234abcd", throughECR)
+	add(otherKey, noOrg, strings.Replace(kms, s.Region, "eu-west-1", 1)+"key/1234abcd", throughECR)
+	add(otherKey, noOrg, "*", throughECR)
 
 	role := fmt.Sprintf("arn:%s:iam::%s:", s.Partition, s.Account)
 	for _, arn := range []string{role + "role/ecr-api", role + "user/a", role + "policy/a", "arn:aws:s3:::a/b"} {
-		add(otherThing, nobodys, arn, nil)
+		add(otherResource, noOrg, arn, nil)
 	}
 	return list
 }
 
-// The tags that a request may bring.
+// The tags that a request may have.
 const (
 	noTags       = "no tags"
 	plainTags    = "plain tags"
@@ -389,11 +389,12 @@ func requestTags(s iam.Scope) map[string]map[string]string {
 	}
 }
 
-// bringsTags are the actions whose requests bring tags. The other actions are
+// bringsTags are the actions whose requests have tags. The other actions are
 // tried only with the tags that allow the most.
 var bringsTags = []string{"ecr:CreateRepository", "ecr:TagResource", "ecr:UntagResource"}
 
-// A right is what a row's policy says of some actions. A nil list means all.
+// A right says on which resources, and with which tags, a row's policy allows
+// or denies some actions. A nil list means all.
 type right struct {
 	do    []string
 	where []string
@@ -401,21 +402,23 @@ type right struct {
 	with  []string
 }
 
-func (r right) covers(action string, on thing, tags string) bool {
+func (r right) covers(action string, on resource, tags string) bool {
 	in := func(list []string, s string) bool { return list == nil || slices.Contains(list, s) }
 	named := in(r.do, action) || slices.Contains(r.do, "ecr:*") && strings.HasPrefix(action, "ecr:")
 	return named && in(r.where, on.where) && in(r.whose, on.whose) && in(r.with, tags)
 }
 
-// notOthers is the whose of a right beside a Deny on other orgs' repositories.
-var notOthers = []string{ours, nobodys}
+// notOthers is the value of whose for a right that excludes other orgs'
+// repositories.
+var notOthers = []string{ours, noOrg}
 
-// fence is everything on a repository whose tag names another org. It is denied
-// and not only not allowed, since a repository's own policy could allow it.
-var fence = right{do: []string{"ecr:*"}, whose: []string{others}}
+// denyOtherOrgs is every action on a repository whose tag names another org. A
+// policy must deny it. It is not enough to leave it out, because a repository's
+// own policy could allow it.
+var denyOtherOrgs = right{do: []string{"ecr:*"}, whose: []string{others}}
 
-// decisionFor returns what a row's policy must say, by the row's entry.
-func decisionFor(e rowTest, action string, on thing, tags string) policy.Decision {
+// decisionFor returns what a row's policy must decide, as the row's entry says.
+func decisionFor(e rowTest, action string, on resource, tags string) policy.Decision {
 	covered := func(rights []right) bool {
 		return slices.ContainsFunc(rights, func(r right) bool { return r.covers(action, on, tags) })
 	}
@@ -428,7 +431,7 @@ func decisionFor(e rowTest, action string, on thing, tags string) policy.Decisio
 	return policy.NotAllowed
 }
 
-// mistakes tells where a policy says something else than the row's entry. It
+// mistakes returns where a policy decides differently from the row's entry. It
 // stops when it has found enough.
 func mistakes(t *testing.T, e rowTest, s iam.Scope, p iam.Policy, actions []string, enough int) []string {
 	t.Helper()
@@ -437,7 +440,7 @@ func mistakes(t *testing.T, e rowTest, s iam.Scope, p iam.Policy, actions []stri
 		t.Fatalf("%v: %s", err, p)
 	}
 	var found []string
-	for _, on := range things(s) {
+	for _, on := range resourcesFor(s) {
 		for tags, request := range requestTags(s) {
 			context := requestContext(s, on, request)
 			for _, action := range actions {
@@ -461,7 +464,7 @@ func mistakes(t *testing.T, e rowTest, s iam.Scope, p iam.Policy, actions []stri
 	return found
 }
 
-func requestContext(s iam.Scope, on thing, tags map[string]string) map[string][]string {
+func requestContext(s iam.Scope, on resource, tags map[string]string) map[string][]string {
 	context := map[string][]string{
 		"aws:PrincipalAccount":              {s.Account},
 		"aws:PrincipalTag/" + common.OrgTag: {s.Org},
@@ -499,8 +502,8 @@ func TestPoliciesAllowNothingElse(t *testing.T) {
 	}
 }
 
-// If a part of a policy is left out or widened, the tests notice. Otherwise the
-// part is not needed, or not tested.
+// If a part of a policy is left out or widened, mistakes finds it. If not, that
+// part is not needed, or it is not tested.
 func TestNoPartOfAPolicyCouldBeWeaker(t *testing.T) {
 	t.Parallel()
 	actions := []string{"ecr:BatchDeleteImage", "ecr:UntagResource", "kms:Decrypt"}
@@ -519,7 +522,7 @@ func TestNoPartOfAPolicyCouldBeWeaker(t *testing.T) {
 			e := entryOf(t, rt)
 			for name, weaker := range weakened(rt.Policy(exampleScope)) {
 				noticed := len(mistakes(t, e, exampleScope, weaker, actions, 1)) > 0
-				if noticed == slices.Contains(e.saidTwice, name) {
+				if noticed == slices.Contains(e.redundant, name) {
 					t.Errorf("%s: noticed: %v, want %v", name, noticed, !noticed)
 				}
 			}

@@ -9,8 +9,8 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 )
 
-// One whole problem document of each kind, written out. The other tests make
-// theirs by refused, refusedByAWS and unsettled.
+// This test has one whole problem document of each kind, written out. The other
+// tests make theirs with problemOf, problemByAWS and failedChange.
 func TestProblemDocuments(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 4 * time.Second })

@@ -7,8 +7,8 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 )
 
-// A queryInput is an input with query parameters. An input that is none takes
-// no query parameter at all.
+// A queryInput is an input with query parameters. Any other input takes no
+// query parameter at all.
 type queryInput interface {
 	// queryParams returns the parameters. Their set functions write into the
 	// input.
@@ -20,14 +20,14 @@ type queryParam struct {
 	name     string
 	repeated bool // it may be given several times
 
-	// set parses a value. Its error goes on after the parameter's name, such as
-	// "must be true or false".
+	// set parses a value. Its error follows the parameter's name in a sentence,
+	// such as "must be true or false".
 	set func(value string) error
 }
 
-// decodeQuery decodes the query of a request into its input. A parameter that
-// is unknown, given twice or not readable is an error that names it. Otherwise
-// a misspelt filter would silently select more than the caller meant.
+// decodeQuery decodes the query of a request into its input. If a parameter is
+// unknown, given twice or cannot be parsed, the error names it. Otherwise a
+// misspelt filter would silently select more than the caller meant.
 func decodeQuery(query string, input any) error {
 	params := map[string]queryParam{}
 	if in, ok := input.(queryInput); ok {

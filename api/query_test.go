@@ -67,7 +67,7 @@ func TestQueryParameters(t *testing.T) {
 		return exchange{method: "GET", path: path + query, status: 200, want: want}
 	}
 	bad := func(query, detail string) exchange {
-		return exchange{method: "GET", path: path + query, status: 400, want: refused(400, detail)}
+		return exchange{method: "GET", path: path + query, status: 400, want: problemOf(400, detail)}
 	}
 	w.run(
 		get("", `{"Limit": 0, "Tags": null, "Name": ""}`),
@@ -85,9 +85,9 @@ func TestQueryParameters(t *testing.T) {
 		bad("?limit=%zz", `The query parameter "limit" is not percent-encoded correctly.`),
 		bad("?%zz=1", `The query parameter "%zz" is not percent-encoded correctly.`),
 		exchange{name: "HEAD", method: "HEAD", path: path + "?tags=v1", status: 400, want: "-"},
-		exchange{name: "beside a body", method: "POST", path: path + "?limit=2", body: `{"Reason": "old"}`, status: 202, want: `[{"Limit": 2, "Tags": null, "Name": ""}, "old"]`},
-		exchange{name: "in the body", method: "POST", path: path, body: `{"limit": 2}`, status: 400, want: refused(400, `"limit" is not a key of this request.`)},
-		exchange{name: "bad beside a bad body", method: "POST", path: path + "?limit=a", body: `{`, status: 400, want: refused(400, `The query parameter "limit" must be a number from 1 on.`)},
+		exchange{name: "with a body", method: "POST", path: path + "?limit=2", body: `{"Reason": "old"}`, status: 202, want: `[{"Limit": 2, "Tags": null, "Name": ""}, "old"]`},
+		exchange{name: "parameter in the body", method: "POST", path: path, body: `{"limit": 2}`, status: 400, want: problemOf(400, `"limit" is not a key of this request.`)},
+		exchange{name: "bad parameter and bad body", method: "POST", path: path + "?limit=a", body: `{`, status: 400, want: problemOf(400, `The query parameter "limit" must be a number from 1 on.`)},
 	)
 	if called := w.called(); called != nil {
 		t.Errorf("AWS was called: %v", called)
@@ -109,8 +109,8 @@ func TestHugeQueryParameter(t *testing.T) {
 	}
 }
 
-// Public paths do not look at the query: load balancers and scrapers add what
-// they like.
+// Public paths ignore the query, because load balancers and scrapers may add
+// one.
 func TestPublicPathsIgnoreTheQuery(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -12,17 +12,17 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// A record holds the settings of a request, and what becomes known of the
-// request while it is answered. The log line is made of it.
+// A record holds the settings of a request, and what the service learns about
+// the request until it is answered. The log line is made from it.
 type record struct {
 	id       string
 	start    time.Time
-	settings *settings     // taken once, so that a reload cannot mix two
+	settings *settings     // taken once, so that a reload in between has no effect
 	key      string        // name of the key that the token is a hash of
 	action   string        // name of the row
-	path     pathValues    // once it is checked
+	path     pathValues    // empty until it is checked
 	session  string        // name of the AWS session
-	err      error         // that the request was answered with
+	err      error         // with which the request was answered
 	inAWS    time.Duration // for which the request waited for AWS
 
 	mu       sync.Mutex
@@ -36,7 +36,7 @@ func recordOf(r *http.Request) *record {
 }
 
 // noteCall keeps a call to AWS for the log line. CloudTrail has the call under
-// the same id.
+// the same request id.
 func (rec *record) noteCall(call roles.Call) {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
@@ -73,7 +73,8 @@ func (s *Service) logRequest(route string, r *http.Request, rec *record, status 
 	logger.WithFields(fields).Log(level, message)
 }
 
-// knownMethod keeps methods that callers make up out of the log.
+// knownMethod returns "other" for a method that HTTP does not have, so that
+// callers cannot write any text into the log.
 func knownMethod(method string) string {
 	switch method {
 	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE":
@@ -83,7 +84,7 @@ func knownMethod(method string) string {
 	}
 }
 
-// addTo adds what is known of the request.
+// addTo adds to the fields what is known about the request.
 func (rec *record) addTo(fields logrus.Fields) {
 	add := func(name, value string) {
 		if value != "" {
@@ -110,14 +111,14 @@ func (rec *record) addTo(fields logrus.Fields) {
 	fields["awsCalls"], fields["awsTime"] = ids, rec.inAWS.Seconds()
 }
 
-// timeInAWS returns for how long the request waited for AWS.
+// timeInAWS returns how long the request waited for AWS.
 func (rec *record) timeInAWS() time.Duration {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	return timeOf(rec.awsCalls)
 }
 
-// timeOf returns for how long at least one of the calls was under way.
+// timeOf returns how long at least one of the calls was under way.
 func timeOf(calls []roles.Call) (total time.Duration) {
 	calls = slices.Clone(calls)
 	slices.SortFunc(calls, func(a, b roles.Call) int { return a.Start.Compare(b.Start) })
@@ -135,8 +136,8 @@ func timeOf(calls []roles.Call) (total time.Duration) {
 	return total
 }
 
-// isAudited tells whether the request changed something, or tried to, or was
-// refused.
+// isAudited tells whether the request changed something, tried to change
+// something, or was refused.
 func isAudited(r *http.Request, rec *record, status int) bool {
 	return rec.action != "" && isChange(r.Method) ||
 		status == http.StatusForbidden || common.CodeOf(rec.err) == common.Unavailable || status == 0
@@ -170,8 +171,8 @@ func auditLogger(log *logrus.Logger) *logrus.Logger {
 	}
 }
 
-// addError adds what went wrong: the cause, which callers do not see, or what
-// they were told if there is no cause.
+// addError adds what went wrong. That is the cause, which callers do not see.
+// If there is no cause, it is the message that the caller got.
 func addError(fields logrus.Fields, err error) {
 	if err == nil {
 		return

@@ -83,12 +83,13 @@ func listRepositories(ctx context.Context, t target, _ nothing) ([]string, error
 	return t.ECR().Repositories(ctx, t.Group+"/")
 }
 
-// listPolicy covers the whole registry, for a group's list too: AWS authorizes
-// a DescribeRepositories without names on no narrower pattern.
+// listPolicy allows the whole registry, also for the list of a group. AWS
+// authorizes a DescribeRepositories without names only on the pattern of all
+// repositories.
 func listPolicy(s iam.Scope) iam.Policy {
 	return iam.NewPolicy(
 		iam.Allow(s.AllRepositories(), "ecr:DescribeRepositories"),
-		denyOthers(s), // this holds for a call that names a repository; the list itself has no tags
+		denyOthers(s), // only for calls that name a repository; the list itself has no tags
 	)
 }
 
@@ -101,10 +102,11 @@ func createRepository(ctx context.Context, t target, in createInput) (*ecr.Repos
 	return t.ECR().CreateRepository(ctx, t.repository(), settings, in.encryption())
 }
 
-// createPolicy allows TagResource for what is being created: AWS demands it for
-// a CreateRepository with tags. It must not tag a repository that exists, since
-// that would take it over. The two reads find out what a create has done whose
-// answer was lost, and whether a refusal means that the name is taken.
+// createPolicy allows TagResource, because AWS demands it for a
+// CreateRepository with tags. The condition on the resource's tag keeps the
+// session from taking over a repository that has an org. The two reads are for
+// a create that was refused or whose answer was lost: they show whether the
+// name is taken, and what the create has done.
 func createPolicy(s iam.Scope) iam.Policy {
 	statements := readOwn(s, "ecr:DescribeRepositories", "ecr:ListTagsForResource")
 	return iam.NewPolicy(append(statements,
@@ -143,10 +145,10 @@ func updateRepository(ctx context.Context, t target, in updateInput) (*ecr.Repos
 	return t.ECR().UpdateRepository(ctx, present, settings)
 }
 
-// updatePolicy never allows to set the three reserved tags: they say to whom
-// the repository belongs. Two of them are denied in any spelling of upper and
-// lower case, because IAM's condition keys of tags ignore case: a second tag
-// that differs in case would be taken for the first.
+// updatePolicy denies setting the three reserved tags, because they say to whom
+// the repository belongs. Two of them are denied in upper and lower case. IAM's
+// condition keys ignore the case of tag keys, so IAM would take a second tag
+// that differs only in case for the first one.
 func updatePolicy(s iam.Scope) iam.Policy {
 	statements := readOwn(s, "ecr:DescribeRepositories", "ecr:ListTagsForResource")
 	statements = append(statements, writeOwn(s,
@@ -189,7 +191,7 @@ type tagInput struct {
 }
 
 // withoutReserved returns the tags without those that only the service sets.
-// The tags are checked before.
+// The tags must be checked already.
 func withoutReserved(tags []tagInput) []ecr.Tag {
 	var kept []ecr.Tag
 	for _, t := range tags {
@@ -218,8 +220,8 @@ func checkTags(tags []tagInput) error {
 	return nil
 }
 
-// isDisguised tells whether a key could be taken for one that says to whom a
-// repository belongs: the conditions of IAM match tag keys whatever their case.
+// isDisguised tells whether IAM could take a key for one that says to whom a
+// repository belongs. IAM's conditions ignore the case of tag keys.
 func isDisguised(key string) bool {
 	for _, reserved := range []string{common.OrgTag, spaceTag} {
 		if key != reserved && strings.EqualFold(strings.TrimSpace(key), reserved) {

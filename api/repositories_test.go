@@ -11,32 +11,32 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A list tells names whatever their org, as the contract says. It tells nothing
-// else of another org's repositories.
-var listRights = []right{{do: []string{"ecr:DescribeRepositories"}, where: []string{inGroup, elsewhere, wholeList}, whose: notOthers}}
+// The lists have the names of all repositories, also of other orgs, as the
+// contract says. They show nothing else of another org's repositories.
+var listRights = []right{{do: []string{"ecr:DescribeRepositories"}, where: []string{inGroup, outsideGroup, wholeList}, whose: notOthers}}
 
 var _ = describe("ListRepositories", rowTest{
 	calls:    []string{"ecr:DescribeRepositories"},
 	variants: []exchange{{name: "all", method: "GET", path: base, status: 200}},
 	may:      listRights,
-	never:    []right{fence},
+	never:    []right{denyOtherOrgs},
 })
 
 var _ = describe("ListGroupRepositories", rowTest{
 	calls:    []string{"ecr:DescribeRepositories"},
 	variants: []exchange{{name: "group", method: "GET", path: base + "/g", status: 200}},
 	may:      listRights,
-	never:    []right{fence},
+	never:    []right{denyOtherOrgs},
 })
 
 var _ = describe("CreateRepository", rowTest{
 	bodies: []string{`{"RepositoryName": "{name}"}`},
 	calls:  []string{"ecr:CreateRepository"},
 	variants: []exchange{
-		// This one is first: the AWS of the tests has a clock that stands
-		// still. The service would learn that and no longer find what it has
-		// made.
-		{name: "whose answer is lost", method: "POST", path: base + "/g", body: `{"RepositoryName": "lost"}`, status: 200},
+		// This variant must be first. The clock of the tests' AWS stands still.
+		// After more answers the service would know that clock so well that it
+		// would not take the repository for its own.
+		{name: "lost answer", method: "POST", path: base + "/g", body: `{"RepositoryName": "lost"}`, status: 200},
 		{name: "plain", method: "POST", path: base + "/g", body: `{"RepositoryName": "new1"}`, status: 200},
 		{name: "with all settings and tags", method: "POST", path: base + "/g", status: 200,
 			body: `{"RepositoryName": "new2", "ScanOnPush": true, "ImageTagMutability": "IMMUTABLE", "EncryptionType": "AES256", "Tags": [{"Key": "k", "Value": "v"}, {"Key": "spinup:org", "Value": "x"}]}`},
@@ -50,13 +50,13 @@ var _ = describe("CreateRepository", rowTest{
 		{do: []string{"ecr:DescribeRepositories", "ecr:ListTagsForResource"}, where: []string{inGroup}, whose: notOthers},
 		// TagResource alone is the known gap: see
 		// TestKnownGapUntaggedRepositoryCanBeTaken.
-		{do: []string{"ecr:CreateRepository", "ecr:TagResource"}, where: []string{inGroup}, whose: []string{nobodys}, with: []string{ourOrg, ourOrgUpper}},
+		{do: []string{"ecr:CreateRepository", "ecr:TagResource"}, where: []string{inGroup}, whose: []string{noOrg}, with: []string{ourOrg, ourOrgUpper}},
 		{do: []string{"kms:CreateGrant", "kms:DescribeKey", "kms:RetireGrant"}, where: []string{ownKey}},
 	},
-	never: []right{fence},
+	never: []right{denyOtherOrgs},
 	notCalled: map[string]string{
-		"ecr:DescribeRepositories": "to tell a name that is taken from a refusal, and to find what a create has done whose answer was lost",
-		"ecr:ListTagsForResource":  "to find what a create has done whose answer was lost",
+		"ecr:DescribeRepositories": "shows whether the name is taken after a refusal, and finds the repository after a lost answer",
+		"ecr:ListTagsForResource":  "finds the repository after a lost answer",
 		"ecr:TagResource":          "demanded by AWS beside CreateRepository with tags",
 		"kms:CreateGrant":          "demanded by AWS where a KMS key is given",
 		"kms:DescribeKey":          "demanded by AWS where a KMS key is given",
@@ -73,7 +73,7 @@ var _ = describe("ShowRepository", rowTest{
 		{name: "missing", method: "GET", path: base + "/g/missing", status: 404},
 	},
 	may:   []right{{do: []string{"ecr:DescribeRepositories", "ecr:ListTagsForResource"}, where: []string{inGroup}, whose: notOthers}},
-	never: []right{fence},
+	never: []right{denyOtherOrgs},
 })
 
 var _ = describe("UpdateRepository", rowTest{
@@ -101,8 +101,8 @@ var _ = describe("UpdateRepository", rowTest{
 		{do: []string{"ecr:TagResource"}, where: []string{inGroup}, whose: []string{ours}, with: []string{noTags, plainTags}},
 	},
 	never: []right{
-		fence,
-		{do: []string{"ecr:PutImageScanningConfiguration", "ecr:PutImageTagMutability", "ecr:TagResource"}, whose: []string{nobodys}},
+		denyOtherOrgs,
+		{do: []string{"ecr:PutImageScanningConfiguration", "ecr:PutImageTagMutability", "ecr:TagResource"}, whose: []string{noOrg}},
 		{do: []string{"ecr:TagResource"}, with: []string{ourOrg, ourOrgUpper, theirOrg, nameOnly, spaceOnly, spaceUpper, plainAndName}},
 	},
 	changes: map[string]change{
@@ -110,7 +110,7 @@ var _ = describe("UpdateRepository", rowTest{
 		"ecr:PutImageTagMutability":         {"ImageTagMutability", `{"ImageTagMutability": "IMMUTABLE"}`},
 		"ecr:TagResource":                   {"Tags", `{"Tags": [{"Key": "k", "Value": "v"}]}`},
 	},
-	saidTwice: []string{"statement 2 without StringEquals aws:ResourceTag/spinup:org"},
+	redundant: []string{"statement 2 without StringEquals aws:ResourceTag/spinup:org"},
 })
 
 var _ = describe("DeleteRepository", rowTest{
@@ -127,15 +127,15 @@ var _ = describe("DeleteRepository", rowTest{
 		{do: []string{"ecr:DeleteRepository"}, where: []string{inGroup}, whose: []string{ours}},
 		{do: []string{"kms:RetireGrant"}, where: []string{ownKey}},
 	},
-	never:     []right{fence, {do: []string{"ecr:DeleteRepository"}, whose: []string{nobodys}}},
+	never:     []right{denyOtherOrgs, {do: []string{"ecr:DeleteRepository"}, whose: []string{noOrg}}},
 	notCalled: map[string]string{"kms:RetireGrant": "demanded by AWS where the repository has KMS encryption"},
 	changes:   map[string]change{"ecr:DeleteRepository": {part: "Repository"}},
-	saidTwice: []string{"statement 2 without StringEquals aws:ResourceTag/spinup:org"},
+	redundant: []string{"statement 2 without StringEquals aws:ResourceTag/spinup:org"},
 })
 
-// shown is the JSON of a repository in account 012345678901, as a create
-// without settings makes it. The replacements are old, new, old, new, and so
-// on.
+// shown returns the JSON of a repository in account 012345678901 that a create
+// without settings has made. The replacements are pairs of an old and a new
+// text.
 func shown(name string, replace ...string) string {
 	group, _, _ := strings.Cut(name, "/")
 	text := strings.NewReplacer("NAME", name, "GROUP", group).Replace(`{
@@ -185,7 +185,7 @@ func TestContractExamples(t *testing.T) {
 		exchange{method: "GET", path: base, status: 200, want: `["spindev-00001/my-awesome-repository"]`},
 		exchange{method: "DELETE", path: path, status: 200, want: updated},
 		exchange{method: "GET", path: base, status: 200, want: `[]`},
-		exchange{name: "a second delete", method: "DELETE", path: path, status: 404, want: refusedByAWS(404,
+		exchange{name: "a second delete", method: "DELETE", path: path, status: 404, want: problemByAWS(404,
 			"The repository with name 'spindev-00001/my-awesome-repository' does not exist in the registry with id '012345678901'",
 			"RepositoryNotFoundException")},
 	)
@@ -234,7 +234,7 @@ func TestListIsCompleteOverAllPages(t *testing.T) {
 	)
 	pages := []string{"ecr:DescribeRepositories", "ecr:DescribeRepositories", "ecr:DescribeRepositories"}
 	if diff := cmp.Diff(slices.Concat([]string{"sts:AssumeRole"}, pages, pages), w.called()); diff != "" {
-		t.Errorf("pages are not of 1,000 (-want +got):\n%s", diff)
+		t.Errorf("calls, with pages of 1,000 (-want +got):\n%s", diff)
 	}
 }
 
@@ -246,7 +246,7 @@ func TestCreateRepository(t *testing.T) {
 	w.run(
 		exchange{name: "only a name", method: "POST", path: path, body: `{"RepositoryName": "a"}`, status: 200, want: shown("g/a")},
 		exchange{name: "it exists", method: "POST", path: path, body: `{"RepositoryName": "a"}`, status: 409,
-			want: refusedByAWS(409, "The repository g/a exists already.", "AccessDeniedException")},
+			want: problemByAWS(409, "The repository g/a exists already.", "AccessDeniedException")},
 		exchange{name: "ScanOnPush true", method: "POST", path: path, body: `{"RepositoryName": "b", "ScanOnPush": true}`, status: 200,
 			want: shown("g/b", `"ScanOnPush": "false"`, `"ScanOnPush": "true"`)},
 		exchange{name: `ScanOnPush "false"`, method: "POST", path: path, body: `{"RepositoryName": "c", "ScanOnPush": "false"}`, status: 200, want: shown("g/c")},
@@ -267,8 +267,8 @@ func TestCreateRepository(t *testing.T) {
 			want: shown("g/k", `"AES256"`, `"KMS"`, `"KmsKeyId": ""`, `"KmsKeyId": "`+awsKey+`"`)},
 		exchange{name: "KMS with AWS's own key", method: "POST", path: path, body: `{"RepositoryName": "l", "EncryptionType": "KMS"}`, status: 200, want: "-"},
 		exchange{name: "a KMS repository can be deleted", method: "DELETE", path: path + "/j", status: 200, want: "-"},
-		exchange{name: "so can one with AWS's own key", method: "DELETE", path: path + "/l", status: 200, want: "-"},
-		exchange{name: "the label of the body does not matter", method: "POST", path: path, body: `{"RepositoryName": "m"}`,
+		exchange{name: "a repository with AWS's own key can be deleted", method: "DELETE", path: path + "/l", status: 200, want: "-"},
+		exchange{name: "the Content-Type does not matter", method: "POST", path: path, body: `{"RepositoryName": "m"}`,
 			header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, status: 200, want: shown("g/m")},
 	)
 }
@@ -295,18 +295,18 @@ func TestUpdateRepository(t *testing.T) {
 	w.run(
 		exchange{name: "nothing", method: "PUT", path: path, body: `{}`, status: 200, want: shown("g/a")},
 		exchange{name: "scanning", method: "PUT", path: path, body: `{"ScanOnPush": true}`, status: 200, want: scanning},
-		exchange{name: "what is absent stays", method: "PUT", path: path, body: `{"ImageTagMutability": "IMMUTABLE"}`, status: 200, want: immutable},
+		exchange{name: "an absent setting stays as it is", method: "PUT", path: path, body: `{"ImageTagMutability": "IMMUTABLE"}`, status: 200, want: immutable},
 		exchange{name: "tags", method: "PUT", path: path, body: `{"Tags": [{"Key": "A", "Value": "1"}, {"Key": "B", "Value": ""}]}`, status: 200, want: "-"},
 		exchange{name: "tags are merged", method: "PUT", path: path, body: `{"Tags": [{"Key": "A", "Value": "2"}]}`, status: 200, want: tagged},
 		exchange{name: "reserved tags are ignored", method: "PUT", path: path, status: 200, want: tagged,
 			body: `{"Tags": [{"Key": "Name", "Value": "x"}, {"Key": "spinup:org", "Value": "x"}, {"Key": "spinup:spaceid", "Value": "x"}]}`},
 		exchange{name: "null tags", method: "PUT", path: path, body: `{"Tags": null}`, status: 200, want: tagged},
-		exchange{name: "all back", method: "PUT", path: path, body: `{"ScanOnPush": "false", "ImageTagMutability": "MUTABLE", "Tags": []}`, status: 200,
+		exchange{name: "all settings back", method: "PUT", path: path, body: `{"ScanOnPush": "false", "ImageTagMutability": "MUTABLE", "Tags": []}`, status: 200,
 			want: shown("g/a", `"Tags": [`, `"Tags": [{"Key": "A", "Value": "2"},{"Key": "B", "Value": ""},`)},
-		exchange{name: "encryption", method: "PUT", path: path, body: `{"EncryptionType": "KMS"}`, status: 400, want: refused(400, fixed)},
-		exchange{name: "key", method: "PUT", path: path, body: `{"KmsKeyId": ""}`, status: 400, want: refused(400, fixed)},
-		exchange{name: "null key", method: "PUT", path: path, body: `{"KmsKeyId": null}`, status: 400, want: refused(400, fixed)},
-		exchange{name: "the name", method: "PUT", path: path, body: `{"RepositoryName": "b"}`, status: 400, want: refused(400, `"RepositoryName" is not a key of this request.`)},
+		exchange{name: "encryption", method: "PUT", path: path, body: `{"EncryptionType": "KMS"}`, status: 400, want: problemOf(400, fixed)},
+		exchange{name: "key", method: "PUT", path: path, body: `{"KmsKeyId": ""}`, status: 400, want: problemOf(400, fixed)},
+		exchange{name: "null key", method: "PUT", path: path, body: `{"KmsKeyId": null}`, status: 400, want: problemOf(400, fixed)},
+		exchange{name: "the name", method: "PUT", path: path, body: `{"RepositoryName": "b"}`, status: 400, want: problemOf(400, `"RepositoryName" is not a key of this request.`)},
 		exchange{name: "missing", method: "PUT", path: base + "/g/b", body: `{}`, status: 404, want: "-"},
 	)
 }
@@ -329,7 +329,7 @@ func TestAccountsAreApart(t *testing.T) {
 	})
 	w.addRepository(account, "g/a", org)
 	w.addRepository(account2, "g/b", org)
-	notFound := refused(404, "account not found: name it by its twelve digits or a configured alias")
+	notFound := problemOf(404, "account not found: name it by its twelve digits or a configured alias")
 	w.run(
 		exchange{method: "GET", path: "/v1/ecr/main/repositories", status: 200, want: `["g/a"]`},
 		exchange{method: "GET", path: "/v1/ecr/other/repositories", status: 200, want: `["g/b"]`},

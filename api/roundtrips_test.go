@@ -10,8 +10,8 @@ import (
 )
 
 // roundTrips returns how many calls a request had to wait for, one after
-// another: the longest chain in which each call began after the one before had
-// ended.
+// another. That is the length of the longest chain of calls in which each call
+// began after the end of the one before.
 func roundTrips(calls []localaws.Call) int {
 	slices.SortFunc(calls, func(a, b localaws.Call) int { return a.End.Compare(b.End) })
 	n, last := 0, time.Time{}
@@ -23,13 +23,13 @@ func roundTrips(calls []localaws.Call) int {
 	return n
 }
 
-// This test does not run beside others: on a busy machine, calls that are made
-// at the same time would be answered one after another.
+// This test does not run in parallel with others. On a busy machine AWS would
+// answer calls that are made at the same time one after another.
 func TestRoundTrips(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		request func(group string) exchange
-		most    int // with kept credentials; without them, one more
+		most    int // if the session is kept; otherwise one more
 	}{
 		{"list", func(string) exchange { return exchange{method: "GET", path: base} }, 2}, // two pages
 		{"list by group", func(group string) exchange { return exchange{method: "GET", path: base + "/" + group} }, 2},

@@ -9,7 +9,7 @@ import (
 )
 
 // pathVars are the variables that a path may have. The router, the adapter, the
-// log and the tests read what is said of them here.
+// log and the tests all use this list.
 var pathVars = []pathVar{
 	{Name: "account", LogField: "account", Sample: "012345678901", Read: readAccount, In: func(p *pathValues) *string { return &p.Account }},
 	{Name: "group", LogField: "group", Sample: "spindev-00001", Read: readGroup, In: func(p *pathValues) *string { return &p.Group }},
@@ -20,7 +20,7 @@ var pathVars = []pathVar{
 // pathValues are the values of a path's variables, decoded and checked. A
 // variable that the path does not have is empty.
 type pathValues struct {
-	Account string // twelve digits, also where the caller used an alias
+	Account string // twelve digits, also if the caller used an alias
 	Group   string
 	Name    string // of the repository, without the group
 	File    string // of the docs page
@@ -56,9 +56,9 @@ const (
 	docsPath       = "/v1/ecr/docs"
 )
 
-// routes is all that this service answers. Everything else that depends on the
-// path is made from it: the router, Allow, metrics, logs, and the README's
-// list.
+// routes has every path and method that this service answers. Everything else
+// that depends on the path is made from it: the router, Allow, metrics, logs,
+// and the README's list.
 var routes = []route{
 	{Method: "GET", Path: "/v1/ecr/ping", Name: "Ping", Summary: "tell that the service is up", Public: true, Endpoint: raw(ping)},
 	{Method: "GET", Path: "/v1/ecr/ready", Name: "Ready", Summary: "tell whether to send requests here", Public: true, Endpoint: raw(ready)},
@@ -80,8 +80,8 @@ var routes = []route{
 	{Method: "GET", Path: docsPath + "/{file}", Name: "DocsFile", Summary: "scripts and styles of that page", Public: true, Endpoint: raw(docsFile)},
 }
 
-// checkRoutes returns what is wrong with a table. So nothing can be left
-// unprotected or unchecked by forgetting it: the service does not start then.
+// checkRoutes returns what is wrong with a table. If there is an error, the
+// service does not start. So nobody can forget to protect or check something.
 func checkRoutes(table []route, vars []pathVar) error {
 	if err := checkPathVars(vars); err != nil {
 		return err
@@ -98,9 +98,9 @@ func checkRoutes(table []route, vars []pathVar) error {
 		}
 		switch {
 		case protected[rt.Name]:
-			return fmt.Errorf("route %s has the name of another, %s", rt, rt.Name)
+			return fmt.Errorf("route %s has the same name as another route, %s", rt, rt.Name)
 		case seen[rt.String()]:
-			return fmt.Errorf("route %s is there twice", rt)
+			return fmt.Errorf("route %s is in the table twice", rt)
 		}
 		public[rt.Path] = rt.Public
 		seen[rt.String()] = true

@@ -19,7 +19,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the golden file and the generated parts of the pages anew")
+var update = flag.Bool("update", false, "write the golden file and the generated parts of the pages again")
 
 var exampleScope = iam.Scope{
 	Registry: common.Registry{Partition: "aws", Region: "us-east-1", Account: "012345678901"},
@@ -56,7 +56,7 @@ func TestPoliciesAreAsInTheGoldenFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := gocmp.Diff(string(want), got.String()); diff != "" {
-		t.Errorf("privileges changed; go test ./api -update if that is meant (-golden +now):\n%s", diff)
+		t.Errorf("privileges changed; if that is intended, run go test ./api -update (-golden +now):\n%s", diff)
 	}
 }
 
@@ -111,12 +111,12 @@ func TestTableThatContradictsItselfStopsTheStart(t *testing.T) {
 		{"forgotten policy", changed(protected, func(rt *route) { rt.Policy = nil }), "route GET /b/{group} is neither public nor has a session policy"},
 		{"both", changed(public, func(rt *route) { rt.Policy = listPolicy }), "route GET /a is public, but has a session policy"},
 		{"no name", changed(public, func(rt *route) { rt.Name = "" }), "route GET /a has no name"},
-		{"name of another", changed(protected, func(rt *route) { rt.Path = "/c" }), "route GET /c has the name of another, B"},
+		{"name of another", changed(protected, func(rt *route) { rt.Path = "/c" }), "route GET /c has the same name as another route, B"},
 		{"no endpoint", changed(public, func(rt *route) { rt.Endpoint = endpoint{} }), "route GET /a has no endpoint"},
 		{"raw endpoint", changed(protected, func(rt *route) { rt.Endpoint = raw(ping) }), "route GET /b/{group} is not public, so it needs an endpoint by handledBy, which checks path, query and body"},
 		{"status of an error", changed(protected, func(rt *route) { rt.Status = 404 }), "route GET /b/{group} has the status 404, which is not a success"},
 		{"undeclared variable", changed(protected, func(rt *route) { rt.Path = "/b/{group}/{image}" }), "route GET /b/{group}/{image} has the path variable {image}, which pathVars does not declare"},
-		{"twice", []route{public, public}, "route GET /a is there twice"},
+		{"twice", []route{public, public}, "route GET /a is in the table twice"},
 		{"public for one method", changed(public, func(rt *route) {
 			rt.Method, rt.Name, rt.Public, rt.Policy, rt.Endpoint = "PUT", "C", false, listPolicy, handledBy(echo)
 		}),
@@ -207,8 +207,8 @@ func TestPagesShowWhatIsGenerated(t *testing.T) {
 	}
 }
 
-// replacePart checks the part behind the marker, which stands on one page. With
-// -update it writes the part anew.
+// replacePart checks the part after the marker, which must be on exactly one
+// page. If update is set, it writes the part again.
 func replacePart(t *testing.T, pages map[string]string, marker, part string) {
 	t.Helper()
 	begin, end := "<!-- "+marker+" -->\n", "<!-- end -->"
@@ -226,7 +226,7 @@ func replacePart(t *testing.T, pages map[string]string, marker, part string) {
 				t.Fatal(err)
 			}
 		} else if diff := gocmp.Diff(part, present); diff != "" {
-			t.Errorf("%s lags behind; run go test ./api -update (-want +%s):\n%s", file, file, diff)
+			t.Errorf("%s is out of date; run go test ./api -update (-want +%s):\n%s", file, file, diff)
 		}
 	}
 	if found != 1 {

@@ -14,43 +14,43 @@ import (
 
 // A rowTest is all that the general tests need to know of one protected row:
 // the tests of tokens, tenancy, policies, faults, sessions and hostile input.
-// Each row has one, in the test file of its noun.
+// Each row has one rowTest, its entry, in the test file of its noun.
 type rowTest struct {
-	// bodies are good bodies, none for a row without one. The first makes the
-	// row's usual request. {account}, {group} and {name} in them are replaced
-	// as in the path.
+	// bodies are good bodies. A row that takes no body has none. The first one
+	// is the body of the row's usual request. {account}, {group} and {name} in
+	// them are replaced as in the path.
 	bodies []string
 
-	// calls are the operations that the usual request needs when the session is
-	// there. The repository exists then if the path names it.
+	// calls are the operations that the usual request calls, without
+	// AssumeRole. If the path names a repository, it exists.
 	calls []string
 
-	// variants are all ways in which the row uses AWS. Together they need each
-	// action that its policy allows. They run one after another against what
-	// furnish makes.
+	// variants are requests for all ways in which the row uses AWS. Together
+	// they need each action that the row's policy allows. They run one after
+	// another on the repositories of setUpVariants.
 	variants []exchange
 
-	// may is what the row's session may do, and never is what it is denied
-	// outright. They say it once more and are not derived from the policy, so
-	// that a mistake in the policy cannot hide.
+	// may is what the row's policy must allow, and never is what it must deny.
+	// They are written out and not derived from the policy, so that the tests
+	// find a mistake in the policy.
 	may, never []right
 
-	// notCalled says why an action is in the policy that no variant calls, or
-	// that few do.
+	// notCalled says why an action is in the policy although no variant, or
+	// only a special one, calls it.
 	notCalled map[string]string
 
-	// changes are those of the operations that change something.
+	// changes has the operations that change something.
 	changes map[string]change
 
-	// saidTwice are the conditions of the policy that a Deny beside them says
-	// too, as TestNoPartOfAPolicyCouldBeWeaker names them.
-	saidTwice []string
+	// redundant are the conditions of the policy that a Deny in the same policy
+	// makes redundant. TestNoPartOfAPolicyCouldBeWeaker gives them these names.
+	redundant []string
 }
 
 // A change is what one operation changes.
 type change struct {
 	part string // its name in the answer's applied and unknown
-	body string // makes this change alone; empty: the usual request does
+	body string // of a request that makes only this change; empty: the usual request
 }
 
 // rowTests are the entries of all protected rows, by the row's name.
@@ -86,8 +86,8 @@ func rowNamed(name string) route {
 	return routes[i]
 }
 
-// values are those of path variables, by name. A variable without one has its
-// sample.
+// values are the values of path variables, by name. A variable without a value
+// has its sample.
 type values map[string]string
 
 // fill replaces the path variables in a path or a body.
@@ -105,8 +105,8 @@ func (v values) fill(text string) string {
 // inG are the values that most tests use: the repository g/a.
 var inG = values{"group": "g", "name": "a"}
 
-// usual returns the row's usual request. It is about the repository g/a, or
-// makes the repository g/new.
+// usual returns the row's usual request. It is for the repository g/a. If the
+// path has no name, a create makes g/new.
 func (e rowTest) usual(rt route) exchange {
 	if rt.hasName() {
 		return e.request(rt, inG)
@@ -114,14 +114,15 @@ func (e rowTest) usual(rt route) exchange {
 	return e.request(rt, values{"group": "g", "name": "new"})
 }
 
-// request returns the row's usual request about other things.
+// request returns the row's usual request with these path values.
 func (e rowTest) request(rt route, v values) exchange {
 	return e.requests(rt, v)[0]
 }
 
-// callers returns a request for each operation: the service calls the operation
-// to answer it. An operation that changes something changes nothing else there.
-func callers(t testing.TB) map[string]exchange {
+// requestsByOperation returns for each AWS operation a request for which the
+// service calls that operation. If the operation changes something, the request
+// makes only this change.
+func requestsByOperation(t testing.TB) map[string]exchange {
 	t.Helper()
 	list := map[string]exchange{}
 	for _, rt := range protectedRows() {
@@ -178,7 +179,7 @@ func TestEveryRowHasAnEntry(t *testing.T) {
 			_, bodyless := rt.Endpoint.newInput().(interface{ hasNoBody() })
 			for missing, is := range map[string]bool{
 				"bodies: the row takes a body":         !bodyless && len(e.bodies) == 0,
-				"no bodies: the row takes none":        bodyless && len(e.bodies) > 0,
+				"no bodies: the row takes no body":     bodyless && len(e.bodies) > 0,
 				"calls: what the usual request calls":  len(e.calls) == 0,
 				"variants: all ways to use AWS":        len(e.variants) == 0,
 				"may: what the session may do":         len(e.may) == 0,
@@ -220,7 +221,7 @@ func TestUsualRequests(t *testing.T) {
 	}
 }
 
-// hostileSegments must not pass for any variable of any path.
+// hostileSegments must be refused as the value of any path variable.
 var hostileSegments = []string{
 	"a%2Fb", "%2e%2e", ".", "%2E", "*", "a%2A", "%3F", "a%00", "a%0A", "%0D%0Ax", "a%20b", "%C3%BC", "%24%7Baws:username%7D", "%25", "a%5Cb", "a%22b", "a%7Cb",
 }
@@ -244,7 +245,7 @@ func TestEveryPathVariableIsChecked(t *testing.T) {
 	}
 }
 
-// The log line of each row tells all variables of its path.
+// The log line of each row has all variables of its path.
 func TestEveryPathVariableIsLogged(t *testing.T) {
 	t.Parallel()
 	for _, rt := range protectedRows() {
@@ -270,7 +271,7 @@ func TestUnknownQueryParametersAreRefused(t *testing.T) {
 	for _, rt := range protectedRows() {
 		for _, request := range entryOf(t, rt).requests(rt, inG) {
 			request.path += "?dryRnu=true"
-			request.status, request.want = 400, refused(400, `"dryRnu" is not a query parameter of this request.`)
+			request.status, request.want = 400, problemOf(400, `"dryRnu" is not a query parameter of this request.`)
 			w.run(request)
 		}
 	}
@@ -279,7 +280,7 @@ func TestUnknownQueryParametersAreRefused(t *testing.T) {
 	}
 }
 
-// changeRows makes a change of every protected row for newWorld.
+// changeRows returns an option for newWorld that changes every protected row.
 func changeRows(change func(*route)) func(*common.Config, *[]route) {
 	return func(_ *common.Config, table *[]route) {
 		for i := range *table {

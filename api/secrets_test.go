@@ -16,8 +16,8 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// A wiretap stands between the service and AWS. It notes the secrets of every
-// session, and it can cut AWS's answers short.
+// A wiretap is a proxy between the service and AWS. It keeps the secrets of
+// every session, and it can break AWS's answers.
 type wiretap struct {
 	aws     string
 	mu      sync.Mutex
@@ -90,7 +90,7 @@ func TestNoOutputHoldsASecret(t *testing.T) {
 		fmt.Fprintln(&output, status, header, body)
 	}
 	all := func() {
-		for _, e := range callers(t) {
+		for _, e := range requestsByOperation(t) {
 			for _, token := range []string{good, wrong, markedKey, markedWrong, "$2a$31" + good[6:]} {
 				send(e, token)
 			}
@@ -106,18 +106,18 @@ func TestNoOutputHoldsASecret(t *testing.T) {
 		send(exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": ` + markedKey + `}`}, good)
 	}
 	all()
-	for operation := range callers(t) {
+	for operation := range requestsByOperation(t) {
 		for _, f := range []localaws.Fault{{Code: "ExpiredTokenException", Times: 1}, {Code: "AccessDeniedException"}, {Code: "UnrecognizedClientException"}} {
 			f.Operation = operation
 			remove := w.aws.Inject(f)
-			send(callers(t)[operation], good)
+			send(requestsByOperation(t)[operation], good)
 			remove()
 		}
 	}
 	fresh := 0
 	tap.set(true)
-	for _, e := range callers(t) {
-		e.path = strings.Replace(e.path, "/g", fmt.Sprintf("/fresh%d", fresh), 1) // a session that is not there yet
+	for _, e := range requestsByOperation(t) {
+		e.path = strings.Replace(e.path, "/g", fmt.Sprintf("/fresh%d", fresh), 1) // so that the service needs a new session
 		fresh++
 		send(e, good)
 	}

@@ -1,5 +1,5 @@
-// Package api has what callers see: the routes, the token, the bodies and the
-// errors of the service.
+// Package api is the HTTP side of the service: routes, token, bodies and
+// errors.
 package api
 
 import (
@@ -44,7 +44,7 @@ type settings struct {
 	tokens *tokens
 }
 
-// New returns the service. It asks nothing of AWS yet.
+// New returns the service. It does not call AWS.
 func New(o Options) (*Service, error) {
 	return newService(o, routes)
 }
@@ -81,17 +81,18 @@ func newService(o Options, table []route) (*Service, error) {
 // ServeHTTP answers a request.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Stop makes the service not ready, for good. The service goes on answering,
-// and tells callers to close their connections. No request runs beyond the end.
+// Stop makes the service not ready, for good. The service still answers
+// requests, and tells callers to close their connections. No request runs
+// longer than until end.
 func (s *Service) Stop(end time.Time) {
 	s.end.Store(&end)
 	s.stopping.Store(true)
 }
 
-// Reload takes over what can change without a restart: the keys and the highest
-// cost of a token, the accounts, the limits, the trusted proxies and the log
-// level. Tokens that have verified are forgotten. Reload returns the keys of
-// the configuration that differ as well and need a restart.
+// Reload uses the parts of the configuration that can change without a restart:
+// the keys and the highest cost of a token, the accounts, the limits, the
+// trusted proxies and the log level. It forgets all verified tokens. It returns
+// the configuration keys that have changed but need a restart.
 func (s *Service) Reload(config *common.Config) (needRestart []string, err error) {
 	next := *s.settings.Load().config
 	needRestart = next.NeedRestart(config)
@@ -102,7 +103,7 @@ func (s *Service) Reload(config *common.Config) (needRestart []string, err error
 	return needRestart, s.use(&next)
 }
 
-// use makes a configuration the one of all requests that begin from now on.
+// use makes all requests that begin from now on use this configuration.
 func (s *Service) use(config *common.Config) error {
 	tokens, err := newTokens(config.Token, config.MaxTokenCost, s.gate, s.measures.tokenChecks)
 	if err != nil {
@@ -117,11 +118,11 @@ func (s *Service) use(config *common.Config) error {
 	return nil
 }
 
-// router mounts the table. By itself gorilla/mux would redirect paths that it
-// takes for unclean, answer a wrong method without Allow, and run its
-// middleware on matched routes only. So here it matches escaped paths as they
-// are, each path has one handler for all its methods, and a path that matches
-// nothing gets the same wrapping.
+// router mounts the table. By default gorilla/mux redirects paths with // or
+// .., answers a wrong method without Allow, and runs its middleware only on
+// routes that match. Here it matches escaped paths as they are, each path has
+// one handler for all its methods, and a path that does not exist gets the same
+// layers.
 func (s *Service) router(table []route) http.Handler {
 	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
 	for path, rows := range byPath(table) {
@@ -135,7 +136,8 @@ func (s *Service) router(table []route) http.Handler {
 	return router
 }
 
-// withoutDotDot matches no path that climbs by "..". Such a path is not found.
+// withoutDotDot does not match a path with the segment "..". Such a path is not
+// found.
 func withoutDotDot(r *http.Request, _ *mux.RouteMatch) bool {
 	return !slices.Contains(strings.Split(r.URL.EscapedPath(), "/"), "..")
 }

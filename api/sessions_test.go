@@ -17,7 +17,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A tenantRequest is a request of some org to some row.
+// A tenantRequest is a request to a row of the service of one org.
 type tenantRequest struct {
 	org            string
 	row            route
@@ -31,8 +31,7 @@ func (q tenantRequest) String() string {
 	return fmt.Sprintf("%s of %s in %s for %s", q.row, q.repository(), q.account, q.org)
 }
 
-// policy is the session policy that every call of the request must be made
-// under.
+// policy returns the session policy that every call of the request must have.
 func (q tenantRequest) policy() string {
 	s := iam.Scope{Registry: common.Registry{Partition: "aws", Region: region, Account: q.account}, Org: q.org}
 	if slices.Contains(varsIn(q.row.Path), "group") {
@@ -57,9 +56,10 @@ func (rt route) isList() bool {
 	return !rt.hasName() && !names
 }
 
-// A probe is the body of a list in these tests. The call of a list names no
-// repository, so nobody could tell which request made it. So the handler first
-// looks, with the same client, for a repository that only this request names.
+// A probe is the body of a list in these tests. The AWS call of a list names no
+// repository, so the test could not find out which request made it. So the
+// handler first reads, with the same client, the tags of a repository that only
+// this request names.
 type probe struct{ Repository string }
 
 func (probe) check() error { return nil }
@@ -71,7 +71,7 @@ func probeThenList(ctx context.Context, t target, in probe) ([]string, error) {
 	return listRepositories(ctx, t, nothing{})
 }
 
-// traceable changes the lists so that they look for a repository first.
+// traceable changes the lists so that they use probeThenList.
 func traceable(rt *route) {
 	if !rt.isList() {
 		return
@@ -83,9 +83,9 @@ func traceable(rt *route) {
 	rt.Endpoint = handledBy(probeThenList)
 }
 
-// A chorus is several services that share an AWS. Each has its own org.
-type chorus struct {
-	*world // whose AWS it is
+// An orgServices has several services that share an AWS. Each has its own org.
+type orgServices struct {
+	*world // the service whose AWS all of them use
 	byOrg  map[string]*world
 	rows   []route
 
@@ -93,12 +93,12 @@ type chorus struct {
 	expected map[string]tenantRequest // by repository
 	lists    map[string]bool          // session policies that lists may have
 	counter  int
-	faults   []string
+	problems []string
 	checked  int
 }
 
-func newChorus(t *testing.T, orgs ...string) *chorus {
-	c := &chorus{byOrg: map[string]*world{}, expected: map[string]tenantRequest{}, lists: map[string]bool{}}
+func newOrgServices(t *testing.T, orgs ...string) *orgServices {
+	c := &orgServices{byOrg: map[string]*world{}, expected: map[string]tenantRequest{}, lists: map[string]bool{}}
 	endpoint := ""
 	for _, o := range orgs {
 		w := newWorld(t, changeRows(traceable), func(config *common.Config, table *[]route) {
@@ -123,9 +123,9 @@ func newChorus(t *testing.T, orgs ...string) *chorus {
 	return c
 }
 
-// prepare gives the request a name of its own, and the repository that it
-// needs.
-func (c *chorus) prepare(q tenantRequest) tenantRequest {
+// prepare gives the request its own repository name, and adds the repository if
+// the request needs it.
+func (c *orgServices) prepare(q tenantRequest) tenantRequest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.counter++
@@ -135,15 +135,15 @@ func (c *chorus) prepare(q tenantRequest) tenantRequest {
 		c.lists[q.policy()] = true
 	} else if q.row.hasName() {
 		if err := c.aws.AddRepository(q.account, region, q.repository(), map[string]string{common.OrgTag: q.org}); err != nil {
-			c.faults = append(c.faults, err.Error())
+			c.problems = append(c.problems, err.Error())
 		}
 	}
 	return q
 }
 
-// perform sends all requests at once. It returns what is wrong with the calls
-// to AWS that they made.
-func (c *chorus) perform(requests []tenantRequest) []string {
+// perform sends all requests at once. It returns what is wrong with their calls
+// to AWS.
+func (c *orgServices) perform(requests []tenantRequest) []string {
 	c.forget()
 	var all sync.WaitGroup
 	for i, q := range requests {
@@ -153,18 +153,18 @@ func (c *chorus) perform(requests []tenantRequest) []string {
 			if status, _, body := c.byOrg[q.org].do(q.exchange(c.t)); status != http.StatusOK {
 				c.mu.Lock()
 				defer c.mu.Unlock()
-				c.faults = append(c.faults, fmt.Sprintf("%s: status %d: %s", q, status, body))
+				c.problems = append(c.problems, fmt.Sprintf("%s: status %d: %s", q, status, body))
 			}
 		})
 	}
 	all.Wait()
 	c.check()
-	faults := c.faults
-	c.faults = nil
-	return faults
+	problems := c.problems
+	c.problems = nil
+	return problems
 }
 
-func (c *chorus) check() {
+func (c *orgServices) check() {
 	c.world.mu.Lock()
 	calls := c.world.calls
 	c.world.mu.Unlock()
@@ -173,22 +173,23 @@ func (c *chorus) check() {
 			continue
 		}
 		c.checked++
-		if fault := c.fault(made); fault != "" {
-			c.faults = append(c.faults, fault)
+		if problem := c.problemWith(made); problem != "" {
+			c.problems = append(c.problems, problem)
 		}
 	}
 }
 
-// fault says what is wrong with the session that a call was signed with.
-func (c *chorus) fault(made localaws.Call) string {
+// problemWith says what is wrong with the session that a call was signed with.
+func (c *orgServices) problemWith(made localaws.Call) string {
 	if made.Repository == "" {
 		if !c.lists[made.Policy] {
 			return fmt.Sprintf("a list under a policy that no list has: %s", made.Policy)
 		}
 		return ""
 	}
-	// The session says what the account is. So the request is found by the
-	// name, which no two requests have in common, in any account.
+	// The account of the call comes from its session, which is what is checked
+	// here. So the request is found by the repository's name, in any account:
+	// no two requests have the same name.
 	for _, a := range []string{account, account2} {
 		q, ok := c.expected[a+"/"+made.Repository]
 		switch {
@@ -205,7 +206,7 @@ func (c *chorus) fault(made localaws.Call) string {
 		}
 		return ""
 	}
-	return fmt.Sprintf("%s of %s, which nobody asked for", made.Operation, made.Repository)
+	return fmt.Sprintf("%s of %s, which no request asked for", made.Operation, made.Repository)
 }
 
 // Some of these groups begin with the name of another. Some are the same text
@@ -217,7 +218,7 @@ var sessionGroups = []string{"g", "g1", "g-1", "g1-x", "gg", "g.1", account, org
 // expire.
 func TestNoCallUnderAnotherSession(t *testing.T) {
 	t.Parallel()
-	c := newChorus(t, org, otherOrg)
+	c := newOrgServices(t, org, otherOrg)
 	one := rapid.Custom(func(t *rapid.T) tenantRequest {
 		return tenantRequest{
 			org:     rapid.SampledFrom([]string{org, otherOrg}).Draw(t, "org"),
@@ -234,8 +235,8 @@ func TestNoCallUnderAnotherSession(t *testing.T) {
 				When: func(made localaws.Call) bool { return made.Service == "ecr" },
 			})()
 		}
-		if faults := c.perform(requests); len(faults) > 0 {
-			t.Fatal(strings.Join(faults, "\n"))
+		if problems := c.perform(requests); len(problems) > 0 {
+			t.Fatal(strings.Join(problems, "\n"))
 		}
 	})
 	if c.checked < 50 {
@@ -243,12 +244,12 @@ func TestNoCallUnderAnotherSession(t *testing.T) {
 	}
 }
 
-// There are more groups than sessions are kept. A session that was dropped
-// comes back as a new one.
+// There are more groups than kept sessions. A session that was dropped is made
+// again.
 func TestMoreGroupsThanSessionsAreKept(t *testing.T) {
 	t.Parallel()
 	const kept = 1024 // at most
-	c := newChorus(t, org)
+	c := newOrgServices(t, org)
 	visit := func() map[string]bool {
 		var requests []tenantRequest
 		for _, rt := range c.rows {
@@ -256,13 +257,13 @@ func TestMoreGroupsThanSessionsAreKept(t *testing.T) {
 				requests = append(requests, tenantRequest{org: org, row: rt, account: a, group: "g"}, tenantRequest{org: org, row: rt, account: a, group: "g1"})
 			}
 		}
-		for _, fault := range c.perform(requests) {
-			t.Error(fault)
+		for _, problem := range c.perform(requests) {
+			t.Error(problem)
 		}
 		return c.accessKeys()
 	}
-	// fill asks for n sessions of other groups. Nobody uses them, so AWS is not
-	// asked.
+	// fill makes n sessions of other groups. They are not used, so AWS is not
+	// called.
 	filled := 0
 	fill := func(n int) {
 		for range n {
@@ -281,13 +282,13 @@ func TestMoreGroupsThanSessionsAreKept(t *testing.T) {
 	}
 	for k := range third {
 		if first[k] {
-			t.Error("a session was kept beyond the most")
+			t.Error("a session was kept although there were too many")
 		}
 	}
 }
 
-// accessKeys are those with which the last requests called ECR.
-func (c *chorus) accessKeys() map[string]bool {
+// accessKeys are the access keys with which the last requests called ECR.
+func (c *orgServices) accessKeys() map[string]bool {
 	c.world.mu.Lock()
 	defer c.world.mu.Unlock()
 	used := map[string]bool{}

@@ -14,8 +14,8 @@ func ping(*Service, route) http.Handler {
 	})
 }
 
-// ready tells load balancers whether to send requests here. It does not ask
-// AWS: a bad day of AWS would take every copy out of service at once.
+// ready tells load balancers whether to send requests here. It does not call
+// AWS. Otherwise trouble in AWS would make every copy unready at the same time.
 func ready(s *Service, _ route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.stopping.Load() {

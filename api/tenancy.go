@@ -6,7 +6,7 @@ import (
 	"github.com/YaleSpinup/ecr-api/iam"
 )
 
-// The tags that the service sets beside common.OrgTag.
+// The tags that the service sets in addition to common.OrgTag.
 const (
 	nameTag  = "Name"           // the full name
 	spaceTag = "spinup:spaceid" // the group
@@ -17,8 +17,8 @@ const (
 const resourceOrg = "aws:ResourceTag/" + common.OrgTag
 
 // checkOwner returns an error unless the tags say that the repository is our
-// org's. The session policies say so too: these are two fences. For a
-// repository without an org this is the only fence that stops a read.
+// org's. The session policies check the same, so there are two independent
+// checks. Only this one stops the read of a repository without an org.
 func (t target) checkOwner(tags []ecr.Tag) error {
 	for _, tag := range tags {
 		if tag.Key == common.OrgTag && tag.Value == t.Org {
@@ -28,25 +28,26 @@ func (t target) checkOwner(tags []ecr.Tag) error {
 	return common.Errorf(common.Forbidden, "That repository belongs to another org, or to none. Only repositories whose tag %s is this service's org can be used.", common.OrgTag)
 }
 
-// denyOthers denies everything on a repository whose tag names another org. It
-// is as wide as possible: only an explicit Deny also stops what a repository's
-// own policy grants to the session.
+// denyOthers denies every action on a repository whose tag names another org. A
+// repository's own policy may allow the session something, and only an explicit
+// Deny is stronger than that.
 func denyOthers(s iam.Scope) iam.Statement {
 	return iam.Deny("*", "ecr:*").
 		When("StringNotEquals", resourceOrg, s.Org).
 		When("Null", resourceOrg, "false")
 }
 
-// readOwn allows to read the group's repositories, and denies other orgs'. The
-// Allow has no condition on the tag: with one, AWS would refuse where a
-// repository is missing, and a 404 would turn into a 403.
+// readOwn allows reads of the group's repositories, and denies reads of other
+// orgs'. The Allow has no condition on the tag. With such a condition AWS would
+// refuse a read of a missing repository, and the answer would be 403 instead of
+// 404.
 func readOwn(s iam.Scope, actions ...string) []iam.Statement {
 	return []iam.Statement{iam.Allow(s.GroupRepositories(), actions...), denyOthers(s)}
 }
 
-// writeOwn allows to change those of the group's repositories whose tag names
-// our org. StringNotEquals also holds where there is no such tag, so the Deny
-// covers untagged repositories.
+// writeOwn allows changes of the group's repositories whose tag names our org.
+// StringNotEquals is also true if there is no such tag, so the Deny covers
+// untagged repositories.
 func writeOwn(s iam.Scope, actions ...string) []iam.Statement {
 	return []iam.Statement{
 		iam.Allow(s.GroupRepositories(), actions...).When("StringEquals", resourceOrg, s.Org),

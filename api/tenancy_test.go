@@ -25,7 +25,7 @@ func aboutRepository(t testing.TB, v values) []exchange {
 	return list
 }
 
-func TestWhoseRepository(t *testing.T) {
+func TestOtherOrgsRepositoriesAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.addRepository(account, "g/others", "another-org")
@@ -53,7 +53,7 @@ func TestWhoseRepository(t *testing.T) {
 	}
 }
 
-func TestCreateOfARepositoryThatIsThere(t *testing.T) {
+func TestCreateOfARepositoryThatExists(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.addRepository(account, "g/untagged", "")
@@ -61,16 +61,16 @@ func TestCreateOfARepositoryThatIsThere(t *testing.T) {
 	w.addRepository(account, "g/others", "another-org")
 	w.run(
 		exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "ours"}`, status: 409,
-			want: refusedByAWS(409, "The repository g/ours exists already.", "AccessDeniedException")},
-		exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "untagged"}`, status: 409, want: refusedByAWS(409,
+			want: problemByAWS(409, "The repository g/ours exists already.", "AccessDeniedException")},
+		exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "untagged"}`, status: 409, want: problemByAWS(409,
 			"The repository with name 'g/untagged' already exists in the registry with id '012345678901'", "RepositoryAlreadyExistsException")},
 		exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "others"}`, status: 409,
-			want: refusedByAWS(409, "The repository g/others exists already.", "AccessDeniedException")},
-		exchange{name: "it was not taken over", method: "GET", path: base + "/g/others", status: 403, want: "-"},
+			want: problemByAWS(409, "The repository g/others exists already.", "AccessDeniedException")},
+		exchange{name: "it still belongs to the other org", method: "GET", path: base + "/g/others", status: 403, want: "-"},
 	)
 }
 
-func TestAccountThatCannotBeEntered(t *testing.T) {
+func TestAccountWhoseRoleCannotBeAssumed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	start := time.Now()
@@ -83,9 +83,10 @@ func TestAccountThatCannotBeEntered(t *testing.T) {
 			}
 		}
 	}
-	// Once in five seconds. A busy machine may take longer for all requests.
+	// STS is called once in five seconds. A busy machine may need longer than
+	// that for all requests.
 	most := 1 + int(time.Since(start)/(5*time.Second))
-	if asked := len(w.called()); asked < 1 || asked > most {
-		t.Errorf("STS was asked %d times for %d requests, want %d at most", asked, requests, most)
+	if calls := len(w.called()); calls < 1 || calls > most {
+		t.Errorf("STS was called %d times for %d requests, want %d at most", calls, requests, most)
 	}
 }

@@ -6,15 +6,15 @@ import (
 	"os"
 )
 
-// awsError is what an error of any client of the AWS SDK can tell. It is
-// described here by its methods, so that this package does not need the SDK.
+// awsError has the methods that an error of any client of the AWS SDK has. It
+// is declared here so that this package does not import the SDK.
 type awsError interface {
 	error
 	Code() string
 	Message() string
 }
 
-// throttles are the codes with which AWS services say "slow down" (AWS: "Error
+// throttles are the error codes with which AWS services throttle (AWS: "Error
 // retries and exponential backoff").
 var throttles = map[string]bool{
 	"BandwidthLimitExceeded":    true,
@@ -28,12 +28,12 @@ var throttles = map[string]bool{
 	"TooManyRequestsException":  true,
 }
 
-// FromAWS turns the error of a call to AWS into an Error. The map has the codes
-// of the service that was called. A code that is neither in the map nor a
-// throttle is an internal error. AWS's words reach the caller for BadRequest,
-// NotFound and Conflict only: the words of a refusal name roles and ARNs, and
-// the other words do not help a caller. An error that is one of ours already
-// comes back unchanged.
+// FromAWS turns the error of a call to AWS into an Error. The map has the error
+// codes of the service that was called. A code that is neither in the map nor
+// in throttles is an internal error. The caller gets AWS's message for
+// BadRequest, NotFound and Conflict only: the message of a refusal names roles
+// and ARNs, and other messages do not help a caller. An error that is an Error
+// already is returned unchanged.
 func FromAWS(err error, codes map[string]Code) error {
 	var ours *Error
 	if err == nil || errors.As(err, &ours) {
@@ -43,9 +43,9 @@ func FromAWS(err error, codes map[string]Code) error {
 	if !errors.As(err, &fault) {
 		return fromContext(err)
 	}
-	// A context that ended and an exchange that failed are errors of the SDK
-	// itself. It has codes of its own for them, and errors.As does not reach
-	// their cause.
+	// An ended context and a failed connection are errors of the SDK itself.
+	// The SDK has its own codes for them, and errors.As does not reach their
+	// cause.
 	switch cause := Origin(fault); {
 	case fault.Code() == "RequestCanceled":
 		return fromContext(cause)
@@ -61,7 +61,7 @@ func FromAWS(err error, codes map[string]Code) error {
 	if e.Code == "" {
 		e.Code = Internal
 	}
-	if e.AWSRequestID == "" { // AWS did not answer: the SDK itself failed, such as for lack of a connection
+	if e.AWSRequestID == "" { // AWS did not answer, so this code is the SDK's own
 		e.AWSCode = ""
 	}
 	return e
@@ -80,7 +80,8 @@ func messageFor(code Code, awsMessage string) string {
 	}
 }
 
-// fromContext tells whether a deadline passed or the caller left.
+// fromContext returns a Timeout if a deadline has passed, a Canceled if the
+// caller has hung up, and an internal error otherwise.
 func fromContext(err error) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):

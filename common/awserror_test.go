@@ -20,7 +20,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// awsCodes is a service's map of error codes, with each kind of ours.
+// awsCodes is like the map of error codes of a service. It has each of our
+// codes.
 var awsCodes = map[string]Code{
 	ecr.ErrCodeInvalidParameterException:   BadRequest,
 	ecr.ErrCodeRepositoryNotFoundException: NotFound,
@@ -37,13 +38,13 @@ const (
 	internalMessage  = "internal error"
 )
 
-// wantFromAWS checks what an error becomes. Its cause must be that error, or what
-// caused it.
+// wantFromAWS checks what an error becomes. Its cause must be that error, or
+// what caused it.
 func wantFromAWS(t *testing.T, name string, err error, want Error) {
 	t.Helper()
 	var got *Error
 	if !errors.As(FromAWS(err, awsCodes), &got) {
-		t.Errorf("%s: %v becomes no Error", name, err)
+		t.Errorf("%s: %v does not become an Error", name, err)
 		return
 	}
 	bare := *got
@@ -56,7 +57,7 @@ func wantFromAWS(t *testing.T, name string, err error, want Error) {
 	}
 }
 
-// answered is an error that AWS answered with.
+// answered returns an error that AWS answered.
 func answered(code string) error {
 	return awserr.NewRequestFailure(awserr.New(code, "AWS's words.", nil), http.StatusBadRequest, "id-1")
 }
@@ -86,8 +87,8 @@ func TestFromAWSCodes(t *testing.T) {
 	}
 }
 
-// Whatever the SDK backs off from is a throttle here too, but for the codes that
-// only services have which are never called.
+// Every code that the SDK takes for throttling is in throttles too. The
+// exceptions are codes of services that this program never calls.
 func TestFromAWSThrottles(t *testing.T) {
 	t.Parallel()
 	for code, ours := range map[string]bool{
@@ -105,7 +106,7 @@ func TestFromAWSThrottles(t *testing.T) {
 		"TransactionInProgressException":         false, // DynamoDB
 	} {
 		if !request.IsErrorThrottle(answered(code)) {
-			t.Errorf("%s is no throttle to the SDK", code)
+			t.Errorf("the SDK does not take %s for throttling", code)
 		}
 		want := Error{Code: Internal, Message: internalMessage, AWSCode: code, AWSRequestID: "id-1"}
 		if ours {
@@ -153,13 +154,13 @@ func TestFromAWSOtherErrors(t *testing.T) {
 	}
 }
 
-// bench is a local AWS and the SDK's client of its ECR.
-type bench struct {
+// testAWS is a local AWS with a client of the SDK for its ECR.
+type testAWS struct {
 	*localaws.Server
 	client *ecr.ECR
 }
 
-func newBench(t *testing.T, change ...func(*aws.Config)) bench {
+func newTestAWS(t *testing.T, change ...func(*aws.Config)) testAWS {
 	t.Helper()
 	local, err := localaws.New(localaws.Options{})
 	if err != nil {
@@ -169,7 +170,7 @@ func newBench(t *testing.T, change ...func(*aws.Config)) bench {
 	t.Cleanup(server.Close)
 	config := aws.NewConfig().WithRegion("us-east-1").WithEndpoint(server.URL).WithMaxRetries(0).
 		WithCredentials(credentials.NewStaticCredentials("any", "any", "")).
-		WithHTTPClient(&http.Client{}) // the SDK writes to the default one, if there is an AWS_CA_BUNDLE
+		WithHTTPClient(&http.Client{}) // if AWS_CA_BUNDLE is set, the SDK would change the default client
 	for _, f := range change {
 		f(config)
 	}
@@ -177,18 +178,18 @@ func newBench(t *testing.T, change ...func(*aws.Config)) bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bench{local, ecr.New(s)}
+	return testAWS{local, ecr.New(s)}
 }
 
-func (b bench) describe(ctx context.Context) error {
+func (b testAWS) describe(ctx context.Context) error {
 	_, err := b.client.DescribeRepositoriesWithContext(ctx, &ecr.DescribeRepositoriesInput{RepositoryNames: aws.StringSlice([]string{"a/b"})})
 	return err
 }
 
-// The SDK has a type of its own for each error that is modelled.
+// The SDK has its own type for each error in the model of a service.
 func TestFromAWSModelledError(t *testing.T) {
 	t.Parallel()
-	err := newBench(t).describe(t.Context())
+	err := newTestAWS(t).describe(t.Context())
 	modelled, ok := err.(*ecr.RepositoryNotFoundException)
 	if !ok {
 		t.Fatalf("%T: %v", err, err)
@@ -214,15 +215,15 @@ func TestFromAWSContexts(t *testing.T) {
 		ends  time.Duration // the deadline; 0: it is canceled when the call has arrived
 		want  Error
 	}{
-		"caller left while AWS works":          {localaws.Fault{Delay: never}, 0, canceled},
-		"caller left between two attempts":     {localaws.Fault{Code: "ThrottlingException"}, 0, canceled},
+		"caller hangs up while AWS works":      {localaws.Fault{Delay: never}, 0, canceled},
+		"caller hangs up between two attempts": {localaws.Fault{Code: "ThrottlingException"}, 0, canceled},
 		"deadline passed while AWS works":      {localaws.Fault{Delay: never}, 50 * time.Millisecond, timeout},
 		"deadline passed between two attempts": {localaws.Fault{Code: "ThrottlingException"}, 50 * time.Millisecond, timeout},
 		"deadline passed before":               {localaws.Fault{}, -time.Second, timeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, func(c *aws.Config) { c.WithMaxRetries(3) })
+			b := newTestAWS(t, func(c *aws.Config) { c.WithMaxRetries(3) })
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			test.fault.Operation = "*"
@@ -231,7 +232,7 @@ func TestFromAWSContexts(t *testing.T) {
 				defer cancel()
 			} else {
 				test.fault.When = func(localaws.Call) bool {
-					time.AfterFunc(20*time.Millisecond, cancel) // time for the answer, if there is one
+					time.AfterFunc(20*time.Millisecond, cancel) // leaves time for the answer, if there is one
 					return true
 				}
 			}
@@ -246,24 +247,24 @@ func TestFromAWSContexts(t *testing.T) {
 	}
 }
 
-// AWS did not answer, so there is no code of its.
+// AWS did not answer, so there is no AWS code.
 func TestFromAWSNoAnswer(t *testing.T) {
 	t.Parallel()
 	want := Error{Code: Internal, Message: internalMessage}
 
-	dropped := newBench(t)
+	dropped := newTestAWS(t)
 	dropped.Inject(localaws.Fault{Operation: "*", Drop: true})
 	wantFromAWS(t, "the connection was dropped", dropped.describe(t.Context()), want)
 
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
-	refused := newBench(t, func(c *aws.Config) { c.WithEndpoint(gone.URL) })
+	refused := newTestAWS(t, func(c *aws.Config) { c.WithEndpoint(gone.URL) })
 	wantFromAWS(t, "nobody listens", refused.describe(t.Context()), want)
 
-	slow := newBench(t, func(c *aws.Config) { c.WithHTTPClient(&http.Client{Timeout: 20 * time.Millisecond}) })
+	slow := newTestAWS(t, func(c *aws.Config) { c.WithHTTPClient(&http.Client{Timeout: 20 * time.Millisecond}) })
 	slow.Inject(localaws.Fault{Operation: "*", Delay: time.Minute})
 	wantFromAWS(t, "the attempt took too long", slow.describe(t.Context()), Error{Code: Timeout, Message: timeoutMessage})
 
-	_, err := newBench(t).client.CreateRepository(&ecr.CreateRepositoryInput{})
-	wantFromAWS(t, "the SDK refused to ask", err, want)
+	_, err := newTestAWS(t).client.CreateRepository(&ecr.CreateRepositoryInput{})
+	wantFromAWS(t, "the SDK did not send the call", err, want)
 }

@@ -22,22 +22,22 @@ type Config struct {
 	Org           string            // the org that owns the repositories
 	Accounts      map[string]string // account ids by alias; nil allows any account
 
-	RequestTimeout        time.Duration // for a whole request, from the end of its header
-	ShutdownDelay         time.Duration // how long to go on accepting connections while not ready
+	RequestTimeout        time.Duration // of a whole request, from the end of its header
+	ShutdownDelay         time.Duration // how long connections are still accepted after SIGTERM
 	MaxInFlight           int           // how many requests may be under way
 	MaxInFlightPerAccount int           // how many of these may be for the same account
 
 	PprofAddress   string         // where the profiler listens, on loopback; may be empty
-	TrustedProxies []netip.Prefix // networks of proxies whose X-Forwarded-For is believed
+	TrustedProxies []netip.Prefix // networks of proxies whose X-Forwarded-For is trusted
 	TLSCertificate string         // name of a PEM file; needs TLSKey; both are empty for plain HTTP
 	TLSKey         string         // name of a PEM file
 }
 
-// Account says with which identity the service calls AWS, and which role it
-// assumes in each account.
+// Account has the identity with which the service calls AWS, and the role that
+// it assumes in each account.
 type Account struct {
 	Region     string
-	AKID       string // needs Secret; both are empty if the SDK is to find credentials
+	AKID       string // needs Secret; if both are empty, the SDK looks for credentials
 	Secret     Secret
 	ExternalID string
 	Role       string // name of the role to assume in each account
@@ -125,8 +125,8 @@ func (b badKeys) has(key string) bool {
 	return slices.ContainsFunc(b, func(bad badKey) bool { return bad.key == key })
 }
 
-// decode returns the keys that it cannot decode. The error is that the document
-// is not a JSON object.
+// decode returns the keys that it cannot decode. It returns an error if the
+// document is not a JSON object.
 func (c *Config) decode(document []byte) (badKeys, error) {
 	var account json.RawMessage
 	bad, err := decodeObject("", document, map[string]any{
@@ -163,9 +163,9 @@ func (c *Config) decode(document []byte) (badKeys, error) {
 	return append(bad, badInAccount...), nil
 }
 
-// decodeObject decodes a JSON object key by key, because the error must name
-// every bad key and not only the first. The values of target are pointers. The
-// error is that the document is not a JSON object.
+// decodeObject decodes a JSON object key by key, to find every bad key and not
+// only the first. The values of target are pointers. It returns an error if the
+// document is not a JSON object.
 func decodeObject(prefix string, document []byte, target map[string]any) (badKeys, error) {
 	if err := json.Unmarshal(document, &map[string]json.RawMessage{}); err != nil || string(bytes.TrimSpace(document)) == "null" {
 		return nil, fmt.Errorf("not a JSON object%s", position(err))
@@ -223,7 +223,8 @@ func kindOf(field any) string {
 	}
 }
 
-// duration is a time.Duration that the configuration gives as in "1m30s".
+// duration is a time.Duration that is written like "1m30s" in the
+// configuration.
 type duration time.Duration
 
 func (d *duration) UnmarshalText(text []byte) error {
@@ -232,8 +233,8 @@ func (d *duration) UnmarshalText(text []byte) error {
 	return err
 }
 
-// NeedRestart returns the keys whose values differ in another configuration and
-// only take effect when the service starts.
+// NeedRestart returns the keys that differ in the other configuration and take
+// effect only when the service starts.
 func (c *Config) NeedRestart(other *Config) []string {
 	var keys []string
 	for key, differs := range map[string]bool{

@@ -22,7 +22,7 @@ const (
 	maxRole     = 512 // characters, with the path
 
 	minRequestTimeout = time.Second
-	maxRequestTimeout = 29 * time.Second // less than the time for draining in common/server
+	maxRequestTimeout = 29 * time.Second // less than drainTime in common/server
 	maxShutdownDelay  = 5 * time.Minute
 )
 
@@ -41,9 +41,9 @@ var (
 
 func isAccountID(s string) bool { return accountID.MatchString(s) }
 
-// checker collects what is wrong with a configuration.
+// checker collects the bad keys of a configuration.
 type checker struct {
-	undecoded badKeys // keys that could not be decoded: they are not checked
+	undecoded badKeys // keys that could not be decoded, which are not checked again
 	bad       badKeys
 }
 
@@ -147,7 +147,7 @@ func isHTTP(address string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
-// AccountID returns the twelve digits of an account, whose name is these digits
+// AccountID returns the twelve digits of an account. Its name is these digits
 // or an alias. It returns false if the configuration has no such account.
 func (c *Config) AccountID(name string) (string, bool) {
 	if c.Accounts == nil {

@@ -185,7 +185,7 @@ func TestShippedConfigs(t *testing.T) {
 	}
 }
 
-// Readers look for keys in the example, so it must have all of them.
+// The example must have every key, because users look there.
 func TestExampleHasEveryKey(t *testing.T) {
 	t.Parallel()
 	example, err := os.ReadFile("../config/config.example.json")
@@ -205,7 +205,7 @@ func TestExampleHasEveryKey(t *testing.T) {
 	}
 }
 
-// The whole message is compared, so that it names no other key.
+// The test compares the whole message, so it also finds a key too many.
 func TestBadKeys(t *testing.T) {
 	t.Parallel()
 	const (
@@ -367,7 +367,8 @@ func TestKeysGivenTwice(t *testing.T) {
 	}
 }
 
-// A key of the wrong type is also empty. The message must not say that, too.
+// A key of the wrong type also counts as empty. The message must not say that
+// as well.
 func TestWrongTypeIsTheOnlyReason(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -489,7 +490,7 @@ func TestAccountID(t *testing.T) {
 	}
 }
 
-// marked is in both secrets of the tests that look for secrets.
+// marked is part of both secrets in the tests that search for secrets.
 const marked = "S3CR3T"
 
 func TestErrorsHoldNoSecret(t *testing.T) {

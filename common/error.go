@@ -12,20 +12,20 @@ type Code string
 // The Codes.
 const (
 	BadRequest       Code = "bad request"        // the caller's input is wrong
-	Forbidden        Code = "forbidden"          // no token, a role that AWS refuses, another org's repository
+	Forbidden        Code = "forbidden"          // no good token, a role that AWS refuses, another org's repository
 	NotFound         Code = "not found"          // no such path, account, repository
 	MethodNotAllowed Code = "method not allowed" // the path is right, the method is not
 	Conflict         Code = "conflict"           // AWS cannot do it in the present state
 	TooLarge         Code = "too large"          // the body is over the limit
 	Throttled        Code = "throttled"          // AWS throttles, or a quota is reached
-	Unavailable      Code = "unavailable"        // the service has no room for it now
+	Unavailable      Code = "unavailable"        // the service is at a limit, or it is stopping
 	Timeout          Code = "timeout"            // the deadline of the request passed
-	Canceled         Code = "canceled"           // the caller has gone
+	Canceled         Code = "canceled"           // the caller has hung up
 	Internal         Code = "internal error"     // everything else
 )
 
-// An Error is an error with two readers. The caller reads Code and Message, and
-// if AWS answered, AWSCode and AWSRequestID. Only the log has Cause.
+// An Error is for the caller and for the log. The caller sees all fields except
+// Cause. Only the log has Cause.
 type Error struct {
 	Code    Code
 	Message string // a sentence that says what to do
@@ -35,8 +35,8 @@ type Error struct {
 	AWSRequestID string // AWS's id of the failed call
 
 	// Applied are the parts of a failed change that are done all the same.
-	// Unknown are those of which AWS did not tell whether they are done. A part
-	// in neither is not done.
+	// Unknown are the parts that may be done: AWS did not say. A part in
+	// neither list is not done.
 	Applied, Unknown []string
 }
 
@@ -46,9 +46,9 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// WithOutcome returns the error with what the change has done in spite of it:
-// the parts that are applied, and those that are unknown. An error that is not
-// one of ours becomes an internal one.
+// WithOutcome returns the error of a change with the parts that are applied and
+// those that are unknown. An error that is not an Error becomes an internal
+// error.
 func WithOutcome(err error, applied, unknown []string) error {
 	changed := Error{Code: Internal, Message: "internal error", Cause: err}
 	if e := new(Error); errors.As(err, &e) {

@@ -8,7 +8,8 @@ import "fmt"
 // the management role carry it too.
 const OrgTag = "spinup:org"
 
-// A Registry is a private ECR registry. Each AWS account has one in each region.
+// A Registry is a private ECR registry. Each AWS account has one in each
+// region.
 type Registry struct {
 	Partition string // aws, aws-cn, aws-us-gov, ...
 	Region    string

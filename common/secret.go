@@ -41,7 +41,7 @@ func (k Key) NewToken() (string, error) {
 // "default".
 type Keys []Key
 
-// UnmarshalJSON keeps the order of the keys. A name that is there twice is an
+// UnmarshalJSON keeps the order of the keys. A name that is given twice is an
 // error.
 func (k *Keys) UnmarshalJSON(text []byte) error {
 	*k = nil

@@ -17,9 +17,9 @@ type Version struct {
 	BuildStamp string `json:"buildstamp"`
 }
 
-// ReadVersion returns the values that the linker set. If the linker did not set
-// a value, it is the one that Go recorded of the build, or else "unknown". Go
-// records the time of the commit as the build time.
+// ReadVersion returns the values that the linker set. A value that the linker
+// did not set comes from what Go recorded at the build, or is "unknown". Go
+// records the time of the commit and not of the build.
 func ReadVersion() Version {
 	v := Version{Version: version, GitHash: githash, BuildStamp: buildstamp}
 	if info, ok := debug.ReadBuildInfo(); ok {

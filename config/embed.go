@@ -1,4 +1,4 @@
-// Package config holds the documents that the program carries with it.
+// Package config holds the documents that are built into the program.
 package config
 
 import _ "embed"
@@ -8,8 +8,8 @@ import _ "embed"
 //go:embed config.local.json
 var Local []byte
 
-// TrustPolicy and RolePolicy are what the management role needs in each account,
-// as the README gives them to paste. -local runs under them too.
+// TrustPolicy and RolePolicy are the policies of the management role in each
+// account. docs/aws.md shows them, and the local AWS uses them.
 var (
 	//go:embed aws/trust-policy.json
 	TrustPolicy string

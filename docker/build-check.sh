@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the image from the Dockerfile and checks what came out. It needs neither
+# Builds the image from the Dockerfile and checks it. It needs neither
 # Docker nor a registry: buildah builds the image as root, with chroot. If buildah
 # is missing, it is installed from Debian's packages. The Dockerfile's base image
 # is replaced by one of the same name, made from this machine's Go and certificates.
@@ -16,7 +16,7 @@ if ! command -v buildah >/dev/null || ! command -v busybox >/dev/null; then
   apt-get install -y -qq --no-install-recommends buildah busybox-static >/dev/null
 fi
 
-# One thing cannot be installed: a kernel that lets root mount and chroot.
+# The kernel must let root mount and chroot. This cannot be installed.
 unshare --mount --propagation private true 2>/dev/null ||
   skip 'the kernel does not let root make a mount namespace'
 

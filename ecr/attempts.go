@@ -11,21 +11,21 @@ import (
 	"github.com/aws/aws-sdk-go/aws/request"
 )
 
-// settleTime is how long the client waits before it repeats a change that AWS
-// denies although the tags allow it: AWS's authorization may not know yet what
-// was written a moment ago.
-const settleTime = 500 * time.Millisecond
+// denialDelay is how long the client waits before it repeats a change that AWS
+// denies although the repository's tags allow it. AWS's authorization may not
+// know yet about tags that were written a moment ago.
+const denialDelay = 500 * time.Millisecond
 
-// attempts tells how the attempts of one change ended.
+// attempts holds how the attempts of one change ended.
 type attempts struct {
-	unsure bool      // AWS did not tell whether one of them did the work
+	unsure bool      // one of them may have done the work, and AWS did not say so
 	start  time.Time // of the first such attempt, by our clock
 
-	failure error // of the last attempt, as the SDK tells it
+	failure error // of the last attempt, before it is translated
 }
 
-// watch is an option for a request: its attempts are noted. Two such requests
-// must not run at the same time.
+// watch is an option for a request. It notes how the request's attempts end.
+// Two such requests must not run at the same time.
 func (a *attempts) watch(r *request.Request) {
 	r.Handlers.CompleteAttempt.PushBack(func(r *request.Request) {
 		a.failure = r.Error
@@ -35,8 +35,9 @@ func (a *attempts) watch(r *request.Request) {
 	})
 }
 
-// isUnsure tells whether AWS did not say what an attempt did: there was no
-// answer, or a broken one, or one that says that AWS itself failed.
+// isUnsure tells whether the attempt may have done the work without saying so.
+// That is so if there was no answer, if the answer was broken, or if AWS itself
+// failed.
 func isUnsure(r *request.Request) bool {
 	if r.Error == nil || request.IsErrorThrottle(r.Error) {
 		return false
@@ -52,20 +53,21 @@ func isUnsure(r *request.Request) bool {
 	return status < 400 || status >= 500
 }
 
-// unknownReason returns the error to answer where it is not known what a change
-// did. It is the change's own failure, unless AWS refused the last attempt: an
-// attempt before may be the reason for that, and then the look that failed is
-// what keeps us from knowing.
-func unknownReason(failure, look error) error {
+// unknownReason returns the error to answer if it is not known what a change
+// did. That is the failure of the change. There is one exception: if AWS
+// refused the last attempt, an earlier attempt may be the reason for the
+// refusal. Then the answer is readErr, the error of the read that should have
+// found out.
+func unknownReason(failure, readErr error) error {
 	code := common.CodeOf(failure)
-	if look != nil && (code == common.Forbidden || code == common.Conflict) && common.CodeOf(look) != common.NotFound {
-		return look
+	if readErr != nil && (code == common.Forbidden || code == common.Conflict) && common.CodeOf(readErr) != common.NotFound {
+		return readErr
 	}
 	return failure
 }
 
-// reserveTime returns a context that ends early. A fifth of the time is kept
-// for a look at what a change has done.
+// reserveTime returns a context that ends early. It keeps a fifth of the
+// remaining time for a read of what the change has done.
 func reserveTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -74,11 +76,11 @@ func reserveTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/5))
 }
 
-// repeatDenied makes a change of a repository that was just read. If AWS denies
-// it, the denial contradicts what was read. Either the repository is gone, and
-// that is then the error. Or AWS's authorization does not know its tags yet, so
-// the change is tried once more.
-func (c *Client) repeatDenied(ctx context.Context, present *Repository, change func() error) error {
+// retryIfDenied makes a change of a repository that was just read. If AWS
+// denies the change, that contradicts the tags that were read. Either the
+// repository is gone, and then the error says so. Or AWS's authorization does
+// not know the tags yet, and then the change is tried once more.
+func (c *Client) retryIfDenied(ctx context.Context, present *Repository, change func() error) error {
 	err := change()
 	if !isDenied(err) {
 		return err
@@ -86,20 +88,20 @@ func (c *Client) repeatDenied(ctx context.Context, present *Repository, change f
 	select {
 	case <-ctx.Done():
 		return err
-	case <-time.After(settleTime):
+	case <-time.After(denialDelay):
 	}
-	switch look := c.checkSame(ctx, present); common.CodeOf(look) {
+	switch readErr := c.checkSame(ctx, present); common.CodeOf(readErr) {
 	case "":
 		return change()
 	case common.NotFound:
-		return look
+		return readErr
 	default: // nobody knows whether it is still the same repository
 		return err
 	}
 }
 
-// checkSame returns a NotFound if the repository is gone, even if another of
-// its name was made since.
+// checkSame returns a NotFound if the repository is gone, even if somebody has
+// made another one of the same name since.
 func (c *Client) checkSame(ctx context.Context, present *Repository) error {
 	now, err := c.describe(ctx, present.RepositoryName)
 	if err == nil && !present.created.IsZero() && !aws.TimeValue(now.CreatedAt).Equal(present.created) {

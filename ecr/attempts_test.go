@@ -10,12 +10,12 @@ import (
 	"github.com/aws/aws-sdk-go/aws/request"
 )
 
-// AWS's Date header has whole seconds only. Every further answer tells AWS's
-// time better.
+// AWS's Date header has whole seconds only. With each further answer the clock
+// may know AWS's time more exactly.
 func TestClockLearnsAWSTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const ahead = time.Hour // of AWS's clock before ours
+		const ahead = time.Hour // AWS's clock is ahead of ours by this
 		second := time.Now().Add(ahead).Truncate(time.Second)
 		c := newClock()
 		answered := func() {
@@ -25,7 +25,7 @@ func TestClockLearnsAWSTime(t *testing.T) {
 		time.Sleep(700 * time.Millisecond)
 		start, before, since := time.Now(), second.Add(300*time.Millisecond), second.Add(800*time.Millisecond)
 		if c.mayBeAfter(start, since) {
-			t.Error("AWS has told no time yet, but something is known")
+			t.Error("the clock claims to know AWS's time before any answer")
 		}
 		time.Sleep(200 * time.Millisecond)
 		answered()
@@ -35,14 +35,14 @@ func TestClockLearnsAWSTime(t *testing.T) {
 		time.Sleep(150 * time.Millisecond) // the next second has begun
 		answered()
 		if !c.mayBeAfter(start, since) || c.mayBeAfter(start, before) {
-			t.Error("after an answer at the beginning of a second the time is not known better")
+			t.Error("after an answer at the beginning of a second the time is not known more exactly")
 		}
-		time.Sleep(800 * time.Millisecond) // this answer tells less
+		time.Sleep(800 * time.Millisecond) // this answer is less exact
 		answered()
 		if !c.mayBeAfter(start, since) || c.mayBeAfter(start, before) {
-			t.Error("what was known is forgotten")
+			t.Error("a less exact answer replaced a more exact one")
 		}
-		time.Sleep(time.Hour) // in which clocks drift
+		time.Sleep(time.Hour) // clocks drift in that time
 		if !c.mayBeAfter(start, before) {
 			t.Error("what was learned an hour ago is still relied on")
 		}

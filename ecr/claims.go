@@ -10,10 +10,10 @@ import (
 // maxClaims is how many created repositories are remembered.
 const maxClaims = 1024
 
-// claims remembers the repositories that creates of this process have answered
-// for, and which creates are under way. So no create takes another's repository
-// for its own: AWS's time alone cannot tell apart two creates of the same
-// moment.
+// claims remembers the repositories that creates of this process have made, and
+// which creates are under way. So a create does not take the repository of
+// another create for its own. The time of creation alone cannot separate two
+// creates of the same moment.
 type claims struct {
 	mu      *sync.Mutex
 	created *lru.Cache[string, time.Time] // by ARN
@@ -23,7 +23,7 @@ type claims struct {
 func newClaims() claims {
 	created, err := lru.New[string, time.Time](maxClaims)
 	if err != nil {
-		panic(err) // the size is not positive
+		panic(err) // only a size that is not positive is an error
 	}
 	return claims{mu: new(sync.Mutex), created: created, running: map[string]int{}}
 }
@@ -42,17 +42,17 @@ func (c claims) begin(arn string) (end func()) {
 	}
 }
 
-// add notes that a create has answered for the repository.
+// add notes that a create has made the repository.
 func (c claims) add(r *Repository) { c.created.Add(r.RepositoryArn, r.created) }
 
-// has tells whether a create has answered for the repository.
+// has tells whether a create is known to have made the repository.
 func (c claims) has(r *Repository) bool {
 	at, ok := c.created.Peek(r.RepositoryArn)
 	return ok && at.Equal(r.created)
 }
 
 // take adds the repository for a create whose answer was lost. It returns false
-// where another create may have made the repository.
+// if another create may have made the repository.
 func (c claims) take(r *Repository) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,4 +1,5 @@
-// Package ecr calls Amazon ECR and answers in the shapes of the contract.
+// Package ecr calls Amazon ECR and returns the types that callers of the
+// service see as JSON.
 package ecr
 
 import (
@@ -12,26 +13,26 @@ import (
 	"github.com/aws/aws-sdk-go/service/ecr"
 )
 
-// pageSize is the most entries that ECR gives at once.
+// pageSize is the largest number of entries that ECR puts on a page.
 const pageSize = 1000
 
-// An API is the way to ECR that all clients share.
+// An API is what all Clients share.
 type API struct {
 	ecr    *ecr.ECR
 	claims claims
 	clock  *clock
 }
 
-// New returns the API of that AWS session, without its credentials. A call that
-// no Client has signed is not signed at all, and AWS refuses it.
+// New returns an API that uses the AWS session, but not its credentials. So a
+// call that does not go through a Client is not signed, and AWS refuses it.
 func New(session client.ConfigProvider) *API {
 	api := &API{
 		ecr:    ecr.New(session, aws.NewConfig().WithCredentials(credentials.AnonymousCredentials)),
 		claims: newClaims(),
 		clock:  newClock(),
 	}
-	// The clock is told as soon as the header is there, before the body is
-	// read.
+	// The clock reads the header before the body is read, so that the time is
+	// exact.
 	api.ecr.Handlers.UnmarshalMeta.PushFront(api.clock.note)
 	api.ecr.Handlers.Complete.PushFront(translate)
 	return api
@@ -47,16 +48,16 @@ type Client struct {
 	session  request.Option
 }
 
-// Client returns a Client of the registry. The option makes each of its
-// requests one of the session. A Client costs little: make one for each
+// Client returns a Client of the registry. The option puts the credentials of a
+// session into each of its requests. A Client costs little: make one for each
 // request.
 func (a *API) Client(registry common.Registry, session request.Option) *Client {
 	return &Client{api: a.ecr, claims: a.claims, clock: a.clock, registry: registry, session: session}
 }
 
 // send makes one call to ECR in the client's session. All calls go through it.
-// Its error is the one that translate made: metrics, log and answer tell the
-// same.
+// Its error is the one that translate made, so that metrics, log and answer
+// have the same code.
 func send[In, Out any](
 	ctx context.Context, c *Client, newRequest func(In) (*request.Request, Out), in In, options ...request.Option,
 ) (Out, error) {

@@ -9,18 +9,18 @@ import (
 )
 
 const (
-	driftRate = 1000                   // in as many seconds our clock and AWS's may differ by one more second
-	maxSkew   = 100 * time.Millisecond // AWS's machines may differ among themselves by as much
+	driftRate = 1000                   // seconds in which our clock and AWS's may drift apart by one second
+	maxSkew   = 100 * time.Millisecond // the clocks of AWS's machines may differ by this
 )
 
-// A clock knows AWS's time from the Date header of AWS's answers. The header
-// has whole seconds (RFC 9110, 6.6.1). So the first answer tells the time to
-// the second, and each further one may tell it better.
+// A clock learns AWS's time from the Date header of AWS's answers. The header
+// has whole seconds (RFC 9110, 6.6.1). So after the first answer the time is
+// known to the second, and each further answer may make it more exact.
 type clock struct {
 	base time.Time // when this clock began, by our clock
 
 	mu     sync.Mutex
-	atBase time.Time // AWS's time at base, at least; zero until AWS has told a time
+	atBase time.Time // AWS's time at base was this or later; zero before the first answer
 	noted  time.Time // when atBase was learned
 }
 
@@ -43,13 +43,14 @@ func (c *clock) note(r *request.Request) {
 	}
 }
 
-// earliest returns atBase, less what the two clocks may have drifted since.
+// earliest returns atBase minus the time by which the two clocks may have
+// drifted since.
 func (c *clock) earliest(now time.Time) time.Time {
 	return c.atBase.Add(-now.Sub(c.noted) / driftRate)
 }
 
-// mayBeAfter tells whether t, a time of AWS, may lie after start, a time of
-// ours. It is false while AWS has told no time.
+// mayBeAfter tells whether t, by AWS's clock, may be later than start, by our
+// clock. It is false before the first answer.
 func (c *clock) mayBeAfter(start, t time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -14,13 +14,13 @@ import (
 	"github.com/aws/aws-sdk-go/service/ecr"
 )
 
-// repositoryPart is the only part of a change that creates or deletes.
+// repositoryPart has the only part of a create or a delete.
 var repositoryPart = []string{"Repository"}
 
 // CreateRepository creates a repository of that full name. One call sets
-// everything, so there is no state in between. The answer is made from ECR's
-// own answer, because a Describe may not know the repository yet. Where that
-// answer was lost, CreateRepository looks for what it has made.
+// everything, so a create is never half-done. The result is made from ECR's
+// answer to that call, because a Describe may not know the repository yet. If
+// that answer was lost, CreateRepository looks for the repository.
 func (c *Client) CreateRepository(ctx context.Context, name string, s Settings, e Encryption) (*Repository, error) {
 	end := c.claims.begin(c.registry.ARN(name))
 	defer end()
@@ -45,9 +45,9 @@ func (c *Client) create(ctx context.Context, name string, s Settings, e Encrypti
 	if err != nil {
 		return nil, err
 	}
-	if out.Repository == nil { // the answer was cut off, and the SDK takes that for success
+	if out.Repository == nil { // the answer was cut off, which the SDK does not notice
 		tries.unsure, tries.start = true, start
-		return nil, common.Errorf(common.Internal, "ECR created %q and told nothing of it", name)
+		return nil, common.Errorf(common.Internal, "ECR answered the create of %q without a repository", name)
 	}
 	return newRepository(out.Repository, sortTags(slices.Clone(s.Tags))), nil
 }
@@ -69,27 +69,29 @@ func createInput(name string, s Settings, e Encryption) *ecr.CreateRepositoryInp
 }
 
 // findCreated ends a create after an attempt that may have done the work
-// without saying so. It returns the repository if this create has made it.
-// Otherwise the error says that the name was taken before, or what failed.
+// without saying so. If this create has made the repository, it returns the
+// repository. Otherwise the error says that the name was taken before, or what
+// failed.
 func (c *Client) findCreated(ctx context.Context, name string, s Settings, e Encryption, tries *attempts, failure error) (*Repository, error) {
 	found, err := c.Repository(ctx, name)
 	switch {
-	case isDeniedByPolicy(err): // it is there, and its tag names another org
+	case isDeniedByPolicy(err): // it exists, and its tag names another org
 		return nil, alreadyExists(name, failure)
 	case err != nil:
 		return nil, common.WithOutcome(unknownReason(failure, err), nil, repositoryPart)
 	case !c.clock.mayBeAfter(tries.start, found.created) || c.claims.has(found):
 		return nil, alreadyExists(name, failure)
-	case isAsAsked(found, s, e) && c.claims.take(found):
+	case matchesRequest(found, s, e) && c.claims.take(found):
 		return found, nil
 	default: // somebody made it just now, and somebody may have changed it since
 		return nil, common.WithOutcome(alreadyExists(name, failure), nil, repositoryPart)
 	}
 }
 
-// isAsAsked tells whether the repository is in every way as the create asked.
-// An alias of a KMS key cannot be compared, since ECR tells the key itself.
-func isAsAsked(r *Repository, s Settings, e Encryption) bool {
+// matchesRequest tells whether the repository has all settings and tags that
+// the create asked for. An alias of a KMS key cannot be compared, because ECR
+// shows the key and not its alias.
+func matchesRequest(r *Repository, s Settings, e Encryption) bool {
 	key := e.KmsKeyID
 	return slices.Equal(r.Tags, sortTags(slices.Clone(s.Tags))) &&
 		r.ScanOnPush == strconv.FormatBool(aws.BoolValue(s.ScanOnPush)) &&
@@ -98,10 +100,10 @@ func isAsAsked(r *Repository, s Settings, e Encryption) bool {
 		(key == "" || key == r.KmsKeyID || strings.HasSuffix(r.KmsKeyID, "/"+key) || strings.Contains(key, "alias/"))
 }
 
-// explainRefusal returns the refusal of a create, or that the repository exists
-// if that is the reason. AWS decides by the tags of the present repository
-// before it looks whether the name is free. If the session policy denies even
-// the look, the repository is there and its tag is the reason.
+// explainRefusal returns the error for a create that AWS refused. If the
+// repository exists, the error says so: AWS checks the tags of the existing
+// repository before it checks whether the name is free. If the session policy
+// denies even the read, the repository exists and belongs to another org.
 func (c *Client) explainRefusal(ctx context.Context, name string, refusal error) error {
 	if !isDenied(refusal) {
 		return refusal

@@ -10,8 +10,8 @@ import (
 )
 
 // DeleteRepository deletes the repository, which was just read, and all its
-// images. Where AWS did not tell whether it did, DeleteRepository looks whether
-// the repository is gone.
+// images. If AWS did not say whether it did that, DeleteRepository checks
+// whether the repository is gone.
 func (c *Client) DeleteRepository(ctx context.Context, present *Repository) error {
 	tries := new(attempts)
 	err := c.delete(ctx, present, tries)
@@ -21,32 +21,32 @@ func (c *Client) DeleteRepository(ctx context.Context, present *Repository) erro
 	case common.CodeOf(err) == common.NotFound:
 		return nil
 	}
-	look := c.checkSame(ctx, present)
-	if common.CodeOf(look) == common.NotFound {
+	readErr := c.checkSame(ctx, present)
+	if common.CodeOf(readErr) == common.NotFound {
 		return nil
 	}
-	return common.WithOutcome(unknownReason(err, look), nil, repositoryPart)
+	return common.WithOutcome(unknownReason(err, readErr), nil, repositoryPart)
 }
 
 func (c *Client) delete(ctx context.Context, present *Repository, tries *attempts) error {
 	ctx, cancel := reserveTime(ctx)
 	defer cancel()
 	in := &ecr.DeleteRepositoryInput{RepositoryName: aws.String(present.RepositoryName), Force: aws.Bool(true)}
-	return c.repeatDenied(ctx, present, func() error {
-		_, err := send(ctx, c, c.api.DeleteRepositoryRequest, in, tries.watch, c.onlyThis(present, tries))
+	return c.retryIfDenied(ctx, present, func() error {
+		_, err := send(ctx, c, c.api.DeleteRepositoryRequest, in, tries.watch, c.onlyIfSame(present, tries))
 		return err
 	})
 }
 
-// onlyThis is an option for the request of a delete. An attempt may have
+// onlyIfSame is an option for the request of a delete. An attempt may have
 // deleted the repository without saying so, and somebody may have made another
-// of that name. So before a repeat it looks whether the repository is still the
-// same. If that cannot be told, there is no repeat, and the attempt's failure
-// stands.
-func (c *Client) onlyThis(present *Repository, tries *attempts) request.Option {
+// one of the same name. So before the next attempt it checks whether the
+// repository is still the same. If it cannot find out, there is no further
+// attempt, and the error is that of the last attempt.
+func (c *Client) onlyIfSame(present *Repository, tries *attempts) request.Option {
 	return func(r *request.Request) {
 		r.Handlers.AfterRetry.PushBack(func(r *request.Request) {
-			if r.Error != nil || !tries.unsure { // there is no repeat, or it does no harm
+			if r.Error != nil || !tries.unsure { // there is no further attempt, or it does no harm
 				return
 			}
 			switch err := c.checkSame(r.Context(), present); common.CodeOf(err) {

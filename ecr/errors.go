@@ -39,7 +39,7 @@ func isDenied(err error) bool {
 }
 
 // isDeniedByPolicy tells whether an explicit Deny in the session policy refused
-// the call. AWS tells that only in its words.
+// the call. AWS says that only in the message.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 func isDeniedByPolicy(err error) bool {
 	return isDenied(err) && strings.Contains(err.Error(), "explicit deny in a session policy")

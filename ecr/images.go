@@ -10,7 +10,7 @@ import (
 )
 
 // An Image is an image of a repository as callers see it. A nil field is null
-// in JSON: AWS does not tell the value.
+// in JSON. It means that AWS did not give the value.
 type Image struct {
 	ArtifactMediaType        *string
 	ImageDigest              string
@@ -68,8 +68,8 @@ func (c *Client) describeImages(ctx context.Context, name string) ([]*ecr.ImageD
 	}
 }
 
-// newestFirst orders images by the time of the push, and images of the same
-// time by digest. So the same state always gives the same answer.
+// newestFirst orders images by the time of the push. It orders images of the
+// same time by digest, so that the same state always gives the same answer.
 func newestFirst(a, b *ecr.ImageDetail) int {
 	return cmp.Or(
 		aws.TimeValue(b.ImagePushedAt).Compare(aws.TimeValue(a.ImagePushedAt)),

@@ -26,7 +26,7 @@ type Repository struct {
 	RepositoryURI      string `json:"RepositoryUri"`
 	Tags               []Tag  // sorted by key
 
-	created time.Time // CreatedAt, as exact as ECR tells it
+	created time.Time // CreatedAt with ECR's fractions of a second
 }
 
 // A Tag is a tag of a repository.
@@ -35,9 +35,9 @@ type Tag struct {
 	Value string
 }
 
-// Settings are what can be set of a repository at any time. A nil field leaves
-// the setting as it is; in a create it leaves the setting to ECR's default. No
-// tags means the same.
+// Settings are the settings of a repository that can be changed at any time. A
+// nil field leaves the setting as it is. In a create it means ECR's default. An
+// empty list of tags sets no tags.
 type Settings struct {
 	ScanOnPush         *bool
 	ImageTagMutability *string
@@ -155,7 +155,7 @@ func awsTags(tags []Tag) []*ecr.Tag {
 	return list
 }
 
-// sortTags sorts the tags by key, in place: ECR tells them in no particular
+// sortTags sorts the tags by key, in place. ECR returns them in no particular
 // order.
 func sortTags(tags []Tag) []Tag {
 	slices.SortFunc(tags, func(a, b Tag) int { return strings.Compare(a.Key, b.Key) })

@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go/service/ecr"
 )
 
-// A part is one of the changes of an update. It is one call to AWS, which can
-// be repeated.
+// A part is one of the changes of an update. It makes one call to AWS, which
+// can be repeated.
 type part struct {
 	name   string // its key in the request
 	apply  func(context.Context, ...request.Option) error
@@ -21,14 +21,15 @@ type part struct {
 
 	tried  bool
 	err    error
-	unsure bool // the part failed, and it may be done all the same
+	unsure bool // the part failed, but it may be done all the same
 }
 
-// UpdateRepository applies the settings to the repository, and returns it as it
-// then is. Tags are merged into the present ones. They are set first: AWS may
-// refuse them for what they are, and then nothing else should have changed. The
-// other parts are set at the same time. The error says which parts were applied
-// all the same. The same update, sent again, completes the change.
+// UpdateRepository applies the settings to the repository, and returns the
+// repository after that. Tags are merged into the present ones. They are set
+// first, because AWS may refuse their keys or values, and then nothing else
+// must change. The other parts are set at the same time. The error says which
+// parts were applied all the same. Sending the same update again completes the
+// change.
 func (c *Client) UpdateRepository(ctx context.Context, present *Repository, s Settings) (*Repository, error) {
 	tags, others := c.parts(present.RepositoryName, s)
 	err := c.applyAll(ctx, present, tags)
@@ -60,8 +61,8 @@ func withParts(err error, parts []*part) error {
 }
 
 // applyAll applies the parts at the same time and returns the first error. A
-// part that fails does not stop the others. Where AWS did not tell whether it
-// did a part, applyAll looks.
+// part that fails does not stop the others. If AWS did not say whether it did a
+// part, applyAll reads the repository to find out.
 func (c *Client) applyAll(ctx context.Context, present *Repository, parts []*part) error {
 	var group sync.WaitGroup
 	for _, p := range parts {
@@ -69,7 +70,7 @@ func (c *Client) applyAll(ctx context.Context, present *Repository, parts []*par
 	}
 	group.Wait()
 	if slices.ContainsFunc(parts, func(p *part) bool { return p.unsure }) {
-		c.settleUnsure(ctx, present.RepositoryName, parts)
+		c.checkUnsure(ctx, present.RepositoryName, parts)
 	}
 	for _, p := range parts {
 		if p.err != nil {
@@ -84,16 +85,17 @@ func (c *Client) applyOne(ctx context.Context, present *Repository, p *part) {
 	defer cancel()
 	tries := new(attempts)
 	p.tried = true
-	p.err = c.repeatDenied(ctx, present, func() error { return p.apply(ctx, tries.watch) })
+	p.err = c.retryIfDenied(ctx, present, func() error { return p.apply(ctx, tries.watch) })
 	switch common.CodeOf(p.err) {
-	case "", common.NotFound: // there is nothing that could be changed
+	case "", common.NotFound: // there is no repository to change
 	default:
 		p.unsure = tries.unsure
 	}
 }
 
-// settleUnsure looks which of the parts that failed are done all the same.
-func (c *Client) settleUnsure(ctx context.Context, name string, parts []*part) {
+// checkUnsure reads the repository to find out which of the failed parts are
+// done all the same.
+func (c *Client) checkUnsure(ctx context.Context, name string, parts []*part) {
 	now, err := c.Repository(ctx, name)
 	if err != nil {
 		return

@@ -1,5 +1,5 @@
-// Package iam has what the service says in AWS's language of permissions:
-// policy documents, and the scope that a session policy is made for.
+// Package iam makes policy documents, and has the scope for which a session
+// policy is made.
 package iam
 
 import (
@@ -10,8 +10,8 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 )
 
-// A Scope is what a session is cut down to: the registry of one account, in it
-// the repositories of one group, and among these the repositories of the org.
+// A Scope is what a session is limited to: in the registry of one account, the
+// repositories of one group that belong to the org.
 type Scope struct {
 	common.Registry
 	Org   string
@@ -46,8 +46,7 @@ type Statement struct {
 	Condition Condition `json:",omitempty"`
 }
 
-// A Condition holds, by operator and then by condition key, the values to
-// match.
+// A Condition has the values to match, by operator and then by condition key.
 type Condition map[string]map[string][]string
 
 // NewPolicy returns a policy of these statements in the current version of the
@@ -61,8 +60,8 @@ func Allow(resource string, actions ...string) Statement {
 	return Statement{Effect: "Allow", Action: actions, Resource: []string{resource}}
 }
 
-// Deny returns a statement that denies the actions on the resource. It wins
-// over whatever any policy allows.
+// Deny returns a statement that denies the actions on the resource. It is
+// stronger than any Allow.
 func Deny(resource string, actions ...string) Statement {
 	return Statement{Effect: "Deny", Action: actions, Resource: []string{resource}}
 }

@@ -75,7 +75,7 @@ func TestPolicyString(t *testing.T) {
 	}
 }
 
-// A statement that another was made from stays as it was.
+// When does not change the statement on which it is called.
 func TestWhenLeavesTheStatement(t *testing.T) {
 	t.Parallel()
 	base := Allow("a", "ecr:A").When("StringEquals", "one", "1")
@@ -95,7 +95,8 @@ func TestWhenLeavesTheStatement(t *testing.T) {
 	}
 }
 
-// IAM has no way to say both, so one of them would be lost without a word.
+// A statement cannot have both conditions, so one of them would be lost
+// silently.
 func TestWhenTwiceOfTheSameKey(t *testing.T) {
 	t.Parallel()
 	defer func() {

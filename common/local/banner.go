@@ -42,7 +42,7 @@ To see what happens when AWS fails: the first line makes it fail, the second end
 Ctrl-C ends both.
 `))
 
-// PrintBanner writes where the service and the local AWS listen, and lines to
+// PrintBanner writes the URLs of the service and the local AWS, and lines to
 // paste that use them, with a valid token.
 func PrintBanner(w io.Writer, c *common.Config, apiURL string) error {
 	token, err := c.Token[0].NewToken()

@@ -1,5 +1,5 @@
-// Package local is what the flags -local and -local-aws add to the service: a
-// local AWS that listens on loopback, and lines to paste that use it.
+// Package local is for the flags -local and -local-aws. It runs a local AWS,
+// and prints lines to paste that use it.
 package local
 
 import (
@@ -22,7 +22,7 @@ const roleName = "ecr-api"
 // accounts are the accounts of the local AWS. Each has the role.
 var accounts = []string{localaws.AdministratorAccount, "210987654321"}
 
-// AWS is a local AWS that listens.
+// AWS is a running local AWS.
 type AWS struct {
 	URL    string
 	server *http.Server
@@ -98,7 +98,8 @@ const (
 	seedName  = "welcome"
 )
 
-// seed adds a repository with two images, to have something to look at.
+// seed adds a repository with two images, so that the first requests show
+// something.
 func seed(aws *localaws.Server, c *common.Config) error {
 	name := seedGroup + "/" + seedName
 	account, region, now := accounts[0], c.Account.Region, time.Now()

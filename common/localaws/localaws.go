@@ -1,11 +1,11 @@
 // Package localaws is an AWS inside the process: STS and ECR on their wire
 // protocols, for the local mode of the service and for its tests.
 //
-// It keeps the rules of the real services: names, limits, pages and errors. It
-// knows which accounts and roles exist, and it decides every call by the
-// policies of the caller. The access key tells who the caller is: a key that
-// AssumeRole issued belongs to its session, and a caller with any other key is
-// the administrator of AdministratorAccount. It can be made to misbehave, in Go
+// It follows the rules of the real services: names, limits, pages and errors.
+// It knows which accounts and roles exist, and it decides every call by the
+// policies of the caller. The access key identifies the caller. A key that
+// AssumeRole issued belongs to its session. A caller with any other key is the
+// administrator of AdministratorAccount. Tests and users can add faults, in Go
 // with Server.Inject and over HTTP at the path /faults.
 //
 // Each service has a folder. To add one, write a package with a service.Service
@@ -25,12 +25,12 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws/sts"
 )
 
-// AdministratorAccount is the account of the administrator, who may do
-// everything there.
+// AdministratorAccount is the account of the administrator. The administrator
+// may do everything in it.
 const AdministratorAccount = service.AdministratorAccount
 
-// CodeClientGone is the ErrorCode of a Call whose client went during the delay
-// of a Fault.
+// CodeClientGone is the ErrorCode of a Call whose client hung up during the
+// delay of a Fault.
 const CodeClientGone = fault.CodeClientGone
 
 // The types of the services that users of this package need.
@@ -51,14 +51,14 @@ type (
 
 // Options of New. The zero value is an AWS without roles.
 type Options struct {
-	// Roles are the roles that AssumeRole can assume. The accounts that exist
-	// are theirs and AdministratorAccount.
+	// Roles are the roles that AssumeRole can assume. Only their accounts and
+	// AdministratorAccount exist.
 	Roles []Role
 	// Now tells the time, also for the header Date. nil means time.Now.
 	Now func() time.Time
-	// Watch, if set, is told of every call, also of those that fail. It is told
-	// when the answer is known and before the answer goes out. It is called
-	// concurrently.
+	// Watch, if set, is called for every call, also for those that fail. It is
+	// called when the answer is known, before the answer is sent. It must be
+	// safe for concurrent use.
 	Watch func(Call)
 }
 
@@ -68,7 +68,7 @@ type Server struct {
 	faults   *fault.List
 	ecr      *ecr.Store
 	calls    *service.Server
-	paths    map[string]http.Handler // all else, by how a path begins
+	paths    map[string]http.Handler // other handlers, by the beginning of the path
 }
 
 // New returns an AWS with the roles given and without repositories. An error
@@ -91,7 +91,7 @@ func New(o Options) (*Server, error) {
 		Sessions: sessions,
 		Now:      o.Now,
 		Watch:    o.Watch,
-		Meet:     s.faults.Meet,
+		FaultFor: s.faults.FaultFor,
 	})
 	s.paths = map[string]http.Handler{
 		"/faults": fault.NewHandler(s.faults, s.calls.OperationNames()),
@@ -119,13 +119,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.calls.ServeHTTP(w, r)
 }
 
-// Inject adds a fault. It can hit every call that is signed well and can be
-// read. Inject returns a function that removes the fault.
+// Inject adds a fault. The fault can hit every call that has a valid signature
+// and a readable input. Inject returns a function that removes the fault.
 func (s *Server) Inject(f Fault) (remove func()) {
 	return s.faults.Inject(f)
 }
 
-// AddRepository adds a repository without a call. So no policy is asked.
+// AddRepository adds a repository directly, without checking a policy.
 func (s *Server) AddRepository(account, region, name string, tags map[string]string) error {
 	place, err := s.place(account, region)
 	if err == nil {
@@ -134,8 +134,8 @@ func (s *Server) AddRepository(account, region, name string, tags map[string]str
 	return wrap(err)
 }
 
-// AddImage adds an image without a call, to a repository that exists. If other
-// images have its tags, they lose them.
+// AddImage adds an image directly to a repository that exists. If other images
+// have its tags, they lose them.
 func (s *Server) AddImage(account, region, repository string, img Image) error {
 	place, err := s.place(account, region)
 	if err == nil {

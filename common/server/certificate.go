@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// reloadEvery is the shortest time between two looks at the files of a
-// certificate.
+// reloadEvery is the shortest time between two checks whether the files of a
+// certificate have changed.
 const reloadEvery = time.Second
 
 // certificate is a TLS certificate that follows its files. When they change,
@@ -20,12 +20,12 @@ type certificate struct {
 	mu      sync.Mutex
 	current *tls.Certificate
 	changed [2]time.Time // when the files of current last changed
-	looked  time.Time    // when the files were last looked at
+	looked  time.Time    // when the files were last checked
 }
 
-// loadCertificate reads a certificate and its key from PEM files. It calls
-// failed later if the files change and cannot be used. The old certificate
-// stays then.
+// loadCertificate reads a certificate and its key from PEM files. If the files
+// change later and cannot be used, it calls failed and keeps the old
+// certificate.
 func loadCertificate(certificateFile, keyFile string, failed func(error)) (*certificate, error) {
 	c := &certificate{certificateFile: certificateFile, keyFile: keyFile, failed: failed}
 	return c, c.load()
@@ -51,7 +51,7 @@ func (c *certificate) load() error {
 	}
 	pair, err := tls.LoadX509KeyPair(c.certificateFile, c.keyFile)
 	if err != nil {
-		return err // the next look tries again: the new key may not be there yet
+		return err // the next check tries again: the new key may not be written yet
 	}
 	c.current, c.changed = &pair, changed
 	return nil

@@ -56,7 +56,7 @@ func TestCertificateFollowsItsFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	// want compares the common name and the number of failures. It pretends
-	// that the last look at the files was long ago.
+	// that the files were last checked long ago.
 	want := func(when, name string, failed int) {
 		t.Helper()
 		c.mu.Lock()

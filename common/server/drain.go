@@ -9,16 +9,17 @@ import (
 	"time"
 )
 
-// pollEvery is how often drain looks for connections that have become idle.
+// pollEvery is how often drain checks for connections that have become idle.
 const pollEvery = 10 * time.Millisecond
 
-// trackedListener accepts connections for one http.Server and ends that server
-// so that every request whose header was read gets its answer.
+// trackedListener accepts connections for one http.Server. It can end that
+// server so that every request whose header was read gets its answer.
 //
-// http.Server.Shutdown does not do that. It closes a connection that it takes for
-// idle even if a request has just been read from it. The handler runs and makes
-// its change, and the caller sees a broken connection. A trackedListener closes a
-// connection only while nothing has been read from it since its last answer.
+// http.Server.Shutdown does not do that. It may close a connection as idle
+// although a request has just been read from it. Then the handler runs and
+// makes its change, but the caller sees a broken connection. A trackedListener
+// closes a connection only while nothing has been read from it since its last
+// answer.
 type trackedListener struct {
 	net.Listener
 
@@ -75,9 +76,9 @@ func withoutTLS(c net.Conn) net.Conn {
 
 // wrap keeps the connection of a request open until the request is answered.
 //
-// The server may have read a request before it answered the one before it
-// (pipelining), and drain may then have closed the connection as idle. The
-// handler is not called for such a request.
+// With pipelining, the server may have read a request before it answered the
+// previous one, and drain may have closed the connection as idle after that
+// answer. The handler is not called for such a request.
 func (l *trackedListener) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, ok := r.Context().Value(connKey{}).(*trackedConn); ok && !c.setBusy() {
@@ -87,11 +88,11 @@ func (l *trackedListener) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// drain stops accepting and waits until the server's Serve has returned, which
-// served tells. Then it closes each connection as soon as the connection is
-// idle. The service should already answer with "Connection: close". It returns
-// nil when all connections are closed, and the context's error if the context
-// ends first.
+// drain stops accepting connections and waits until the server's Serve has
+// returned; served then gets a value. After that it closes each connection as
+// soon as the connection is idle. The service should already answer with
+// "Connection: close". drain returns nil when all connections are closed, and
+// the context's error if the context ends first.
 func (l *trackedListener) drain(ctx context.Context, served <-chan error) error {
 	l.Listener.Close() // an error says that it is closed already
 	<-served           // from here on there are no new connections

@@ -159,7 +159,7 @@ func TestNoHandlerAfterClose(t *testing.T) {
 	c.listener.wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler is called") })).ServeHTTP(httptest.NewRecorder(), r)
 }
 
-// Drain waits for a connection that is accepted and not yet known.
+// drain waits for a connection that is accepted but not yet in the list.
 func TestDrainWaitsForAccept(t *testing.T) {
 	t.Parallel()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")

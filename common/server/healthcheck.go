@@ -21,9 +21,9 @@ const readyPath = "/v1/ecr/ready"
 const healthcheckTime = 3 * time.Second
 
 // CheckHealth asks the service that runs with this configuration on this
-// machine whether it is ready. Listen is the address on which that service
-// listens, or empty for the configured one. The error says in one line what is
-// wrong.
+// machine whether it is ready. If listen is not empty, it is the address of
+// that service instead of the configured one. The error says in one line what
+// is wrong.
 func CheckHealth(ctx context.Context, config *common.Config, listen string) error {
 	target, err := readyURL(cmp.Or(listen, config.ListenAddress), config.TLSCertificate != "")
 	if err != nil {
@@ -50,16 +50,16 @@ func CheckHealth(ctx context.Context, config *common.Config, listen string) erro
 }
 
 // loopback uses no proxy and follows no redirect. It does not verify the
-// certificate, which is for the name that callers use and not for this
-// machine's address.
+// certificate, because the certificate is for the name that callers use and not
+// for this machine's address.
 var loopback = &http.Transport{
 	DisableKeepAlives: true,
 	TLSClientConfig:   &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12},
 }
 
-// readyURL returns the URL for asking a service that listens on this address of
-// this machine. Its host is loopback, unless the service listens on one address
-// only.
+// readyURL returns the URL of readyPath for a service that listens on this
+// address of this machine. The host is loopback, unless the address names a
+// host.
 func readyURL(address string, secured bool) (string, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

@@ -8,15 +8,16 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// newHTTPServer returns a server that no client can keep busy for minutes.
+// newHTTPServer returns a server whose limits keep a slow client from occupying
+// it for minutes.
 func newHTTPServer(handler http.Handler, logger *logrus.Logger) *http.Server {
 	return &http.Server{
 		Handler:                      handler,
 		DisableGeneralOptionsHandler: true, // OPTIONS * needs the token as everything else does
 		ReadHeaderTimeout:            5 * time.Second,
 		ReadTimeout:                  15 * time.Second, // of the header and the body together
-		// From the end of the header: this is longer than any request takes,
-		// and leaves time for a client that reads slowly.
+		// It starts at the end of the header. It is longer than any request
+		// takes, and leaves time for a client that reads slowly.
 		WriteTimeout: 60 * time.Second,
 		// Load balancers usually close an idle connection after a minute. They
 		// must be the first to close it: otherwise a request may get lost.

@@ -8,8 +8,8 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// newLogger returns a logger that writes JSON, or text where out is a terminal.
-// The level is one of logrus's.
+// newLogger returns a logger that writes JSON, or text if out is a terminal.
+// The level is the name of one of logrus's levels.
 func newLogger(level string, out io.Writer) *logrus.Logger {
 	logger := logrus.New()
 	logger.SetOutput(out)

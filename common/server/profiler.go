@@ -7,8 +7,8 @@ import (
 	_ "net/http/pprof" // adds itself to http.DefaultServeMux, which only startProfiler serves
 )
 
-// startProfiler serves Go's profiler at its own address, if one is configured,
-// until the process ends.
+// startProfiler serves Go's profiler until the process ends, if an address is
+// configured for it.
 func (s *server) startProfiler() error {
 	if s.Config.PprofAddress == "" {
 		return nil

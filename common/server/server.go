@@ -1,6 +1,6 @@
-// Package server runs the service. It listens, by TLS where that is configured,
-// answers requests within limits, reads the configuration again on SIGHUP, and
-// stops so that every request that was read gets its answer.
+// Package server runs the service. It listens, with TLS if that is configured,
+// and answers requests within limits. It reads the configuration again on
+// SIGHUP. When it stops, every request that was read gets its answer.
 package server
 
 import (
@@ -23,7 +23,7 @@ type Options struct {
 	Listen string    // listen here instead of on the configured address; may be empty
 	Log    io.Writer // where log lines go
 
-	// ReadConfig reads the configuration again after a SIGHUP. It is nil where
+	// ReadConfig reads the configuration again after a SIGHUP. It is nil if
 	// there is nothing to read.
 	ReadConfig func() (*common.Config, error)
 
@@ -39,8 +39,8 @@ type server struct {
 	service *api.Service
 }
 
-// Run answers requests until ctx ends, and then lets those under way finish. It
-// returns nil if all of them did.
+// Run answers requests until ctx ends. Then it lets requests under way finish,
+// and returns nil if all of them did.
 func Run(ctx context.Context, o Options) error {
 	log := newLogger(o.Config.LogLevel, o.Log)
 	service, err := api.New(api.Options{Config: o.Config, Log: log})

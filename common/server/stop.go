@@ -10,15 +10,15 @@ import (
 // stops. It is longer than any request may take (requestTimeout).
 const drainTime = 30 * time.Second
 
-// answerTime is what is left of drainTime for the answer of a request that ran
-// until its deadline.
+// answerTime is the part of drainTime in which a request that ran until its
+// deadline can still send its answer.
 const answerTime = time.Second
 
 // stop says that the service is not ready, waits until load balancers have
 // noticed, and accepts no more connections. It returns once the requests under
 // way are answered.
 func (s *server) stop(connections *trackedListener, served <-chan error) error {
-	s.log.WithField("shutdownDelay", s.Config.ShutdownDelay.String()).Info("stopping: not ready any more, requests under way finish first")
+	s.log.WithField("shutdownDelay", s.Config.ShutdownDelay.String()).Info("stopping: not ready any more; requests under way finish first")
 	end := time.Now().Add(s.Config.ShutdownDelay + drainTime)
 	s.service.Stop(end.Add(-answerTime))
 	time.Sleep(s.Config.ShutdownDelay)

@@ -5,8 +5,8 @@ import (
 	"net"
 )
 
-// secure puts TLS around the listener where a certificate is configured. It
-// returns the scheme of the service's URL, too.
+// secure puts TLS around the listener if a certificate is configured. It also
+// returns the scheme of the service's URL.
 func (s *server) secure(plain net.Listener) (listener net.Listener, scheme string, err error) {
 	if s.Config.TLSCertificate == "" {
 		return plain, "http", nil

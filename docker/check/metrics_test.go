@@ -25,11 +25,11 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// exposed is what the running program exposes: by the name of a series, the
-// values of each of its labels.
+// exposed is what the running program exposes. It has the values of each label,
+// by the name of the series and then by the name of the label.
 type exposed map[string]map[string][]string
 
-// Every query of the dashboard and of the alerts asks for metrics, labels and
+// Every query of the dashboard and of the alerts uses only metrics, labels and
 // values that the program exposes.
 func TestQueries(t *testing.T) {
 	t.Parallel()
@@ -41,8 +41,8 @@ func TestQueries(t *testing.T) {
 	}
 }
 
-// Every metric of the program's own is in the README with its kind and labels, and
-// is shown by the dashboard.
+// docs/operating.md lists every metric of the program itself, with its type and
+// labels. The dashboard shows every one.
 func TestMetricsAreKnown(t *testing.T) {
 	t.Parallel()
 	families := scrape(t)
@@ -57,18 +57,19 @@ func TestMetricsAreKnown(t *testing.T) {
 			t.Errorf("no panel shows %s", name)
 		}
 	}
-	readme, err := os.ReadFile("../../docs/operating.md")
+	page, err := os.ReadFile("../../docs/operating.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := regexp.MustCompile("(?m)^\\| `ecr_api_[^|]*\\|[^|]*\\|[^|]*\\|").FindAllString(string(readme), -1)
-	slices.Sort(told)
-	if diff := gocmp.Diff(rows, told); diff != "" {
-		t.Errorf("the program's metrics, and the README's (-program +README):\n%s", diff)
+	listed := regexp.MustCompile("(?m)^\\| `ecr_api_[^|]*\\|[^|]*\\|[^|]*\\|").FindAllString(string(page), -1)
+	slices.Sort(listed)
+	if diff := gocmp.Diff(rows, listed); diff != "" {
+		t.Errorf("metrics (-program +docs/operating.md):\n%s", diff)
 	}
 }
 
-// row is how the README's table of metrics begins a row.
+// row returns the first three columns of a metric in the table of
+// docs/operating.md.
 func row(name string, family *dto.MetricFamily) string {
 	var names []string
 	for _, l := range family.Metric[0].Label {
@@ -77,7 +78,7 @@ func row(name string, family *dto.MetricFamily) string {
 	return fmt.Sprintf("| `%s` | %s | %s |", name, strings.ToLower(family.GetType().String()), strings.Join(names, ", "))
 }
 
-// queries are all expressions by where they stand.
+// queries returns all expressions, by the name of the panel or alert.
 func queries(t *testing.T) map[string]string {
 	all := dashboardQueries(t)
 	for _, a := range readAlerts(t) {
@@ -98,7 +99,7 @@ func dashboardQueries(t *testing.T) map[string]string {
 
 var promql = parser.NewParser(parser.Options{})
 
-// namesIn are the metrics that the queries ask for, without the suffixes of
+// namesIn returns the metrics in the queries, without the suffixes of
 // histograms.
 func namesIn(t *testing.T, queries map[string]string) map[string]bool {
 	names := map[string]bool{}
@@ -120,7 +121,7 @@ func namesIn(t *testing.T, queries map[string]string) map[string]bool {
 	return names
 }
 
-// complaints are what is wrong with a query.
+// complaints returns what is wrong with a query.
 func (e exposed) complaints(query string) (list []string) {
 	expr, err := promql.ParseExpr(query)
 	if err != nil {
@@ -152,15 +153,15 @@ func (e exposed) complaintsOfSelector(selector *parser.VectorSelector) (list []s
 		case !ok:
 			list = append(list, fmt.Sprintf("%s has no label %s", selector.Name, m.Name))
 		case !selects(m, seen):
-			list = append(list, fmt.Sprintf("%s of %s tells none of %q from the others", m, selector.Name, seen))
+			list = append(list, fmt.Sprintf("%s of %s has no effect: the values are %q", m, selector.Name, seen))
 		}
 	}
 	return list
 }
 
-// selects tells whether the matcher finds, or where it is negative leaves out, one
-// of the values at least. Which status codes there will be cannot be seen
-// beforehand, so one of each kind is as good as seen.
+// selects tells whether the matcher has an effect. A positive matcher must find
+// at least one of the values. A negative one must exclude at least one. The
+// test cannot see all status codes, so it uses one of each kind.
 func selects(m *labels.Matcher, seen []string) bool {
 	if m.Name == "code" {
 		seen = []string{"200", "404", "500"}
@@ -169,7 +170,8 @@ func selects(m *labels.Matcher, seen []string) bool {
 	return slices.ContainsFunc(seen, func(value string) bool { return m.Matches(value) == positive })
 }
 
-// complaintsOfGrouping are of labels that no metric below has.
+// complaintsOfGrouping returns the labels of a grouping that no metric in its
+// expression has.
 func (e exposed) complaintsOfGrouping(aggregation *parser.AggregateExpr) (list []string) {
 	known := map[string]bool{}
 	parser.Inspect(aggregation.Expr, func(node parser.Node, _ []parser.Node) error {
@@ -190,8 +192,8 @@ func (e exposed) complaintsOfGrouping(aggregation *parser.AggregateExpr) (list [
 
 var histogramSuffixes = []string{"_bucket", "_sum", "_count"}
 
-// seriesOf are the series of the families as Prometheus will have them: with the
-// target's labels, and its own series "up".
+// seriesOf returns the series of the families as Prometheus stores them: with
+// the target's labels, and with Prometheus's own series "up".
 func seriesOf(families map[string]*dto.MetricFamily) exposed {
 	series := exposed{"up": withTarget(nil)}
 	for name, family := range families {
@@ -218,7 +220,7 @@ func withTarget(metrics []*dto.Metric) map[string][]string {
 }
 
 // scrape returns what the program exposes after a few requests, one of them
-// refused. It is run once for all tests.
+// refused. The program runs once for all tests.
 var scrape = func() func(t *testing.T) map[string]*dto.MetricFamily {
 	type result struct {
 		families map[string]*dto.MetricFamily
@@ -326,8 +328,8 @@ func (o *output) String() string {
 	return o.b.String()
 }
 
-// exports waits for the lines of the banner that say where the API is and what
-// token it takes.
+// exports waits for the lines of the banner with the URL of the API and the
+// token.
 func (o *output) exports() (api, token string, err error) {
 	exports := regexp.MustCompile(`export API=(\S+)\n\s*export TOKEN='(\S+)'`)
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {

@@ -27,7 +27,7 @@ func readAlerts(t *testing.T) []alert {
 	return alerts
 }
 
-// Whoever is woken is told what is wrong and where to look.
+// Each alert says what is wrong and where to look first.
 func TestAlertsExplainThemselves(t *testing.T) {
 	t.Parallel()
 	for _, a := range readAlerts(t) {

@@ -1,6 +1,7 @@
-// Package check holds what is around the service (compose, Prometheus, Grafana)
-// against the rules of those programs and against the service itself. It is a
-// module of its own, so that the service does not depend on what checks it.
+// Package check checks the files for compose, Prometheus and Grafana. It
+// compares them with the rules of these programs and with the service. It is
+// its own module, so that the service does not depend on the packages that it
+// needs.
 package check
 
 import (
@@ -15,8 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// compose.yaml is valid, publishes on loopback only, names versions, and mounts
-// what is there.
+// compose.yaml is valid. It publishes ports on loopback only, names the
+// versions of images, and mounts only files that exist.
 func TestCompose(t *testing.T) {
 	t.Parallel()
 	options, err := cli.NewProjectOptions([]string{"../compose.yaml"})
@@ -57,7 +58,7 @@ func checkService(t *testing.T, service types.ServiceConfig) {
 	}
 }
 
-// A dashboard, as far as it is looked at here.
+// dashboard has the parts of a dashboard that the tests check.
 type dashboard struct {
 	Panels []panel `json:"panels"`
 }
@@ -96,8 +97,8 @@ func readDashboard(t *testing.T) dashboard {
 	return d
 }
 
-// Every panel asks the data source that is provisioned, says what it shows, and
-// lies on no other.
+// Every panel uses the provisioned data source, says what it shows, and
+// overlaps no other panel.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	var provisioned struct {

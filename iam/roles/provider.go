@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go/service/sts"
 )
 
-// An assumer is STS with the retries of one account.
+// An assumer is an STS client with the retry budget of one account.
 type assumer struct {
 	*sts.STS
 	budget *budget
@@ -29,9 +29,9 @@ func (a assumer) AssumeRoleWithContext(ctx aws.Context, in *sts.AssumeRoleInput,
 	return out, r.Error
 }
 
-// A roleProvider is the SDK's AssumeRoleProvider. It adds our errors, the
-// memory of refusals, and the old credentials, which stay in use where a
-// renewal fails.
+// A roleProvider is the SDK's AssumeRoleProvider with three additions. Its
+// errors are common.Errors. It remembers refusals. If a renewal fails, it keeps
+// using the old credentials.
 type roleProvider struct {
 	stscreds.AssumeRoleProvider
 	roles   *Roles
@@ -40,27 +40,27 @@ type roleProvider struct {
 	last     credentials.Value
 	lastEnds time.Time
 
-	good    atomic.Pointer[good]   // nil: the next call asks STS
-	expired atomic.Pointer[string] // the access key that AWS last called expired
+	valid   atomic.Pointer[validity] // nil if the next call must ask STS
+	expired atomic.Pointer[string]   // the last access key of which AWS said that it has expired
 }
 
-// good tells what a request needs to know of good credentials. It is read
-// without the SDK's lock, which the SDK holds while it asks STS.
-type good struct {
+// validity says which credentials are valid and how long. It is read without
+// the SDK's lock, because the SDK holds that lock while it calls STS.
+type validity struct {
 	accessKey string
 	until     time.Time // STS is asked again then
 }
 
-func (p *roleProvider) isGood() bool {
-	g := p.good.Load()
+func (p *roleProvider) isValid() bool {
+	g := p.valid.Load()
 	return g != nil && time.Now().Before(g.until)
 }
 
-// expire notes that AWS has called an access key expired. It ignores an older
-// access key: a call that took long is told so after the others.
+// expire notes that AWS says that an access key has expired. It ignores an
+// older access key, because a slow call may report it after the renewal.
 func (p *roleProvider) expire(accessKey string) {
-	g := p.good.Load()
-	if g != nil && g.accessKey == accessKey && p.good.CompareAndSwap(g, nil) {
+	g := p.valid.Load()
+	if g != nil && g.accessKey == accessKey && p.valid.CompareAndSwap(g, nil) {
 		p.expired.Store(&accessKey)
 	}
 }
@@ -77,16 +77,16 @@ func (p *roleProvider) calledExpired() bool {
 }
 
 // RetrieveWithContext assumes the role. The SDK calls it once for all requests
-// that wait for these credentials. The context has none of their deadlines.
+// that wait for these credentials. The context has no deadline.
 func (p *roleProvider) RetrieveWithContext(ctx credentials.Context) (credentials.Value, error) {
 	value, err := p.retrieve(ctx)
-	entry := Miss
+	result := Miss
 	if common.CodeOf(err) == common.Forbidden {
-		entry = Refused
+		result = Refused
 	}
-	p.roles.observer.Entered(entry)
+	p.roles.observer.SessionRequested(result)
 	if err == nil {
-		p.good.Store(&good{accessKey: value.AccessKeyID, until: p.ExpiresAt()})
+		p.valid.Store(&validity{accessKey: value.AccessKeyID, until: p.ExpiresAt()})
 	}
 	return value, err
 }
@@ -95,12 +95,12 @@ func (p *roleProvider) retrieve(ctx credentials.Context) (credentials.Value, err
 	if err := p.roles.refused(p.account); err != nil {
 		return credentials.Value{}, err
 	}
-	if p.calledExpired() { // whatever our clock says
+	if p.calledExpired() { // even if they are still good by our clock
 		p.lastEnds = time.Time{}
 	}
 	timeout := p.roles.timeout
 	if p.canKeepLast() {
-		timeout /= 5 // requests are waiting for a renewal that can be put off
+		timeout /= 5 // requests are waiting, and the renewal can be tried again later
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -109,10 +109,10 @@ func (p *roleProvider) retrieve(ctx credentials.Context) (credentials.Value, err
 		p.last, p.lastEnds = value, p.ExpiresAt().Add(renewBefore)
 		return value, nil
 	}
-	err = common.FromAWS(err, codes) // such as a context that ended before the call
+	err = common.FromAWS(err, codes) // an error from before the call, such as an ended context, is not translated yet
 	p.roles.remember(p.account, err)
 	if common.CodeOf(err) != common.Forbidden && p.canKeepLast() {
-		p.SetExpiration(time.Now().Add(renewAgain), 0)
+		p.SetExpiration(time.Now().Add(renewRetry), 0)
 		return p.last, nil
 	}
 	return credentials.Value{}, err

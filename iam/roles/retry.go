@@ -11,55 +11,55 @@ import (
 )
 
 const (
-	maxRetries     = 3                      // of one call
-	callsPerRetry  = 6                      // a retry costs the account what six calls earn
-	maxRetryStock  = 10                     // retries that an account can save up, and starts with
-	minAttemptTime = 500 * time.Millisecond // a shorter attempt would only be cut off by the deadline
+	maxRetries      = 3                      // of one call
+	callsPerRetry   = 6                      // six calls earn one retry
+	maxSavedRetries = 10                     // an account starts with this many and can save at most this many
+	minAttemptTime  = 500 * time.Millisecond // a shorter attempt would only be cut off by the deadline
 )
 
 // backoff is the SDK's own rule: which errors are worth a retry, and how long
 // to wait. The waits are random and double each time.
 var backoff = client.DefaultRetryer{NumMaxRetries: maxRetries}
 
-// A budget bounds the retries of one account's calls, so that our retries do
-// not make a storm in AWS worse: where every call fails, only one in six is
-// retried. Each account has its own budget, so that one account in trouble
-// takes no retries from the others.
+// A budget limits the retries of one account's calls, so that they do not make
+// trouble in AWS worse. If every call fails, only one in six is retried. Each
+// account has its own budget, so that an account in trouble takes no retries
+// from the others.
 type budget struct {
 	observer Observer
 
-	mu    sync.Mutex
-	stock int // in calls; callsPerRetry of them pay for a retry
+	mu     sync.Mutex
+	credit int // how many calls have been saved up; a retry costs callsPerRetry
 }
 
 func newBudget(o Observer) *budget {
-	return &budget{observer: o, stock: maxRetryStock * callsPerRetry}
+	return &budget{observer: o, credit: maxSavedRetries * callsPerRetry}
 }
 
-// earn adds what one call earns.
+// earn adds one call to the credit.
 func (b *budget) earn() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.stock = min(b.stock+1, maxRetryStock*callsPerRetry)
+	b.credit = min(b.credit+1, maxSavedRetries*callsPerRetry)
 }
 
-// spend takes the price of one retry. It returns false where too little is
-// left.
+// spend pays for one retry. It returns false if the credit is too small.
 func (b *budget) spend() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.stock < callsPerRetry {
+	if b.credit < callsPerRetry {
 		return false
 	}
-	b.stock -= callsPerRetry
+	b.credit -= callsPerRetry
 	return true
 }
 
-// applyTo is an option for a request. The budget then decides on its retries.
+// applyTo is an option for a request. It puts the request's retries under the
+// budget.
 func (b *budget) applyTo(r *request.Request) { b.applyInSession(r, nil) }
 
-// applyInSession is applyTo for a request in a session. It calls expire where
-// AWS says that the session has expired.
+// applyInSession is applyTo for a request in a session. It calls expire if AWS
+// says that the session has expired.
 func (b *budget) applyInSession(r *request.Request, expire func(accessKey string)) {
 	b.earn()
 	r.Retryer = &retryer{budget: b, expire: expire}
@@ -98,17 +98,18 @@ func (r *retryer) ShouldRetry(req *request.Request) bool {
 		return false
 	}
 	if req.IsErrorExpired() && r.expire != nil {
-		// The SDK would now wait for the lock of the credentials, without a
-		// deadline. It does not do that for an error that it does not know.
+		// For its own error the SDK would now wait for the lock of the
+		// credentials, without a deadline. It does not do that for an error
+		// that it does not know.
 		req.Error = fmt.Errorf("to be repeated in a new session: %w", req.Error)
 		r.expire(accessKeyOf(req))
 	}
 	return true
 }
 
-// worthRetry tells whether the failure may be gone after the delay. A call
-// whose session has expired is repeated once in a new session. If AWS says
-// "expired" again, time is not the reason.
+// worthRetry tells whether a retry after the delay may succeed. A call whose
+// session has expired is repeated once in a new session. If AWS says "expired"
+// for the new session too, another retry does not help.
 func (r *retryer) worthRetry(req *request.Request) (delay time.Duration, worth bool) {
 	switch {
 	case req.RetryCount >= maxRetries:

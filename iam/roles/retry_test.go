@@ -50,7 +50,7 @@ func TestRetries(t *testing.T) {
 		"throttled for good":                  {localaws.Fault{Code: "ThrottlingException"}, plenty, 4, "ThrottlingException"},
 		"failed for good":                     {localaws.Fault{Code: "ServerException", Status: 500}, plenty, 4, "ServerException"},
 		"refused":                             {localaws.Fault{Code: "AccessDeniedException"}, plenty, 1, "AccessDeniedException"},
-		"no time to wait, so it says why":     {localaws.Fault{Code: "ThrottlingException"}, 900 * time.Millisecond, 1, "ThrottlingException"},
+		"no time for a retry, error of AWS":   {localaws.Fault{Code: "ThrottlingException"}, 900 * time.Millisecond, 1, "ThrottlingException"},
 		"no time for another after a stall":   {localaws.Fault{Delay: 5 * time.Second, Code: "ServerException", Status: 500}, 5200 * time.Millisecond, 1, "ServerException"},
 		"time for some of the retries":        {localaws.Fault{Delay: 4 * time.Second, Code: "ServerException", Status: 500}, 8400 * time.Millisecond, 2, "ServerException"},
 		"the deadline passes while AWS works": {localaws.Fault{Delay: time.Hour}, 3 * time.Second, 1, "RequestCanceled"},
@@ -59,7 +59,7 @@ func TestRetries(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				s := w.entered(account)
+				s := w.listSession(account)
 				w.get(s)
 				w.attempts()
 				test.fault.Operation = "ecr:DescribeRepositories"
@@ -83,20 +83,20 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-// Where every call to one account fails, fewer than a fifth of its calls are
-// repeated. Calls to the other accounts are repeated as usual.
-func TestRetriesOfAStormKeepToTheBudget(t *testing.T) {
+// If every call to one account fails, fewer than a fifth of its calls are
+// repeated. Calls to other accounts are repeated as usual.
+func TestFailingAccountKeepsToItsRetryBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		stormy, calm := w.entered(account), w.entered(account2)
-		w.get(stormy)
-		w.get(calm)
+		failing, working := w.listSession(account), w.listSession(account2)
+		w.get(failing)
+		w.get(working)
 		mend := w.aws.Inject(localaws.Fault{Operation: "*", Code: "ServerException", Status: 500, When: func(c localaws.Call) bool { return c.Account == account }})
 		w.attempts()
 		const calls = 1000
 		for range calls {
-			if err := w.list(stormy); awsCode(err) != "ServerException" {
+			if err := w.list(failing); awsCode(err) != "ServerException" {
 				t.Fatal(err)
 			}
 		}
@@ -104,19 +104,19 @@ func TestRetriesOfAStormKeepToTheBudget(t *testing.T) {
 			t.Errorf("%d retries of %d calls that failed", retries, calls)
 		}
 		w.aws.Inject(localaws.Fault{Operation: "*", Code: "ServerException", Status: 500, Times: 3, When: func(c localaws.Call) bool { return c.Account == account2 }})
-		if err := w.list(calm); err != nil {
+		if err := w.list(working); err != nil {
 			t.Errorf("another account is not retried: %v", err)
 		}
 
 		mend() // calls that succeed earn the retries back
-		for range maxRetryStock * callsPerRetry {
-			if err := w.list(stormy); err != nil {
+		for range maxSavedRetries * callsPerRetry {
+			if err := w.list(failing); err != nil {
 				t.Fatal(err)
 			}
 		}
 		w.aws.Inject(localaws.Fault{Operation: "*", Code: "ServerException", Status: 500, Times: 3})
-		if err := w.list(stormy); err != nil {
-			t.Errorf("after the storm: %v", err)
+		if err := w.list(failing); err != nil {
+			t.Errorf("when the account works again: %v", err)
 		}
 	})
 }
@@ -129,16 +129,16 @@ func TestRenewalThatFails(t *testing.T) {
 		fault localaws.Fault
 		works bool
 	}{
-		"STS fails":    {localaws.Fault{Code: "InternalFailure", Status: 500}, true},
-		"STS is slow":  {localaws.Fault{Delay: time.Hour}, true},
-		"STS throttle": {localaws.Fault{Code: "Throttling"}, true},
-		"STS refuses":  {localaws.Fault{Code: "AccessDenied", Status: 403}, false},
+		"STS fails":     {localaws.Fault{Code: "InternalFailure", Status: 500}, true},
+		"STS is slow":   {localaws.Fault{Delay: time.Hour}, true},
+		"STS throttles": {localaws.Fault{Code: "Throttling"}, true},
+		"STS refuses":   {localaws.Fault{Code: "AccessDenied", Status: 403}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				s := w.entered(account)
+				s := w.listSession(account)
 				first := w.get(s)
 				born := time.Now()
 				test.fault.Operation = "sts:AssumeRole"
@@ -160,7 +160,7 @@ func TestRenewalThatFails(t *testing.T) {
 					}
 					time.Sleep(5 * time.Second)
 				}
-				if asked := w.asked(); asked > 4*int(renewBefore/renewAgain) {
+				if asked := w.asked(); asked > 4*int(renewBefore/renewRetry) {
 					t.Errorf("STS was asked %d times", asked)
 				}
 				time.Sleep(longestUse)
@@ -183,7 +183,7 @@ func TestRenewalOfCredentialsThatAWSCallsExpired(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		s := w.entered(account)
+		s := w.listSession(account)
 		w.get(s)
 		w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ExpiredTokenException", Times: 1})
 		w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Code: "InternalFailure", Status: 500})
@@ -199,12 +199,12 @@ func TestRenewalOfCredentialsThatAWSCallsExpired(t *testing.T) {
 func TestExpiredWhileSTSStalls(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	s := w.entered(account)
+	s := w.listSession(account)
 	w.get(s)
 	asked, renewing, end := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	expired := localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ExpiredTokenException", Times: 1}
 	late := expired
-	var taken atomic.Bool // the fault counts as used only when this has returned
+	var taken atomic.Bool // Times alone is not enough: it counts a hit only after When has returned
 	late.When = func(localaws.Call) bool {
 		if taken.Swap(true) {
 			return false
@@ -235,7 +235,7 @@ func TestExpiredWhileSTSStalls(t *testing.T) {
 			t.Errorf("the call that renews: %v", err)
 		}
 	})
-	both.Wait() // this never returns if one waits for the other
+	both.Wait() // this never returns if each call waits for the other
 }
 
 // Many calls whose session has expired lead to one new session.
@@ -243,7 +243,7 @@ func TestExpiredForManyCallsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		s := w.entered(account)
+		s := w.listSession(account)
 		old := w.get(s).AccessKeyID
 		w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ExpiredTokenException", When: func(c localaws.Call) bool {
 			time.Sleep(time.Duration(rand.IntN(1000)) * time.Millisecond)
@@ -258,10 +258,10 @@ func TestExpiredForManyCallsAtOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
-		w.wantAsked(2, "after six were told that the session has expired")
-		w.entries = nil
-		w.entered(account)
-		if diff := cmp.Diff([]Entry{Hit}, w.entries); diff != "" {
+		w.wantAsked(2, "after six calls whose session has expired")
+		w.results = nil
+		w.listSession(account)
+		if diff := cmp.Diff([]SessionResult{Hit}, w.results); diff != "" {
 			t.Errorf("the new session is not known to be there (-want +got):\n%s", diff)
 		}
 	})

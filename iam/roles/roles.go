@@ -20,10 +20,10 @@ const (
 	sessionDuration = 15 * time.Minute // the shortest that STS gives
 	renewBefore     = 5 * time.Minute  // the old credentials are still good then
 	longestUse      = 30 * time.Second // no request uses its credentials for longer
-	renewAgain      = 30 * time.Second // after a renewal that failed
-	maxSessions     = 1024             // kept at once; the least recently used one goes
+	renewRetry      = 30 * time.Second // time between a failed renewal and the next try
+	maxSessions     = 1024             // if there are more, the least recently used one is dropped
 	maxOrgInName    = 32               // of the 64 characters of a session name
-	refusalMemory   = 5 * time.Second  // an account that refused is not asked again for as long
+	refusalMemory   = 5 * time.Second  // how long a refusal is remembered
 )
 
 // Roles assumes the management role of accounts and keeps the credentials, in
@@ -40,20 +40,20 @@ type Roles struct {
 	observer   Observer
 }
 
-// A sessionKey is what makes two sessions the same: the account, and the text
-// of the session policy.
+// A sessionKey identifies a session: the account, and the text of the session
+// policy.
 type sessionKey struct{ account, policy string }
 
-// A refusal is an "access denied" of STS. It is remembered for a few seconds,
-// so that requests about an account that refuses do not wait for STS, and STS
-// does not throttle.
+// A refusal is an AccessDenied of STS for an account. It is remembered for a
+// few seconds. So further requests for that account do not wait for STS, and
+// STS does not throttle the service.
 type refusal struct {
 	err   error
 	until time.Time
 }
 
-// New returns Roles that assume the role of the configuration by calls to STS
-// in that AWS session.
+// New returns Roles that assume the configured role. They call STS with the
+// given AWS session of the SDK.
 func New(sdk client.ConfigProvider, config *common.Config, o Observer) (*Roles, error) {
 	sessions, err := lru.New[sessionKey, *Session](maxSessions)
 	if err != nil {
@@ -85,7 +85,7 @@ func New(sdk client.ConfigProvider, config *common.Config, o Observer) (*Roles, 
 // A Session is a session of the management role in one account, under one
 // session policy.
 type Session struct {
-	Name        string // CloudTrail names it for each of the session's calls
+	Name        string // CloudTrail has it with each of the session's calls
 	Credentials *credentials.Credentials
 	provider    *roleProvider
 	budget      *budget
@@ -100,13 +100,13 @@ func (s *Session) Apply(r *request.Request) {
 
 // Session returns a session in the registry's account that may do what the
 // session policy allows and nothing else. The same account and policy get the
-// same session. STS is asked when the credentials are first used, and again
-// when they near their end. Their errors are common.Errors.
+// same session. The credentials come from STS when they are first used, and are
+// renewed before they expire. Their errors are common.Errors.
 func (r *Roles) Session(registry common.Registry, policy string) *Session {
 	key := sessionKey{account: registry.Account, policy: policy}
 	if kept, ok := r.sessions.Get(key); ok {
-		if kept.provider.isGood() {
-			r.observer.Entered(Hit)
+		if kept.provider.isValid() {
+			r.observer.SessionRequested(Hit)
 		}
 		return kept
 	}
@@ -163,8 +163,7 @@ func (r *Roles) remember(account string, err error) {
 
 var notInSessionName = regexp.MustCompile(`[^\w+=,.@-]`)
 
-// sessionName returns a new name, by which CloudTrail tells whose session it
-// is.
+// sessionName returns a new session name. In CloudTrail the name shows the org.
 func sessionName(org string) string {
 	org = notInSessionName.ReplaceAllString(org, "-")
 	if len(org) > maxOrgInName {

@@ -33,8 +33,8 @@ const (
 	stranger = "111111111111" // has no role for us
 )
 
-// A world is Roles with an AWS of their own. There is no network between the
-// two. So synctest can advance the time whenever all goroutines wait.
+// A world is Roles with their own AWS. There is no network between the two, so
+// synctest can advance the time whenever all goroutines wait.
 type world struct {
 	t       *testing.T
 	aws     *localaws.Server
@@ -46,14 +46,14 @@ type world struct {
 	forms []url.Values // of the AssumeRole calls
 
 	unobserved
-	entries []Entry
+	results []SessionResult
 }
 
-// Entered notes what the Roles tell.
-func (w *world) Entered(e Entry) {
+// SessionRequested keeps the results.
+func (w *world) SessionRequested(e SessionResult) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.entries = append(w.entries, e)
+	w.results = append(w.results, e)
 }
 
 func newWorld(t *testing.T, change ...func(*common.Config, *localaws.Options)) *world {
@@ -91,7 +91,7 @@ func (w *world) watch(c localaws.Call) {
 	w.calls = append(w.calls, c)
 }
 
-// RoundTrip hands a request of the SDK to the AWS, as net/http would.
+// RoundTrip passes a request of the SDK to the AWS, as net/http would.
 func (w *world) RoundTrip(r *http.Request) (answer *http.Response, err error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -130,14 +130,14 @@ func (w *world) wantAsked(n int, when string) {
 	}
 }
 
-// listing is a session policy: it allows to list the repositories of the
-// account in us-east-1.
+// listing is a session policy that allows listing the account's repositories in
+// us-east-1.
 func listing(account string) string {
 	return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:DescribeRepositories"],` +
 		`"Resource":["arn:aws:ecr:us-east-1:` + account + `:repository/*"]}]}`
 }
 
-// showing is a session policy: it allows to describe the repositories of a
+// showing is a session policy that allows describing the repositories of a
 // group.
 func showing(account, group string) string {
 	return strings.Replace(listing(account), "repository/*", "repository/"+group+"/*", 1)
@@ -147,14 +147,14 @@ func registryOf(account string) common.Registry {
 	return common.Registry{Partition: "aws", Region: "us-east-1", Account: account}
 }
 
-// entered is a session that may list the account's repositories.
-func (w *world) entered(account string) *Session { return w.enter(account, listing(account)) }
+// listSession returns a session that may list the account's repositories.
+func (w *world) listSession(account string) *Session { return w.sessionFor(account, listing(account)) }
 
-func (w *world) enter(account, policy string) *Session {
+func (w *world) sessionFor(account, policy string) *Session {
 	return w.roles.Session(registryOf(account), policy)
 }
 
-// get returns the session's credentials. The test fails where there are none.
+// get returns the session's credentials. The test fails if there are none.
 func (w *world) get(s *Session) credentials.Value {
 	w.t.Helper()
 	value, err := s.Credentials.Get()
@@ -207,7 +207,7 @@ func TestAssumeRoleCall(t *testing.T) {
 				test.change(c)
 				o.Roles = []localaws.Role{{Account: account2, Name: c.Account.Role, Trust: openTrust, Permissions: config.RolePolicy}}
 			})
-			w.get(w.entered(account2))
+			w.get(w.listSession(account2))
 			want := map[string]string{
 				"Action":              "AssumeRole",
 				"Version":             "2011-06-15",
@@ -256,11 +256,11 @@ func TestRoleOfAnotherPartition(t *testing.T) {
 	}
 }
 
-// The calls of a session are limited by the session policy.
+// The session policy limits the calls of a session.
 func TestSessionPolicyIsInForce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := w.entered(account2)
+	c := w.listSession(account2)
 	if err := w.list(c); err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestFirstUsersShareOneSession(t *testing.T) {
 	for i := range values {
 		users.Go(func() {
 			var err error
-			if values[i], err = w.entered(account).Credentials.Get(); err != nil {
+			if values[i], err = w.listSession(account).Credentials.Get(); err != nil {
 				t.Error(err)
 			}
 		})
@@ -302,8 +302,8 @@ func TestFirstUsersShareOneSession(t *testing.T) {
 func TestSessionsAreApart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	first := w.enter(account, listing(account))
-	if again := w.enter(account, listing(account)); again != first {
+	first := w.sessionFor(account, listing(account))
+	if again := w.sessionFor(account, listing(account)); again != first {
 		t.Error("the same account and policy get another session")
 	}
 	seen := map[string]string{w.get(first).AccessKeyID: "the first"}
@@ -314,7 +314,7 @@ func TestSessionsAreApart(t *testing.T) {
 		{"a third group", account, showing(account, "h")},
 		{"the same policy, written with a space", account, listing(account) + " "},
 	} {
-		s := w.enter(test.account, test.policy)
+		s := w.sessionFor(test.account, test.policy)
 		if other, ok := seen[w.get(s).AccessKeyID]; ok {
 			t.Errorf("%s has the session of %s", test.name, other)
 		}
@@ -335,7 +335,7 @@ func TestRenewal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		c := w.entered(account)
+		c := w.listSession(account)
 		first := w.get(c)
 		for _, test := range []struct {
 			pass  time.Duration
@@ -361,12 +361,13 @@ func TestRenewal(t *testing.T) {
 	})
 }
 
-// A session that AWS calls expired is dropped, and the call repeated once.
+// If AWS says that a session has expired, the session is dropped and the call
+// is repeated once.
 func TestExpiredSessionIsDropped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		c := w.entered(account)
+		c := w.listSession(account)
 		first := w.get(c)
 		w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ExpiredTokenException", Status: 400, Times: 1})
 		if err := w.list(c); err != nil {
@@ -395,8 +396,8 @@ func TestExpiredSessionIsDropped(t *testing.T) {
 	})
 }
 
-// wantError compares an error with the one wanted, apart from its cause and
-// AWS's id of the call.
+// wantError compares an error with the one wanted, without its cause and AWS's
+// request id.
 func wantError(t *testing.T, name string, err error, want common.Error) {
 	t.Helper()
 	var got *common.Error
@@ -424,15 +425,15 @@ func TestRefusal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		_, first := w.entered(stranger).Credentials.Get()
+		_, first := w.listSession(stranger).Credentials.Get()
 		wantError(t, "first", first, refused)
 		w.wantAsked(1, "first")
 
 		time.Sleep(4 * time.Second)
 		for _, c := range []*Session{
-			w.entered(stranger),
-			w.enter(stranger, showing(stranger, "g")),
-			w.enter(stranger, showing(stranger, "h")),
+			w.listSession(stranger),
+			w.sessionFor(stranger, showing(stranger, "g")),
+			w.sessionFor(stranger, showing(stranger, "h")),
 		} {
 			if _, err := c.Credentials.Get(); err != first {
 				t.Errorf("4 s later: %v, want the same %v", err, first)
@@ -441,12 +442,12 @@ func TestRefusal(t *testing.T) {
 		}
 		w.wantAsked(1, "4 s later")
 
-		w.get(w.entered(account))
-		w.get(w.entered(account2))
+		w.get(w.listSession(account))
+		w.get(w.listSession(account2))
 		w.wantAsked(3, "other accounts")
 
 		time.Sleep(time.Second)
-		_, err := w.entered(stranger).Credentials.Get()
+		_, err := w.listSession(stranger).Credentials.Get()
 		wantError(t, "5 s later", err, refused)
 		if err == first {
 			t.Error("5 s later: it is still the first refusal")
@@ -460,7 +461,7 @@ func TestRefusalIsForgottenWhenItEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Code: "AccessDenied", Status: 403, Times: 1})
-		c := w.entered(account)
+		c := w.listSession(account)
 		_, err := c.Credentials.Get()
 		wantError(t, "refused", err, refused)
 		time.Sleep(5 * time.Second)
@@ -469,7 +470,7 @@ func TestRefusalIsForgottenWhenItEnds(t *testing.T) {
 	})
 }
 
-// These are not refusals, so they are not remembered: we or AWS must mend them.
+// These errors are not refusals, so they are not remembered.
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	internal := func(code string) common.Error {
@@ -501,25 +502,26 @@ func TestFailures(t *testing.T) {
 				w := newWorld(t)
 				test.fault.Operation = "sts:AssumeRole"
 				mend := w.aws.Inject(test.fault)
-				_, err := w.entered(account).Credentials.Get()
+				_, err := w.listSession(account).Credentials.Get()
 				wantError(t, "at first", err, test.want)
 				w.wantAsked(test.tries, "at first")
 				mend()
-				w.get(w.entered(account))
+				w.get(w.listSession(account))
 				w.wantAsked(test.tries+1, "when it is mended")
 			})
 		})
 	}
 }
 
-// The SDK renews without the caller's deadline, so a renewal has its own.
+// The SDK renews without the caller's deadline, so a renewal has its own
+// timeout.
 func TestStalledSTS(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Delay: time.Hour})
 		start := time.Now()
-		_, err := w.entered(account).Credentials.Get()
+		_, err := w.listSession(account).Credentials.Get()
 		wantError(t, "stalled", err, common.Error{Code: common.Timeout, Message: "AWS did not answer in time."})
 		w.wantAsked(3, "stalled")
 		if took := time.Since(start); took > 25*time.Second {
@@ -528,13 +530,13 @@ func TestStalledSTS(t *testing.T) {
 	})
 }
 
-// A caller that leaves does not end the renewal, since others may wait for it.
+// A renewal continues when one caller hangs up, because others may wait for it.
 func TestCallerLeaves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Delay: 3 * time.Second})
-		c := w.entered(account)
+		c := w.listSession(account)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
@@ -543,7 +545,7 @@ func TestCallerLeaves(t *testing.T) {
 			Code: common.Timeout, Message: "AWS did not answer in time.",
 		})
 		if took := time.Since(start); took != time.Second {
-			t.Errorf("leaving took %v", took)
+			t.Errorf("hanging up took %v", took)
 		}
 		time.Sleep(2 * time.Second)
 		w.get(c)
@@ -554,17 +556,17 @@ func TestCallerLeaves(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	used := w.enter(account, showing(account, "used"))
-	idle := w.enter(account, showing(account, "idle"))
+	used := w.sessionFor(account, showing(account, "used"))
+	idle := w.sessionFor(account, showing(account, "idle"))
 	for i := range 3 * maxSessions {
 		id := strconv.Itoa(i)
-		w.enter(account, showing(account, id))
+		w.sessionFor(account, showing(account, id))
 		w.roles.remember(id, &common.Error{Code: common.Forbidden})
-		if w.enter(account, showing(account, "used")) != used {
+		if w.sessionFor(account, showing(account, "used")) != used {
 			t.Fatalf("after %d other sessions, the session in use is gone", i)
 		}
 	}
-	if w.enter(account, showing(account, "idle")) == idle {
+	if w.sessionFor(account, showing(account, "idle")) == idle {
 		t.Error("the least recently used session is still there")
 	}
 	if n := w.roles.sessions.Len(); n != maxSessions {
@@ -575,12 +577,12 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// The observer is told how each request got its session.
-func TestEntries(t *testing.T) {
+// The observer gets the result of each request for a session.
+func TestSessionResults(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		use := func(account string) { w.list(w.entered(account)) }
+		use := func(account string) { w.list(w.listSession(account)) }
 		use(account)
 		use(account)
 		use(stranger)
@@ -588,7 +590,7 @@ func TestEntries(t *testing.T) {
 		time.Sleep(sessionDuration)
 		use(account)
 		use(account)
-		if diff := cmp.Diff([]Entry{Miss, Hit, Refused, Refused, Miss, Hit}, w.entries); diff != "" {
+		if diff := cmp.Diff([]SessionResult{Miss, Hit, Refused, Refused, Miss, Hit}, w.results); diff != "" {
 			t.Errorf("entries (-want +got):\n%s", diff)
 		}
 	})

@@ -1,6 +1,6 @@
-// Package roles assumes the management role of AWS accounts. It cuts each
-// session down by a session policy, keeps the credentials, and decides which
-// calls to AWS are retried.
+// Package roles assumes the management role of AWS accounts. It limits each
+// session by a session policy, keeps the credentials, and decides which calls
+// to AWS are retried.
 package roles
 
 import (
@@ -17,7 +17,8 @@ import (
 )
 
 // idleConnections is how many idle connections are kept for each AWS host. With
-// Go's default of 2 nearly every call under load makes a new TLS connection.
+// Go's default of 2, nearly every call under load would make a new TLS
+// connection.
 const idleConnections = 256
 
 // A Call is a call to AWS that has ended, with all its attempts.
@@ -28,36 +29,40 @@ type Call struct {
 	Start, End time.Time
 	Retries    int
 
-	// Code is empty where the call succeeded. It is chosen by the package that
-	// made the call, and it is the code that the caller is answered with.
+	// Code is empty if the call succeeded. The package that made the call has
+	// chosen it. The answer to the caller has the same code.
 	Code common.Code
 }
 
-// An Entry tells how a request got its session.
-type Entry string
+// A SessionResult says how a request got its session.
+type SessionResult string
 
-// The kinds of Entry.
+// The SessionResults.
 const (
-	Hit     Entry = "hit"     // the session was kept from before
-	Miss    Entry = "miss"    // STS was asked, whether it answered or failed
-	Refused Entry = "refused" // STS refuses, now or some seconds ago
+	Hit     SessionResult = "hit"     // its credentials were there already
+	Miss    SessionResult = "miss"    // STS was asked, whether it answered or failed
+	Refused SessionResult = "refused" // STS refused it, now or some seconds ago
 )
 
-// An Observer is told what happens here. Many goroutines call it at once.
+// An Observer is called when something happens that it may count or log. It
+// must be safe for concurrent use.
 type Observer interface {
-	// Called is told of each call to AWS, with the context of the request that
-	// made it. For AssumeRole that is the first request that needs the session.
+	// Called is called after each call to AWS, with the context of the request
+	// that made it. For AssumeRole that is the first request that needs the
+	// session.
 	Called(context.Context, Call)
-	// Entered is told of each session that a request was given.
-	Entered(Entry)
-	// OutOfRetries is told of each call that was not retried because the budget
-	// of its account is spent.
+	// SessionRequested is called when a request needs the credentials of a
+	// session.
+	SessionRequested(SessionResult)
+	// OutOfRetries is called when a call is not retried because the retry
+	// budget of its account is spent.
 	OutOfRetries()
 }
 
-// NewSDKSession returns the one AWS session of this process: its own identity,
-// its region and its connections. An attempt of a call takes at most a third of
-// a request's time, so that a stalled attempt leaves time for another.
+// NewSDKSession returns the AWS session of this process, in the SDK's sense:
+// its identity, its region and its connections. An attempt of a call takes at
+// most a third of the request timeout, so that a stalled attempt leaves time
+// for another one.
 func NewSDKSession(c *common.Config, o Observer) (*session.Session, error) {
 	account := c.Account
 	config := aws.NewConfig().
@@ -79,7 +84,7 @@ func NewSDKSession(c *common.Config, o Observer) (*session.Session, error) {
 	return s, nil
 }
 
-// observe tells the observer of a call that has ended. The package that made
+// observe reports a call that has ended to the observer. The package that made
 // the call has translated its error by then.
 func observe(r *request.Request, o Observer) {
 	if r.LastSignedAt.IsZero() { // there were no credentials, so nothing was sent
@@ -99,8 +104,8 @@ func observe(r *request.Request, o Observer) {
 	o.Called(r.Context(), call)
 }
 
-// noteAnswer keeps AWS's id of each attempt that AWS answered: any of them may
-// have done the work.
+// noteAnswer keeps AWS's request id of each attempt that AWS answered, because
+// any of them may have done the work.
 func noteAnswer(r *request.Request) {
 	tries, ok := r.Retryer.(*retryer)
 	if !ok || r.HTTPResponse == nil {

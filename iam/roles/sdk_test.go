@@ -19,12 +19,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// unobserved is an Observer of nothing.
+// unobserved is an Observer that does nothing.
 type unobserved struct{}
 
-func (unobserved) Called(context.Context, Call) {}
-func (unobserved) Entered(Entry)                {}
-func (unobserved) OutOfRetries()                {}
+func (unobserved) Called(context.Context, Call)   {}
+func (unobserved) SessionRequested(SessionResult) {}
+func (unobserved) OutOfRetries()                  {}
 
 func TestPartition(t *testing.T) {
 	t.Parallel()
@@ -37,7 +37,7 @@ func TestPartition(t *testing.T) {
 		"us-iso-east-1":  "aws-iso",
 		"us-isob-east-1": "aws-iso-b",
 		"eu-isoe-west-1": "aws-iso-e",
-		"us-west-99":     "aws", // its form tells
+		"us-west-99":     "aws", // the SDK knows its form
 		"mars-north-1":   "aws",
 		"":               "aws",
 	} {
@@ -47,7 +47,8 @@ func TestPartition(t *testing.T) {
 	}
 }
 
-// Addresses are the region's own, STS's too, unless the configuration has one.
+// ECR and STS have the addresses of the region, unless the configuration has an
+// endpoint.
 func TestSessionEndpoints(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ region, endpoint, sts, ecr string }{
@@ -84,7 +85,7 @@ func TestSessionCredentials(t *testing.T) {
 	}
 }
 
-// Connections that a burst of calls made serve the next one.
+// A burst of calls uses the connections of the burst before.
 func TestSessionKeepsConnections(t *testing.T) {
 	t.Parallel()
 	const burst = 40
@@ -122,7 +123,7 @@ func TestSessionKeepsConnections(t *testing.T) {
 			})
 		}
 		answered.Wait()
-		time.Sleep(20 * time.Millisecond) // the last connections come to rest after their answers
+		time.Sleep(20 * time.Millisecond) // the last connections become idle after their answers
 	}
 	if n := connections.Load(); n < burst || n > burst+burst/2 {
 		t.Errorf("%d connections for bursts of %d", n, burst)

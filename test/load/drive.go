@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// result is what was measured of a program.
+// result is what was measured about a program.
 type result struct {
 	rate        float64 // requests in a second
 	p50, p99    time.Duration
@@ -25,7 +25,7 @@ type result struct {
 }
 
 // drive sends requests to a program for that length of time, one after another
-// on each connection. Before that it does so for a second without measuring.
+// on each connection. First it does the same for a second without measuring.
 func drive(p, aws *process, length time.Duration, connections int) (result, error) {
 	if _, err := sendRequests(p, time.Second, connections); err != nil {
 		return result{}, err
@@ -94,7 +94,7 @@ func sendUntil(ctx context.Context, client *http.Client, p *process) (took []tim
 	return took, nil
 }
 
-// send sends the program's request and wants the status 200.
+// send sends the program's request. A status other than 200 is an error.
 func send(client *http.Client, p *process) error {
 	request, err := http.NewRequest(http.MethodGet, p.url+p.path, nil)
 	if err != nil {

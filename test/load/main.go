@@ -1,7 +1,7 @@
 // Command load compares the service with two bare programs that make the same
 // AWS calls and do nothing else. One uses the AWS SDK, the other only net/http.
 // Each of the three runs in its own process, and so does the local AWS that
-// they call. Load sends requests to one after another over loopback.
+// they call. load sends requests to the three in turn, over loopback.
 //
 //	go run ./test/load -seconds 5
 package main
@@ -60,7 +60,7 @@ func main() {
 	}
 }
 
-// measure builds the service and calls how with the name of the binary.
+// measure builds the service and calls how with the path of the binary.
 func measure(how func(service string) error) error {
 	dir, err := os.MkdirTemp("", "load")
 	if err != nil {
@@ -139,7 +139,7 @@ func measureRounds(programs []*process, aws *process, length time.Duration, roun
 	return results, nil
 }
 
-// after says how soon AWS answers.
+// after returns the delay as text for the table.
 func after(delay time.Duration) string {
 	if delay == 0 {
 		return "at once"

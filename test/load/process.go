@@ -56,8 +56,8 @@ func (p *process) stop() {
 	p.command.Wait()
 }
 
-// startPrograms starts the service and the two bare programs. Self is the
-// binary of load.
+// startPrograms starts the service and the two bare programs. self is the path
+// of load's own binary.
 func startPrograms(self, service, awsURL string) ([]*process, error) {
 	api, err := startService(service, awsURL)
 	if err != nil {

@@ -15,8 +15,9 @@ const (
 	images = "images-00001/large" // the repository with the images
 )
 
-// scale prints the memory of the service after its largest answers, and during
-// a total of requests to many groups.
+// scale prints the memory of the service after its largest answers, and then
+// while it answers requests for many groups. total is the number of these
+// requests.
 func scale(service string, total, connections int) error {
 	self, err := os.Executable()
 	if err != nil {

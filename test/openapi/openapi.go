@@ -19,8 +19,9 @@ import (
 type Document struct {
 	*openapi3.T
 	router routers.Router
-	// unmatched stands for all paths and methods that are not in the document.
-	// It has the shared responses of the document.
+	// unmatched is the operation for all paths and methods that are not in the
+	// document. Its responses are those that the document has for all
+	// operations.
 	unmatched *openapi3.Operation
 }
 

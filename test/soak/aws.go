@@ -23,7 +23,7 @@ const (
 	org    = "spindev"
 
 	// auditor is the access key and the session name with which this program
-	// looks into AWS itself, without the service.
+	// itself reads AWS, without the service.
 	auditor = "AUDITOR"
 
 	recentCalls = 15 // how many calls are kept of each repository
@@ -34,12 +34,12 @@ var (
 	groups   = []string{"spindev-00001", "spindev-00002", "research"}
 )
 
-// faultyAWS is a local AWS that listens. It has faults once they are injected.
+// faultyAWS is a local AWS that listens. injectFaults adds its faults.
 type faultyAWS struct {
 	*localaws.Server
 	url     string
 	http    *http.Server
-	clients map[string]*ecr.ECR // the auditor's, by account; faults spare them
+	clients map[string]*ecr.ECR // the auditor's, by account; faults do not hit them
 
 	mu        sync.Mutex
 	faults    map[string]int      // how many calls each kind of fault hit
@@ -95,8 +95,8 @@ func isAuditor(call localaws.Call) bool {
 	return call.AccessKey == auditor || strings.HasSuffix(call.Principal, "/"+auditor)
 }
 
-// throttled is the only kind of fault that certainly means that nothing was
-// done.
+// throttled is the only kind of fault after which it is certain that nothing
+// was done.
 const throttled = "throttled"
 
 // faultKind is a kind of fault and the share of the calls that it hits.
@@ -120,7 +120,7 @@ func faultKinds(throttle, failure string) []faultKind {
 	}
 }
 
-// injectFaults makes all calls fail at random, other than the auditor's.
+// injectFaults makes calls fail at random, except the auditor's.
 func (a *faultyAWS) injectFaults() {
 	a.inject("ecr", faultKinds("ThrottlingException", "ServerException"))
 	a.inject("sts", faultKinds("Throttling", "InternalFailure"))

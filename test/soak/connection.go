@@ -15,8 +15,8 @@ import (
 const patience = time.Minute
 
 // connection is a keep-alive connection to one process of the service. The
-// client of net/http does not do: it repeats some requests itself, and does not
-// say to which process a request went.
+// client of net/http cannot be used: it repeats some requests itself, and does
+// not say to which process a request went.
 type connection struct {
 	process *process
 	conn    net.Conn
@@ -37,14 +37,14 @@ func dial(p *process) (*connection, error) {
 	}
 	if conn.LocalAddr().String() == conn.RemoteAddr().String() {
 		conn.Close()
-		return nil, errors.New("nothing listens, and TCP connected the port with itself")
+		return nil, errors.New("nothing listens: TCP connected the port with itself")
 	}
 	return &connection{process: p, conn: conn, reader: bufio.NewReader(conn)}, nil
 }
 
 // send sends a request and returns its answer, or nil if there is none. The
-// caller hangs up after that time, unless the time is 0. HungUp tells whether
-// the caller did so before the answer came.
+// caller hangs up after hangUpAfter, unless that is 0. hungUp says whether the
+// caller did so before the answer came.
 func (c *connection) send(r *http.Request, hangUpAfter time.Duration) (got *answer, hungUp bool) {
 	c.conn.SetDeadline(time.Now().Add(patience))
 	if hangUpAfter > 0 {

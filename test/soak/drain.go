@@ -17,10 +17,9 @@ const (
 	drainGroup       = "drain"
 )
 
-// drainTimes stops a service that is under the load of quick requests, and does
-// so several times. AWS has no faults and no caller hangs up. A request that
-// the service read must have its answer. A request without an answer must not
-// have been read.
+// drainTimes starts a service, sends it many quick requests and stops it
+// meanwhile, several times. AWS has no faults and no caller hangs up. Every
+// request that the service has read must get an answer.
 func drainTimes(ctx context.Context, binary string, times int, out io.Writer) (*report, error) {
 	r := newReport(out)
 	requests, unread := 0, 0

@@ -1,10 +1,10 @@
 // Command soak proves that the answers of the service are true.
 //
 // Many workers create, update, delete and read repositories at random.
-// Meanwhile AWS throttles, fails, loses answers and stalls, callers hang up,
-// and the service is stopped by SIGTERM and started again. From the answers
-// alone soak derives in which states each repository may be. At the end it
-// compares these with AWS, and the answers with the log.
+// Meanwhile AWS throttles, fails, loses answers and stalls. Callers hang up.
+// The service is stopped by SIGTERM and started again. From the answers alone,
+// soak derives the possible states of each repository. At the end it compares
+// these states with AWS, and the answers with the log.
 //
 //	go run ./test/soak -operations 100000
 package main
@@ -22,11 +22,11 @@ func main() {
 	var o options
 	flag.IntVar(&o.Operations, "operations", 10_000, "how many requests are sent")
 	flag.IntVar(&o.Workers, "workers", 96, "how many requests are under way at once")
-	flag.IntVar(&o.Restarts, "restarts", -1, "how often the service is restarted; a negative number means once for 1,000 operations")
+	flag.IntVar(&o.Restarts, "restarts", -1, "how often the service is restarted; a negative number means once per 1,000 operations")
 	flag.Uint64Var(&o.Seed, "seed", uint64(time.Now().Unix()), "seed of the random choices")
 	flag.BoolVar(&o.Faults, "faults", true, "inject faults into AWS")
 	flag.Float64Var(&o.HangUps, "hangups", 0.05, "share of the requests whose caller hangs up")
-	flag.Float64Var(&o.Looks, "looks", 0.05, "share of the answers that are compared with AWS at once")
+	flag.Float64Var(&o.CompareShare, "compare", 0.05, "share of the answers that are compared with AWS at once")
 	drains := flag.Int("drains", 20, "how often SIGTERM is sent under the load of quick requests")
 	timeout := flag.Duration("timeout", 2*time.Hour, "give up after this time")
 	flag.Parse()

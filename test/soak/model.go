@@ -33,7 +33,7 @@ func (s state) String() string {
 	return fmt.Sprintf("scan %t, %s, tags %s", s.Scan, s.Mutability, s.Tags)
 }
 
-// settings are what a create or an update sends. It leaves out what is nil.
+// settings are what a create or an update sends. A nil field is not sent.
 type settings struct {
 	scan       *bool
 	mutability *string
@@ -70,7 +70,8 @@ func (s state) with(c settings, parts ...string) state {
 	return s
 }
 
-// mergeTags adds tags to those that it returned earlier, or to "".
+// mergeTags adds tags to present, which is "" or an earlier result of
+// mergeTags.
 func mergeTags(present string, more map[string]string) string {
 	tags := map[string]string{}
 	if present != "" {
@@ -131,25 +132,24 @@ func (o operation) apply(s state, parts []string) (state, bool) {
 	}
 }
 
-// outcome is what is known of a request. It comes from the answer, or from the
-// log if the caller hung up.
+// outcome is what is known about how a request ended. It comes from the answer,
+// or from the log if the caller hung up.
 type outcome struct {
 	status           int // 0 means that the service did not read the request and did nothing
 	applied, unknown []string
 
-	// seen is the repository in the answer, or nil. Of a list, it tells only
-	// whether the repository is in the list.
+	// seen is the repository in the answer, or nil. For a list, only Exists is
+	// set: whether the repository is in the list.
 	seen *state
 }
 
-// failures are the statuses of requests that fail through no fault of the
-// caller: AWS throttles, fails or is slow, the service has too many requests,
-// or the caller of a read hung up.
+// failures are the statuses of good requests that fail: AWS throttles, fails or
+// is slow, the service has too many requests, or the caller of a read hung up.
 var failures = map[int]bool{429: true, 499: true, 500: true, 503: true, 504: true}
 
 // statesAfter returns the states that are possible after an operation with that
-// outcome. Before are the states that were possible before it. If it returns
-// none, the outcome cannot be true.
+// outcome. before has the states that were possible before it. If no state is
+// possible, the outcome cannot be true.
 func statesAfter(before []state, o operation, out outcome) []state {
 	var after []state
 	for _, s := range before {

@@ -13,8 +13,8 @@ import (
 const (
 	maxPrinted        = 20  // how many violations are printed
 	maxPrintedOfAKind = 5   // how many of these are of the same kind
-	maxUnknown        = 25  // percent of the changes that may have an unknown part
-	minChanges        = 200 // how many changes it takes to look at that percentage
+	maxUnknown        = 25  // percent of the changes; more with an unknown part are a violation
+	minChanges        = 200 // with fewer changes, the percentage is not checked
 )
 
 // report collects the results of a run.
@@ -26,7 +26,7 @@ type report struct {
 	changes    int                       // changes that the service read
 	applied    int                       // of these, failed with an applied part
 	unknown    int                       // of these, with an unknown part
-	unfounded  int                       // of these, with an unknown part although no answer of AWS was lost
+	unfounded  int                       // of these, although no answer of AWS was lost
 	ambiguous  int                       // changes after which more than one state is possible
 	violations map[string]int            // by kind
 	printed    int                       // how many violations are printed already
@@ -71,7 +71,7 @@ func (r *report) count(kind, status string) {
 	r.answers[kind][status]++
 }
 
-// countChange counts a change by what is known after it. Lost tells whether AWS
+// countChange counts a change by what is known after it. lost says whether AWS
 // may have lost an answer meanwhile.
 func (r *report) countChange(out outcome, after []state, lost bool) {
 	r.mu.Lock()
@@ -91,8 +91,8 @@ func (r *report) countChange(out outcome, after []state, lost bool) {
 	}
 }
 
-// checkUnknown makes it a violation if too many changes have an unknown part.
-// Otherwise a service that always says "unknown" would never be wrong.
+// checkUnknown reports a violation if too many changes have an unknown part.
+// Without this check a service that always says "unknown" would pass.
 func (r *report) checkUnknown() {
 	if r.changes >= minChanges && percent(r.unknown, r.changes) > maxUnknown {
 		r.violation("too many changes with an unknown part", "  %d of %d changes", r.unknown, r.changes)

@@ -30,7 +30,7 @@ type sentRequest struct {
 	text            string // method, path and body, for a report
 	process         *process
 	hungUp          bool    // whether the caller hung up before the answer
-	uncertainBefore int     // how many calls about the repository were uncertain before the request
+	uncertainBefore int     // the value of uncertainCallsOf before the request
 	answer          *answer // nil if there was none
 }
 
@@ -58,18 +58,18 @@ func (c settings) requestBody(name string) requestBody {
 	return body
 }
 
-// chooseOperation returns the next operation on a repository. Mostly it is one
-// that can succeed in the first possible state. The values of tags are the id
-// of the request, so that each tag says which request set it.
+// chooseOperation returns the next operation on a repository. Most of the time
+// it is one that can succeed in the first possible state. The value of each tag
+// is the id of the request that sets it.
 func chooseOperation(random *rand.Rand, r *repository, id string) operation {
-	const tooMany = 8 // with more possible states than that, a show is due
+	const tooMany = 8 // with more possible states than that, the operation is a show
 	n := random.IntN(100)
 	if !r.states[0].Exists && n >= 20 && n < 60 { // most operations need a repository
 		n = 15
 	}
 	switch {
 	case n < 5 && r.lastCreate.kind == create:
-		return r.lastCreate // the same again: the service may find what an earlier request made
+		return r.lastCreate // the same create again: the repository may be that of the earlier one
 	case n < 18:
 		return newCreate(random, r, id)
 	case n >= 70 && n < 90 || len(r.states) > tooMany:
@@ -174,8 +174,8 @@ type problem struct {
 	Applied, Unknown []string
 }
 
-// readAnswer returns the outcome that an answer tells. The error is that the
-// answer does not belong to the request or is not of the right form.
+// readAnswer returns the outcome in an answer. It returns an error if the
+// answer is malformed or does not belong to the request.
 func readAnswer(s *sentRequest, r *repository) (outcome, error) {
 	out := outcome{status: s.answer.status}
 	if out.status != http.StatusOK {

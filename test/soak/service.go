@@ -22,9 +22,9 @@ const (
 	stopTime  = 35 * time.Second // how long it may take to stop; requests under way get 30 seconds
 )
 
-// The requestTimeout of the service. It is short while AWS stalls, because
-// otherwise a run takes hours. It is long otherwise: if it passes, the machine
-// is too slow.
+// The requestTimeout of the service. With faults it is short, because AWS
+// stalls and a run would take hours. Without faults it is long, so that it
+// passes only on a machine that is too slow.
 const (
 	shortTimeout = "5s"
 	longTimeout  = "25s"
@@ -50,8 +50,8 @@ func configuration(awsURL, timeout string) string {
 	return string(text)
 }
 
-// newToken returns a token of the lowest cost: the service checks it again
-// after each start.
+// newToken returns a token of the lowest cost, because the service verifies it
+// again after each start.
 func newToken() (string, error) {
 	token, err := bcrypt.GenerateFromPassword([]byte(key), bcrypt.MinCost)
 	return string(token), err
@@ -105,8 +105,8 @@ func startProcess(binary, config string, log *logbook) (*process, error) {
 	return p, nil
 }
 
-// stop sends SIGTERM and waits until the process has ended. The error says how
-// it ended otherwise than it should.
+// stop sends SIGTERM and waits until the process has ended. It returns an error
+// if the process did not end as it should.
 func (p *process) stop() error {
 	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("SIGTERM: %w", err)
@@ -137,9 +137,9 @@ func (p *process) hasEnded() bool {
 	}
 }
 
-// fleet is the process that gets the requests. It is replaced from time to
-// time.
-type fleet struct {
+// currentProcess holds the process that gets the requests. A restart replaces
+// the process.
+type currentProcess struct {
 	start func() (*process, error)
 
 	mu       sync.Mutex
@@ -147,24 +147,24 @@ type fleet struct {
 	replaced chan struct{} // closed when another process becomes current
 }
 
-func newFleet(start func() (*process, error)) (*fleet, error) {
+func newCurrentProcess(start func() (*process, error)) (*currentProcess, error) {
 	p, err := start()
 	if err != nil {
 		return nil, err
 	}
-	return &fleet{start: start, current: p, replaced: make(chan struct{})}, nil
+	return &currentProcess{start: start, current: p, replaced: make(chan struct{})}, nil
 }
 
 // errCrashed means that the service ended without a signal.
 var errCrashed = errors.New("the service ended on its own")
 
-// waitForOther returns the current process as soon as it is another one than
-// the given one, which cannot be reached. The given process may be nil.
-func (f *fleet) waitForOther(ctx context.Context, unreachable *process) (*process, error) {
+// waitForOther returns the current process as soon as it is not the unreachable
+// one, which may be nil.
+func (c *currentProcess) waitForOther(ctx context.Context, unreachable *process) (*process, error) {
 	for {
-		f.mu.Lock()
-		current, replaced := f.current, f.replaced
-		f.mu.Unlock()
+		c.mu.Lock()
+		current, replaced := c.current, c.replaced
+		c.mu.Unlock()
 		if current != unreachable {
 			return current, nil
 		}
@@ -177,31 +177,32 @@ func (f *fleet) waitForOther(ctx context.Context, unreachable *process) (*proces
 }
 
 // replace starts a process and makes it the current one.
-func (f *fleet) replace() error {
-	p, err := f.start()
+func (c *currentProcess) replace() error {
+	p, err := c.start()
 	if err != nil {
 		return err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.current = p
-	close(f.replaced)
-	f.replaced = make(chan struct{})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.current = p
+	close(c.replaced)
+	c.replaced = make(chan struct{})
 	return nil
 }
 
-// restart stops the current process and starts another one: before the stop, as
-// a rolling update does, or after it. StopErr says that the old process did not
-// stop well. Err is that none could be started.
-func (f *fleet) restart(rolling bool) (stopErr, err error) {
-	old := f.current // only restart replaces it
+// restart stops the current process and starts another one. If rolling is true,
+// it starts the new process before it stops the old one, as a rolling update
+// does. stopErr says that the old process did not stop well. err says that no
+// process could be started.
+func (c *currentProcess) restart(rolling bool) (stopErr, err error) {
+	old := c.current // only restart replaces it
 	if old.hasEnded() {
 		return nil, errCrashed
 	}
 	if rolling {
-		err = f.replace()
+		err = c.replace()
 		return old.stop(), err
 	}
 	stopErr = old.stop()
-	return stopErr, f.replace()
+	return stopErr, c.replace()
 }

@@ -15,20 +15,20 @@ import (
 
 // options are those of one run.
 type options struct {
-	Operations int
-	Workers    int
-	Restarts   int     // spread evenly over the operations
-	Seed       uint64  // of all random choices, other than which calls to AWS fail
-	Faults     bool    // whether AWS has faults
-	HangUps    float64 // share of the requests whose caller hangs up
-	Looks      float64 // share of the answers that are compared with AWS at once
+	Operations   int
+	Workers      int
+	Restarts     int     // spread evenly over the operations
+	Seed         uint64  // of all random choices, other than which calls to AWS fail
+	Faults       bool    // whether AWS has faults
+	HangUps      float64 // share of the requests whose caller hangs up
+	CompareShare float64 // share of the answers that are compared with AWS at once
 }
 
 // soak is one run.
 type soak struct {
 	options
 	aws     *faultyAWS
-	fleet   *fleet
+	service *currentProcess
 	log     *logbook
 	report  *report
 	token   string
@@ -38,19 +38,20 @@ type soak struct {
 	restarts  chan struct{} // gets a value when a restart is due
 	restarted int
 
-	mu               sync.Mutex
-	answers          map[string]answered // by request
-	unansweredVisits []*sentRequest
+	mu                     sync.Mutex
+	answers                map[string]answered // by request
+	unansweredForeignShows []*sentRequest
 }
 
-// answered is what a caller was told, for the comparison with the log.
+// answered is what the answer to a caller said, for the comparison with the
+// log.
 type answered struct {
 	isChange bool
 	outcome
 }
 
-// run runs the service's binary under load and writes the results. The error is
-// that the run could not go on. Violations are in the report.
+// run runs the service's binary under load and writes the results. It returns
+// an error if the run could not continue. Violations are in the report.
 func run(ctx context.Context, binary string, o options, out io.Writer) (*report, error) {
 	began := time.Now()
 	s, err := newSoak(binary, o, out)
@@ -58,7 +59,7 @@ func run(ctx context.Context, binary string, o options, out io.Writer) (*report,
 		return nil, err
 	}
 	defer s.aws.Close()
-	defer func() { s.fleet.current.kill() }()
+	defer func() { s.service.current.kill() }()
 	if err := s.work(ctx); err != nil {
 		return s.report, err
 	}
@@ -84,7 +85,7 @@ func newSoak(binary string, o options, out io.Writer) (*soak, error) {
 		timeout = shortTimeout
 		s.aws.injectFaults()
 	}
-	s.fleet, err = newFleet(func() (*process, error) {
+	s.service, err = newCurrentProcess(func() (*process, error) {
 		return startProcess(binary, configuration(s.aws.url, timeout), s.log)
 	})
 	if err != nil {
@@ -113,10 +114,10 @@ func (s *soak) work(ctx context.Context) error {
 	if err := both.Wait(); err != nil {
 		return err
 	}
-	if s.fleet.current.hasEnded() {
+	if s.service.current.hasEnded() {
 		return errCrashed
 	}
-	s.checkStop(s.fleet.current.stop())
+	s.checkStop(s.service.current.stop())
 	return nil
 }
 
@@ -137,7 +138,7 @@ func (s *soak) takeOperation() bool {
 	return true
 }
 
-// restart restarts the service whenever that is due.
+// restart restarts the service whenever a restart is due.
 func (s *soak) restart(ctx context.Context) error {
 	random := rand.New(rand.NewPCG(s.Seed, 1<<32))
 	for {
@@ -146,12 +147,12 @@ func (s *soak) restart(ctx context.Context) error {
 			if !more {
 				return nil
 			}
-		case <-s.fleet.current.ended:
+		case <-s.service.current.ended:
 			return errCrashed
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		stopErr, err := s.fleet.restart(random.IntN(2) == 0)
+		stopErr, err := s.service.restart(random.IntN(2) == 0)
 		s.checkStop(stopErr)
 		if err != nil {
 			return err
@@ -174,12 +175,12 @@ func (s *soak) keepAnswer(r *sentRequest, out outcome) {
 	s.answers[r.id] = answered{r.operation.isChange(), out}
 }
 
-// keepUnansweredVisit keeps a visit without an answer for the comparison with
-// the log.
-func (s *soak) keepUnansweredVisit(r *sentRequest) {
+// keepUnansweredForeignShow keeps a request of showForeign without an answer
+// for the comparison with the log.
+func (s *soak) keepUnansweredForeignShow(r *sentRequest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.unansweredVisits = append(s.unansweredVisits, r)
+	s.unansweredForeignShows = append(s.unansweredForeignShows, r)
 }
 
 // audit compares the answers with AWS and with the log, after the service has
@@ -188,7 +189,7 @@ func (s *soak) audit() error {
 	uncertain := 0
 	for _, w := range s.workers {
 		for _, r := range w.repositories {
-			w.settle(r) // the outcome of a pending request is known now
+			w.resolvePending(r) // the outcome of a pending request is known now
 			if len(r.states) > 1 {
 				uncertain++
 			}
@@ -227,7 +228,7 @@ func (s *soak) auditAccount(account string) error {
 
 // auditLog compares each answer with its log line.
 func (s *soak) auditLog() {
-	for _, r := range s.unansweredVisits {
+	for _, r := range s.unansweredForeignShows {
 		if lines := s.log.linesOf(r.id); len(lines) > 0 && !r.hungUp {
 			s.report.violation("no answer to a request that was read", "  request %s: %s\n  logged: %s", r.id, r.text, lines[0].text)
 		}

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// This is a short run of what "make soak" does at length.
+// This is a short run of "make soak".
 func TestPromises(t *testing.T) {
 	t.Parallel()
 	binary, err := build(t.Context(), t.TempDir())
@@ -13,8 +13,8 @@ func TestPromises(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, o := range map[string]options{
-		"with faults":    {Operations: 500, Workers: 64, Restarts: 2, Seed: 1, Faults: true, HangUps: 0.05, Looks: 0.2},
-		"without faults": {Operations: 500, Workers: 16, Restarts: 2, Seed: 2, HangUps: 0.05, Looks: 0.2},
+		"with faults":    {Operations: 500, Workers: 64, Restarts: 2, Seed: 1, Faults: true, HangUps: 0.05, CompareShare: 0.2},
+		"without faults": {Operations: 500, Workers: 16, Restarts: 2, Seed: 2, HangUps: 0.05, CompareShare: 0.2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

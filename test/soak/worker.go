@@ -58,11 +58,11 @@ func (w *worker) nextRepository(ctx context.Context) (*repository, error) {
 	for {
 		first := w.random.IntN(len(w.repositories))
 		for i := range w.repositories {
-			if r := w.repositories[(first+i)%len(w.repositories)]; w.settle(r) {
+			if r := w.repositories[(first+i)%len(w.repositories)]; w.resolvePending(r) {
 				return r, nil
 			}
 		}
-		select { // the processes will soon have logged the pending requests or ended
+		select { // soon the processes have logged the pending requests, or have ended
 		case <-time.After(5 * time.Millisecond):
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
@@ -77,7 +77,7 @@ func (w *worker) step(ctx context.Context, r *repository) error {
 	id := fmt.Sprintf("s%d-%s-%d", w.Seed, r.name, r.requests)
 	s := &sentRequest{id: id, operation: chooseOperation(w.random, r, id)}
 	if s.operation.kind == show && w.random.IntN(5) == 0 {
-		return w.visit(ctx, s)
+		return w.showForeign(ctx, s)
 	}
 	if err := w.send(ctx, s, r); err != nil {
 		return err
@@ -97,8 +97,8 @@ func (w *worker) step(ctx context.Context, r *repository) error {
 	if s.operation.kind == list {
 		w.compareList(r, s)
 	}
-	if w.random.Float64() < w.Looks {
-		return w.look(r)
+	if w.random.Float64() < w.CompareShare {
+		return w.compareWithAWS(r)
 	}
 	return nil
 }
@@ -124,7 +124,7 @@ func (w *worker) send(ctx context.Context, s *sentRequest, r *repository) error 
 func (w *worker) connect(ctx context.Context) error {
 	var unreachable *process
 	for !w.connection.isOpen() {
-		p, err := w.fleet.waitForOther(ctx, unreachable)
+		p, err := w.service.waitForOther(ctx, unreachable)
 		if err != nil {
 			return err
 		}
@@ -134,8 +134,8 @@ func (w *worker) connect(ctx context.Context) error {
 	return nil
 }
 
-// hangUpAfter returns when the caller hangs up. Mostly it returns 0, which
-// means never.
+// hangUpAfter returns after what time the caller hangs up. Most of the time it
+// returns 0, which means never.
 func (w *worker) hangUpAfter() time.Duration {
 	if w.random.Float64() >= w.HangUps {
 		return 0
@@ -147,42 +147,42 @@ func (w *worker) hangUpAfter() time.Duration {
 	return 1 + time.Duration(w.random.Int64N(int64(longest)))
 }
 
-// visit shows a repository of any worker. Its state is not known, because its
-// own worker may change it meanwhile. So only the form of the answer is
-// checked.
-func (w *worker) visit(ctx context.Context, s *sentRequest) error {
-	host := w.workers[w.random.IntN(len(w.workers))]
-	r := host.repositories[w.random.IntN(len(host.repositories))]
-	s.id += "-visit"
-	visited := &repository{account: r.account, group: r.group, name: r.name}
-	if err := w.send(ctx, s, visited); err != nil {
+// showForeign shows a repository of any worker. The state of the repository is
+// not known, because its own worker may change it meanwhile. So only the form
+// of the answer is checked.
+func (w *worker) showForeign(ctx context.Context, s *sentRequest) error {
+	owner := w.workers[w.random.IntN(len(w.workers))]
+	r := owner.repositories[w.random.IntN(len(owner.repositories))]
+	s.id += "-foreign"
+	foreign := &repository{account: r.account, group: r.group, name: r.name}
+	if err := w.send(ctx, s, foreign); err != nil {
 		return err
 	}
 	if s.answer == nil {
-		w.keepUnansweredVisit(s)
+		w.keepUnansweredForeignShow(s)
 		return nil
 	}
-	w.report.count("visit", strconv.Itoa(s.answer.status))
-	out, err := readAnswer(s, visited)
+	w.report.count("foreign show", strconv.Itoa(s.answer.status))
+	out, err := readAnswer(s, foreign)
 	if err != nil {
-		w.violation("bad answer", visited, s, out, err.Error())
+		w.violation("bad answer", foreign, s, out, err.Error())
 		return nil
 	}
 	w.keepAnswer(s, out)
 	if out.status != 200 && out.status != 404 && !failures[out.status] {
-		w.violation("unexpected status", visited, s, out, "")
+		w.violation("unexpected status", foreign, s, out, "")
 	}
 	return nil
 }
 
-// settle derives the possible states from the log if a request is pending. It
-// returns false if the outcome is not yet known.
-func (w *worker) settle(r *repository) bool {
+// resolvePending derives the possible states from the log if a request is
+// pending. It returns false if the outcome is not yet known.
+func (w *worker) resolvePending(r *repository) bool {
 	s := r.pending
 	if s == nil {
 		return true
 	}
-	ended := s.process.hasEnded() // asked before the log is read: a log is complete at the end
+	ended := s.process.hasEnded() // read before the log: the log of an ended process is complete
 	lines := w.log.linesOf(s.id)
 	if len(lines) == 0 && !ended {
 		return false
@@ -247,15 +247,17 @@ func describeOutcome(s *sentRequest, out outcome) string {
 	return text
 }
 
-// resetStates sets the state of a repository to that in AWS, after a violation.
+// resetStates sets the possible states of a repository to the state in AWS,
+// after a violation.
 func (w *worker) resetStates(r *repository) {
 	if present, err := w.aws.stateOf(r.account, r.fullName()); err == nil {
 		r.states = []state{present}
 	}
 }
 
-// look compares the possible states of a repository with the state in AWS.
-func (w *worker) look(r *repository) error {
+// compareWithAWS compares the possible states of a repository with the state in
+// AWS.
+func (w *worker) compareWithAWS(r *repository) error {
 	present, err := w.aws.stateOf(r.account, r.fullName())
 	if err != nil {
 		return fmt.Errorf("looking into AWS: %w", err)

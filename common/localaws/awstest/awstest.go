@@ -38,11 +38,12 @@ const (
 		"Action":["sts:AssumeRole","sts:TagSession"],"Condition":{"StringEquals":{"sts:ExternalId":"local"}}}}`
 )
 
-// Noon is the time at which the clock of a Bench starts.
+// Noon is the time at which the clock of an AWS starts.
 var Noon = time.Date(2026, 3, 1, 12, 0, 0, 250_000_000, time.UTC)
 
-// Bench is a server that listens, with its clock and its calls.
-type Bench struct {
+// AWS is a localaws server that listens. It has its own clock, and keeps its
+// calls.
+type AWS struct {
 	*localaws.Server
 	URL string
 
@@ -53,9 +54,9 @@ type Bench struct {
 	calls []localaws.Call
 }
 
-// New starts a server with the role ecr-api in two accounts. More roles are
-// added, or take the place of these.
-func New(t *testing.T, roles ...localaws.Role) *Bench {
+// New starts a server with the role ecr-api in two accounts, and with the roles
+// given. A role given with the same account and name replaces one of these two.
+func New(t *testing.T, roles ...localaws.Role) *AWS {
 	t.Helper()
 	for _, account := range []string{localaws.AdministratorAccount, Other} {
 		isThis := func(r localaws.Role) bool { return r.Account == account && r.Name == "ecr-api" }
@@ -63,14 +64,14 @@ func New(t *testing.T, roles ...localaws.Role) *Bench {
 			roles = append(roles, localaws.Role{Account: account, Name: "ecr-api", Trust: TrustLocal, Permissions: AllowAll})
 		}
 	}
-	b := &Bench{clock: Noon}
+	b := &AWS{clock: Noon}
 	s, err := localaws.New(localaws.Options{Roles: roles, Now: b.now, Watch: b.watch})
 	Must(t, err)
 	listening := httptest.NewServer(s)
 	t.Cleanup(listening.Close)
 	b.Server, b.URL = s, listening.URL
-	// The HTTP client is its own and the session is made once: where
-	// AWS_CA_BUNDLE is set, NewSession writes to the client.
+	// The session has its own HTTP client and is made only once, because
+	// NewSession changes the client if AWS_CA_BUNDLE is set.
 	b.session = session.Must(session.NewSession(&aws.Config{
 		Endpoint:   &b.URL,
 		HTTPClient: &http.Client{Transport: &http.Transport{}},
@@ -79,44 +80,44 @@ func New(t *testing.T, roles ...localaws.Role) *Bench {
 	return b
 }
 
-func (b *Bench) now() time.Time {
+func (b *AWS) now() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.clock
 }
 
-func (b *Bench) watch(c localaws.Call) {
+func (b *AWS) watch(c localaws.Call) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.calls = append(b.calls, c)
 }
 
 // Advance moves the clock of the server.
-func (b *Bench) Advance(d time.Duration) {
+func (b *AWS) Advance(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.clock = b.clock.Add(d)
 }
 
 // Calls returns the calls that were answered so far.
-func (b *Bench) Calls() []localaws.Call {
+func (b *AWS) Calls() []localaws.Call {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.calls)
 }
 
 // Session returns a session of the SDK with credentials.
-func (b *Bench) Session(region string, c *credentials.Credentials) *session.Session {
+func (b *AWS) Session(region string, c *credentials.Credentials) *session.Session {
 	return b.session.Copy(&aws.Config{Region: &region, Credentials: c})
 }
 
 // ECR returns a client of the administrator.
-func (b *Bench) ECR(region string) *ecr.ECR {
+func (b *AWS) ECR(region string) *ecr.ECR {
 	return ecr.New(b.Session(region, administrator()))
 }
 
 // STS returns a client of the administrator.
-func (b *Bench) STS() *sts.STS {
+func (b *AWS) STS() *sts.STS {
 	return sts.New(b.Session(Here, administrator()))
 }
 
@@ -125,14 +126,14 @@ func administrator() *credentials.Credentials {
 }
 
 // Add adds a repository of the administrator's account.
-func (b *Bench) Add(t *testing.T, name string) {
+func (b *AWS) Add(t *testing.T, name string) {
 	t.Helper()
 	Must(t, b.AddRepository(localaws.AdministratorAccount, Here, name, nil))
 }
 
 // Assume returns credentials of the role ecr-api with a session policy and
 // tags. The policy "" means none.
-func (b *Bench) Assume(t *testing.T, account, policy string, tags map[string]string) *credentials.Credentials {
+func (b *AWS) Assume(t *testing.T, account, policy string, tags map[string]string) *credentials.Credentials {
 	t.Helper()
 	in := &sts.AssumeRoleInput{
 		RoleArn:         RoleARN(account, "ecr-api"),

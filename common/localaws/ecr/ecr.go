@@ -5,9 +5,10 @@
 // operation, write the type of its input with a method Check, and a method of
 // Store that does the work. Then add a row to the table in Service. A row made
 // with row needs one permission: that of the operation's name on its
-// repository. An operation that needs others has a function in needs.go.
+// repository. An operation that needs other permissions has a function in
+// needs.go.
 //
-// ECR has more operations. One is added here when this module calls it.
+// ECR has more operations. Add one here when this module calls it.
 package ecr
 
 import (
@@ -24,13 +25,13 @@ type Store struct {
 	pages service.Pages
 
 	// mu guards the registries and all that is in them. A call holds it from
-	// its authorization, which looks at tags, to the end of its work. So the
-	// methods that do the work of a call find it locked.
+	// its authorization, which reads tags, to the end of its work. So it is
+	// locked when the methods that do the work run.
 	mu         sync.Mutex
 	registries map[service.Place]*registry
 }
 
-// New returns a store without repositories. The time is that of images and
+// New returns a store without repositories. now gives the time for images and
 // repositories that are added directly.
 func New(now func() time.Time) *Store {
 	return &Store{
@@ -82,12 +83,12 @@ func row[In repositoryInput](
 // input is the input of an operation.
 type input interface {
 	service.Input
-	// repository returns the name of the repository, the first of several.
-	// It is "" if the input names none.
+	// repository returns the name of the repository, the first of several. It
+	// is "" if the input names none.
 	repository() string
 }
 
-// decode reads an input, and tells the Call which repository it is about.
+// decode reads an input, and sets the Repository of the Call.
 func decode[In input](c *service.Request, body []byte) (In, error) {
 	in, err := service.DecodeJSON[In](body)
 	if err == nil {

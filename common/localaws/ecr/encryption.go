@@ -17,7 +17,7 @@ type encryption struct {
 
 const aes256 = "AES256"
 
-// managedKey is the key that AWS keeps for ECR.
+// managedKey is the alias of the key that AWS manages for ECR.
 const managedKey = "alias/aws/ecr"
 
 var (
@@ -51,8 +51,8 @@ func (e encryption) check(p service.Place) error {
 	return nil
 }
 
-// resolved returns the encryption as ECR shows it: a KMS key by its ARN. There
-// is no KMS here, so every key exists. The key of an alias has an id that is
+// resolved returns the encryption as ECR shows it, with the ARN of the KMS key.
+// There is no KMS here, so every key exists. For an alias, the id of the key is
 // made from the alias.
 func (e encryption) resolved(p service.Place) encryption {
 	if e.Type == aes256 {
@@ -73,8 +73,8 @@ func (e encryption) resolved(p service.Place) encryption {
 	return e
 }
 
-// usesCustomerKey reports whether the key is the account's own. Otherwise AWS
-// keeps it, or there is none.
+// usesCustomerKey reports whether the key is one that the customer manages.
+// Otherwise AWS manages it, or there is no key.
 func (e encryption) usesCustomerKey() bool {
 	return e.Type != aes256 && e.Key != "" && !strings.HasSuffix(e.Key, managedKey)
 }

@@ -40,8 +40,8 @@ func (i *image) removeTag(tag string) {
 	}
 }
 
-// tag gives the image a tag. If another image has the tag, it loses it: the
-// caller has checked that the tag may move.
+// tag gives the image a tag. If another image has the tag, that image loses it.
+// The caller must have checked that the tag may move.
 func (r *repository) tag(i *image, tag string) {
 	if old := r.tagged[tag]; old != nil {
 		old.removeTag(tag)
@@ -96,7 +96,7 @@ var (
 	imageTagPattern = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]*$`)
 )
 
-// imageFailure says why an operation on several images left one out.
+// imageFailure says why an operation on several images skipped one.
 type imageFailure struct {
 	ID     imageID `json:"imageId"`
 	Code   string  `json:"failureCode"`
@@ -142,7 +142,7 @@ func (r *repository) get(id imageID) (*image, error) {
 	return nil, service.Errorf("InvalidParameterException", "%s", failure.Reason)
 }
 
-// checkIDs checks a list of images. An input without a list has nil.
+// checkIDs checks a list of image ids. The list is nil if the input has none.
 func checkIDs(ids []imageID) error {
 	switch {
 	case ids != nil && len(ids) == 0:

@@ -47,8 +47,8 @@ func (r *repository) detail(i *image) imageDetail {
 	return d
 }
 
-// imagesFrom yields the images in the order of their digests, from the given
-// digest on.
+// imagesFrom yields the images in the order of their digests, starting at the
+// given digest.
 func (r *repository) imagesFrom(digest string) iter.Seq[*image] {
 	return func(yield func(*image) bool) {
 		for _, d := range r.digests.from(digest) {
@@ -211,8 +211,8 @@ type batchDeleteImageOutput struct {
 	Failures []imageFailure `json:"failures"`
 }
 
-// batchDeleteImage removes an image where the id is a digest. Where the id has
-// a tag, it removes only that tag, and the image with its last tag.
+// batchDeleteImage removes the image if the id is a digest. If the id has a
+// tag, it removes only the tag. An image without its last tag is removed too.
 func (s *Store) batchDeleteImage(c *service.Request, in batchInput) (any, error) {
 	r, err := s.find(c, in.RepositoryName)
 	if err != nil {

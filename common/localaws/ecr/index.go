@@ -2,8 +2,8 @@ package ecr
 
 import "slices"
 
-// index keeps names in order. It sorts only when somebody reads it after a name
-// was added, so that adding many names is cheap.
+// index keeps names in order. It sorts only when it is read after a name was
+// added, so that adding many names is cheap.
 type index struct {
 	names  []string
 	sorted bool

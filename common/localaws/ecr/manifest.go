@@ -20,7 +20,7 @@ type manifest struct {
 // maxManifest is the length of the longest manifest, in characters.
 const maxManifest = 4 << 20
 
-// Media types by which ECR knows what an image is.
+// Media types from which ECR recognizes the kind of an image.
 const (
 	dockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
 	dockerConfig   = "application/vnd.docker.container.image.v1+json"

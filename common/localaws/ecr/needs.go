@@ -33,7 +33,7 @@ func (s *Store) permissionOn(c *service.Request, owner, name string) service.Per
 }
 
 // needsToCreate adds the permission to tag if the new repository has tags, and
-// that to let ECR use the key if the caller brings a key of its own.
+// permissions on the KMS key if it is a customer's key.
 func (s *Store) needsToCreate(c *service.Request, in createRepositoryInput) []service.Permission {
 	create := s.permission(c, in)
 	service.AddRequestTags(create.Context, service.TagMap(in.Tags))
@@ -65,9 +65,9 @@ func permissionOnKey(c *service.Request, action, key string) service.Permission 
 	return p
 }
 
-// needsToDescribe asks for each repository of the list. Without a list the
-// resource is the text "repository/*". AWS does the same, so a policy for the
-// repositories of one group does not allow it.
+// needsToDescribe returns a permission on each repository of the list. Without
+// a list the resource is the text "repository/*", as in AWS. So a policy for
+// the repositories of one group does not allow it.
 func (s *Store) needsToDescribe(c *service.Request, in describeRepositoriesInput) []service.Permission {
 	owner := registryOf(c, in.RegistryID)
 	if in.Names == nil {
@@ -80,9 +80,8 @@ func (s *Store) needsToDescribe(c *service.Request, in describeRepositoriesInput
 	return permissions
 }
 
-// needsToDelete adds the permission to retire the grant on the KMS key of the
-// repository. ECR retires it in the name of the caller, also where the key is
-// AWS's own.
+// needsToDelete adds the permission to retire the grant on the repository's KMS
+// key. ECR retires it in the name of the caller, also if AWS manages the key.
 func (s *Store) needsToDelete(c *service.Request, in deleteRepositoryInput) []service.Permission {
 	permissions := []service.Permission{s.permission(c, in)}
 	r := s.registry(c.Place()).repositories[in.RepositoryName]

@@ -54,8 +54,8 @@ func (s statement) where(c conditions) statement {
 	return s
 }
 
-// The calls of the tables below. They are made in the account Other, with the
-// repositories of enforcing.
+// The calls of the tables below. They are made in the account Other, on the
+// repositories of newTaggedAWS.
 var (
 	describeNamed = func(names ...string) func(*ecr.ECR) error {
 		return func(c *ecr.ECR) error {
@@ -195,16 +195,16 @@ func TestEnforcement(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			b := enforcing(t)
+			b := newTaggedAWS(t)
 			client := ecr.New(b.Session(awstest.Here, b.Assume(t, awstest.Other, test.policy, map[string]string{"spinup:org": "ours"})))
 			awstest.WantError(t, "call", test.do(client), test.code, test.text)
 		})
 	}
 }
 
-// enforcing returns a server with repositories whose names say what their tags
-// are. The role ecr-api of the account Other may do almost everything.
-func enforcing(t *testing.T) *awstest.Bench {
+// newTaggedAWS returns a server with repositories. Their names say which tags
+// they have. The role ecr-api of the account Other may do almost everything.
+func newTaggedAWS(t *testing.T) *awstest.AWS {
 	t.Helper()
 	permissions := document(
 		allowing("arn:aws:ecr:*:*:repository/group*", "ecr:*"), allowing("arn:aws:ecr:*:*:repository/other/*", "ecr:*"),
@@ -285,7 +285,7 @@ func TestEveryOperationNeedsItsAction(t *testing.T) {
 		}
 		t.Run(operation, func(t *testing.T) {
 			t.Parallel()
-			b := enforcing(t)
+			b := newTaggedAWS(t)
 			awstest.Must(t, b.AddImage(awstest.Other, awstest.Here, "group/ours", localaws.Image{Tags: []string{"v1"}, Scan: &localaws.Scan{CompletedAt: awstest.Noon.AddDate(0, 0, -2)}}))
 			var rest []string
 			for o := range operations {

@@ -26,9 +26,9 @@ func (p paging) check() error {
 	return nil
 }
 
-// checkWithout is check for an input that lists what it wants in a parameter.
-// It also returns an error if there is any paging, because such an input is
-// not answered in pages.
+// checkWithout is check for an input that names its repositories or images in a
+// parameter. Such an input is not answered in pages, so checkWithout also
+// returns an error if there is a page size or a page token.
 func (p paging) checkWithout(parameter string) error {
 	if err := p.check(); err != nil {
 		return err

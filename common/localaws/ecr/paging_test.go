@@ -20,7 +20,8 @@ func TestPaging(t *testing.T) {
 	b := awstest.New(t)
 	const many = 2500
 	for i := range many {
-		// The names are added out of order, so that the server has to sort them.
+		// The names are added out of order, so that the server has to sort
+		// them.
 		b.Add(t, fmt.Sprintf("group/%04d", (i*7919)%many))
 	}
 	for _, test := range []struct {

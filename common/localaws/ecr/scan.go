@@ -90,7 +90,7 @@ type startImageScanOutput struct {
 }
 
 // startImageScan scans an image. The answer says IN_PROGRESS, as ECR's does,
-// but the scan has already come to its end.
+// but the scan has already ended.
 func (s *Store) startImageScan(c *service.Request, in scanInput) (any, error) {
 	r, i, err := s.image(c, in)
 	if err != nil {

@@ -23,7 +23,7 @@ type Image struct {
 	Scan         *Scan     // nil means that the image was never scanned
 }
 
-// AddRepository adds a repository without a call. So no policy is asked.
+// AddRepository adds a repository directly, without checking a policy.
 func (s *Store) AddRepository(p service.Place, name string, tags map[string]string) error {
 	if err := checkName(name); err != nil {
 		return err
@@ -42,8 +42,8 @@ func (s *Store) AddRepository(p service.Place, name string, tags map[string]stri
 	return nil
 }
 
-// AddImage adds an image without a call, to a repository that exists. If other
-// images have its tags, they lose them.
+// AddImage adds an image directly to a repository that exists. If other images
+// have its tags, they lose them.
 func (s *Store) AddImage(p service.Place, repository string, img Image) error {
 	i, err := img.complete(s.now())
 	if err != nil {

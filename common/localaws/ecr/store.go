@@ -66,8 +66,7 @@ func (s *Store) tagsOf(c *service.Request, name string) map[string]string {
 	return r.tags
 }
 
-// newRepository returns a repository with the settings that ECR chooses where
-// the caller does not.
+// newRepository returns a repository with ECR's default settings.
 func newRepository(p service.Place, name string, created time.Time) *repository {
 	return &repository{
 		name:       name,

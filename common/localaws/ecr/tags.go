@@ -104,7 +104,7 @@ func (r resourceARN) Check(c *service.Request) error {
 	return checkName(name)
 }
 
-// empty is the answer of operations that answer nothing.
+// empty is the answer of operations whose answer has no members.
 type empty struct{}
 
 type tagResourceInput struct {

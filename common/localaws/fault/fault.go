@@ -1,6 +1,6 @@
-// Package fault makes this AWS misbehave.
+// Package fault makes calls to this AWS fail, wait or lose their answers.
 //
-// A Fault says which calls it hits and what becomes of them: an error, a delay
+// A Fault says which calls it hits and what happens to them: an error, a delay
 // or a closed connection. A List holds the faults that are in force. They are
 // added in Go with Inject, and over HTTP with the handler of NewHandler.
 package fault
@@ -12,10 +12,11 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
 )
 
-// Fault is a misbehaviour. At most one fault hits a call: the faults are tried
-// in the order in which they were injected, and the first that hits is the
-// last that is tried. So of two faults with a probability of 0.5 each, the
-// first hits half of the calls and the second a quarter.
+// Fault is something that goes wrong with a call. At most one fault hits a
+// call. The faults are tried in the order in which they were injected, and the
+// first one that hits ends the search. Example: of two faults with a
+// probability of 0.5 each, the first hits half of the calls and the second hits
+// a quarter.
 type Fault struct {
 	// Operation is "ecr:DescribeRepositories", "sts:AssumeRole" or "*".
 	Operation string `json:"operation"`
@@ -24,8 +25,8 @@ type Fault struct {
 	Times int `json:"times,omitempty"`
 	// Probability is how likely the fault hits a call. 0 means 1.
 	Probability float64 `json:"-"` // see faultJSON
-	// When, if set, chooses among the calls of the operation. The Call has
-	// everything except the outcome. When is called concurrently.
+	// When, if set, chooses among the calls of the operation. The Call has all
+	// fields except those of the outcome. When must be safe for concurrent use.
 	When func(service.Call) bool `json:"-"`
 
 	// Code, if set, is the AWS error to answer, with Message and Status (an
@@ -33,14 +34,13 @@ type Fault struct {
 	Code    string `json:"code,omitempty"`
 	Message string `json:"message,omitempty"`
 	Status  int    `json:"status,omitempty"`
-	// Delay passes before the error and before the work. If the client goes
-	// during the delay, the work is not done. A delay longer than any client
-	// waits is a stall. Removing the fault does not shorten a delay that has
-	// begun.
+	// Delay is a wait before the error and before the work. If the client hangs
+	// up during the delay, the work is not done. Removing the fault does not
+	// shorten a delay that has begun.
 	Delay time.Duration `json:"-"` // see faultJSON
-	// AfterWork does the work before the delay and the error, so that the
-	// answer is late or lost. If the work fails, its own error is answered
-	// instead of Code.
+	// AfterWork means that the work is done before the delay and the error, so
+	// that the answer is late or lost. If the work fails, the answer is its own
+	// error instead of Code.
 	AfterWork bool `json:"afterWork,omitempty"`
 	// Drop closes the connection instead of answering.
 	Drop bool `json:"drop,omitempty"`
@@ -49,7 +49,7 @@ type Fault struct {
 // Error codes of calls that get no answer.
 const (
 	CodeDropped    = "localaws.Dropped"    // a Fault closed the connection
-	CodeClientGone = "localaws.ClientGone" // the client went during the delay of a Fault
+	CodeClientGone = "localaws.ClientGone" // the client hung up during the delay of a Fault
 )
 
 var (
@@ -60,7 +60,7 @@ var (
 // hit is a fault that hits one call.
 type hit struct{ Fault }
 
-// Before misbehaves before the work.
+// Before waits or fails before the work.
 func (h hit) Before(ctx context.Context) error {
 	if h.AfterWork {
 		return nil
@@ -71,7 +71,7 @@ func (h hit) Before(ctx context.Context) error {
 	return h.err()
 }
 
-// After misbehaves after the work.
+// After waits or fails after the work.
 func (h hit) After(ctx context.Context, out any, err error) (any, error) {
 	if !h.AfterWork {
 		return out, err
@@ -88,7 +88,7 @@ func (h hit) After(ctx context.Context, out any, err error) (any, error) {
 	return out, nil
 }
 
-// wait returns false if the client went before the delay was over.
+// wait returns false if the client hung up before the end of the delay.
 func (f Fault) wait(ctx context.Context) bool {
 	if f.Delay <= 0 {
 		return true
@@ -103,7 +103,7 @@ func (f Fault) wait(ctx context.Context) bool {
 	}
 }
 
-// err returns the error to answer. It is nil if the fault is only slow.
+// err returns the error to answer. It is nil if the fault is only a delay.
 func (f Fault) err() error {
 	if f.Drop {
 		return errDropped

@@ -65,7 +65,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func wantRepositories(t *testing.T, b *awstest.Bench, want int) {
+func wantRepositories(t *testing.T, b *awstest.AWS, want int) {
 	t.Helper()
 	out, err := b.ECR(awstest.Here).DescribeRepositories(&ecr.DescribeRepositoriesInput{})
 	awstest.Must(t, err)
@@ -103,11 +103,11 @@ func TestDelayEndsWithTheClient(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			b.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Delay: time.Hour, AfterWork: test.afterWork, When: func(localaws.Call) bool {
-				cancel() // the call has arrived, and now its client goes
+				cancel() // the call has arrived, and now its client hangs up
 				return true
 			}})
 			_, err := b.ECR(awstest.Here).CreateRepositoryWithContext(ctx, &ecr.CreateRepositoryInput{RepositoryName: aws.String("group/one")})
-			awstest.WantError(t, "create of a client that has gone", err, "RequestCanceled", "")
+			awstest.WantError(t, "create whose client hung up", err, "RequestCanceled", "")
 			for len(b.Calls()) == 0 { // the server notices it a little later
 				time.Sleep(time.Millisecond)
 			}
@@ -135,8 +135,8 @@ func TestDelayedWork(t *testing.T) {
 	}
 }
 
-// TestFaultAfterWorkThatFails shows that the error of the work is answered
-// instead of that of the fault. A dropped connection answers neither.
+// TestFaultAfterWorkThatFails shows that the answer is the error of the work
+// and not that of the fault. If the connection is dropped, there is no answer.
 func TestFaultAfterWorkThatFails(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -15,8 +15,7 @@ type handler struct {
 
 // NewHandler returns the HTTP control of a list, for paths that begin with
 // /faults. The operations are those that a fault can name, such as
-// "ecr:DescribeRepositories". It asks for no token, since this AWS lets
-// everybody in.
+// "ecr:DescribeRepositories". No token is needed.
 func NewHandler(list *List, operations []string) http.Handler {
 	h := handler{list, operations}
 	mux := http.NewServeMux()
@@ -48,7 +47,7 @@ func (h handler) add(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	a := armed{Fault: f, id: h.list.add(f)}
+	a := activeFault{Fault: f, id: h.list.add(f)}
 	w.Header().Set("Location", fmt.Sprintf("/faults/%d", a.id))
 	writeJSON(w, http.StatusCreated, a.show())
 }
@@ -107,5 +106,5 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.WriteHeader(status)
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(body) // it fails if the client has gone, which is no error here
+	_ = encoder.Encode(body) // an error means that the client has hung up
 }

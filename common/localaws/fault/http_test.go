@@ -28,7 +28,7 @@ type exchange struct {
 
 // do sends the request of an exchange. It returns the exchange with the answer
 // that came.
-func do(t *testing.T, b *awstest.Bench, e exchange) exchange {
+func do(t *testing.T, b *awstest.AWS, e exchange) exchange {
 	t.Helper()
 	r, err := http.NewRequest(e.method, b.URL+e.path, strings.NewReader(e.body))
 	awstest.Must(t, err)
@@ -44,7 +44,7 @@ func do(t *testing.T, b *awstest.Bench, e exchange) exchange {
 		strings.TrimSuffix(string(answer), "\n")}
 }
 
-func wantExchanges(t *testing.T, b *awstest.Bench, list ...exchange) {
+func wantExchanges(t *testing.T, b *awstest.AWS, list ...exchange) {
 	t.Helper()
 	for _, want := range list {
 		if diff := cmp.Diff(want, do(t, b, want), cmp.AllowUnexported(exchange{})); diff != "" {
@@ -90,7 +90,7 @@ func TestFaultsOverHTTP(t *testing.T) {
 		_, err := b.ECR(awstest.Here).DescribeRepositories(&ecr.DescribeRepositoriesInput{})
 		awstest.WantError(t, "only fault left", err, "X", "")
 	}
-	wantExchanges(t, b, exchange{method: "GET", path: "/faults", status: 200, answer: `[]`}) // it has hit its three calls
+	wantExchanges(t, b, exchange{method: "GET", path: "/faults", status: 200, answer: `[]`}) // it is removed after its three calls
 
 	b.Inject(localaws.Fault{Operation: "*", Drop: true})
 	wantExchanges(t, b,
@@ -140,7 +140,7 @@ func TestEveryKindOfFaultOverHTTP(t *testing.T) {
 				cancel()
 			}
 			awstest.WantError(t, name, <-done, test.code, "")
-			for len(b.Calls()) == 0 { // the server may notice later that the client has gone
+			for len(b.Calls()) == 0 { // the server may notice later that the client has hung up
 				time.Sleep(time.Millisecond)
 			}
 			wantRepositories(t, b, test.made)
@@ -149,7 +149,7 @@ func TestEveryKindOfFaultOverHTTP(t *testing.T) {
 }
 
 // waitForHit waits until the first fault has hit a call.
-func waitForHit(t *testing.T, b *awstest.Bench) {
+func waitForHit(t *testing.T, b *awstest.AWS) {
 	t.Helper()
 	for !strings.Contains(do(t, b, exchange{method: "GET", path: "/faults/1"}).answer, `"hits":1`) {
 		time.Sleep(time.Millisecond)

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// faultKeys is the help in an error about the form of a fault.
+// faultKeys is the part of an error that explains the form of a fault.
 const faultKeys = "the keys of a fault are operation, code, message and delay (strings), times, status and " +
 	"probability (numbers), afterWork and drop (true or false)"
 
@@ -30,7 +30,7 @@ type faultInForce struct {
 	Hits int  `json:"hits"`
 }
 
-func (a armed) show() faultInForce {
+func (a activeFault) show() faultInForce {
 	shown := faultInForce{ID: a.id, faultJSON: faultJSON{Fault: a.Fault}, When: a.When != nil, Hits: a.hits}
 	if a.Probability != 0 {
 		shown.Probability = &a.Probability
@@ -41,7 +41,8 @@ func (a armed) show() faultInForce {
 	return shown
 }
 
-// readFault reads one fault. It refuses unknown keys, and anything after it.
+// readFault reads one fault. It refuses unknown keys, and anything after the
+// fault.
 func readFault(body io.Reader) (Fault, error) {
 	var in faultJSON
 	decoder := json.NewDecoder(body)
@@ -74,8 +75,8 @@ func (in faultJSON) fault() (Fault, error) {
 	return f, nil
 }
 
-// faultJSONError says in the words of this API what is wrong. The error of
-// package json speaks of Go types.
+// faultJSONError replaces an error of package json, which speaks of Go types,
+// by one that speaks of the keys of a fault.
 func faultJSONError(err error) error {
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &kind) {
@@ -88,8 +89,7 @@ func faultJSONError(err error) error {
 	return fmt.Errorf("the body is not a JSON object (%w): %s", err, faultKeys)
 }
 
-// check returns an error if the fault is impossible. Known are the operations
-// that there are.
+// check returns an error if the fault makes no sense. known has all operations.
 func (f Fault) check(known []string) error {
 	if f.Operation != "*" && !slices.Contains(known, f.Operation) {
 		return fmt.Errorf(`there is no operation %q here: write "*" for all, or one of %s`, f.Operation, strings.Join(known, ", "))

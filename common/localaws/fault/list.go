@@ -12,12 +12,12 @@ import (
 // is safe for concurrent use, and the zero value is empty.
 type List struct {
 	mu     sync.Mutex
-	faults []*armed
+	faults []*activeFault
 	lastID int
 }
 
-// armed is a fault in force.
-type armed struct {
+// activeFault is a fault in force, with its id and its hits so far.
+type activeFault struct {
 	Fault
 	id, hits int
 }
@@ -28,15 +28,15 @@ func (l *List) Inject(f Fault) (remove func()) {
 	return func() { l.remove(id) }
 }
 
-// Meet returns the fault that hits the call, nil if there is none.
-func (l *List) Meet(c service.Call) service.Fault {
+// FaultFor returns the fault that hits the call, nil if there is none.
+func (l *List) FaultFor(c service.Call) service.Fault {
 	l.mu.Lock()
 	candidates := slices.Clone(l.faults)
 	l.mu.Unlock()
 	for _, a := range candidates {
 		// When is code of the user. It runs without the lock, because it may
 		// inject or remove faults.
-		if a.fits(c) && l.claim(a) {
+		if a.matches(c) && l.countHit(a) {
 			return hit{a.Fault}
 		}
 	}
@@ -48,7 +48,7 @@ func (l *List) add(f Fault) (id int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lastID++
-	l.faults = append(l.faults, &armed{Fault: f, id: l.lastID})
+	l.faults = append(l.faults, &activeFault{Fault: f, id: l.lastID})
 	return l.lastID
 }
 
@@ -57,7 +57,7 @@ func (l *List) remove(id int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	before := len(l.faults)
-	l.faults = slices.DeleteFunc(l.faults, func(a *armed) bool { return a.id == id })
+	l.faults = slices.DeleteFunc(l.faults, func(a *activeFault) bool { return a.id == id })
 	return len(l.faults) < before
 }
 
@@ -68,17 +68,17 @@ func (l *List) removeAll() {
 }
 
 // inForce returns copies of the faults, with their hits so far.
-func (l *List) inForce() []armed {
+func (l *List) inForce() []activeFault {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var list []armed
+	var list []activeFault
 	for _, a := range l.faults {
 		list = append(list, *a)
 	}
 	return list
 }
 
-func (a *armed) fits(c service.Call) bool {
+func (a *activeFault) matches(c service.Call) bool {
 	if a.Operation != "*" && a.Operation != c.Service+":"+c.Operation {
 		return false
 	}
@@ -88,9 +88,9 @@ func (a *armed) fits(c service.Call) bool {
 	return a.When == nil || a.When(c)
 }
 
-// claim counts a hit and removes the fault after its last one. It returns false
-// if the fault has been removed in the meantime.
-func (l *List) claim(a *armed) bool {
+// countHit counts a hit and removes the fault after its last one. It returns
+// false if the fault has been removed in the meantime.
+func (l *List) countHit(a *activeFault) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !slices.Contains(l.faults, a) {
@@ -98,7 +98,7 @@ func (l *List) claim(a *armed) bool {
 	}
 	a.hits++
 	if a.hits == a.Times {
-		l.faults = slices.DeleteFunc(l.faults, func(b *armed) bool { return a == b })
+		l.faults = slices.DeleteFunc(l.faults, func(b *activeFault) bool { return a == b })
 	}
 	return true
 }

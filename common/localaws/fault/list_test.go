@@ -6,8 +6,8 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
 )
 
-// TestProbabilities shows that a fault is tried only with the calls that the
-// faults before it have not hit.
+// TestProbabilities shows that a fault is tried only on calls that no earlier
+// fault has hit.
 func TestProbabilities(t *testing.T) {
 	t.Parallel()
 	var l List
@@ -18,8 +18,8 @@ func TestProbabilities(t *testing.T) {
 	hits := map[string]int{}
 	for range calls {
 		code := ""
-		if met, ok := l.Meet(service.Call{Service: "ecr", Operation: "DescribeRepositories"}).(hit); ok {
-			code = met.Code
+		if found, ok := l.FaultFor(service.Call{Service: "ecr", Operation: "DescribeRepositories"}).(hit); ok {
+			code = found.Code
 		}
 		hits[code]++
 	}

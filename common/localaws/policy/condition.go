@@ -73,11 +73,11 @@ func parseBool(text string) (bool, error) {
 	return false, fmt.Errorf("%q is neither true nor false", text)
 }
 
-// quantifier says for how many of the request's values an operator must hold.
+// quantifier says for which of the request's values an operator must hold.
 type quantifier int
 
 const (
-	onlyValue quantifier = iota // no prefix: for the one value that there is
+	onlyValue quantifier = iota // no prefix: the request has only one value
 	anyValue                    // ForAnyValue:
 	allValues                   // ForAllValues:
 )
@@ -145,9 +145,9 @@ func parseNull(values []string) (map[bool]bool, error) {
 	return answers, nil
 }
 
-// errSeveralValues is the error of an operator for one value where the key has
-// several. IAM's documentation does not say what happens then, so no policy may
-// depend on it.
+// errSeveralValues is the error for an operator that takes one value, on a key
+// that has several. IAM's documentation does not say what happens then, so it
+// is an error here.
 func errSeveralValues(operator, key string) error {
 	return fmt.Errorf("%s on %s: the key holds several values, so it needs ForAnyValue or ForAllValues", operator, key)
 }

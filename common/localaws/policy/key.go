@@ -14,8 +14,8 @@ type key struct {
 }
 
 // keys are the condition keys that a Request can have. Any other key in a
-// policy is an error. It would be absent from every request, and negated
-// conditions hold for an absent key.
+// policy is an error. Otherwise a negated condition on a misspelt key would
+// hold for every request, because the key is absent.
 var keys = map[string]key{}
 
 func init() {
@@ -44,7 +44,7 @@ func init() {
 	}
 }
 
-// tagKeys are how a condition key begins that ends in the key of a tag.
+// tagKeys are the prefixes of condition keys that end in the key of a tag.
 var tagKeys = []string{
 	"aws:principaltag/",
 	"aws:requesttag/",

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// The versions of the language. The older one is the default. It has no
+// The versions of the policy language. The older one is the default, and has no
 // variables.
 const (
 	version2008 = "2008-10-17"
@@ -149,8 +149,8 @@ func parseID(raw json.RawMessage) (string, error) {
 
 var actionPattern = regexp.MustCompile(`^(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$`)
 
-// parseActions parses actions. In both versions they can have wildcards and no
-// variables.
+// parseActions parses actions. In both versions actions can have wildcards, but
+// no variables.
 func parseActions(raw json.RawMessage) ([]pattern, error) {
 	names, err := oneOrMany(raw)
 	if err != nil {
@@ -224,9 +224,9 @@ type member struct {
 	value json.RawMessage
 }
 
-// object returns the members of a JSON object in their order. Other than
-// json.Unmarshal, it distinguishes upper and lower case in names and refuses a
-// name that is there twice.
+// object returns the members of a JSON object in their order. Unlike
+// json.Unmarshal, it distinguishes upper and lower case in names, and refuses a
+// name that is given twice.
 func object(raw json.RawMessage) ([]member, error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	if t, err := decoder.Token(); err != nil || t != json.Delim('{') {
@@ -268,7 +268,8 @@ func list(raw json.RawMessage) ([]json.RawMessage, error) {
 	return []json.RawMessage{raw}, nil
 }
 
-// oneOrMany returns the texts of a JSON array, or the one text that is there.
+// oneOrMany returns the strings of a JSON array. A single string is an array of
+// one.
 func oneOrMany(raw json.RawMessage) ([]string, error) {
 	elements, err := list(raw)
 	if err != nil {
@@ -285,8 +286,9 @@ func oneOrMany(raw json.RawMessage) ([]string, error) {
 	return texts, nil
 }
 
-// text returns a JSON string. It also takes true, false and numbers, as they
-// are written: IAM accepts {"Null": {"aws:TagKeys": false}}.
+// text returns a JSON string. It also accepts true, false and numbers, and
+// returns them as they are written. IAM does that too, for example in {"Null":
+// {"aws:TagKeys": false}}.
 func text(raw json.RawMessage) (string, error) {
 	var value any
 	decoder := json.NewDecoder(bytes.NewReader(raw))

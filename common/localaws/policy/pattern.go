@@ -135,8 +135,8 @@ func (p pattern) matches(text string, context map[string][]string) bool {
 }
 
 // globMatches reports whether the glob matches the whole text. At a mismatch it
-// goes back to the last star only, and lets it match one character more. So at
-// worst the time grows with the product of both lengths.
+// goes back only to the last star, which then matches one character more. So
+// the time is at most proportional to the product of both lengths.
 func globMatches(glob, text []rune) bool {
 	g, t := 0, 0
 	star, starText := -1, 0
@@ -164,8 +164,8 @@ func globMatches(glob, text []rune) bool {
 // arnParts is the number of parts of an ARN. Only the last one can have colons.
 const arnParts = 6
 
-// arnPattern matches ARNs part by part, so that a wildcard cannot match more
-// than the one part that it is in.
+// arnPattern matches ARNs part by part, so that a wildcard matches only inside
+// its own part.
 type arnPattern struct {
 	everything bool // "*"
 	parts      []pattern

@@ -2,10 +2,10 @@
 // IAM's policy language that the policies of this service use: session
 // policies, permission policies and trust policies.
 //
-// It is strict where IAM is lenient. An element, an operator, a condition key
-// or a variable that it does not know is an error, so that no test passes
-// because a name in a policy is misspelt. A new condition key is added in
-// key.go, a new operator in condition.go.
+// It is stricter than IAM. An unknown element, operator, condition key or
+// variable is an error, so that no test passes because of a misspelt name in a
+// policy. A new condition key is added in key.go, a new operator in
+// condition.go.
 package policy
 
 import (
@@ -18,22 +18,22 @@ type Policy struct {
 	statements []statement
 }
 
-// Request is what a policy is asked.
+// Request is a request that a policy allows or denies.
 type Request struct {
 	Action    string // "ecr:CreateRepository"
 	Resource  string // an ARN, or "*" for an action without a resource
 	Principal string // ARN of the caller; only trust policies look at it
 
-	// Context holds the values of the condition keys of the request. Case does
-	// not matter in their names, nor in the tag keys that are part of a name. A
-	// key that is absent is not in the map, or has no values.
+	// Context holds the values of the condition keys of the request. The case
+	// of their names makes no difference, also in tag keys that are part of a
+	// name. An absent key is not in the map, or has no values.
 	Context map[string][]string
 }
 
-// Decision is the answer of one or more policies.
+// Decision is what one or more policies decide about a request.
 type Decision int
 
-// The decisions. The zero value is a refusal.
+// The decisions. The zero value refuses the request.
 const (
 	NotAllowed Decision = iota // no statement allows the request
 	Allow                      // a statement allows it and none denies it
@@ -69,7 +69,7 @@ func Decide(r Request, policies ...Policy) (Decision, error) {
 				continue
 			}
 			if s.deny {
-				// The loop goes on, because a later statement that cannot be
+				// The loop continues, because a later statement that cannot be
 				// decided is still an error.
 				decision = Deny
 			} else if decision != Deny {

@@ -14,8 +14,8 @@ type principals struct {
 }
 
 // parsePrincipals parses "*", or an object with the names of each kind. Every
-// caller is of the kind AWS, a user or a role, so the names of other kinds
-// match nobody.
+// caller here is a user or a role, which is the kind AWS. So the names of other
+// kinds match no caller.
 func parsePrincipals(raw json.RawMessage) (*principals, error) {
 	var text string
 	if json.Unmarshal(raw, &text) == nil {
@@ -85,7 +85,7 @@ func (p *principals) match(arn string) bool {
 	return false
 }
 
-// namesOf returns the names by which a policy can mean the principal: its ARN,
+// namesOf returns the names that a policy can use for the principal: its ARN,
 // its account, and its role if it is the session of a role.
 func namesOf(arn string) []string {
 	parts := strings.SplitN(arn, ":", arnParts)

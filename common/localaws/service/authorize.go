@@ -6,16 +6,17 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
 )
 
-// Permission is one thing that the caller of an operation must be allowed.
+// Permission is an action on a resource that the caller of an operation must be
+// allowed to do.
 type Permission struct {
 	Action   string // "ecr:CreateRepository"
 	Resource string // an ARN
 	// Owner is the account of the resource. A call to the resource of another
 	// account is refused, since no resource here has a policy of its own that
-	// could allow it. Owner is "" where another check takes its place, such as
+	// could allow it. Owner is "" if something else checks the account, such as
 	// the trust policy of a role.
 	Owner string
-	// Context holds the condition keys beside those that tell of the caller.
+	// Context holds the condition keys, except those about the caller.
 	Context map[string][]string
 }
 
@@ -45,14 +46,14 @@ func (c *Request) authorize(p Permission) error {
 	return nil
 }
 
-// Denied returns the refusal of a permission. The reason follows the sentence
-// that AWS begins with, so it begins with a space.
+// Denied returns the refusal of a permission. The reason is added to the end of
+// AWS's sentence, so it begins with a space.
 func (c *Request) Denied(p Permission, reason string) error {
 	return Errorf(codeAccessDenied, "User: %s is not authorized to perform: %s on resource: %s%s",
 		c.Principal, p.Action, p.Resource, reason)
 }
 
-// PolicyRequest returns what a policy is asked about a permission.
+// PolicyRequest returns the request that a policy decides for a permission.
 func (c *Request) PolicyRequest(p Permission) policy.Request {
 	return policy.Request{
 		Action:    p.Action,

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Call is one call as the server sees it. Where a call fails early, the fields
+// Call is one call as the server sees it. If a call fails early, the fields
 // that are not known yet are empty.
 type Call struct {
 	Service, Operation string    // "ecr", "CreateRepository"
@@ -26,7 +26,8 @@ type Request struct {
 	Now time.Time
 	// Caller is the principal whose ARN is in the Call.
 	Caller Principal
-	// Session is the session that signed. It is nil for the administrator.
+	// Session is the session whose key signed the call. It is nil for the
+	// administrator.
 	Session *Session
 
 	http     *http.Request

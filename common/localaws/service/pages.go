@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// Pages makes the tokens of lists that are answered in pages. A token is
-// sealed: a client can hand it back, and cannot make or change one.
+// Pages makes the page tokens of lists. A token is signed, so that a client
+// cannot make or change one.
 type Pages struct {
 	key []byte
 }
 
-// NewPages returns Pages with a key of their own.
+// NewPages returns Pages with a new key.
 func NewPages() Pages {
 	return Pages{[]byte(rand.Text())}
 }
@@ -26,14 +26,14 @@ type List struct {
 	name string
 }
 
-// List returns the list that the parts name together. A token of one list is
-// no good for another.
+// List returns the list whose name consists of the parts. A token of one list
+// is not valid for another list.
 func (p Pages) List(parts ...string) List {
 	return List{p.key, strings.Join(parts, "\x00")}
 }
 
-// Token returns the token of the page after a position. It is "" where the
-// position is "", which is how Take says that there is no more.
+// Token returns the token of the page after a position. It is "" if the
+// position is "": Take returns that position for the last page.
 func (l List) Token(position string) string {
 	if position == "" {
 		return ""
@@ -41,8 +41,8 @@ func (l List) Token(position string) string {
 	return base64.RawURLEncoding.EncodeToString(append(l.seal(position), position...))
 }
 
-// Position returns the position in a token, and false if the list has no such
-// token. The token "" is that of the first page.
+// Position returns the position in a token. It returns false if the token is
+// not one of this list. The token "" means the first page.
 func (l List) Position(token string) (string, bool) {
 	if token == "" {
 		return "", true

@@ -4,7 +4,7 @@ import "net/http"
 
 // Protocol is how a service speaks on the wire: JSON or Query.
 type Protocol interface {
-	// maySpeak reports whether the request could be one of this protocol.
+	// maySpeak reports whether the request could be in this protocol.
 	maySpeak(r *http.Request) bool
 	// operation returns the name of the operation that the request asks for.
 	operation(r *http.Request, body []byte) (string, error)
@@ -16,8 +16,8 @@ type Protocol interface {
 	contentType() string
 }
 
-// guessProtocol returns the protocol to answer in while the service is not
-// known: that of the first service that could be meant.
+// guessProtocol returns the protocol for the answer if the service is not
+// known. It is that of the first service whose protocol fits the request.
 func (s *Server) guessProtocol(r *http.Request) Protocol {
 	for _, service := range s.o.Services {
 		if service.Protocol.maySpeak(r) {

@@ -40,8 +40,8 @@ func (p Query) operation(_ *http.Request, body []byte) (string, error) {
 	return action, nil
 }
 
-// queryErrors are the codes that have another name in this protocol, with
-// their statuses.
+// queryErrors are the codes that have another name in this protocol, with their
+// statuses.
 var queryErrors = map[string]Error{
 	codeAccessDenied:  {Code: "AccessDenied", Status: http.StatusForbidden},
 	codeExpiredToken:  {Code: "ExpiredToken", Status: http.StatusForbidden},

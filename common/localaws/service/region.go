@@ -10,13 +10,13 @@ type Region string
 
 var regionPattern = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`)
 
-// Valid reports whether the name has the form of a region's.
+// Valid reports whether the name has the form of a region name.
 func (r Region) Valid() bool {
 	return regionPattern.MatchString(string(r))
 }
 
-// Partition returns the part of AWS that the region belongs to: the second
-// part of an ARN.
+// Partition returns the part of AWS that the region belongs to: the second part
+// of an ARN.
 func (r Region) Partition() string {
 	for prefix, partition := range map[string]string{
 		"cn-":      "aws-cn",
@@ -34,7 +34,7 @@ func (r Region) Partition() string {
 	return "aws"
 }
 
-// Domain returns the domain that the names of the region's hosts end in.
+// Domain returns the domain of the region's host names.
 func (r Region) Domain() string {
 	switch r.Partition() {
 	case "aws-cn":

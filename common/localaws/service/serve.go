@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// maxBody is the largest body that is read: an image manifest of 4 MiB, with
-// every byte of it escaped in JSON.
+// maxBody is the size of the largest body, in bytes. It has room for an image
+// manifest of 4 MiB with every byte escaped in JSON.
 const maxBody = 10 << 20
 
 // Options of NewServer. All are needed except Watch.
@@ -22,13 +22,13 @@ type Options struct {
 	Sessions *Sessions
 	// Now tells the time.
 	Now func() time.Time
-	// Watch is told of every call, before its answer goes out.
+	// Watch is called for every call, before its answer is sent.
 	Watch func(Call)
-	// Meet returns the fault that hits a call, nil if there is none.
-	Meet func(Call) Fault
+	// FaultFor returns the fault that hits a call, nil if there is none.
+	FaultFor func(Call) Fault
 }
 
-// Fault is a misbehaviour that hits one call.
+// Fault is something that goes wrong with one call.
 type Fault interface {
 	// Before runs before the work. If it returns an error, the work is not
 	// done.
@@ -74,7 +74,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c.End = time.Now()
 	if s.o.Watch != nil {
-		// Watch is told before the answer goes out, so that a client that has
+		// Watch is called before the answer is sent, so that a test that has
 		// the answer can rely on it.
 		s.o.Watch(c.Call)
 	}
@@ -89,14 +89,14 @@ func (s *Server) write(w http.ResponseWriter, c *Request, status int, body []byt
 	header.Set("Content-Type", c.protocol.contentType())
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	header.Set("X-Amzn-Requestid", c.RequestID)
-	// Without this, net/http takes the machine's clock. The times in the body
-	// are of the server's clock.
+	// Without this, net/http would use the machine's clock. The times in the
+	// body are of the server's clock.
 	header.Set("Date", s.o.Now().UTC().Format(http.TimeFormat))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // it fails if the client has gone, which is no error here
+	_, _ = w.Write(body) // an error means that the client has hung up
 }
 
-// answer takes a call from its signature to the body of its answer.
+// answer checks and performs a call, and returns the body of its answer.
 func (s *Server) answer(c *Request) ([]byte, error) {
 	sig, err := parseSignature(c.http.Header.Get("Authorization"))
 	if err != nil {
@@ -124,7 +124,7 @@ func (s *Server) answer(c *Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.performOrMisbehave(c, func() (any, error) { return service.perform(c, operation, in) })
+	out, err := s.performWithFault(c, func() (any, error) { return service.perform(c, operation, in) })
 	if err != nil {
 		return nil, err
 	}
@@ -167,8 +167,8 @@ func readBody(r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-func (s *Server) performOrMisbehave(c *Request, perform func() (any, error)) (any, error) {
-	fault := s.o.Meet(c.Call)
+func (s *Server) performWithFault(c *Request, perform func() (any, error)) (any, error) {
+	fault := s.o.FaultFor(c.Call)
 	if fault == nil {
 		return perform()
 	}
@@ -176,13 +176,13 @@ func (s *Server) performOrMisbehave(c *Request, perform func() (any, error)) (an
 	if err := fault.Before(ctx); err != nil {
 		return nil, err
 	}
-	c.Now = s.o.Now() // the fault may have taken its time
+	c.Now = s.o.Now() // the fault may have delayed the call
 	out, err := perform()
 	return fault.After(ctx, out, err)
 }
 
 // perform checks the input, then the caller's permissions, and then does the
-// work. AWS has the same order.
+// work, in the same order as AWS.
 func (s Service) perform(c *Request, operation Operation, in Input) (any, error) {
 	if err := in.Check(c); err != nil {
 		return nil, err

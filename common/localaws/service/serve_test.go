@@ -146,7 +146,7 @@ func TestWireBodies(t *testing.T) {
 	}
 }
 
-// TestDate shows that each answer has the time at which it goes out, by the
+// TestDate shows that each answer has the time at which it is sent, by the
 // server's clock.
 func TestDate(t *testing.T) {
 	t.Parallel()

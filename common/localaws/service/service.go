@@ -1,10 +1,9 @@
-// Package service is what all services of this AWS share: protocols,
-// signatures, sessions, authorization, the pages of a list, and the serving of
-// one call.
+// Package service has what all services of this AWS share: protocols,
+// signatures, sessions, authorization, pages, and the handling of a call.
 //
 // A service is a value of type Service: a name, a protocol and a table of
-// operations. This package knows no service by name. Of localaws it imports
-// only policy.
+// operations. This package knows no service by name. Of the packages in
+// localaws it imports only policy.
 //
 // To add a service, see package localaws. If it speaks a new protocol, write
 // that here, beside JSON and Query.
@@ -18,12 +17,12 @@ type Service struct {
 	Protocol   Protocol
 	Operations []Operation
 	// Lock guards the state of the service. A call holds it from its
-	// authorization to the end of its work, so that nothing changes between
-	// the decision and the work. It is nil in a service without state.
+	// authorization to the end of its work, so that nothing changes between the
+	// decision and the work. It is nil in a service without state.
 	Lock sync.Locker
 }
 
-// Operation is one row of the table of a service. Row makes it.
+// Operation is one row of the table of a service. Make it with Row.
 type Operation struct {
 	Name   string
 	decode func(c *Request, body []byte) (Input, error)
@@ -33,8 +32,8 @@ type Operation struct {
 
 // Input is the decoded input of an operation.
 type Input interface {
-	// Check returns an error if the input breaks a constraint. It looks at
-	// the input and the caller only, and not at the state of the service.
+	// Check returns an error if the input breaks a constraint. It looks at the
+	// input and the caller only, and not at the state of the service.
 	Check(c *Request) error
 }
 

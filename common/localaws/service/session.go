@@ -11,24 +11,24 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
 )
 
-// AdministratorAccount is the account of every access key that is not a
-// session's.
+// AdministratorAccount is the account of every access key that does not belong
+// to a session.
 const AdministratorAccount = "012345678901"
 
-// issuedPrefix is how the access keys of sessions begin, in AWS and here.
+// issuedPrefix is the prefix of the access keys of sessions, in AWS and here.
 const issuedPrefix = "ASIA"
 
 // Principal is the user or the session of a role that makes a call.
 type Principal struct {
 	Account string
 	ARN     string // of the user or of the session
-	// Identity is the ARN that policies know it by: for a session, that of
+	// Identity is the ARN in aws:PrincipalArn. For a session it is the ARN of
 	// its role.
 	Identity string
 	UserID   string
 	Tags     map[string]string // session tags
-	// Transitive holds those of the tags that the next session inherits, where
-	// this one assumes a role.
+	// Transitive holds the tags that a session inherits if this principal
+	// assumes its role.
 	Transitive map[string]string
 }
 
@@ -51,17 +51,18 @@ func UniqueID(prefix, name string) string {
 
 // Session is a principal with temporary credentials.
 type Session struct {
-	Principal   Principal
-	Expires     time.Time
-	Permissions policy.Policy
-	Limit       *policy.Policy // session policy; nil if there is none
-	LimitText   string         // JSON of Limit
+	Principal         Principal
+	Expires           time.Time
+	Permissions       policy.Policy
+	SessionPolicy     *policy.Policy // nil if there is none
+	SessionPolicyText string         // JSON of SessionPolicy
 
 	// Issue sets the credentials.
 	AccessKey, Secret, Token string
 }
 
-// kindOfPolicy is a policy with the words that refusals use for its kind.
+// kindOfPolicy is a policy, with the words for its kind in the message of a
+// refusal.
 type kindOfPolicy struct {
 	article, kind string
 	policy        policy.Policy
@@ -70,18 +71,17 @@ type kindOfPolicy struct {
 // policies returns the policies that must all allow what the session does.
 func (s *Session) policies() []kindOfPolicy {
 	all := []kindOfPolicy{{"an", "identity-based", s.Permissions}}
-	if s.Limit != nil {
-		all = append(all, kindOfPolicy{"a", "session", *s.Limit})
+	if s.SessionPolicy != nil {
+		all = append(all, kindOfPolicy{"a", "session", *s.SessionPolicy})
 	}
 	return all
 }
 
-// Sessions are the sessions that were issued. They are safe for concurrent
-// use.
+// Sessions are the sessions that were issued. They are safe for concurrent use.
 type Sessions struct {
 	mu      sync.Mutex
 	byKey   map[string]*Session // by access key
-	sweepAt int                 // number of sessions at which old ones are removed
+	sweepAt int                 // when there are this many sessions, old ones are removed
 }
 
 const (
@@ -107,7 +107,7 @@ func (ss *Sessions) Issue(s *Session, now time.Time) {
 }
 
 // sweep removes old sessions, but only after the number of sessions has
-// doubled. So issuing a session is cheap however many there are.
+// doubled. So issuing a session stays cheap.
 func (ss *Sessions) sweep(now time.Time) {
 	if len(ss.byKey) < ss.sweepAt {
 		return
@@ -126,13 +126,13 @@ func (ss *Sessions) find(accessKey string) *Session {
 	return ss.byKey[accessKey]
 }
 
-// identify finds the caller by the access key that signed. A key that no
-// session has is the administrator's.
+// identify finds the caller by the access key that signed the call. A key that
+// belongs to no session is the administrator's.
 func (c *Request) identify(sessions *Sessions, sig signature, body []byte) error {
 	token := c.http.Header.Get("X-Amz-Security-Token")
 	session := sessions.find(sig.accessKey)
 	if session == nil {
-		// A session that is not known is forged, or older than this process.
+		// This session is forged, or older than this process.
 		if token != "" && strings.HasPrefix(sig.accessKey, issuedPrefix) {
 			return errUnknownClient()
 		}
@@ -143,7 +143,7 @@ func (c *Request) identify(sessions *Sessions, sig signature, body []byte) error
 		return errUnknownClient()
 	}
 	c.setCaller(session.Principal)
-	c.Session, c.Policy = session, session.LimitText
+	c.Session, c.Policy = session, session.SessionPolicyText
 	if !c.Now.Before(session.Expires) {
 		return Errorf(codeExpiredToken, "The security token included in the request is expired")
 	}

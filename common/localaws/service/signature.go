@@ -53,8 +53,9 @@ func parseSignature(header string) (signature, error) {
 	}, nil
 }
 
-// verify returns an error unless the secret signed the request. A signature
-// may have any age, since the client can have another clock than this server.
+// verify returns an error unless the request was signed with the secret. A
+// signature may have any age, because the clocks of the client and of this
+// server may differ.
 func (s signature) verify(r *http.Request, body []byte, secret string) error {
 	for _, must := range []string{"host", "x-amz-date", "x-amz-security-token"} {
 		if !slices.Contains(s.headers, must) {

@@ -44,8 +44,8 @@ func AddTags(context map[string][]string, prefix string, tags map[string]string)
 	}
 }
 
-// AddRequestTags adds the tags that a request brings to the condition keys of
-// a permission.
+// AddRequestTags adds the tags in a request to the condition keys of a
+// permission.
 func AddRequestTags(context map[string][]string, tags map[string]string) {
 	if len(tags) == 0 {
 		return

@@ -11,8 +11,9 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
 )
 
-// needsToAssumeRole returns the permissions that both sides must allow: the
-// policies of the caller here, and the trust policy of the role in assumeRole.
+// needsToAssumeRole returns the permissions for AssumeRole. The policies of the
+// caller must allow them, and the trust policy of the role too, which
+// assumeRole checks.
 func needsToAssumeRole(_ *service.Request, in assumeRoleInput) []service.Permission {
 	assume := service.Permission{Action: "sts:AssumeRole", Resource: in.roleARN, Context: in.context()}
 	if len(in.tags) == 0 {
@@ -23,7 +24,7 @@ func needsToAssumeRole(_ *service.Request, in assumeRoleInput) []service.Permiss
 	return []service.Permission{assume, tagging}
 }
 
-// context returns the condition keys that the input brings.
+// context returns the condition keys that come from the input.
 func (in assumeRoleInput) context() map[string][]string {
 	context := map[string][]string{"sts:RoleSessionName": {in.sessionName}}
 	if in.externalID != nil {
@@ -49,7 +50,7 @@ type assumeRoleResult struct {
 }
 
 func (s *sts) assumeRole(c *service.Request, in assumeRoleInput) (any, error) {
-	role, err := s.roles.trusting(c, in)
+	role, err := s.roles.assumable(c, in)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func (s *sts) assumeRole(c *service.Request, in assumeRoleInput) (any, error) {
 		if err != nil {
 			return nil, service.Errorf("MalformedPolicyDocument", "%v", err)
 		}
-		session.Limit, session.LimitText = &limit, *in.policy
+		session.SessionPolicy, session.SessionPolicyText = &limit, *in.policy
 	}
 	s.sessions.Issue(session, c.Now)
 	return assumeRoleResult{

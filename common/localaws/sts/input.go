@@ -20,8 +20,8 @@ type assumeRoleInput struct {
 	unsupported          string // a parameter that this AWS does not support; "" if there is none
 }
 
-// unsupportedParameters are refused. If they were ignored, a session could be
-// allowed more here than in AWS.
+// unsupportedParameters are refused. If they were ignored, a session could have
+// more rights here than in AWS.
 var unsupportedParameters = []string{"PolicyArns", "SerialNumber", "TokenCode", "SourceIdentity", "ProvidedContexts"}
 
 func decodeAssumeRole(_ *service.Request, body []byte) (assumeRoleInput, error) {
@@ -70,7 +70,7 @@ const (
 	minDuration     = 900
 	maxDuration     = 43200
 	defaultDuration = 3600
-	maxChained      = 3600 // where a session assumes the role
+	maxChained      = 3600 // if a session assumes the role
 	maxPolicy       = 2048 // characters
 	maxTags         = 50
 )
@@ -102,7 +102,7 @@ func (in assumeRoleInput) Check(c *service.Request) error {
 	return in.checkTransitive(c.Caller.Transitive)
 }
 
-// violations returns what is wrong with the parameters one by one.
+// violations returns what is wrong with each single parameter.
 func (in assumeRoleInput) violations() violations {
 	var v violations
 	v.text("roleArn", in.roleARN, 20, 2048, nil)
@@ -143,8 +143,8 @@ func (in assumeRoleInput) checkTagKeys() error {
 	return nil
 }
 
-// checkTransitive checks the transitive tags, and that none of the tags takes
-// the place of an inherited one.
+// checkTransitive checks the transitive tags, and that no tag replaces an
+// inherited one.
 func (in assumeRoleInput) checkTransitive(inherited map[string]string) error {
 	for _, key := range in.transitive {
 		if !in.hasTag(key) {
@@ -161,7 +161,7 @@ func (in assumeRoleInput) checkTransitive(inherited map[string]string) error {
 	return nil
 }
 
-// hasTag reports whether there is a tag of the key. Case does not matter.
+// hasTag reports whether there is a tag with the key. Case makes no difference.
 func (in assumeRoleInput) hasTag(key string) bool {
 	return slices.ContainsFunc(in.tags, func(t service.Tag) bool { return strings.EqualFold(t.Key, key) })
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // maxPacked is the largest size of a session's policy and tags when they are
-// packed, in bytes. AWS does not publish how it packs. Here it is deflate, with
-// a limit that an input without other errors seldom reaches.
+// compressed, in bytes. AWS does not publish how it compresses them. Here it is
+// deflate, and an input without other errors seldom reaches the limit.
 const maxPacked = 2048
 
 // packedSize returns the packed size in percent of what is allowed. It is nil

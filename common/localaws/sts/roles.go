@@ -49,7 +49,7 @@ func (rs roles) add(r Role) error {
 		return fmt.Errorf("the name does not satisfy %s", roleNamePattern)
 	}
 	if _, twice := rs[r.Account+"/"+r.Name]; twice {
-		return errors.New("the role is there twice")
+		return errors.New("the role is given twice")
 	}
 	trust, err := policy.ParseTrust(r.Trust)
 	if err != nil {
@@ -63,10 +63,10 @@ func (rs roles) add(r Role) error {
 	return nil
 }
 
-// trusting returns the role of the input if its trust policy lets the caller
-// assume it. A role that does not exist gets the same refusal as one that does
-// not trust the caller.
-func (rs roles) trusting(c *service.Request, in assumeRoleInput) (role, error) {
+// assumable returns the role of the input if its trust policy lets the caller
+// assume it. The refusal is the same for a role that does not exist and for one
+// that does not trust the caller.
+func (rs roles) assumable(c *service.Request, in assumeRoleInput) (role, error) {
 	permissions := needsToAssumeRole(c, in)
 	parts := roleARNPattern.FindStringSubmatch(in.roleARN)
 	partition, account, name := parts[1], parts[2], parts[3]

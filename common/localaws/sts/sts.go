@@ -1,5 +1,5 @@
-// Package sts is the AWS Security Token Service: AssumeRole, with the roles
-// that exist, and GetCallerIdentity.
+// Package sts is the AWS Security Token Service: AssumeRole and
+// GetCallerIdentity. It also holds the roles that exist.
 //
 // To add an operation, write the type of its input with a method Check, a
 // function that returns the permissions that it needs, and one that does the
@@ -37,7 +37,7 @@ func New(list []Role, sessions *service.Sessions) (service.Service, error) {
 	}, nil
 }
 
-// noInput is the input of operations that have none.
+// noInput is the input of operations that take no parameters.
 type noInput struct{}
 
 func decodeNothing(*service.Request, []byte) (noInput, error) { return noInput{}, nil }

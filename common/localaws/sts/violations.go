@@ -17,8 +17,8 @@ func (v *violations) add(path, value, constraint string) {
 	*v = append(*v, fmt.Sprintf("Value '%s' at '%s' failed to satisfy constraint: %s", value, path, constraint))
 }
 
-// text checks the length and the characters of a text. A text that must not be
-// empty is one with a least length.
+// text checks the length and the characters of a text. A text with a minimum
+// length must not be empty.
 func (v *violations) text(path, value string, least, most int, pattern *regexp.Regexp) {
 	length := utf8.RuneCountInString(value)
 	switch {

@@ -11,10 +11,11 @@ import (
 	"time"
 )
 
-// service is what the objects must agree with: the program and its image.
+// service has the facts about the program and its image with which the objects
+// must agree.
 type service struct {
 	drain time.Duration // how long requests under way may take at the end
-	user  string        // that the image runs as
+	user  string        // the user of the image
 }
 
 func readService(t *testing.T) service {
@@ -37,7 +38,7 @@ func readService(t *testing.T) service {
 	}
 }
 
-// settings are what of API_CONFIG the objects must agree with.
+// settings are the keys of API_CONFIG with which the objects must agree.
 type settings struct {
 	ListenAddress string
 	ShutdownDelay string
@@ -49,16 +50,16 @@ func (s settings) port() int32 {
 	return int32(n)
 }
 
-// ends is how long the program may take to end once it is told to.
-func (s settings) ends(drain time.Duration) (time.Duration, error) {
+// stopTime returns how long the program may take to end after SIGTERM.
+func (s settings) stopTime(drain time.Duration) (time.Duration, error) {
 	delay, err := time.ParseDuration(s.ShutdownDelay)
 	if err == nil && delay == 0 {
-		err = errors.New("without shutdownDelay callers run into a closed port")
+		err = errors.New("shutdownDelay is missing: load balancers would still send requests to a closed port")
 	}
 	return delay + drain, err
 }
 
-// settings reads them from the Secret.
+// settings returns the settings in the Secret.
 func (o *objects) settings() settings {
 	var s settings
 	for _, document := range o.secret.Data {

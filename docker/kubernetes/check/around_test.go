@@ -13,10 +13,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-func areSelected(o *objects, _ service) error {
+func selectorsFindPods(o *objects, _ service) error {
 	target := o.autoscaler.Spec.ScaleTargetRef
 	problems := []error{
-		unless(target.APIVersion == "apps/v1" && target.Kind == "Deployment" && target.Name == o.deployment.Name, "the autoscaler scales %v", target),
+		errorUnless(target.APIVersion == "apps/v1" && target.Kind == "Deployment" && target.Name == o.deployment.Name, "the autoscaler scales %v", target),
 		selects("Deployment", o.deployment.Spec.Selector, o.deployment.Spec.Template.Labels),
 		selects("Service", &metav1.LabelSelector{MatchLabels: o.service.Spec.Selector}, o.deployment.Spec.Template.Labels),
 		selects("budget", o.budget.Spec.Selector, o.deployment.Spec.Template.Labels),
@@ -27,68 +27,69 @@ func areSelected(o *objects, _ service) error {
 	}
 	for _, object := range o.all {
 		if object != metav1.Object(o.namespace) {
-			problems = append(problems, unless(object.GetNamespace() == o.namespace.Name, "%T is in the namespace %q", object, object.GetNamespace()))
+			problems = append(problems, errorUnless(object.GetNamespace() == o.namespace.Name, "%T is in the namespace %q", object, object.GetNamespace()))
 		}
 	}
 	return errors.Join(problems...)
 }
 
-// selects tells whether the selector finds what is labelled so, and not just
-// everything.
+// selects returns an error unless the selector finds something with these
+// labels. A selector that finds everything is an error too.
 func selects(who string, by *metav1.LabelSelector, labelled labels.Set) error {
 	selector, err := metav1.LabelSelectorAsSelector(by)
 	if err != nil {
 		return err
 	}
-	return unless(!selector.Empty() && selector.Matches(labelled), "the selector of the %s, %q, does not find %s", who, selector, labelled)
+	return errorUnless(!selector.Empty() && selector.Matches(labelled), "the selector of the %s, %q, does not find %s", who, selector, labelled)
 }
 
 func isMonitored(o *objects, _ service) error {
 	if len(o.monitor.Spec.Endpoints) != 1 {
-		return errors.New("one endpoint is wanted")
+		return errors.New("there must be exactly one endpoint")
 	}
 	endpoint, port := o.monitor.Spec.Endpoints[0], o.service.Spec.Ports[0]
 	return errors.Join(
 		selects("ServiceMonitor", &o.monitor.Spec.Selector, o.service.Labels),
-		unless(o.monitor.Namespace == o.service.Namespace, "it looks in the namespace %q", o.monitor.Namespace),
-		unless(endpoint.Port == port.Name, "it asks the port %s, the Service has %s", endpoint.Port, port.Name),
-		unless(o.service.Labels[o.monitor.Spec.JobLabel] == "ecr-api", "it has no job's name from %s", o.monitor.Spec.JobLabel),
+		errorUnless(o.monitor.Namespace == o.service.Namespace, "it selects Services in the namespace %q", o.monitor.Namespace),
+		errorUnless(endpoint.Port == port.Name, "it scrapes the port %s, but the Service has %s", endpoint.Port, port.Name),
+		errorUnless(o.service.Labels[o.monitor.Spec.JobLabel] == "ecr-api", "the label %s does not give the job's name", o.monitor.Spec.JobLabel),
 	)
 }
 
-func haveOnePort(o *objects, _ service) error {
+func portsAgree(o *objects, _ service) error {
 	port := o.container().Ports[0]
 	problems := []error{
-		unless(port.ContainerPort == o.settings().port(), "the container has %d, the program %d", port.ContainerPort, o.settings().port()),
-		unless(o.service.Spec.Ports[0].TargetPort == intstr.FromString(port.Name), "the Service goes to %s", o.service.Spec.Ports[0].TargetPort.String()),
+		errorUnless(port.ContainerPort == o.settings().port(), "the container has the port %d, but the program %d", port.ContainerPort, o.settings().port()),
+		errorUnless(o.service.Spec.Ports[0].TargetPort == intstr.FromString(port.Name), "the Service sends requests to the port %s", o.service.Spec.Ports[0].TargetPort.String()),
 	}
 	for _, rule := range o.network.Spec.Ingress {
 		for _, open := range rule.Ports {
-			problems = append(problems, unless(*open.Port == intstr.FromString(port.Name), "the network opens %s", open.Port.String()))
+			problems = append(problems, errorUnless(*open.Port == intstr.FromString(port.Name), "the network opens %s", open.Port.String()))
 		}
 	}
 	return errors.Join(problems...)
 }
 
-func isFenced(o *objects, _ service) error {
+func networkIsLimited(o *objects, _ service) error {
 	spec := o.network.Spec
 	both := []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress}
 	problems := []error{
-		unless(cmp.Equal(both, spec.PolicyTypes), "it fences %v", spec.PolicyTypes),
-		unless(cmp.Equal([]string{"ingress-nginx", "monitoring"}, comeFrom(spec.Ingress)), "callers come from %v", comeFrom(spec.Ingress)),
-		unless(cmp.Equal([]string{"UDP 53", "TCP 53", "TCP 443"}, goTo(spec.Egress)), "calls go to %v", goTo(spec.Egress)),
+		errorUnless(cmp.Equal(both, spec.PolicyTypes), "it limits only %v", spec.PolicyTypes),
+		errorUnless(cmp.Equal([]string{"ingress-nginx", "monitoring"}, ingressNamespaces(spec.Ingress)), "callers come from %v", ingressNamespaces(spec.Ingress)),
+		errorUnless(cmp.Equal([]string{"UDP 53", "TCP 53", "TCP 443"}, egressPorts(spec.Egress)), "calls go to %v", egressPorts(spec.Egress)),
 	}
 	for _, rule := range spec.Ingress {
-		problems = append(problems, unless(len(rule.Ports) == 1, "callers reach %d ports (none is all)", len(rule.Ports)))
+		problems = append(problems, errorUnless(len(rule.Ports) == 1, "callers reach %d ports (0 means all)", len(rule.Ports)))
 	}
 	dns := map[string]string{"k8s-app": "kube-dns"}
 	resolver := spec.Egress[0].To[0].PodSelector
-	problems = append(problems, unless(resolver != nil && cmp.Equal(dns, resolver.MatchLabels), "the cluster's DNS is not found by %v", resolver))
+	problems = append(problems, errorUnless(resolver != nil && cmp.Equal(dns, resolver.MatchLabels), "the cluster's DNS is not found by %v", resolver))
 	return errors.Join(problems...)
 }
 
-// comeFrom lists the namespaces that the rules name; "*" is everywhere.
-func comeFrom(rules []networkingv1.NetworkPolicyIngressRule) []string {
+// ingressNamespaces lists the namespaces from which the rules allow callers.
+// "*" means everywhere.
+func ingressNamespaces(rules []networkingv1.NetworkPolicyIngressRule) []string {
 	var namespaces []string
 	for _, rule := range rules {
 		if len(rule.From) == 0 {
@@ -105,8 +106,9 @@ func comeFrom(rules []networkingv1.NetworkPolicyIngressRule) []string {
 	return namespaces
 }
 
-// goTo lists the ports that the rules name; "*" is all.
-func goTo(rules []networkingv1.NetworkPolicyEgressRule) []string {
+// egressPorts lists the ports to which the rules allow connections. "*" means
+// all.
+func egressPorts(rules []networkingv1.NetworkPolicyEgressRule) []string {
 	var ports []string
 	for _, rule := range rules {
 		if len(rule.Ports) == 0 {
@@ -119,10 +121,10 @@ func goTo(rules []networkingv1.NetworkPolicyEgressRule) []string {
 	return ports
 }
 
-func staysUp(o *objects, _ service) error {
+func staysAvailable(o *objects, _ service) error {
 	rolling, scale := o.deployment.Spec.Strategy.RollingUpdate, o.autoscaler.Spec
 	if rolling == nil {
-		return errors.New("how it rolls is not said")
+		return errors.New("there is no rolling update")
 	}
 	var spread []string
 	for _, over := range o.pod().TopologySpreadConstraints {
@@ -130,28 +132,28 @@ func staysUp(o *objects, _ service) error {
 	}
 	nodesAndZones := []string{corev1.LabelHostname, corev1.LabelTopologyZone}
 	return errors.Join(
-		unless(rolling.MaxUnavailable.IntValue() == 0 && rolling.MaxSurge.IntValue() > 0, "an update takes a copy before another is there"),
-		unless(o.deployment.Spec.Replicas == nil, "the Deployment scales against the autoscaler"),
-		unless(*scale.MinReplicas > 1 && scale.MaxReplicas > *scale.MinReplicas, "%d to %d copies", *scale.MinReplicas, scale.MaxReplicas),
-		unless(len(scale.Metrics) == 1 && scale.Metrics[0].Resource.Name == corev1.ResourceCPU, "it does not scale by CPU"),
-		unless(o.budget.Spec.MaxUnavailable.IntValue() == 1, "%s copies may be evicted at a time", o.budget.Spec.MaxUnavailable),
-		unless(cmp.Equal(nodesAndZones, spread), "spread over %v", spread),
+		errorUnless(rolling.MaxUnavailable.IntValue() == 0 && rolling.MaxSurge.IntValue() > 0, "an update stops a copy before its replacement runs"),
+		errorUnless(o.deployment.Spec.Replicas == nil, "the Deployment sets replicas, which the autoscaler must do"),
+		errorUnless(*scale.MinReplicas > 1 && scale.MaxReplicas > *scale.MinReplicas, "%d to %d copies", *scale.MinReplicas, scale.MaxReplicas),
+		errorUnless(len(scale.Metrics) == 1 && scale.Metrics[0].Resource.Name == corev1.ResourceCPU, "it does not scale by CPU"),
+		errorUnless(o.budget.Spec.MaxUnavailable.IntValue() == 1, "%s copies may be evicted at a time", o.budget.Spec.MaxUnavailable),
+		errorUnless(cmp.Equal(nodesAndZones, spread), "spread over %v", spread),
 	)
 }
 
-func areNamed(o *objects, _ service) error {
+func haveLabels(o *objects, _ service) error {
 	named := map[string]labels.Set{"pod": o.deployment.Spec.Template.Labels}
 	for _, object := range o.all {
-		if object != metav1.Object(o.namespace) && object != metav1.Object(o.secret) { // the overlay's own
+		if object != metav1.Object(o.namespace) && object != metav1.Object(o.secret) { // they come from the overlay
 			named[fmt.Sprintf("%T", object)] = object.GetLabels()
 		}
 	}
 	var problems []error
 	for who, labels := range named {
 		ok := labels["app.kubernetes.io/name"] == "ecr-api" && labels["app.kubernetes.io/part-of"] == "spinup"
-		problems = append(problems, unless(ok, "%s has the labels %v", who, labels))
+		problems = append(problems, errorUnless(ok, "%s has the labels %v", who, labels))
 	}
 	name, tag, _ := strings.Cut(o.container().Image, ":")
-	problems = append(problems, unless(name == "ghcr.io/yalespinup/ecr-api" && tag != "" && tag != "latest", "the image is %s", o.container().Image))
+	problems = append(problems, errorUnless(name == "ghcr.io/yalespinup/ecr-api" && tag != "" && tag != "latest", "the image is %s", o.container().Image))
 	return errors.Join(problems...)
 }

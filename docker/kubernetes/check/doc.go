@@ -1,3 +1,3 @@
-// Package check holds docker/kubernetes and docker/ecs to what they must be. It
-// is a module of its own, so that nothing of Kubernetes is in the service's.
+// Package check checks the files in docker/kubernetes and docker/ecs. It is its
+// own module, so that the service does not depend on Kubernetes.
 package check

@@ -22,10 +22,10 @@ type (
 )
 
 // decodeTask reads a task definition as the AWS command line does. A field that
-// is unknown or doubled is an error: what the SDK would send to AWS must be what
-// the document says.
+// is unknown or given twice is an error: the SDK must send to AWS exactly what
+// is in the document.
 func decodeTask(document []byte) (*task, error) {
-	document, err := yaml.YAMLToJSONStrict(document) // which knows doubled fields
+	document, err := yaml.YAMLToJSONStrict(document) // it refuses a field that is given twice
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func decodeTask(document []byte) (*task, error) {
 		return nil, err
 	}
 	if diff := cmp.Diff(generic(document), generic(sent)); diff != "" {
-		return nil, fmt.Errorf("not all of it is known (-said +understood):\n%s", diff)
+		return nil, fmt.Errorf("the SDK does not know all of it (-document +SDK):\n%s", diff)
 	}
 	return decoded, decoded.Validate()
 }
@@ -70,7 +70,7 @@ func TestTaskIsDecodedStrictly(t *testing.T) {
 	}
 }
 
-// What breaks the task definition.
+// Changes that make the task definition wrong.
 var brokenTasks = map[string]func(*task, *container){
 	"not on Fargate":  func(t *task, c *container) { t.RequiresCompatibilities = nil },
 	"bridge":          func(t *task, c *container) { *t.NetworkMode = "bridge" },
@@ -78,7 +78,7 @@ var brokenTasks = map[string]func(*task, *container){
 	"one role":        func(t *task, c *container) { t.ExecutionRoleArn = t.TaskRoleArn },
 	"another port":    func(t *task, c *container) { *c.PortMappings[0].ContainerPort = 80 },
 	"another image":   func(t *task, c *container) { *c.Image = "ecr-api" },
-	"in the clear":    func(t *task, c *container) { *c.Environment[0].Name = "API_CONFIG" },
+	"plain variable":  func(t *task, c *container) { *c.Environment[0].Name = "API_CONFIG" },
 	"no Secret":       func(t *task, c *container) { c.Secrets = nil },
 	"a parameter":     func(t *task, c *container) { *c.Secrets[0].ValueFrom = "/ecr-api" },
 	"a shell":         func(t *task, c *container) { *c.HealthCheck.Command[0] = "CMD-SHELL" },
@@ -103,66 +103,68 @@ func TestTaskDefinition(t *testing.T) {
 		}
 		return definition
 	}
-	if err := taskHolds(decoded(), example, program); err != nil {
+	if err := checkTask(decoded(), example, program); err != nil {
 		t.Error(err)
 	}
 	for name, change := range brokenTasks {
 		t.Run("broken: "+name, func(t *testing.T) {
 			broken := decoded()
 			change(broken, broken.ContainerDefinitions[0])
-			mustFail(t, taskHolds(broken, example, program))
+			mustFail(t, checkTask(broken, example, program))
 		})
 	}
 }
 
-// taskHolds tells whether the task is what the pod of the example is.
-func taskHolds(t *task, example *objects, program service) error {
+// checkTask returns an error unless the task agrees with the pod of the example
+// and with the program.
+func checkTask(t *task, example *objects, program service) error {
 	c := t.ContainerDefinitions[0]
 	own, starting := aws.StringValue(t.TaskRoleArn), aws.StringValue(t.ExecutionRoleArn)
 	return errors.Join(
-		unless(slices.Equal(aws.StringValueSlice(t.RequiresCompatibilities), []string{"FARGATE"}), "not for Fargate"),
-		unless(aws.StringValue(t.NetworkMode) == "awsvpc", "on Fargate the network mode is awsvpc"),
-		unless(own == example.account.Annotations["eks.amazonaws.com/role-arn"], "its role is %q", own),
-		unless(starting != "" && starting != own, "the role that starts it is %q", starting),
-		unless(*c.Image == example.container().Image, "the image is %s", *c.Image),
-		unless(int32(*c.PortMappings[0].ContainerPort) == example.settings().port(), "the port is %d", *c.PortMappings[0].ContainerPort),
+		errorUnless(slices.Equal(aws.StringValueSlice(t.RequiresCompatibilities), []string{"FARGATE"}), "not for Fargate"),
+		errorUnless(aws.StringValue(t.NetworkMode) == "awsvpc", "on Fargate the network mode is awsvpc"),
+		errorUnless(own == example.account.Annotations["eks.amazonaws.com/role-arn"], "its role is %q", own),
+		errorUnless(starting != "" && starting != own, "the role that starts it is %q", starting),
+		errorUnless(*c.Image == example.container().Image, "the image is %s", *c.Image),
+		errorUnless(int32(*c.PortMappings[0].ContainerPort) == example.settings().port(), "the port is %d", *c.PortMappings[0].ContainerPort),
 		taskIsConfigured(c, *t.Memory),
-		taskIsBare(c, program),
+		taskIsRestricted(c, program),
 		taskEndsInTime(c, example, program),
 	)
 }
 
 func taskIsConfigured(c *container, memory string) error {
 	if len(c.Secrets) != 1 || len(c.Environment) != 1 {
-		return errors.New("one secret and one variable are wanted")
+		return errors.New("there must be exactly one secret and one variable")
 	}
 	secret, variable := c.Secrets[0], c.Environment[0]
 	mebibytes, err := stdjson.Number(memory).Int64()
 	return errors.Join(err,
-		unless(*secret.Name == "API_CONFIG" && strings.HasPrefix(*secret.ValueFrom, "arn:aws:secretsmanager:"), "API_CONFIG is not out of Secrets Manager: %v", secret),
-		unless(*variable.Name == "GOMEMLIMIT", "%s is in the clear", *variable.Name),
+		errorUnless(*secret.Name == "API_CONFIG" && strings.HasPrefix(*secret.ValueFrom, "arn:aws:secretsmanager:"), "API_CONFIG does not come from Secrets Manager: %v", secret),
+		errorUnless(*variable.Name == "GOMEMLIMIT", "%s is a plain variable", *variable.Name),
 		fitsMemory(*variable.Value, mebibytes<<20),
 	)
 }
 
-func taskIsBare(c *container, program service) error {
+func taskIsRestricted(c *container, program service) error {
 	return errors.Join(
-		unless(aws.StringValue(c.User) == program.user, "it runs as %q, the image as %s", aws.StringValue(c.User), program.user),
-		unless(aws.BoolValue(c.ReadonlyRootFilesystem), "it may write to its root"),
-		unless(slices.Equal(aws.StringValueSlice(c.LinuxParameters.Capabilities.Drop), []string{"ALL"}), "it has capabilities"),
+		errorUnless(aws.StringValue(c.User) == program.user, "it runs as %q, but the image as %s", aws.StringValue(c.User), program.user),
+		errorUnless(aws.BoolValue(c.ReadonlyRootFilesystem), "it may write to its root"),
+		errorUnless(slices.Equal(aws.StringValueSlice(c.LinuxParameters.Capabilities.Drop), []string{"ALL"}), "it has capabilities"),
 	)
 }
 
-// taskEndsInTime: ECS waits 30 s if nothing is said, and Fargate 120 at most.
+// taskEndsInTime checks stopTimeout. ECS waits 30 s by default, and Fargate at
+// most 120 s.
 func taskEndsInTime(c *container, example *objects, program service) error {
 	if c.HealthCheck == nil || c.StopTimeout == nil {
-		return errors.New("health check or stop timeout are not said")
+		return errors.New("the health check or the stop timeout is missing")
 	}
 	stop := time.Duration(*c.StopTimeout) * time.Second
-	needs, err := example.settings().ends(program.drain)
+	needs, err := example.settings().stopTime(program.drain)
 	command := []string{"CMD", "/ecr-api", "-healthcheck"} // the image has no shell
 	return errors.Join(err,
-		unless(stop > needs && stop <= 120*time.Second, "it has %s and may need %s", stop, needs),
-		unless(slices.Equal(aws.StringValueSlice(c.HealthCheck.Command), command), "its health is checked by %v", aws.StringValueSlice(c.HealthCheck.Command)),
+		errorUnless(stop > needs && stop <= 120*time.Second, "it has %s, but may need %s", stop, needs),
+		errorUnless(slices.Equal(aws.StringValueSlice(c.HealthCheck.Command), command), "its health is checked by %v", aws.StringValueSlice(c.HealthCheck.Command)),
 	)
 }

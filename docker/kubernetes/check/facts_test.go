@@ -10,7 +10,8 @@ import (
 	"k8s.io/pod-security-admission/api"
 )
 
-// A fact is something that holds for the objects, and ways to break it.
+// A fact is something that must be true for the objects, with changes that make
+// it false.
 type fact struct {
 	name   string
 	holds  func(*objects, service) error
@@ -18,7 +19,7 @@ type fact struct {
 }
 
 var facts = []fact{
-	{"the pod is fit for a restricted namespace", isRestricted, map[string]func(*objects){
+	{"the pod may run in a restricted namespace", isRestricted, map[string]func(*objects){
 		"root":           func(o *objects) { o.pod().SecurityContext.RunAsNonRoot = nil },
 		"user 0":         func(o *objects) { o.pod().SecurityContext.RunAsUser = new(int64) },
 		"any syscall":    func(o *objects) { o.pod().SecurityContext.SeccompProfile = nil },
@@ -28,7 +29,7 @@ var facts = []fact{
 		"not enforced":   func(o *objects) { o.namespace.Labels[api.EnforceLevelLabel] = "baseline" },
 		"nothing at all": func(o *objects) { o.container().SecurityContext, o.pod().SecurityContext = nil, nil },
 	}},
-	{"it has nothing to write to and no token of Kubernetes", isBare, map[string]func(*objects){
+	{"the pod has no writable files and no Kubernetes token", hasNoVolumes, map[string]func(*objects){
 		"root filesystem": func(o *objects) { o.container().SecurityContext.ReadOnlyRootFilesystem = nil },
 		"volume":          func(o *objects) { o.pod().Volumes = []corev1.Volume{{Name: "tmp"}} },
 		"pod's token":     func(o *objects) { o.pod().AutomountServiceAccountToken = nil },
@@ -37,26 +38,26 @@ var facts = []fact{
 			o.pod().Containers = append(o.pod().Containers, corev1.Container{Name: "sidecar"})
 		},
 	}},
-	{"it is the image's user, and AWS's by web identity", hasIdentity, map[string]func(*objects){
+	{"the pod has the image's user, and a role in AWS by web identity", hasIdentity, map[string]func(*objects){
 		"another user":    func(o *objects) { *o.pod().SecurityContext.RunAsUser = 1000 },
 		"another group":   func(o *objects) { *o.pod().SecurityContext.RunAsGroup = 1000 },
 		"another account": func(o *objects) { o.pod().ServiceAccountName = "default" },
 		"no role":         func(o *objects) { o.account.Annotations = nil },
 	}},
-	{"it gets the time that it needs to end", endsInTime, map[string]func(*objects){
+	{"the pod gets the time that it needs to end", endsInTime, map[string]func(*objects){
 		"grace of Kubernetes": func(o *objects) { o.pod().TerminationGracePeriodSeconds = nil },
 		"grace as the drain":  func(o *objects) { *o.pod().TerminationGracePeriodSeconds = 35 },
 		"long delay":          func(o *objects) { setConfig(o, `{"shutdownDelay": "20s"}`) },
 		"no delay":            func(o *objects) { setConfig(o, `{}`) },
 	}},
-	{"its configuration is that of the Secret", isConfigured, map[string]func(*objects){
-		"in the clear":   func(o *objects) { o.container().Env[0] = corev1.EnvVar{Name: "API_CONFIG", Value: "{}"} },
+	{"the pod gets its configuration from the Secret", isConfigured, map[string]func(*objects){
+		"plain variable": func(o *objects) { o.container().Env[0] = corev1.EnvVar{Name: "API_CONFIG", Value: "{}"} },
 		"another Secret": func(o *objects) { o.container().Env[0].ValueFrom.SecretKeyRef.Name = "ecr-api" },
 		"another key":    func(o *objects) { o.container().Env[0].ValueFrom.SecretKeyRef.Key = "config" },
 		"optional":       func(o *objects) { o.container().Env[0].ValueFrom.SecretKeyRef.Optional = new(true) },
 		"another name":   func(o *objects) { o.container().Env[0].Name = "APP_CONFIG" },
 	}},
-	{"two probes ask the container's port", isProbed, map[string]func(*objects){
+	{"two probes use the container's port", isProbed, map[string]func(*objects){
 		"not live":    func(o *objects) { o.container().LivenessProbe = nil },
 		"never ready": func(o *objects) { o.container().ReadinessProbe = nil },
 		"by a command": func(o *objects) {
@@ -67,7 +68,7 @@ var facts = []fact{
 			o.container().LivenessProbe.HTTPGet.Path = o.container().ReadinessProbe.HTTPGet.Path
 		},
 	}},
-	{"the selectors find the pods", areSelected, map[string]func(*objects){
+	{"the selectors find the pods", selectorsFindPods, map[string]func(*objects){
 		"Deployment":       func(o *objects) { relabel(o.deployment.Spec.Selector) },
 		"Service":          func(o *objects) { o.service.Spec.Selector["app"] = "other" },
 		"Service, all":     func(o *objects) { o.service.Spec.Selector = nil },
@@ -89,14 +90,14 @@ var facts = []fact{
 		"namespace":     func(o *objects) { o.monitor.Namespace = "monitoring" },
 		"job":           func(o *objects) { o.monitor.Spec.JobLabel = "app" },
 	}},
-	{"the ports agree", haveOnePort, map[string]func(*objects){
+	{"the ports agree", portsAgree, map[string]func(*objects){
 		"container": func(o *objects) { o.container().Ports[0].ContainerPort = 8081 },
 		"name":      func(o *objects) { o.container().Ports[0].Name = "web" },
 		"Service":   func(o *objects) { o.service.Spec.Ports[0].TargetPort = intstr.FromString("web") },
 		"network":   func(o *objects) { *o.network.Spec.Ingress[0].Ports[0].Port = intstr.FromString("web") },
 		"program":   func(o *objects) { setConfig(o, `{"listenAddress": ":9090"}`) },
 	}},
-	{"the network lets in callers and Prometheus, and out to DNS and HTTPS", isFenced, map[string]func(*objects){
+	{"the network allows callers and Prometheus in, and DNS and HTTPS out", networkIsLimited, map[string]func(*objects){
 		"in from anywhere": func(o *objects) { o.network.Spec.Ingress[0].From = nil },
 		"in from any namespace": func(o *objects) {
 			o.network.Spec.Ingress[0].From[0].NamespaceSelector = &metav1.LabelSelector{}
@@ -111,7 +112,7 @@ var facts = []fact{
 			o.network.Spec.Egress[0].To[0].PodSelector.MatchLabels["app.kubernetes.io/name"] = "ecr-api"
 		},
 	}},
-	{"an update or a drained node leaves no gap", staysUp, map[string]func(*objects){
+	{"the service stays available during an update or the draining of a node", staysAvailable, map[string]func(*objects){
 		"one less":      func(o *objects) { *o.deployment.Spec.Strategy.RollingUpdate.MaxUnavailable = intstr.FromInt32(1) },
 		"none more":     func(o *objects) { *o.deployment.Spec.Strategy.RollingUpdate.MaxSurge = intstr.FromInt32(0) },
 		"all at once":   func(o *objects) { o.deployment.Spec.Strategy.RollingUpdate = nil },
@@ -124,15 +125,15 @@ var facts = []fact{
 		"one zone":      func(o *objects) { o.pod().TopologySpreadConstraints = o.pod().TopologySpreadConstraints[:1] },
 		"one node":      func(o *objects) { o.pod().TopologySpreadConstraints = o.pod().TopologySpreadConstraints[1:] },
 	}},
-	{"memory and CPU are bounded", isBounded, map[string]func(*objects){
-		"no limit":           func(o *objects) { delete(o.container().Resources.Limits, corev1.ResourceMemory) },
-		"no CPU asked":       func(o *objects) { delete(o.container().Resources.Requests, corev1.ResourceCPU) },
-		"small limit":        func(o *objects) { o.container().Resources.Limits[corev1.ResourceMemory] = resource.MustParse("96Mi") },
-		"Go does not know":   func(o *objects) { o.container().Env = o.container().Env[:1] },
-		"Go knows wrong":     func(o *objects) { o.container().Env[1].Value = "96Mi" },
-		"Go gets too little": func(o *objects) { o.container().Env[1].Value = "48MiB" },
+	{"memory and CPU are limited", isBounded, map[string]func(*objects){
+		"no limit":         func(o *objects) { delete(o.container().Resources.Limits, corev1.ResourceMemory) },
+		"no CPU asked":     func(o *objects) { delete(o.container().Resources.Requests, corev1.ResourceCPU) },
+		"small limit":      func(o *objects) { o.container().Resources.Limits[corev1.ResourceMemory] = resource.MustParse("96Mi") },
+		"no GOMEMLIMIT":    func(o *objects) { o.container().Env = o.container().Env[:1] },
+		"bad GOMEMLIMIT":   func(o *objects) { o.container().Env[1].Value = "96Mi" },
+		"small GOMEMLIMIT": func(o *objects) { o.container().Env[1].Value = "48MiB" },
 	}},
-	{"each object is named as the others, and the image by a version", areNamed, map[string]func(*objects){
+	{"each object has the common labels, and the image has a version", haveLabels, map[string]func(*objects){
 		"no label":    func(o *objects) { delete(o.service.Labels, "app.kubernetes.io/name") },
 		"no pod's":    func(o *objects) { delete(o.deployment.Spec.Template.Labels, "app.kubernetes.io/name") },
 		"no part":     func(o *objects) { delete(o.budget.Labels, "app.kubernetes.io/part-of") },
@@ -161,12 +162,12 @@ func TestFacts(t *testing.T) {
 	}
 }
 
-// mustFail wants an error, and logs it: a check that fails for another reason
-// than the broken one proves nothing.
+// mustFail fails the test if there is no error. It logs the error, so that a
+// reader can see whether the check failed for the right reason.
 func mustFail(t *testing.T, err error) {
 	t.Helper()
 	if err == nil {
-		t.Error("nobody noticed")
+		t.Error("the check did not fail")
 		return
 	}
 	t.Log(err)

@@ -25,7 +25,7 @@ import (
 
 const root = "../../.." // of the repository
 
-// objects are what an overlay renders to.
+// objects are the objects that an overlay renders.
 type objects struct {
 	all []metav1.Object // the ones below
 
@@ -100,9 +100,9 @@ func render(t *testing.T, dir string) [][]byte {
 	return documents
 }
 
-// decode reads a document into the type that its apiVersion and kind name. A
-// field that is unknown (be it by its case alone), doubled or of another type is
-// an error.
+// decode reads a document into the type for its apiVersion and kind. A field
+// that is unknown, given twice or of another type is an error. The case of a
+// field's name counts.
 func decode(document []byte) (runtime.Object, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
@@ -133,8 +133,8 @@ func decodeAll(t *testing.T, documents [][]byte) *objects {
 	return found
 }
 
-// The base has no Secret, and nothing that a cluster without the Prometheus
-// operator does not know.
+// The base has no Secret. It also has no object that needs the Prometheus
+// operator.
 var inBase = []string{
 	"v1.Deployment ecr-api",
 	"v1.NetworkPolicy ecr-api",
@@ -193,14 +193,14 @@ func TestDecodeIsStrict(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, document := range map[string]string{
-		"unknown field":           service + "metdata: {}\n",
-		"unknown field, deeper":   strings.Replace(service, "type", "types", 1),
-		"field of another case":   strings.Replace(service, "type", "Type", 1),
-		"field twice":             service + "kind: Service\n",
-		"field twice, deeper":     strings.Replace(service, "type: ClusterIP", "type: ClusterIP, type: ClusterIP", 1),
-		"value of another type":   strings.Replace(service, "ClusterIP", "[]", 1),
-		"unknown kind":            strings.Replace(service, "Service", "Servlet", 1),
-		"version that is no more": "apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\n",
+		"unknown field":            service + "metdata: {}\n",
+		"unknown field, deeper":    strings.Replace(service, "type", "types", 1),
+		"field of another case":    strings.Replace(service, "type", "Type", 1),
+		"field twice":              service + "kind: Service\n",
+		"field twice, deeper":      strings.Replace(service, "type: ClusterIP", "type: ClusterIP, type: ClusterIP", 1),
+		"value of another type":    strings.Replace(service, "ClusterIP", "[]", 1),
+		"unknown kind":             strings.Replace(service, "Service", "Servlet", 1),
+		"version that was removed": "apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\n",
 	} {
 		if object, err := decode([]byte(document)); err == nil {
 			t.Errorf("%s: decoded to %v", name, object)
@@ -227,7 +227,8 @@ func write(t *testing.T, file, content string) {
 	}
 }
 
-// find returns what the pattern's group matches first in the text.
+// find returns what the pattern's group matches, at the first match in the
+// text.
 func find(t *testing.T, text, pattern string) string {
 	t.Helper()
 	match := regexp.MustCompile(pattern).FindStringSubmatch(text)

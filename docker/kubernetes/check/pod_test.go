@@ -12,8 +12,8 @@ import (
 	"k8s.io/pod-security-admission/policy"
 )
 
-// unless is an error with this text where ok is false.
-func unless(ok bool, format string, args ...any) error {
+// errorUnless returns an error with this text if ok is false.
+func errorUnless(ok bool, format string, args ...any) error {
 	if ok {
 		return nil
 	}
@@ -32,20 +32,20 @@ func isRestricted(o *objects, _ service) error {
 	template := o.deployment.Spec.Template
 	result := policy.AggregateCheckResults(evaluator.EvaluatePod(restricted, &template.ObjectMeta, &template.Spec))
 	return errors.Join(
-		unless(result.Allowed, "%s", result.ForbiddenDetail()),
-		unless(o.namespace.Labels[api.EnforceLevelLabel] == "restricted", "the namespace does not enforce it"),
+		errorUnless(result.Allowed, "%s", result.ForbiddenDetail()),
+		errorUnless(o.namespace.Labels[api.EnforceLevelLabel] == "restricted", "the namespace does not enforce it"),
 	)
 }
 
-func isBare(o *objects, _ service) error {
+func hasNoVolumes(o *objects, _ service) error {
 	if len(o.pod().Containers) != 1 {
 		return fmt.Errorf("%d containers", len(o.pod().Containers))
 	}
 	return errors.Join(
-		unless(isTrue(o.container().SecurityContext.ReadOnlyRootFilesystem), "it may write to its root"),
-		unless(len(o.pod().Volumes)+len(o.container().VolumeMounts) == 0, "it has volumes"),
-		unless(isFalse(o.pod().AutomountServiceAccountToken), "the pod gets a token"),
-		unless(isFalse(o.account.AutomountServiceAccountToken), "the account's pods get a token"),
+		errorUnless(isTrue(o.container().SecurityContext.ReadOnlyRootFilesystem), "it may write to its root"),
+		errorUnless(len(o.pod().Volumes)+len(o.container().VolumeMounts) == 0, "it has volumes"),
+		errorUnless(isFalse(o.pod().AutomountServiceAccountToken), "the pod gets a token"),
+		errorUnless(isFalse(o.account.AutomountServiceAccountToken), "the account's pods get a token"),
 	)
 }
 
@@ -53,44 +53,44 @@ func hasIdentity(o *objects, program service) error {
 	user := fmt.Sprintf("%d:%d", *o.pod().SecurityContext.RunAsUser, *o.pod().SecurityContext.RunAsGroup)
 	role := o.account.Annotations["eks.amazonaws.com/role-arn"]
 	return errors.Join(
-		unless(user == program.user, "it runs as %s, the image as %s", user, program.user),
-		unless(o.pod().ServiceAccountName == o.account.Name, "it is %s, and not %s", o.pod().ServiceAccountName, o.account.Name),
-		unless(strings.HasPrefix(role, "arn:aws:iam::"), "the role in AWS is %q", role),
+		errorUnless(user == program.user, "it runs as %s, but the image as %s", user, program.user),
+		errorUnless(o.pod().ServiceAccountName == o.account.Name, "its ServiceAccount is %s, and not %s", o.pod().ServiceAccountName, o.account.Name),
+		errorUnless(strings.HasPrefix(role, "arn:aws:iam::"), "the role in AWS is %q", role),
 	)
 }
 
 func endsInTime(o *objects, program service) error {
-	needs, err := o.settings().ends(program.drain)
+	needs, err := o.settings().stopTime(program.drain)
 	grace := 30 * time.Second
 	if seconds := o.pod().TerminationGracePeriodSeconds; seconds != nil {
 		grace = time.Duration(*seconds) * time.Second
 	}
-	return errors.Join(err, unless(grace > needs, "it has %s and may need %s", grace, needs))
+	return errors.Join(err, errorUnless(grace > needs, "it has %s and may need %s", grace, needs))
 }
 
 func isConfigured(o *objects, _ service) error {
 	env := o.container().Env[0]
 	if env.Name != "API_CONFIG" || env.Value != "" || env.ValueFrom == nil || env.ValueFrom.SecretKeyRef == nil {
-		return fmt.Errorf("API_CONFIG is not out of a Secret: %v", env)
+		return fmt.Errorf("API_CONFIG does not come from a Secret: %v", env)
 	}
 	ref := env.ValueFrom.SecretKeyRef
 	_, there := o.secret.Data[ref.Key]
 	return errors.Join(
-		unless(ref.Name == o.secret.Name, "the Secret %s is wanted, %s is there", ref.Name, o.secret.Name),
-		unless(there, "the Secret has no %s", ref.Key),
-		unless(!isTrue(ref.Optional), "a pod without it would start"),
+		errorUnless(ref.Name == o.secret.Name, "the pod needs the Secret %s, but there is %s", ref.Name, o.secret.Name),
+		errorUnless(there, "the Secret has no %s", ref.Key),
+		errorUnless(!isTrue(ref.Optional), "a pod without it would start"),
 	)
 }
 
 func isProbed(o *objects, _ service) error {
 	live, ready := o.container().LivenessProbe, o.container().ReadinessProbe
 	if live == nil || ready == nil || live.HTTPGet == nil || ready.HTTPGet == nil {
-		return errors.New("two probes by HTTP are wanted")
+		return errors.New("there must be two HTTP probes")
 	}
 	port := intstr.FromString(o.container().Ports[0].Name)
 	return errors.Join(
-		unless(live.HTTPGet.Port == port && ready.HTTPGet.Port == port, "a probe asks another port than %s", port.String()),
-		unless(live.HTTPGet.Path != ready.HTTPGet.Path, "while it drains it is not ready, and would be killed for it"),
+		errorUnless(live.HTTPGet.Port == port && ready.HTTPGet.Port == port, "a probe uses another port than %s", port.String()),
+		errorUnless(live.HTTPGet.Path != ready.HTTPGet.Path, "a pod that is stopping is not ready, and would be killed for that"),
 	)
 }
 
@@ -101,14 +101,14 @@ func isBounded(o *objects, _ service) error {
 		variables[env.Name] = env.Value
 	}
 	return errors.Join(
-		unless(!requests.Cpu().IsZero(), "without a request for CPU nothing scales by it"),
-		unless(!requests.Memory().IsZero() && !limits.Cpu().IsZero(), "a request or a limit is missing"),
+		errorUnless(!requests.Cpu().IsZero(), "without a CPU request the autoscaler cannot work"),
+		errorUnless(!requests.Memory().IsZero() && !limits.Cpu().IsZero(), "a request or a limit is missing"),
 		fitsMemory(variables["GOMEMLIMIT"], limits.Memory().Value()),
 	)
 }
 
-// fitsMemory tells whether the limit that Go is told is under the container's by
-// a fifth or more, and over what the service needs.
+// fitsMemory returns an error unless GOMEMLIMIT is at most four fifths of the
+// container's limit and at least what the service needs.
 func fitsMemory(told string, limit int64) error {
 	mebibytes, ok := strings.CutSuffix(told, "MiB")
 	n, err := strconv.ParseInt(mebibytes, 10, 64)
@@ -116,5 +116,5 @@ func fitsMemory(told string, limit int64) error {
 		return fmt.Errorf("GOMEMLIMIT is %q", told)
 	}
 	const needs = 64
-	return unless(n >= needs && n<<20 <= limit*4/5, "GOMEMLIMIT is %s where the limit is %d MiB", told, limit>>20)
+	return errorUnless(n >= needs && n<<20 <= limit*4/5, "GOMEMLIMIT is %s, but the limit is %d MiB", told, limit>>20)
 }

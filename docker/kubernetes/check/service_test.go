@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// build returns the program that the image has, made of this repository.
+// build builds the program from this repository and returns its path.
 func build(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "ecr-api")
@@ -23,8 +23,8 @@ func build(t *testing.T) string {
 	return program
 }
 
-// start runs the program as the pod would, with the example's Secret, but on an
-// address of this machine, and returns its URL.
+// start runs the program with the example's Secret, as the pod does, but on
+// loopback. It returns the program's URL.
 func start(t *testing.T, program string, example *objects) string {
 	t.Helper()
 	key := example.container().Env[0].ValueFrom.SecretKeyRef.Key
@@ -42,8 +42,8 @@ func start(t *testing.T, program string, example *objects) string {
 	return listensOn(t, bufio.NewScanner(log))
 }
 
-// listensOn finds the URL in the log, and has the rest read so that the program
-// never waits to write.
+// listensOn finds the URL in the log. It goes on reading the log, so that the
+// program can always write.
 func listensOn(t *testing.T, log *bufio.Scanner) string {
 	t.Helper()
 	var said strings.Builder
@@ -62,7 +62,8 @@ func listensOn(t *testing.T, log *bufio.Scanner) string {
 	return ""
 }
 
-// What Kubernetes, Prometheus and ECS ask of the program, it has.
+// The program has the paths and the flag that Kubernetes, Prometheus and ECS
+// use.
 func TestProgram(t *testing.T) {
 	t.Parallel()
 	program := build(t)
