@@ -509,7 +509,7 @@ func TestCodeAloneRefuses(t *testing.T) {
 		}
 	}
 	for _, operation := range w.called() {
-		if slices.Contains(changing, operation) {
+		if slices.Contains(changing(), operation) {
 			t.Errorf("%s was called", operation)
 		}
 	}

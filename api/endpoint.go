@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -57,6 +58,16 @@ type endpoint struct {
 // raw makes an endpoint that writes its answers itself. Only public rows may
 // have one.
 func raw(serve func(*Service, route) http.Handler) endpoint { return endpoint{serve: serve} }
+
+// dropsQuery tells whether the query parameters write into a copy of the input:
+// a filter would be accepted and select nothing less.
+func (e endpoint) dropsQuery() bool {
+	if e.newInput == nil {
+		return false
+	}
+	_, copies := reflect.ValueOf(e.newInput()).Elem().Interface().(queryInput)
+	return copies
+}
 
 // handledBy makes an endpoint of a handler.
 func handledBy[In input, Out any](handle handler[In, Out]) endpoint {

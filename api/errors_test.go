@@ -24,7 +24,7 @@ var statusByAWSCode = map[string]int{
 	"ValidationException":              400,
 	"KmsException":                     400,
 	"RepositoryNotFoundException":      404,
-	"ImageNotFoundException":           500, // the request named no image
+	"ImageNotFoundException":           404,
 	"RepositoryAlreadyExistsException": 409,
 	"RepositoryNotEmptyException":      409,
 	"LimitExceededException":           429,

@@ -3,6 +3,8 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/gorilla/mux"
 )
 
 // newWrongToken returns the i-th wrong token of that cost. It has the form of a
@@ -100,7 +103,7 @@ func TestFloodOfTokens(t *testing.T) {
 	for range cap(g.delayed) {
 		<-g.delayed
 	}
-	if log := w.log.String(); !strings.Contains(log, `"outcome":"dropped"`) {
+	if log := w.log.String(); !strings.Contains(log, `"msg":"audit","outcome":"dropped"`) {
 		t.Errorf("the log does not know the dropped request:\n%s", log)
 	}
 }
@@ -269,6 +272,38 @@ func TestKeysAreKnownByName(t *testing.T) {
 	if len(lines) != 2 || lines[0]["key"] != "new" || lines[1]["key"] != "old" {
 		t.Errorf("the log does not tell the keys apart: %v", lines)
 	}
+}
+
+// A request keeps the settings with which it began, also if a reload comes
+// before its token is checked.
+func TestRequestKeepsItsSettings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	next := *w.service.settings.Load().config
+	next.Token = common.Keys{{Name: "next", Secret: "another key"}}
+	next.Accounts = map[string]string{"other": account2}
+	next.MaxInFlight = 0
+	next.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	rt := rowNamed("ListRepositories")
+	answer := w.service.authenticate(rt.Endpoint.serve(w.service, rt))
+	handler := w.service.observe(rt.Path, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if _, err := w.service.Reload(&next); err != nil {
+			t.Error(err)
+		}
+		answer.ServeHTTP(rw, r)
+	}))
+	r := httptest.NewRequest("GET", base, nil)
+	r.Header.Set("X-Auth-Token", token())
+	r.Header.Set("X-Forwarded-For", "198.51.100.1")
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, mux.SetURLVars(r, map[string]string{"account": account}))
+	if recorder.Code != 200 || recorder.Body.String() != "[]\n" {
+		t.Errorf("status %d: %s", recorder.Code, recorder.Body)
+	}
+	if client := w.logged(t)[0]["client"]; client != "192.0.2.1" {
+		t.Errorf("the client is %v by the log", client)
+	}
+	w.run(exchange{name: "the next request", method: "GET", path: base, status: 403, want: "-"})
 }
 
 func TestReload(t *testing.T) {

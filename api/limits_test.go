@@ -124,7 +124,7 @@ func TestStalledAttemptIsRepeated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 9 * time.Second })
 	w.addRepository(account, "g/a", org)
-	for _, operation := range changing {
+	for _, operation := range changing() {
 		w.aws.Inject(localaws.Fault{Operation: operation, Times: 1, Delay: time.Hour})
 	}
 	w.run(

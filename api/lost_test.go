@@ -1,10 +1,12 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,9 +64,16 @@ func failedChangeByAWS(status int, said string, applied, unknown []string, code 
 	return with(failedChange(status, said, applied, unknown), `"awsCode": "`+code+`", "awsRequestId": "aws"`)
 }
 
-// changing are the operations that change a repository.
-var changing = []string{
-	"ecr:CreateRepository", "ecr:DeleteRepository", "ecr:PutImageScanningConfiguration", "ecr:PutImageTagMutability", "ecr:TagResource",
+// changing returns the operations that change a repository, by the rows'
+// entries.
+func changing() []string {
+	list := map[string]bool{}
+	for _, e := range rowTests {
+		for operation := range e.changes {
+			list[operation] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(list))
 }
 
 const (
@@ -113,7 +122,7 @@ func TestAllAnswersLost(t *testing.T) {
 			w := newWorld(t)
 			w.addRepository(account, "g/a", org)
 			fault.AfterWork = true
-			for _, operation := range changing {
+			for _, operation := range changing() {
 				fault.Operation = operation
 				w.aws.Inject(fault)
 			}
@@ -350,7 +359,7 @@ func TestUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.addRepository(account, "g/a", org)
-	for _, operation := range changing {
+	for _, operation := range changing() {
 		w.aws.Inject(localaws.Fault{Operation: operation, Code: "ServerException", Status: 500})
 	}
 	failed := func(unknown ...string) string {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/YaleSpinup/ecr-api/test/openapi"
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -105,15 +106,24 @@ func TestFilesOfTheOpenAPIDocumentAreMerged(t *testing.T) {
 // The document has exactly the keys that requests may have.
 func TestOpenAPIDocumentHasTheKeysOfRequests(t *testing.T) {
 	t.Parallel()
-	for name, request := range map[string]any{"CreateRequest": createInput{}, "UpdateRequest": updateInput{}, "Tag": tagInput{}} {
+	compare := func(name string, request any, got openapi3.Schemas) {
 		want := parse(t, jsonOf(request)).(map[string]any)
-		if name == "UpdateRequest" { // the service knows them only to refuse them
+		if name == "UpdateRepository" { // the service knows them only to refuse them
 			delete(want, "EncryptionType")
 			delete(want, "KmsKeyId")
 		}
-		got := document().Components.Schemas[name].Value.Properties
 		if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))); diff != "" {
 			t.Errorf("%s (-request +document):\n%s", name, diff)
+		}
+	}
+	compare("Tag", tagInput{}, document().Components.Schemas["Tag"].Value.Properties)
+	for _, rt := range protectedRows() {
+		body := document().Paths.Value(rt.Path).GetOperation(rt.Method).RequestBody
+		in := rt.Endpoint.newInput()
+		if _, bodyless := in.(interface{ hasNoBody() }); bodyless != (body == nil) {
+			t.Errorf("%s: the row takes no body: %t, the document has none: %t", rt, bodyless, body == nil)
+		} else if !bodyless {
+			compare(rt.Name, in, body.Value.Content["application/json"].Schema.Value.Properties)
 		}
 	}
 }

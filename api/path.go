@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/gorilla/mux"
@@ -13,7 +14,7 @@ import (
 // A pathVar is a variable in the paths of the table.
 type pathVar struct {
 	Name     string // as paths have it in braces
-	LogField string // the field of the log line that holds its value
+	LogField string // the field of the log line that holds its value, and nothing else
 	Sample   string // a good value, for the tests
 
 	// Read checks a decoded value. It returns the value as handlers and the log
@@ -43,12 +44,20 @@ func findVar(vars []pathVar, name string) (pathVar, bool) {
 	return pathVar{}, false
 }
 
-// checkPathVars returns an error if a declaration is incomplete.
+// checkPathVars returns what is wrong with the declarations.
 func checkPathVars(vars []pathVar) error {
+	names, fields := map[string]bool{}, map[string]bool{}
 	for _, v := range vars {
-		if missing := v.missing(); missing != "" {
+		missing := v.missing()
+		switch {
+		case missing != "":
 			return fmt.Errorf("path variable {%s} has no %s", v.Name, missing)
+		case names[v.Name]:
+			return fmt.Errorf("path variable {%s} is declared twice", v.Name)
+		case fields[v.LogField] || slices.Contains(logFields, v.LogField):
+			return fmt.Errorf("path variable {%s} has the LogField %s, which the log line has already", v.Name, v.LogField)
 		}
+		names[v.Name], fields[v.LogField] = true, true
 	}
 	return nil
 }

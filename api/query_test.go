@@ -17,7 +17,12 @@ type filter struct {
 	Name  string
 }
 
-func (filter) check() error { return nil }
+func (f filter) check() error {
+	if f.Limit > 0 && f.Name != "" && f.Tags == nil {
+		return common.Errorf(common.BadRequest, "limit with name needs tag.")
+	}
+	return nil
+}
 
 func (f *filter) queryParams() []queryParam {
 	return []queryParam{
@@ -47,6 +52,21 @@ type selection struct {
 func (selection) check() error { return nil }
 
 func (s *selection) queryParams() []queryParam { return s.Filter.queryParams() }
+
+// A lossyFilter has query parameters that write into a copy of it.
+type lossyFilter struct {
+	bodyless
+	Limit int
+}
+
+func (lossyFilter) check() error { return nil }
+
+func (f lossyFilter) queryParams() []queryParam {
+	return []queryParam{{name: "limit", set: func(value string) (err error) {
+		f.Limit, err = strconv.Atoi(value)
+		return err
+	}}}
+}
 
 func TestQueryParameters(t *testing.T) {
 	t.Parallel()
@@ -79,6 +99,7 @@ func TestQueryParameters(t *testing.T) {
 		bad("?limit=", `The query parameter "limit" must be a number from 1 on.`),
 		bad("?limit=1&limit=1", `The query parameter "limit" is given twice.`),
 		bad("?limit=1&l%69mit=2", `The query parameter "limit" is given twice.`),
+		bad("?limit=1&name=a", "limit with name needs tag."),
 		bad("?Limit=1", `"Limit" is not a query parameter of this request.`),
 		bad("?tags=v1", `"tags" is not a query parameter of this request.`),
 		bad("?tag=v1;limit=1&=x", `"" is not a query parameter of this request.`),

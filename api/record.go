@@ -43,6 +43,14 @@ func (rec *record) noteCall(call roles.Call) {
 	rec.awsCalls = append(rec.awsCalls, call)
 }
 
+// logFields are the fields of the log line that are not of a path variable.
+var logFields = []string{
+	"requestId", "method", "route", "status", "outcome", "duration", "client", "path",
+	"key", "action", "session", "awsCalls", "awsTime",
+	"error", "awsCode", "awsRequestId", "applied", "unknown",
+	"time", "level", "msg", // of logrus
+}
+
 // logRequest writes the request's one line. A change or a refusal is written at
 // any log level, as "audit".
 func (s *Service) logRequest(route string, r *http.Request, rec *record, status int, took time.Duration) {

@@ -88,7 +88,7 @@ func checkRoutes(table []route, vars []pathVar) error {
 	}
 	seen := map[string]bool{}
 	public := map[string]bool{}
-	protected := map[string]bool{} // by name
+	names := map[string]bool{} // whether the row of that name is public
 	for _, rt := range table {
 		if err := checkRoute(rt, vars); err != nil {
 			return fmt.Errorf("route %s %w", rt, err)
@@ -96,15 +96,16 @@ func checkRoutes(table []route, vars []pathVar) error {
 		if other, ok := public[rt.Path]; ok && other != rt.Public {
 			return fmt.Errorf("path %s is public for one method and not for another", rt.Path)
 		}
+		other, taken := names[rt.Name]
 		switch {
-		case protected[rt.Name]:
+		case taken && !(other && rt.Public): // only public rows may share a name
 			return fmt.Errorf("route %s has the same name as another route, %s", rt, rt.Name)
 		case seen[rt.String()]:
 			return fmt.Errorf("route %s is in the table twice", rt)
 		}
 		public[rt.Path] = rt.Public
 		seen[rt.String()] = true
-		protected[rt.Name] = !rt.Public
+		names[rt.Name] = rt.Public
 	}
 	return nil
 }
@@ -127,6 +128,8 @@ func checkRoute(rt route, vars []pathVar) error {
 		return fmt.Errorf("is neither public nor has a session policy")
 	case rt.Public && rt.Policy != nil:
 		return fmt.Errorf("is public, but has a session policy")
+	case rt.Endpoint.dropsQuery():
+		return fmt.Errorf("has an input whose queryParams has no pointer receiver, so that their values would be lost")
 	case !rt.Public && rt.Endpoint.newInput == nil:
 		return fmt.Errorf("is not public, so it needs an endpoint by handledBy, which checks path, query and body")
 	}

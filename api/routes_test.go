@@ -3,16 +3,20 @@ package api
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
 	"github.com/YaleSpinup/ecr-api/config"
 	"github.com/YaleSpinup/ecr-api/iam"
@@ -112,8 +116,12 @@ func TestTableThatContradictsItselfStopsTheStart(t *testing.T) {
 		{"both", changed(public, func(rt *route) { rt.Policy = listPolicy }), "route GET /a is public, but has a session policy"},
 		{"no name", changed(public, func(rt *route) { rt.Name = "" }), "route GET /a has no name"},
 		{"name of another", changed(protected, func(rt *route) { rt.Path = "/c" }), "route GET /c has the same name as another route, B"},
+		{"name of a public row", changed(protected, func(rt *route) { rt.Path, rt.Name = "/c", "A" }), "route GET /c has the same name as another route, A"},
 		{"no endpoint", changed(public, func(rt *route) { rt.Endpoint = endpoint{} }), "route GET /a has no endpoint"},
 		{"raw endpoint", changed(protected, func(rt *route) { rt.Endpoint = raw(ping) }), "route GET /b/{group} is not public, so it needs an endpoint by handledBy, which checks path, query and body"},
+		{"lossy query", changed(protected, func(rt *route) {
+			rt.Endpoint = handledBy(func(context.Context, target, lossyFilter) (any, error) { return nil, nil })
+		}), "route GET /b/{group} has an input whose queryParams has no pointer receiver, so that their values would be lost"},
 		{"status of an error", changed(protected, func(rt *route) { rt.Status = 404 }), "route GET /b/{group} has the status 404, which is not a success"},
 		{"undeclared variable", changed(protected, func(rt *route) { rt.Path = "/b/{group}/{image}" }), "route GET /b/{group}/{image} has the path variable {image}, which pathVars does not declare"},
 		{"twice", []route{public, public}, "route GET /a is in the table twice"},
@@ -145,6 +153,56 @@ func TestPathVariableThatLacksSomethingStopsTheStart(t *testing.T) {
 		if err := checkRoutes(routes, []pathVar{group}); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}
+	}
+}
+
+// A path variable takes no place in the log line from another field. With the
+// field "key", the line would no longer tell whose token the request had.
+func TestPathVariableThatTakesAnothersPlaceStopsTheStart(t *testing.T) {
+	t.Parallel()
+	for want, change := range map[string]func(*pathVar){
+		"path variable {group} is declared twice":                                        func(*pathVar) {},
+		"path variable {key} has the LogField key, which the log line has already":       func(v *pathVar) { v.Name, v.LogField = "key", "key" },
+		"path variable {image} has the LogField group, which the log line has already":   func(v *pathVar) { v.Name = "image" },
+		"path variable {status} has the LogField status, which the log line has already": func(v *pathVar) { v.Name, v.LogField = "status", "status" },
+	} {
+		second, _ := findVar(pathVars, "group")
+		change(&second)
+		if err := checkRoutes(routes, append(slices.Clone(pathVars), second)); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+// The log lines of the tests have no field that logFields leaves out.
+func TestLogFieldsAreAllThatTheLogLineHas(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addRepository(account, "g/a", org)
+	for _, rt := range protectedRows() {
+		w.do(entryOf(t, rt).usual(rt))
+	}
+	w.aws.Inject(localaws.Fault{Operation: "ecr:PutImageScanningConfiguration", Code: "ServerException", Status: 500})
+	w.addRepository(account, "g/b", org)
+	for _, e := range []exchange{
+		{method: "PUT", path: base + "/g/b", body: `{"ScanOnPush": true, "Tags": [{"Key": "k", "Value": "v"}]}`},
+		{method: "GET", path: "/none"},
+		{method: "GET", path: "/v1/ecr/docs/swagger-ui.css"},
+	} {
+		w.do(e)
+	}
+	known := slices.Clone(logFields)
+	for _, v := range pathVars {
+		known = append(known, v.LogField)
+	}
+	seen := map[string]bool{}
+	for _, line := range w.logged(t) {
+		for field := range line {
+			seen[field] = true
+		}
+	}
+	if diff := gocmp.Diff(slices.Sorted(slices.Values(known)), slices.Sorted(maps.Keys(seen))); diff != "" {
+		t.Errorf("fields (-declared +logged):\n%s", diff)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -191,11 +192,50 @@ func TestEveryRowHasAnEntry(t *testing.T) {
 			}
 		})
 	}
-	for name := range rowTests {
+	for name, e := range rowTests {
 		if !slices.ContainsFunc(protectedRows(), func(rt route) bool { return rt.Name == name }) {
 			t.Errorf("there is an entry for %s, but no such row", name)
+			continue
+		}
+		for _, mistake := range append(e.missing(), e.stale(name)...) {
+			t.Errorf("the entry of %s %s", name, mistake)
 		}
 	}
+}
+
+// reads matches the operations that change nothing.
+var reads = regexp.MustCompile(`^[a-z]+:(Describe|List|Get|BatchGet)`)
+
+// missing returns what the entry does not say. The tests of tenancy and of lost
+// answers take an operation that is not in changes for a read.
+func (e rowTest) missing() (mistakes []string) {
+	for _, operation := range e.calls {
+		if _, ok := e.changes[operation]; !ok && !reads.MatchString(operation) {
+			mistakes = append(mistakes, "needs "+operation+" in changes: which part does it change?")
+		}
+	}
+	return mistakes
+}
+
+// stale returns what the entry says about things that no longer exist.
+func (e rowTest) stale(row string) (mistakes []string) {
+	p := rowNamed(row).Policy(exampleScope)
+	for action := range e.notCalled {
+		if !allowedActions(p.Statement)[action] {
+			mistakes = append(mistakes, "has "+action+" in notCalled, but the policy does not allow it")
+		}
+	}
+	for _, name := range e.redundant {
+		if _, ok := weakened(p)[name]; !ok {
+			mistakes = append(mistakes, "has in redundant what the policy does not have: "+name)
+		}
+	}
+	for operation := range e.changes {
+		if !slices.Contains(e.calls, operation) {
+			mistakes = append(mistakes, "has "+operation+" in changes, but not in calls")
+		}
+	}
+	return mistakes
 }
 
 // The usual request of each row succeeds, and calls what its entry says.

@@ -21,6 +21,7 @@ var codes = map[string]common.Code{
 	ecr.ErrCodeValidationException:              common.BadRequest,
 	ecr.ErrCodeKmsException:                     common.BadRequest, // the key that the caller named cannot be used
 	ecr.ErrCodeRepositoryNotFoundException:      common.NotFound,
+	ecr.ErrCodeImageNotFoundException:           common.NotFound,
 	ecr.ErrCodeRepositoryAlreadyExistsException: common.Conflict,
 	ecr.ErrCodeRepositoryNotEmptyException:      common.Conflict,
 	ecr.ErrCodeLimitExceededException:           common.Throttled, // a quota of the account
