@@ -354,6 +354,28 @@ func TestLostDeleteIsCheckedOnce(t *testing.T) {
 	}
 }
 
+// The answer to the first attempt of a delete gets lost, AWS denies the next ones,
+// and the read that should find out why fails. The answer is the failure of that
+// read.
+func TestLostDeleteThatIsDeniedWhenReadingFailsToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addRepository(account, "g/a", org)
+	w.loseAnswer("ecr:DeleteRepository", localaws.Fault{Drop: true}, false)
+	w.aws.Inject(localaws.Fault{Operation: "ecr:DeleteRepository", Code: "AccessDeniedException", Message: "no"})
+	w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ThrottlingException", When: func(localaws.Call) bool {
+		reads := 0
+		for _, operation := range w.called() {
+			if operation == "ecr:DescribeRepositories" {
+				reads++
+			}
+		}
+		return reads > 2 // one before the delete, one before each of its repeats
+	}})
+	w.run(exchange{method: "DELETE", path: base + "/g/a", status: 429,
+		want: failedChangeByAWS(429, throttledDetail, nil, []string{"Repository"}, "ThrottlingException")})
+}
+
 // If the outcome stays unknown, the answer says so.
 func TestUnknownOutcome(t *testing.T) {
 	t.Parallel()

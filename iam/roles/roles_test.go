@@ -283,15 +283,18 @@ func TestFirstUsersShareOneSession(t *testing.T) {
 	w := newWorld(t)
 	w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Delay: 50 * time.Millisecond})
 	var users sync.WaitGroup
+	start := make(chan struct{})
 	values := make([]credentials.Value, 100)
 	for i := range values {
 		users.Go(func() {
+			<-start
 			var err error
 			if values[i], err = w.listSession(account).Credentials.Get(); err != nil {
 				t.Error(err)
 			}
 		})
 	}
+	close(start)
 	users.Wait()
 	w.wantAsked(1, "100 first users")
 	if n := len(slices.Compact(values)); n != 1 {
