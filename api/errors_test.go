@@ -78,7 +78,7 @@ func TestStatusOfAWSErrors(t *testing.T) {
 
 func testFault(t *testing.T, operation, code string, request exchange, want int) {
 	w := newWorld(t)
-	w.addRepository(account, "g/a", org)
+	w.addFullRepository(account, "g/a", org)
 	const marked = "words of AWS's own with arn:aws:iam::999999999999:role/hidden"
 	w.aws.Inject(localaws.Fault{Operation: operation, Code: code, Message: marked})
 	status, header, body := w.do(request)
@@ -106,7 +106,7 @@ func TestAWSOutOfReach(t *testing.T) {
 		t.Run(operation, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.addRepository(account, "g/a", org)
+			w.addFullRepository(account, "g/a", org)
 			w.aws.Inject(localaws.Fault{Operation: operation, Drop: true})
 			request.status, request.want = 500, problemOf(500, internalError)
 			if part := partOf(operation); part != "" {

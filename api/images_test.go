@@ -12,6 +12,9 @@ import (
 )
 
 var _ = describe("ListImages", rowTest{
+	given: func(w *world, account, repository string) {
+		w.addImage(account, repository, localaws.Image{Tags: []string{"latest"}})
+	},
 	calls: []string{"ecr:DescribeImages", "ecr:ListTagsForResource"},
 	variants: []exchange{
 		{name: "none", method: "GET", path: base + "/g/plain/images", status: 200},

@@ -123,7 +123,7 @@ func TestTableThatContradictsItselfStopsTheStart(t *testing.T) {
 			rt.Endpoint = handledBy(func(context.Context, target, lossyFilter) (any, error) { return nil, nil })
 		}), "route GET /b/{group} has an input whose queryParams has no pointer receiver, so that their values would be lost"},
 		{"status of an error", changed(protected, func(rt *route) { rt.Status = 404 }), "route GET /b/{group} has the status 404, which is not a success"},
-		{"undeclared variable", changed(protected, func(rt *route) { rt.Path = "/b/{group}/{image}" }), "route GET /b/{group}/{image} has the path variable {image}, which pathVars does not declare"},
+		{"undeclared variable", changed(protected, func(rt *route) { rt.Path = "/b/{group}/{other}" }), "route GET /b/{group}/{other} has the path variable {other}, which pathVars does not declare"},
 		{"twice", []route{public, public}, "route GET /a is in the table twice"},
 		{"public for one method", changed(public, func(rt *route) {
 			rt.Method, rt.Name, rt.Public, rt.Policy, rt.Endpoint = "PUT", "C", false, listPolicy, handledBy(echo)

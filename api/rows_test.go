@@ -22,6 +22,11 @@ type rowTest struct {
 	// them are replaced as in the path.
 	bodies []string
 
+	// given adds to a repository what the row's requests are about, such as an image.
+	// It is nil if they are about the repository alone. The samples of the path
+	// variables name what it adds.
+	given func(w *world, account, repository string)
+
 	// calls are the operations that the usual request calls, without
 	// AssumeRole. If the path names a repository, it exists.
 	calls []string
@@ -105,6 +110,18 @@ func (v values) fill(text string) string {
 
 // inG are the values that most tests use: the repository g/a.
 var inG = values{"group": "g", "name": "a"}
+
+// addFullRepository adds a repository of the org, with all that the rows' requests
+// are about.
+func (w *world) addFullRepository(account, name, org string) {
+	w.t.Helper()
+	w.addRepository(account, name, org)
+	for _, e := range rowTests {
+		if e.given != nil {
+			e.given(w, account, name)
+		}
+	}
+}
 
 // usual returns the row's usual request. It is for the repository g/a. If the
 // path has no name, a create makes g/new.
@@ -246,7 +263,7 @@ func TestUsualRequests(t *testing.T) {
 			t.Parallel()
 			e := entryOf(t, rt)
 			w := newWorld(t)
-			w.addRepository(account, "g/a", org)
+			w.addFullRepository(account, "g/a", org)
 			w.run(e.usual(rt))
 			called := map[string]bool{}
 			for _, operation := range w.called() {

@@ -134,9 +134,7 @@ func (c *orgServices) prepare(q tenantRequest) tenantRequest {
 	if q.row.isList() {
 		c.lists[q.policy()] = true
 	} else if q.row.hasName() {
-		if err := c.aws.AddRepository(q.account, region, q.repository(), map[string]string{common.OrgTag: q.org}); err != nil {
-			c.problems = append(c.problems, err.Error())
-		}
+		c.addFullRepository(q.account, q.repository(), q.org)
 	}
 	return q
 }

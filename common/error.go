@@ -13,7 +13,7 @@ type Code string
 const (
 	BadRequest       Code = "bad request"        // the caller's input is wrong
 	Forbidden        Code = "forbidden"          // no good token, a role that AWS refuses, another org's repository
-	NotFound         Code = "not found"          // no such path, account, repository
+	NotFound         Code = "not found"          // what the path names does not exist
 	MethodNotAllowed Code = "method not allowed" // the path is right, the method is not
 	Conflict         Code = "conflict"           // AWS cannot do it in the present state
 	TooLarge         Code = "too large"          // the body is over the limit
