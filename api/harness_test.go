@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -48,9 +49,15 @@ var token = sync.OnceValue(func() string {
 })
 
 // Most tests wait for retries and not for a core, so many run at the same time.
-// Fuzzing does not wait.
+// Fuzzing does not wait. A mistake in the table or in the OpenAPI document
+// would make every test fail, so it is told once.
 func TestMain(m *testing.M) {
 	flag.Parse()
+	_, err := openapi.Parse(mustMergeJSON(openAPIFiles))
+	if err := errors.Join(checkRoutes(routes, pathVars), err); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	if flag.Lookup("test.fuzz").Value.String() == "" {
 		if err := flag.Set("test.parallel", "16"); err != nil {
 			panic(err)

@@ -354,9 +354,9 @@ func TestLostDeleteIsCheckedOnce(t *testing.T) {
 	}
 }
 
-// The answer to the first attempt of a delete gets lost, AWS denies the next ones,
-// and the read that should find out why fails. The answer is the failure of that
-// read.
+// The answer to the first attempt of a delete gets lost, AWS denies the next
+// ones, and the read that should find out why fails. The answer is the failure
+// of that read.
 func TestLostDeleteThatIsDeniedWhenReadingFailsToo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -61,8 +61,8 @@ func mergeJSON(files fs.FS) ([]byte, error) {
 	return document.Bytes(), err
 }
 
-// isPaths tells whether the keys are paths. These are sorted, so that the docs page
-// shows a repository before its images.
+// isPaths tells whether the keys are paths. These are sorted, so that the docs
+// page shows a repository before its images.
 func isPaths(members []member) bool {
 	return len(members) > 0 && strings.HasPrefix(members[0].key, "/")
 }

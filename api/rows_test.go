@@ -22,9 +22,9 @@ type rowTest struct {
 	// them are replaced as in the path.
 	bodies []string
 
-	// given adds to a repository what the row's requests are about, such as an image.
-	// It is nil if they are about the repository alone. The samples of the path
-	// variables name what it adds.
+	// given adds to a repository what the row's requests are about, such as an
+	// image. It is nil if they are about the repository alone. The samples of
+	// the path variables name what it adds.
 	given func(w *world, account, repository string)
 
 	// calls are the operations that the usual request calls, without
@@ -111,8 +111,8 @@ func (v values) fill(text string) string {
 // inG are the values that most tests use: the repository g/a.
 var inG = values{"group": "g", "name": "a"}
 
-// addFullRepository adds a repository of the org, with all that the rows' requests
-// are about.
+// addFullRepository adds a repository of the org, with all that the rows'
+// requests are about.
 func (w *world) addFullRepository(account, name, org string) {
 	w.t.Helper()
 	w.addRepository(account, name, org)
@@ -291,25 +291,40 @@ func TestEveryPathVariableIsChecked(t *testing.T) {
 		for _, name := range varsIn(rt.Path) {
 			for _, hostile := range hostileSegments {
 				e := exchange{method: rt.Method, path: values{name: hostile}.fill(rt.Path), body: "{}"}
-				if status, _, body := w.do(e); status != http.StatusBadRequest && status != http.StatusNotFound {
-					t.Errorf("%s with {%s} as %s: status %d: %s", rt, name, hostile, status, body)
+				status, _, body := w.do(e)
+				if called := w.called(); called != nil || status != http.StatusBadRequest && status != http.StatusNotFound {
+					t.Errorf("%s takes %s for {%s}: status %d, AWS was called: %v: %s", rt, hostile, name, status, called, body)
 				}
+				w.forget()
 			}
 		}
 	}
-	if called := w.called(); len(called) > 0 {
-		t.Errorf("AWS was called: %s", called)
-	}
 }
 
-// The log line of each row has all variables of its path.
-func TestEveryPathVariableIsLogged(t *testing.T) {
+// percentEncoded returns a text with each of its bytes escaped.
+func percentEncoded(text string) string {
+	var escaped strings.Builder
+	for _, b := range []byte(text) {
+		fmt.Fprintf(&escaped, "%%%02X", b)
+	}
+	return escaped.String()
+}
+
+// The variables of each row's path are decoded, and all of them are in its log
+// line.
+func TestEveryPathVariableIsDecodedAndLogged(t *testing.T) {
 	t.Parallel()
 	for _, rt := range protectedRows() {
 		t.Run(rt.Name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.do(entryOf(t, rt).request(rt, nil))
+			encoded := values{}
+			for _, v := range pathVars {
+				encoded[v.Name] = percentEncoded(v.Sample)
+			}
+			request := entryOf(t, rt).request(rt, nil)
+			request.path = encoded.fill(rt.Path)
+			w.do(request)
 			lines := w.logged(t)
 			for _, name := range varsIn(rt.Path) {
 				v, _ := findVar(pathVars, name)
