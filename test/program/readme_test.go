@@ -1,4 +1,4 @@
-package main
+package program
 
 import (
 	"net/http"
@@ -14,8 +14,8 @@ import (
 
 // The files whose commands these tests run.
 const (
-	sessionFile = "README.md"
-	faultsFile  = "docs/local-aws.md"
+	sessionFile = "../../README.md"
+	faultsFile  = "../../docs/local-aws.md"
 )
 
 // The session in the README works as printed.

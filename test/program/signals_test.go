@@ -1,4 +1,4 @@
-package main
+package program
 
 import (
 	"fmt"
@@ -110,7 +110,7 @@ func TestStopWaitsForRequests(t *testing.T) {
 	waitUntilClosed(t, address)
 	select {
 	case err := <-p.ended:
-		t.Errorf("run returned before the request was answered: %v", err)
+		t.Errorf("the program ended before the request was answered: %v", err)
 		p.ended <- nil
 	default:
 	}

@@ -1,8 +1,9 @@
-package main
+// Package program tests the whole program: the binary, its flags, signals and
+// exit codes, and the lines to paste that the README and the program print.
+package program
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -64,21 +66,27 @@ func (o *output) waitFor(t *testing.T, pattern string) string {
 // listening matches the log line that says where the service listens.
 const listening = `"msg":"listening".*"url":"http://([^"]+)"`
 
-// program is a call of run.
+// program is a running program.
 type program struct {
 	t              *testing.T
-	stdout, stderr output
-	stop           context.CancelFunc
-	ended          chan error
+	command        *exec.Cmd
+	stdout, stderr *output
+	ended          chan error // gets the result of Wait
 }
 
+// start runs the program with this value of API_CONFIG.
 func start(t *testing.T, env string, args ...string) *program {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	p := &program{t: t, stop: cancel, ended: make(chan error, 1)}
-	go func() { p.ended <- run(ctx, args, env, &p.stdout, &p.stderr) }()
-	t.Cleanup(cancel)
+	p := &program{t: t, ended: make(chan error, 1)}
+	p.command, p.stdout, p.stderr = process(t, []string{"API_CONFIG=" + env}, args...)
+	go func() { p.ended <- p.command.Wait() }()
 	return p
+}
+
+// stop sends SIGTERM.
+func (p *program) stop() {
+	p.t.Helper()
+	send(p.t, p.command, syscall.SIGTERM)
 }
 
 // address returns where the service listens, as its log says.
@@ -87,22 +95,24 @@ func (p *program) address() string {
 	return p.stderr.waitFor(p.t, listening)
 }
 
-// wantEnd waits until run returns. An error of run fails the test.
+// wantEnd waits until the program ends. An exit code other than 0 fails the
+// test.
 func (p *program) wantEnd() {
 	p.t.Helper()
 	if err := p.waitForEnd(); err != nil {
-		p.t.Errorf("run returned: %v", err)
+		p.t.Errorf("the program ended with %v:\n%s", err, p.stderr)
 	}
 }
 
-// waitForEnd waits until run returns, and returns its error.
+// waitForEnd waits until the program ends, and returns its exit code as an
+// error.
 func (p *program) waitForEnd() error {
 	p.t.Helper()
 	select {
 	case err := <-p.ended:
 		return err
 	case <-time.After(patience):
-		p.t.Fatal("run did not return")
+		p.t.Fatal("the program did not end")
 		return nil
 	}
 }
@@ -129,8 +139,9 @@ func build(t *testing.T) (path string) {
 			return
 		}
 		const in = "-X github.com/YaleSpinup/ecr-api/common."
-		out, err := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(binary.dir, "ecr-api"), "-ldflags",
-			"-s -w "+in+"version=v1.2.3 "+in+"githash=4f2a9c1 "+in+"buildstamp=2026-01-02T03:04:05Z", ".").CombinedOutput()
+		args := append([]string{"build", "-buildvcs=false", "-o", filepath.Join(binary.dir, "ecr-api"), "-ldflags",
+			"-s -w " + in + "version=v1.2.3 " + in + "githash=4f2a9c1 " + in + "buildstamp=2026-01-02T03:04:05Z"}, buildFlags...)
+		out, err := exec.Command("go", append(args, "../..")...).CombinedOutput()
 		if err != nil {
 			binary.err = fmt.Errorf("%w: %s", err, out)
 		}

@@ -1,9 +1,6 @@
-package main
+package program
 
 import (
-	"bytes"
-	"errors"
-	"flag"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -34,7 +31,9 @@ const usage = `Usage of ecr-api:
     	print the version, the git hash and the build time
 `
 
-func TestRunErrors(t *testing.T) {
+// A wrong command line ends with 2, and any other error with 1. The reason goes
+// to standard error.
+func TestErrorsAtTheStart(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -44,39 +43,33 @@ func TestRunErrors(t *testing.T) {
 	here := taken.Addr().String()
 	none := filepath.Join(t.TempDir(), "none.json")
 	const missing = "API_CONFIG: bad configuration: account.region is missing; account.role is missing; token is missing; org is missing"
-	const help = "flag: help requested"
 	for name, test := range map[string]struct {
-		args         []string
-		env          string
-		want, stderr string
+		args   []string
+		env    string
+		code   int
+		stderr string
 	}{
-		"help":                          {[]string{"-h"}, "", help, usage},
-		"unknown flag":                  {[]string{"-nope"}, "", "wrong usage", "flag provided but not defined: -nope\n" + usage},
-		"flag without a value":          {[]string{"-listen"}, "", "wrong usage", "flag needs an argument: -listen\n" + usage},
-		"-token with -local":            {[]string{"-local", "-token"}, "", "-token cannot be used with -local or -local-aws: -local prints its own token", ""},
-		"-token with -local-aws":        {[]string{"-local-aws", "127.0.0.1:0", "-token"}, "", "-token cannot be used with -local or -local-aws: -local prints its own token", ""},
-		"argument":                      {[]string{"-local", "config.json"}, "", `unknown argument "config.json"`, ""},
-		"no configuration":              {[]string{"-config", none}, "", "reading the configuration (see -config, or set API_CONFIG): open " + none + ": no such file or directory", ""},
-		"bad configuration":             {nil, "{}", missing, ""},
-		"-listen, address taken":        {[]string{"-listen", here}, configuration("http://127.0.0.1:1", ":0"), "listen tcp " + here + ": bind: address already in use", ""},
-		"configured address taken":      {nil, configuration("http://127.0.0.1:1", here), "listen tcp " + here + ": bind: address already in use", ""},
-		"-local, address taken":         {[]string{"-local", "-listen", here}, "", "listen tcp " + here + ": bind: address already in use", ""},
-		"-local-aws, no port":           {[]string{"-local-aws", "nowhere"}, "", "listen tcp: address nowhere: missing port in address", ""},
-		"-local-aws, address taken":     {[]string{"-local-aws", here}, "", "listen tcp " + here + ": bind: address already in use", ""},
-		"-listen, address with no port": {[]string{"-listen", "nowhere"}, configuration("http://127.0.0.1:1", ":0"), "listen tcp: address nowhere: missing port in address", ""},
+		"help":                          {[]string{"-h"}, "", 0, usage},
+		"unknown flag":                  {[]string{"-nope"}, "", 2, "flag provided but not defined: -nope\n" + usage},
+		"flag without a value":          {[]string{"-listen"}, "", 2, "flag needs an argument: -listen\n" + usage},
+		"-token with -local":            {[]string{"-local", "-token"}, "", 1, "ecr-api: -token cannot be used with -local or -local-aws: -local prints its own token\n"},
+		"-token with -local-aws":        {[]string{"-local-aws", "127.0.0.1:0", "-token"}, "", 1, "ecr-api: -token cannot be used with -local or -local-aws: -local prints its own token\n"},
+		"argument":                      {[]string{"-local", "config.json"}, "", 1, "ecr-api: unknown argument \"config.json\"\n"},
+		"no configuration":              {[]string{"-config", none}, "", 1, "ecr-api: reading the configuration (see -config, or set API_CONFIG): open " + none + ": no such file or directory\n"},
+		"bad configuration":             {nil, "{}", 1, "ecr-api: " + missing + "\n"},
+		"-listen, address taken":        {[]string{"-listen", here}, configuration("http://127.0.0.1:1", ":0"), 1, "ecr-api: listen tcp " + here + ": bind: address already in use\n"},
+		"configured address taken":      {nil, configuration("http://127.0.0.1:1", here), 1, "ecr-api: listen tcp " + here + ": bind: address already in use\n"},
+		"-local, address taken":         {[]string{"-local", "-listen", here}, "", 1, "ecr-api: listen tcp " + here + ": bind: address already in use\n"},
+		"-local-aws, no port":           {[]string{"-local-aws", "nowhere"}, "", 1, "ecr-api: listen tcp: address nowhere: missing port in address\n"},
+		"-local-aws, address taken":     {[]string{"-local-aws", here}, "", 1, "ecr-api: listen tcp " + here + ": bind: address already in use\n"},
+		"-listen, address with no port": {[]string{"-listen", "nowhere"}, configuration("http://127.0.0.1:1", ":0"), 1, "ecr-api: listen tcp: address nowhere: missing port in address\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := start(t, test.env, test.args...)
-			err := p.waitForEnd()
-			if err == nil {
-				t.Fatal("run returned no error")
-			}
-			if diff := cmp.Diff(test.want, err.Error()); diff != "" {
-				t.Errorf("error (-want +got):\n%s", diff)
-			}
-			if errors.Is(err, flag.ErrHelp) != (test.want == help) {
-				t.Errorf("%v: errors.Is(err, flag.ErrHelp) is %t", err, test.want != help)
+			p.waitForEnd()
+			if got := p.command.ProcessState.ExitCode(); got != test.code {
+				t.Errorf("exit code %d, want %d", got, test.code)
 			}
 			if diff := cmp.Diff(test.stderr, p.stderr.String()); diff != "" {
 				t.Errorf("stderr (-want +got):\n%s", diff)
@@ -85,31 +78,6 @@ func TestRunErrors(t *testing.T) {
 				t.Errorf("stdout (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestExitCodes(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		args   []string
-		code   int
-		stderr string
-	}{
-		{[]string{"-version"}, 0, ""},
-		{[]string{"-h"}, 0, usage},
-		{[]string{"-nope"}, 2, "flag provided but not defined: -nope\n" + usage},
-		{[]string{"one", "two"}, 1, "ecr-api: unknown argument \"one\"\n"},
-	} {
-		command := exec.Command(build(t), test.args...)
-		var stderr bytes.Buffer
-		command.Stderr = &stderr
-		err := command.Run()
-		if code := command.ProcessState.ExitCode(); code != test.code {
-			t.Errorf("%v: exit code %d (%v), want %d", test.args, code, err, test.code)
-		}
-		if diff := cmp.Diff(test.stderr, stderr.String()); diff != "" {
-			t.Errorf("%v: stderr (-want +got):\n%s", test.args, diff)
-		}
 	}
 }
 
@@ -122,9 +90,11 @@ func TestVersion(t *testing.T) {
 	if diff := cmp.Diff("ecr-api v1.2.3\ngit hash 4f2a9c1\nbuilt 2026-01-02T03:04:05Z\n", string(out)); diff != "" {
 		t.Errorf("with a version from the linker (-want +got):\n%s", diff)
 	}
-	p := start(t, "", "-version") // Go records no version in a test's binary
-	p.wantEnd()
-	if diff := cmp.Diff("ecr-api unknown\ngit hash unknown\nbuilt unknown\n", p.stdout.String()); diff != "" {
+	out, err = exec.Command("go", "run", "-buildvcs=false", "../..", "-version").CombinedOutput()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("ecr-api unknown\ngit hash unknown\nbuilt unknown\n", string(out)); diff != "" {
 		t.Errorf("without a version (-want +got):\n%s", diff)
 	}
 }
