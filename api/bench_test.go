@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
@@ -54,10 +55,11 @@ func BenchmarkAdapter(b *testing.B) {
 
 // BenchmarkEncode writes a list of 1,000 images.
 func BenchmarkEncode(b *testing.B) {
-	text, when, size := "application/vnd.docker.container.image.v1+json", "2020-12-14T15:34:18Z", int64(16093514)
-	images := make([]ecr.Image, 1000)
+	text, size := "application/vnd.docker.container.image.v1+json", int64(16093514)
+	when := ecr.Timestamp{Time: time.Date(2020, 12, 14, 15, 34, 18, 0, time.UTC)}
+	images := make([]*ecr.Image, 1000)
 	for i := range images {
-		images[i] = ecr.Image{
+		images[i] = &ecr.Image{
 			ArtifactMediaType: &text, ImageDigest: "sha256:" + strings.Repeat("a", 64), ImageManifestMediaType: &text,
 			ImagePushedAt: &when, ImageSizeInBytes: &size, ImageTags: []string{"latest"}, RegistryID: account, RepositoryName: "g/a",
 		}

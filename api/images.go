@@ -10,8 +10,8 @@ import (
 
 // listImages reads the repository's tags and its images at the same time, and
 // checks by the tags that the repository is our org's.
-func listImages(ctx context.Context, t target, _ nothing) ([]ecr.Image, error) {
-	var images []ecr.Image
+func listImages(ctx context.Context, t target, _ nothing) ([]*ecr.Image, error) {
+	var images []*ecr.Image
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() error {
 		tags, err := t.ECR().Tags(ctx, t.repository())

@@ -104,7 +104,7 @@ func (c *Client) retryIfDenied(ctx context.Context, present *Repository, change 
 // made another one of the same name since.
 func (c *Client) checkSame(ctx context.Context, present *Repository) error {
 	now, err := c.describe(ctx, present.RepositoryName)
-	if err == nil && !present.created.IsZero() && !aws.TimeValue(now.CreatedAt).Equal(present.created) {
+	if err == nil && !present.CreatedAt.IsZero() && !aws.TimeValue(now.CreatedAt).Equal(present.CreatedAt.Time) {
 		return common.Errorf(common.NotFound, "The repository %s was deleted meanwhile, and another was made in its place.", present.RepositoryName)
 	}
 	return err

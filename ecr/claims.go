@@ -43,12 +43,12 @@ func (c claims) begin(arn string) (end func()) {
 }
 
 // add notes that a create has made the repository.
-func (c claims) add(r *Repository) { c.created.Add(r.RepositoryArn, r.created) }
+func (c claims) add(r *Repository) { c.created.Add(r.RepositoryArn, r.CreatedAt.Time) }
 
 // has tells whether a create is known to have made the repository.
 func (c claims) has(r *Repository) bool {
 	at, ok := c.created.Peek(r.RepositoryArn)
-	return ok && at.Equal(r.created)
+	return ok && at.Equal(r.CreatedAt.Time)
 }
 
 // take adds the repository for a create whose answer was lost. It returns false

@@ -4,6 +4,7 @@ package ecr
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws"
@@ -35,6 +36,7 @@ func New(session client.ConfigProvider) *API {
 	// exact.
 	api.ecr.Handlers.UnmarshalMeta.PushFront(api.clock.note)
 	api.ecr.Handlers.Complete.PushFront(translate)
+	replaceDecoder(&api.ecr.Handlers)
 	return api
 }
 
@@ -56,12 +58,12 @@ func (a *API) Client(registry common.Registry, session request.Option) *Client {
 }
 
 // send makes one call to ECR in the client's session. All calls go through it.
-// Its error is the one that translate made, so that metrics, log and answer
-// have the same code.
-func send[In, Out any](
-	ctx context.Context, c *Client, newRequest func(In) (*request.Request, Out), in In, options ...request.Option,
-) (Out, error) {
-	r, out := newRequest(in)
+// The input and the output are structs of the SDK, or structs of our own with
+// the SDK's tags (wire.go). The error is the one that translate made, so that
+// metrics, log and answer have the same code.
+func send[Out any](ctx context.Context, c *Client, operation string, in any, options ...request.Option) (*Out, error) {
+	out := new(Out)
+	r := c.api.NewRequest(&request.Operation{Name: operation, HTTPMethod: http.MethodPost, HTTPPath: "/"}, in, out)
 	r.SetContext(ctx)
 	r.ApplyOptions(c.session)
 	r.ApplyOptions(options...)

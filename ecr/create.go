@@ -41,19 +41,19 @@ func (c *Client) create(ctx context.Context, name string, s Settings, e Encrypti
 	ctx, cancel := reserveTime(ctx)
 	defer cancel()
 	start := time.Now()
-	out, err := send(ctx, c, c.api.CreateRepositoryRequest, createInput(name, s, e), tries.watch)
+	out, err := send[createRepositoryOutput](ctx, c, "CreateRepository", createInput(name, s, e), tries.watch)
 	if err != nil {
 		return nil, err
 	}
-	if out.Repository == nil { // the answer was cut off, which the SDK does not notice
+	if out.Repository == nil { // the answer was empty
 		tries.unsure, tries.start = true, start
 		return nil, common.Errorf(common.Internal, "ECR answered the create of %q without a repository", name)
 	}
 	return newRepository(out.Repository, sortTags(slices.Clone(s.Tags))), nil
 }
 
-func createInput(name string, s Settings, e Encryption) *ecr.CreateRepositoryInput {
-	in := &ecr.CreateRepositoryInput{
+func createInput(name string, s Settings, e Encryption) *createRepositoryInput {
+	in := &createRepositoryInput{
 		RepositoryName:             aws.String(name),
 		ImageScanningConfiguration: &ecr.ImageScanningConfiguration{ScanOnPush: aws.Bool(aws.BoolValue(s.ScanOnPush))},
 		ImageTagMutability:         s.ImageTagMutability,
@@ -79,7 +79,7 @@ func (c *Client) findCreated(ctx context.Context, name string, s Settings, e Enc
 		return nil, alreadyExists(name, failure)
 	case err != nil:
 		return nil, common.WithOutcome(unknownReason(failure, err), nil, repositoryPart)
-	case !c.clock.mayBeAfter(tries.start, found.created) || c.claims.has(found):
+	case !c.clock.mayBeAfter(tries.start, found.CreatedAt.Time) || c.claims.has(found):
 		return nil, alreadyExists(name, failure)
 	case matchesRequest(found, s, e) && c.claims.take(found):
 		return found, nil

@@ -33,7 +33,7 @@ func (c *Client) delete(ctx context.Context, present *Repository, tries *attempt
 	defer cancel()
 	in := &ecr.DeleteRepositoryInput{RepositoryName: aws.String(present.RepositoryName), Force: aws.Bool(true)}
 	return c.retryIfDenied(ctx, present, func() error {
-		_, err := send(ctx, c, c.api.DeleteRepositoryRequest, in, tries.watch, c.onlyIfSame(present, tries))
+		_, err := send[ecr.DeleteRepositoryOutput](ctx, c, "DeleteRepository", in, tries.watch, c.onlyIfSame(present, tries))
 		return err
 	})
 }

@@ -4,18 +4,20 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/service/ecr"
 )
 
 // An Image is an image of a repository as callers see it. A nil field is null
-// in JSON. It means that AWS did not give the value.
+// in JSON. It means that AWS did not give the value. Images of one page share
+// the strings that most images have in common.
 type Image struct {
 	ArtifactMediaType        *string
 	ImageDigest              string
 	ImageManifestMediaType   *string
-	ImagePushedAt            *string // RFC 3339, UTC, whole seconds
+	ImagePushedAt            *Timestamp
 	ImageScanFindingsSummary *ScanFindingsSummary
 	ImageScanStatus          *ScanStatus
 	ImageSizeInBytes         *int64
@@ -27,8 +29,8 @@ type Image struct {
 // ScanFindingsSummary counts what the last completed scan of an image found.
 type ScanFindingsSummary struct {
 	FindingSeverityCounts        map[string]int64 // by severity; never nil
-	ImageScanCompletedAt         *string
-	VulnerabilitySourceUpdatedAt *string
+	ImageScanCompletedAt         *Timestamp
+	VulnerabilitySourceUpdatedAt *Timestamp
 }
 
 // ScanStatus is the state of the last scan of an image.
@@ -39,66 +41,39 @@ type ScanStatus struct {
 
 // Images returns all images of the repository of that full name, never nil. The
 // image that was pushed last comes first.
-func (c *Client) Images(ctx context.Context, name string) ([]Image, error) {
-	details, err := c.describeImages(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(details, newestFirst)
-	images := make([]Image, len(details))
-	for i, d := range details {
-		images[i] = newImage(d)
-	}
-	return images, nil
-}
-
-func (c *Client) describeImages(ctx context.Context, name string) ([]*ecr.ImageDetail, error) {
-	var details []*ecr.ImageDetail
+func (c *Client) Images(ctx context.Context, name string) ([]*Image, error) {
+	images := []*Image{}
 	in := &ecr.DescribeImagesInput{RepositoryName: aws.String(name), MaxResults: aws.Int64(pageSize)}
 	for {
-		page, err := send(ctx, c, c.api.DescribeImagesRequest, in)
+		page, err := send[imagePage](ctx, c, "DescribeImages", in)
 		if err != nil {
 			return nil, err
 		}
-		details = append(details, page.ImageDetails...)
-		if aws.StringValue(page.NextToken) == "" {
-			return details, nil
+		for i := range page.images {
+			images = append(images, &page.images[i])
 		}
-		in.NextToken = page.NextToken
+		if page.nextToken == "" {
+			slices.SortFunc(images, newestFirst)
+			return images, nil
+		}
+		in.NextToken = &page.nextToken
 	}
 }
 
 // newestFirst orders images by the time of the push. It orders images of the
 // same time by digest, so that the same state always gives the same answer.
-func newestFirst(a, b *ecr.ImageDetail) int {
+func newestFirst(a, b *Image) int {
 	return cmp.Or(
-		aws.TimeValue(b.ImagePushedAt).Compare(aws.TimeValue(a.ImagePushedAt)),
-		cmp.Compare(aws.StringValue(a.ImageDigest), aws.StringValue(b.ImageDigest)),
+		b.pushed().Compare(a.pushed()),
+		cmp.Compare(a.ImageDigest, b.ImageDigest),
 	)
 }
 
-func newImage(d *ecr.ImageDetail) Image {
-	tags := aws.StringValueSlice(d.ImageTags)
-	slices.Sort(tags)
-	image := Image{
-		ArtifactMediaType:      d.ArtifactMediaType,
-		ImageDigest:            aws.StringValue(d.ImageDigest),
-		ImageManifestMediaType: d.ImageManifestMediaType,
-		ImagePushedAt:          optionalTimestamp(d.ImagePushedAt),
-		ImageSizeInBytes:       d.ImageSizeInBytes,
-		ImageTags:              tags,
-		RegistryID:             aws.StringValue(d.RegistryId),
-		RepositoryName:         aws.StringValue(d.RepositoryName),
+// pushed returns the time of the push, and the zero time if AWS did not give
+// it.
+func (i *Image) pushed() time.Time {
+	if i.ImagePushedAt == nil {
+		return time.Time{}
 	}
-	if summary := d.ImageScanFindingsSummary; summary != nil {
-		image.ImageScanFindingsSummary = &ScanFindingsSummary{
-			FindingSeverityCounts:        aws.Int64ValueMap(summary.FindingSeverityCounts),
-			ImageScanCompletedAt:         optionalTimestamp(summary.ImageScanCompletedAt),
-			VulnerabilitySourceUpdatedAt: optionalTimestamp(summary.VulnerabilitySourceUpdatedAt),
-		}
-	}
-	if status := d.ImageScanStatus; status != nil {
-		image.ImageScanStatus = &ScanStatus{Description: status.Description, Status: status.Status}
-	}
-	return image
+	return i.ImagePushedAt.Time
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws"
@@ -15,7 +14,7 @@ import (
 
 // A Repository is a repository as callers see it.
 type Repository struct {
-	CreatedAt          string // RFC 3339, UTC, whole seconds
+	CreatedAt          Timestamp
 	EncryptionType     string // AES256 or KMS
 	KmsKeyID           string `json:"KmsKeyId"`
 	ScanOnPush         string // "true" or "false"
@@ -25,8 +24,6 @@ type Repository struct {
 	RepositoryName     string // with the group: group/name
 	RepositoryURI      string `json:"RepositoryUri"`
 	Tags               []Tag  // sorted by key
-
-	created time.Time // CreatedAt with ECR's fractions of a second
 }
 
 // A Tag is a tag of a repository.
@@ -62,7 +59,7 @@ func (c *Client) Repositories(ctx context.Context, prefix string) ([]string, err
 	names := []string{}
 	in := &ecr.DescribeRepositoriesInput{MaxResults: aws.Int64(pageSize)}
 	for {
-		page, err := send(ctx, c, c.api.DescribeRepositoriesRequest, in)
+		page, err := send[repositoryNames](ctx, c, "DescribeRepositories", in)
 		if err != nil {
 			return nil, err
 		}
@@ -82,7 +79,7 @@ func (c *Client) Repositories(ctx context.Context, prefix string) ([]string, err
 // Repository returns the repository of that full name with its tags. It asks
 // for both at the same time, since the ARN is known beforehand.
 func (c *Client) Repository(ctx context.Context, name string) (*Repository, error) {
-	var described *ecr.Repository
+	var described *repositoryDetail
 	var tags []Tag
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() (err error) {
@@ -99,9 +96,9 @@ func (c *Client) Repository(ctx context.Context, name string) (*Repository, erro
 	return newRepository(described, tags), nil
 }
 
-func (c *Client) describe(ctx context.Context, name string) (*ecr.Repository, error) {
+func (c *Client) describe(ctx context.Context, name string) (*repositoryDetail, error) {
 	in := &ecr.DescribeRepositoriesInput{RepositoryNames: []*string{aws.String(name)}}
-	out, err := send(ctx, c, c.api.DescribeRepositoriesRequest, in)
+	out, err := send[describeRepositoriesOutput](ctx, c, "DescribeRepositories", in)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +111,7 @@ func (c *Client) describe(ctx context.Context, name string) (*ecr.Repository, er
 // Tags returns the tags of the repository of that full name, sorted by key.
 func (c *Client) Tags(ctx context.Context, name string) ([]Tag, error) {
 	in := &ecr.ListTagsForResourceInput{ResourceArn: aws.String(c.registry.ARN(name))}
-	out, err := send(ctx, c, c.api.ListTagsForResourceRequest, in)
+	out, err := send[ecr.ListTagsForResourceOutput](ctx, c, "ListTagsForResource", in)
 	if err != nil {
 		return nil, err
 	}
@@ -125,17 +122,16 @@ func (c *Client) Tags(ctx context.Context, name string) ([]Tag, error) {
 	return sortTags(tags), nil
 }
 
-func newRepository(r *ecr.Repository, tags []Tag) *Repository {
+func newRepository(r *repositoryDetail, tags []Tag) *Repository {
 	answer := &Repository{
-		CreatedAt:          timestamp(aws.TimeValue(r.CreatedAt)),
+		CreatedAt:          Timestamp{aws.TimeValue(r.CreatedAt)},
 		ScanOnPush:         "false",
 		ImageTagMutability: aws.StringValue(r.ImageTagMutability),
-		RegistryID:         aws.StringValue(r.RegistryId),
+		RegistryID:         aws.StringValue(r.RegistryID),
 		RepositoryArn:      aws.StringValue(r.RepositoryArn),
 		RepositoryName:     aws.StringValue(r.RepositoryName),
-		RepositoryURI:      aws.StringValue(r.RepositoryUri),
+		RepositoryURI:      aws.StringValue(r.RepositoryURI),
 		Tags:               tags,
-		created:            aws.TimeValue(r.CreatedAt),
 	}
 	if scanning := r.ImageScanningConfiguration; scanning != nil {
 		answer.ScanOnPush = strconv.FormatBool(aws.BoolValue(scanning.ScanOnPush))

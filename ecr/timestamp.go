@@ -1,15 +1,21 @@
 package ecr
 
-import "time"
+import (
+	"time"
 
-// timestamp writes a time as the contract has it: RFC 3339, UTC, whole seconds.
-func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+	"github.com/go-json-experiment/json/jsontext"
+)
 
-// optionalTimestamp is timestamp for a time that AWS may leave out.
-func optionalTimestamp(t *time.Time) *string {
-	if t == nil {
-		return nil
-	}
-	s := timestamp(*t)
-	return &s
+// A Timestamp is a time of AWS. Callers get it as the contract has it: RFC
+// 3339, UTC, whole seconds.
+type Timestamp struct{ time.Time }
+
+// MarshalJSON writes the time for callers.
+func (t Timestamp) MarshalJSON() ([]byte, error) { return t.appendTo(nil), nil }
+
+func readTimestamp(d *jsontext.Decoder, t *Timestamp) error { return readTime(d, &t.Time) }
+
+func (t Timestamp) appendTo(b []byte) []byte {
+	b = t.UTC().AppendFormat(append(b, '"'), time.RFC3339)
+	return append(b, '"')
 }

@@ -126,7 +126,7 @@ func (c *Client) tagPart(name string, tags []Tag) *part {
 	return &part{
 		name: "Tags",
 		apply: func(ctx context.Context, o ...request.Option) error {
-			_, err := send(ctx, c, c.api.TagResourceRequest, in, o...)
+			_, err := send[struct{}](ctx, c, "TagResource", in, o...)
 			return err
 		},
 		isDone: func(r *Repository) bool {
@@ -143,7 +143,7 @@ func (c *Client) scanPart(name string, scan bool) *part {
 	return &part{
 		name: "ScanOnPush",
 		apply: func(ctx context.Context, o ...request.Option) error {
-			_, err := send(ctx, c, c.api.PutImageScanningConfigurationRequest, in, o...)
+			_, err := send[ecr.PutImageScanningConfigurationOutput](ctx, c, "PutImageScanningConfiguration", in, o...)
 			return err
 		},
 		isDone: func(r *Repository) bool { return r.ScanOnPush == strconv.FormatBool(scan) },
@@ -151,11 +151,11 @@ func (c *Client) scanPart(name string, scan bool) *part {
 }
 
 func (c *Client) mutabilityPart(name, mutability string) *part {
-	in := &ecr.PutImageTagMutabilityInput{RepositoryName: aws.String(name), ImageTagMutability: aws.String(mutability)}
+	in := &putImageTagMutabilityInput{RepositoryName: aws.String(name), ImageTagMutability: aws.String(mutability)}
 	return &part{
 		name: "ImageTagMutability",
 		apply: func(ctx context.Context, o ...request.Option) error {
-			_, err := send(ctx, c, c.api.PutImageTagMutabilityRequest, in, o...)
+			_, err := send[putImageTagMutabilityOutput](ctx, c, "PutImageTagMutability", in, o...)
 			return err
 		},
 		isDone: func(r *Repository) bool { return r.ImageTagMutability == mutability },

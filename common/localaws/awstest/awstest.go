@@ -56,7 +56,7 @@ type AWS struct {
 
 // New starts a server with the role ecr-api in two accounts, and with the roles
 // given. A role given with the same account and name replaces one of these two.
-func New(t *testing.T, roles ...localaws.Role) *AWS {
+func New(t testing.TB, roles ...localaws.Role) *AWS {
 	t.Helper()
 	for _, account := range []string{localaws.AdministratorAccount, Other} {
 		isThis := func(r localaws.Role) bool { return r.Account == account && r.Name == "ecr-api" }
@@ -126,14 +126,14 @@ func administrator() *credentials.Credentials {
 }
 
 // Add adds a repository of the administrator's account.
-func (b *AWS) Add(t *testing.T, name string) {
+func (b *AWS) Add(t testing.TB, name string) {
 	t.Helper()
 	Must(t, b.AddRepository(localaws.AdministratorAccount, Here, name, nil))
 }
 
 // Assume returns credentials of the role ecr-api with a session policy and
 // tags. The policy "" means none.
-func (b *AWS) Assume(t *testing.T, account, policy string, tags map[string]string) *credentials.Credentials {
+func (b *AWS) Assume(t testing.TB, account, policy string, tags map[string]string) *credentials.Credentials {
 	t.Helper()
 	in := &sts.AssumeRoleInput{
 		RoleArn:         RoleARN(account, "ecr-api"),
@@ -168,7 +168,7 @@ func RepositoryARN(account, name string) string {
 }
 
 // Must fails the test at once if there is an error.
-func Must(t *testing.T, err error) {
+func Must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +192,7 @@ func CodeOf(err error) string {
 
 // WantError fails the test unless the error has the code and its message
 // contains the text. The name says which call it was.
-func WantError(t *testing.T, name string, err error, code, text string) {
+func WantError(t testing.TB, name string, err error, code, text string) {
 	t.Helper()
 	if got := CodeOf(err); got != code {
 		t.Errorf("%s: code %q (%v), want %q", name, got, err, code)

@@ -1,0 +1,78 @@
+package ecr
+
+import (
+	"bytes"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go/aws/awserr"
+	"github.com/aws/aws-sdk-go/aws/request"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// sdkDecoder is the name of the SDK's own handler that reads answers.
+const sdkDecoder = "awssdk.jsonrpc.Unmarshal"
+
+// replaceDecoder makes the client read its answers with decode. The SDK's own
+// handler needs several times as long: it reads an answer into maps first, and
+// from there into the output by reflection.
+func replaceDecoder(h *request.Handlers) {
+	if !h.Unmarshal.Swap(sdkDecoder, request.NamedHandler{Name: "ecr-api.Decode", Fn: decode}) {
+		panic("ecr: the SDK has no handler " + sdkDecoder)
+	}
+}
+
+// decode is a handler of the SDK. It reads AWS's answer into the output of the
+// call. An answer without a body leaves the output empty.
+func decode(r *request.Request) {
+	body := bodies.Get().(*bytes.Buffer)
+	defer bodies.Put(body)
+	body.Reset()
+	_, err := body.ReadFrom(r.HTTPResponse.Body)
+	r.HTTPResponse.Body.Close()
+	if err == nil && body.Len() > 0 {
+		err = unmarshal(body.Bytes(), r.Data)
+	}
+	if err != nil {
+		err := awserr.New(request.ErrCodeSerialization, "failed decoding an answer", err)
+		r.Error = awserr.NewRequestFailure(err, r.HTTPResponse.StatusCode, r.RequestID)
+	}
+}
+
+// bodies keeps the memory of answers, because a page can have a megabyte.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// unmarshal reads JSON into an output of the SDK's types or of ours. The Go
+// names of their fields are AWS's names, in other case. Like the SDK, it takes
+// the last of two members with the same name, and replaces what is not UTF-8.
+func unmarshal(body []byte, out any) error { return json.Unmarshal(body, out, decodeOptions) }
+
+var decodeOptions = json.JoinOptions(
+	json.MatchCaseInsensitiveNames(true),
+	json.WithUnmarshalers(json.JoinUnmarshalers(
+		json.UnmarshalFromFunc(readTime),
+		json.UnmarshalFromFunc(readTimestamp),
+		json.UnmarshalFromFunc(readInteger),
+	)),
+	jsontext.AllowDuplicateNames(true),
+	jsontext.AllowInvalidUTF8(true),
+)
+
+// readTime reads a time. AWS writes it as the seconds since 1970, with
+// fractions (https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html).
+// Like the SDK, it keeps milliseconds. The added microsecond makes up for what
+// a float64 loses.
+func readTime(d *jsontext.Decoder, t *time.Time) error {
+	seconds, err := readNumber(d)
+	*t = time.UnixMilli(int64(seconds*1000 + 0.001)).UTC()
+	return err
+}
+
+// readInteger reads a whole number of at most 53 bits. Like the SDK, it cuts
+// off a fraction.
+func readInteger(d *jsontext.Decoder, n *int64) error {
+	number, err := readNumber(d)
+	*n = int64(number)
+	return err
+}

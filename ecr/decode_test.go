@@ -1,0 +1,237 @@
+package ecr
+
+import (
+	"bytes"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/YaleSpinup/ecr-api/common/localaws/awstest"
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/request"
+	"github.com/aws/aws-sdk-go/private/protocol/json/jsonutil"
+	"github.com/aws/aws-sdk-go/service/ecr"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// outputs has the types into which the answers of an operation can be read. The
+// SDK's types are there because later calls may use them.
+var outputs = map[string][]any{
+	"CreateRepository":              {createRepositoryOutput{}, ecr.CreateRepositoryOutput{}},
+	"DescribeRepositories":          {describeRepositoriesOutput{}, repositoryNames{}, ecr.DescribeRepositoriesOutput{}},
+	"DescribeImages":                {imagePage{}, ecr.DescribeImagesOutput{}},
+	"ListTagsForResource":           {ecr.ListTagsForResourceOutput{}},
+	"TagResource":                   {struct{}{}},
+	"PutImageScanningConfiguration": {ecr.PutImageScanningConfigurationOutput{}},
+	"PutImageTagMutability":         {putImageTagMutabilityOutput{}, ecr.PutImageTagMutabilityOutput{}},
+	"DeleteRepository":              {ecr.DeleteRepositoryOutput{}},
+}
+
+// An answer is an answer of AWS as it is on the wire.
+type answer struct{ operation, body string }
+
+// answers makes all calls that the service makes, and returns AWS's answers.
+func answers(t testing.TB) (all []answer) {
+	local := awstest.New(t)
+	client := local.ECR(awstest.Here)
+	client.Handlers.Unmarshal.PushFront(func(r *request.Request) {
+		body, err := io.ReadAll(r.HTTPResponse.Body)
+		awstest.Must(t, err)
+		r.HTTPResponse.Body = io.NopCloser(bytes.NewReader(body))
+		all = append(all, answer{r.Operation.Name, string(body)})
+	})
+	call := func(operation string, in any) {
+		t.Helper()
+		awstest.Must(t, client.NewRequest(&request.Operation{Name: operation, HTTPMethod: "POST", HTTPPath: "/"}, in, nil).Send())
+	}
+	name, arn := aws.String("g/a"), aws.String(awstest.RepositoryARN(localaws.AdministratorAccount, "g/a"))
+	call("CreateRepository", createInput("g/plain", Settings{}, Encryption{}))
+	create := createInput("g/a", Settings{ScanOnPush: aws.Bool(true), Tags: []Tag{{Key: "k", Value: "é +-=._:/@"}, {Key: "empty"}}}, Encryption{Type: "KMS"})
+	create.ImageTagMutability = aws.String("IMMUTABLE_WITH_EXCLUSION")
+	create.ImageTagMutabilityExclusionFilters = []*exclusionFilter{{Filter: aws.String("dev-*"), FilterType: aws.String("WILDCARD")}}
+	call("CreateRepository", create)
+	addImages(t, local)
+	call("DescribeRepositories", &ecr.DescribeRepositoriesInput{MaxResults: aws.Int64(1)})
+	call("DescribeRepositories", &ecr.DescribeRepositoriesInput{RepositoryNames: []*string{name}})
+	call("ListTagsForResource", &ecr.ListTagsForResourceInput{ResourceArn: arn})
+	call("DescribeImages", &ecr.DescribeImagesInput{RepositoryName: name})
+	call("DescribeImages", &ecr.DescribeImagesInput{RepositoryName: name, MaxResults: aws.Int64(2)})
+	call("DescribeImages", &ecr.DescribeImagesInput{RepositoryName: aws.String("g/plain")})
+	call("TagResource", &ecr.TagResourceInput{ResourceArn: arn, Tags: awsTags([]Tag{{Key: "k", Value: "w"}})})
+	call("PutImageScanningConfiguration", &ecr.PutImageScanningConfigurationInput{
+		RepositoryName: name, ImageScanningConfiguration: &ecr.ImageScanningConfiguration{ScanOnPush: aws.Bool(false)},
+	})
+	call("PutImageTagMutability", &putImageTagMutabilityInput{
+		RepositoryName: name, ImageTagMutability: aws.String("MUTABLE_WITH_EXCLUSION"), ImageTagMutabilityExclusionFilters: create.ImageTagMutabilityExclusionFilters,
+	})
+	call("DeleteRepository", &ecr.DeleteRepositoryInput{RepositoryName: name, Force: aws.Bool(true)})
+	return all
+}
+
+// addImages adds an image of each kind to g/a.
+func addImages(t testing.TB, b *awstest.AWS) {
+	completed, updated := awstest.Noon.Add(-time.Hour), awstest.Noon.Add(-time.Minute)
+	for _, image := range []localaws.Image{
+		{},
+		{Tags: []string{"v2", "latest", "v10"}, Size: 1 << 40, PushedAt: awstest.Noon.Add(7 * time.Millisecond)},
+		{Tags: []string{"scanned"}, Scan: &localaws.Scan{
+			CompletedAt: completed, SourceUpdatedAt: updated,
+			Findings: []localaws.Finding{{Severity: "HIGH"}, {Severity: "HIGH"}, {Severity: "LOW"}},
+		}},
+		{Tags: []string{"clean"}, Scan: &localaws.Scan{CompletedAt: completed, SourceUpdatedAt: updated}},
+	} {
+		awstest.Must(t, b.AddImage(localaws.AdministratorAccount, awstest.Here, "g/a", image))
+	}
+}
+
+// Our decoder reads all answers as the SDK's does.
+func TestDecode(t *testing.T) {
+	t.Parallel()
+	called := map[string]bool{}
+	for _, a := range answers(t) {
+		called[a.operation] = true
+		if readable := compareDecoders(t, a); !readable {
+			t.Errorf("%s: our decoder refuses %s", a.operation, a.body)
+		}
+	}
+	for operation := range outputs {
+		if !called[operation] {
+			t.Errorf("there is no answer of %s", operation)
+		}
+	}
+}
+
+// FuzzDecode changes the answers. What our decoder takes must mean the same to
+// the SDK's. Ours may refuse more.
+func FuzzDecode(f *testing.F) {
+	names := map[string]string{} // of members, by their lower case
+	for _, a := range answers(f) {
+		f.Add(a.operation, a.body)
+		for _, name := range namesIn(a.body) {
+			names[strings.ToLower(name)] = name
+		}
+	}
+	f.Fuzz(func(t *testing.T, operation, body string) {
+		if _, known := outputs[operation]; known && isComparable(body, names) {
+			compareDecoders(t, answer{operation, body})
+		}
+	})
+}
+
+// isComparable tells whether the two decoders must agree. The SDK's minds the
+// case of names, and reads them with escapes. It merges nothing if a name comes
+// twice. AWS sends no such names.
+func isComparable(body string, names map[string]string) bool {
+	if strings.Contains(body, `\u`) || !jsontext.Value(body).IsValid() { // such as a name that comes twice
+		return false
+	}
+	for _, name := range namesIn(body) {
+		if usual, ok := names[strings.ToLower(name)]; ok && usual != name {
+			return false
+		}
+	}
+	return true
+}
+
+// namesIn returns the names of all members.
+func namesIn(body string) (names []string) {
+	d := jsontext.NewDecoder(strings.NewReader(body), jsontext.AllowInvalidUTF8(true))
+	for {
+		token, err := d.ReadToken()
+		if err != nil {
+			return names
+		}
+		if kind, n := d.StackIndex(d.StackDepth()); kind == '{' && n%2 == 1 && token.Kind() == '"' {
+			names = append(names, token.String())
+		}
+	}
+}
+
+// compareDecoders fails the test if our decoder reads another value than the
+// SDK's, or reads what the SDK's refuses.
+func compareDecoders(t *testing.T, a answer) (readable bool) {
+	t.Helper()
+	for _, output := range outputs[a.operation] {
+		ours := reflect.New(reflect.TypeOf(output)).Interface()
+		if unmarshal([]byte(a.body), ours) != nil {
+			return false
+		}
+		sdks, err := decodeBySDK(output, a.body)
+		if err != nil {
+			t.Errorf("%s: the SDK refuses %s: %v", a.operation, a.body, err)
+			continue
+		}
+		if diff := cmp.Diff(sdks, ours, cmp.AllowUnexported(imagePage{}), cmpopts.IgnoreFields(imagePage{}, "common"), sameTime); diff != "" {
+			t.Errorf("%T (-SDK +ours) of %s:\n%s", output, a.body, diff)
+		}
+	}
+	return true
+}
+
+// sameTime leaves a millisecond of difference, because the SDK rounds some
+// times down by one. It compares no times that overflow in the SDK.
+var sameTime = cmp.Comparer(func(a, b time.Time) bool {
+	overflows := func(t time.Time) bool { return t.Year() < 1700 || t.Year() > 2200 }
+	return a.Sub(b).Abs() <= time.Millisecond || overflows(a) || overflows(b)
+})
+
+// decodeBySDK reads the body as the SDK does, into a new value of the output's
+// type.
+func decodeBySDK(output any, body string) (any, error) {
+	if _, ok := output.(imagePage); ok {
+		details := new(ecr.DescribeImagesOutput)
+		err := jsonutil.UnmarshalJSON(details, strings.NewReader(body))
+		return pageOf(details), err
+	}
+	value := reflect.New(reflect.TypeOf(output)).Interface()
+	return value, jsonutil.UnmarshalJSON(value, strings.NewReader(body))
+}
+
+// pageOf makes of the SDK's output what callers get.
+func pageOf(out *ecr.DescribeImagesOutput) *imagePage {
+	page := &imagePage{nextToken: aws.StringValue(out.NextToken)}
+	for _, d := range out.ImageDetails {
+		if d == nil {
+			d = new(ecr.ImageDetail)
+		}
+		image := Image{
+			ArtifactMediaType:      d.ArtifactMediaType,
+			ImageDigest:            aws.StringValue(d.ImageDigest),
+			ImageManifestMediaType: d.ImageManifestMediaType,
+			ImagePushedAt:          timestampOf(d.ImagePushedAt),
+			ImageSizeInBytes:       d.ImageSizeInBytes,
+			ImageTags:              aws.StringValueSlice(d.ImageTags),
+			RegistryID:             aws.StringValue(d.RegistryId),
+			RepositoryName:         aws.StringValue(d.RepositoryName),
+		}
+		slices.Sort(image.ImageTags)
+		if status := d.ImageScanStatus; status != nil {
+			image.ImageScanStatus = &ScanStatus{Description: status.Description, Status: status.Status}
+		}
+		if summary := d.ImageScanFindingsSummary; summary != nil {
+			image.ImageScanFindingsSummary = &ScanFindingsSummary{
+				FindingSeverityCounts:        map[string]int64{},
+				ImageScanCompletedAt:         timestampOf(summary.ImageScanCompletedAt),
+				VulnerabilitySourceUpdatedAt: timestampOf(summary.VulnerabilitySourceUpdatedAt),
+			}
+			for severity, count := range summary.FindingSeverityCounts {
+				image.ImageScanFindingsSummary.FindingSeverityCounts[severity] = aws.Int64Value(count)
+			}
+		}
+		page.images = append(page.images, image)
+	}
+	return page
+}
+
+func timestampOf(t *time.Time) *Timestamp {
+	if t == nil {
+		return nil
+	}
+	return &Timestamp{*t}
+}

@@ -1,0 +1,99 @@
+package ecr
+
+import (
+	"slices"
+
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// An imagePage is a page of a DescribeImages. There can be many pages of a
+// thousand images. So a page is read token by token into what callers get.
+type imagePage struct {
+	images    []Image
+	nextToken string
+
+	common map[string]*string // strings that many images have, by their JSON
+}
+
+// UnmarshalJSONFrom reads the page from an answer of AWS.
+func (p *imagePage) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	p.common = map[string]*string{}
+	return readObject(d, func(name []byte) (err error) {
+		switch string(name) {
+		case `"imageDetails"`:
+			p.images = nil // of two lists the last one counts
+			err = readArray(d, func() error { return p.readImage(d) })
+		case `"nextToken"`:
+			p.nextToken, err = readString(d)
+		default:
+			err = d.SkipValue()
+		}
+		return err
+	})
+}
+
+func (p *imagePage) readImage(d *jsontext.Decoder) error {
+	p.images = append(p.images, Image{ImageTags: []string{}})
+	image := &p.images[len(p.images)-1]
+	err := readObject(d, func(name []byte) error { return p.readMember(d, string(name), image) })
+	slices.Sort(image.ImageTags)
+	return err
+}
+
+func (p *imagePage) readMember(d *jsontext.Decoder, name string, image *Image) (err error) {
+	switch name {
+	case `"artifactMediaType"`:
+		image.ArtifactMediaType, err = p.readCommon(d)
+	case `"imageDigest"`:
+		image.ImageDigest, err = readString(d)
+	case `"imageManifestMediaType"`:
+		image.ImageManifestMediaType, err = p.readCommon(d)
+	case `"imagePushedAt"`:
+		image.ImagePushedAt, err = readOptional(d, readTimestamp)
+	case `"imageScanFindingsSummary"`:
+		image.ImageScanFindingsSummary, err = readSummary(d)
+	case `"imageScanStatus"`:
+		err = json.UnmarshalDecode(d, &image.ImageScanStatus)
+	case `"imageSizeInBytes"`:
+		image.ImageSizeInBytes, err = readOptional(d, readInteger)
+	case `"imageTags"`:
+		image.ImageTags, err = readStrings(d)
+	case `"registryId"`:
+		image.RegistryID, err = valueOf(p.readCommon(d))
+	case `"repositoryName"`:
+		image.RepositoryName, err = valueOf(p.readCommon(d))
+	default:
+		err = d.SkipValue()
+	}
+	return err
+}
+
+// readCommon reads a string that many images have. Equal ones share memory.
+func (p *imagePage) readCommon(d *jsontext.Decoder) (*string, error) {
+	value, err := d.ReadValue()
+	if err != nil || value.Kind() == 'n' {
+		return nil, err
+	}
+	if known, ok := p.common[string(value)]; ok {
+		return known, nil
+	}
+	text := new(string)
+	if err := json.Unmarshal(value, text, decodeOptions); err != nil {
+		return nil, err
+	}
+	p.common[string(value)] = text
+	return text, nil
+}
+
+// readSummary reads a summary, whose counts are never nil.
+func readSummary(d *jsontext.Decoder) (summary *ScanFindingsSummary, err error) {
+	err = json.UnmarshalDecode(d, &summary)
+	if summary != nil && summary.FindingSeverityCounts == nil {
+		summary.FindingSeverityCounts = map[string]int64{}
+	}
+	return summary, err
+}
+
+func valueOf(text *string, err error) (string, error) { return aws.StringValue(text), err }

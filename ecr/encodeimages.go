@@ -1,0 +1,92 @@
+package ecr
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A list can have many thousand images, and encoding/json would need as long
+// for them as all the rest of the request. So images write themselves. A test
+// compares them with encoding/json.
+
+// AppendJSON appends the image in JSON.
+func (i *Image) AppendJSON(b []byte) []byte {
+	b = appendText(append(b, `{"ArtifactMediaType":`...), i.ArtifactMediaType)
+	b = appendString(append(b, `,"ImageDigest":`...), i.ImageDigest)
+	b = appendText(append(b, `,"ImageManifestMediaType":`...), i.ImageManifestMediaType)
+	b = appendTime(append(b, `,"ImagePushedAt":`...), i.ImagePushedAt)
+	b = i.ImageScanFindingsSummary.appendTo(append(b, `,"ImageScanFindingsSummary":`...))
+	b = i.ImageScanStatus.appendTo(append(b, `,"ImageScanStatus":`...))
+	b = appendInteger(append(b, `,"ImageSizeInBytes":`...), i.ImageSizeInBytes)
+	b = appendList(append(b, `,"ImageTags":`...), i.ImageTags)
+	b = appendString(append(b, `,"RegistryId":`...), i.RegistryID)
+	b = appendString(append(b, `,"RepositoryName":`...), i.RepositoryName)
+	return append(b, '}')
+}
+
+func (s *ScanFindingsSummary) appendTo(b []byte) []byte {
+	if s == nil {
+		return append(b, "null"...)
+	}
+	b = append(b, `{"FindingSeverityCounts":{`...)
+	for n, severity := range slices.Sorted(maps.Keys(s.FindingSeverityCounts)) {
+		if n > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendString(b, severity), ':')
+		b = strconv.AppendInt(b, s.FindingSeverityCounts[severity], 10)
+	}
+	b = appendTime(append(b, `},"ImageScanCompletedAt":`...), s.ImageScanCompletedAt)
+	b = appendTime(append(b, `,"VulnerabilitySourceUpdatedAt":`...), s.VulnerabilitySourceUpdatedAt)
+	return append(b, '}')
+}
+
+func (s *ScanStatus) appendTo(b []byte) []byte {
+	if s == nil {
+		return append(b, "null"...)
+	}
+	b = appendText(append(b, `{"Description":`...), s.Description)
+	b = appendText(append(b, `,"Status":`...), s.Status)
+	return append(b, '}')
+}
+
+// appendString appends the text in quotes. It replaces what is not UTF-8.
+func appendString(b []byte, text string) []byte {
+	b, _ = jsontext.AppendQuote(b, text) // the error says that something was replaced
+	return b
+}
+
+func appendList(b []byte, list []string) []byte {
+	b = append(b, '[')
+	for n, text := range list {
+		if n > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, text)
+	}
+	return append(b, ']')
+}
+
+func appendText(b []byte, text *string) []byte {
+	if text == nil {
+		return append(b, "null"...)
+	}
+	return appendString(b, *text)
+}
+
+func appendTime(b []byte, t *Timestamp) []byte {
+	if t == nil {
+		return append(b, "null"...)
+	}
+	return t.appendTo(b)
+}
+
+func appendInteger(b []byte, n *int64) []byte {
+	if n == nil {
+		return append(b, "null"...)
+	}
+	return strconv.AppendInt(b, *n, 10)
+}
