@@ -29,6 +29,9 @@ func checkTags(tags []service.Tag) error {
 		if utf8.RuneCountInString(t.Value) > maxTagValue {
 			return invalidTag("The value of the tag '" + t.Key + "' is longer than " + strconv.Itoa(maxTagValue) + " characters")
 		}
+		if isReserved(t.Value) {
+			return invalidTag("The value of the tag '" + t.Key + "' begins with aws:, which is reserved for system use")
+		}
 		if !service.TagValuePattern.MatchString(t.Value) {
 			return invalidTag("The value of the tag '" + t.Key + "' has characters other than letters, digits, spaces and + - = . _ : / @")
 		}
@@ -42,12 +45,18 @@ func checkTagKey(key string) error {
 		return invalidTag("A tag key must not be empty")
 	case length > maxTagKey:
 		return invalidTag("The tag key '" + key + "' is longer than " + strconv.Itoa(maxTagKey) + " characters")
-	case strings.HasPrefix(strings.ToLower(key), "aws:"):
+	case isReserved(key):
 		return invalidTag("The tag key '" + key + "' begins with aws:, which is reserved for system use")
 	case !service.TagKeyPattern.MatchString(key):
 		return invalidTag("The tag key '" + key + "' has characters other than letters, digits, spaces and + - = . _ : / @")
 	}
 	return nil
+}
+
+// isReserved tells whether AWS keeps a tag with that key or value for itself.
+// https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-using-tags.html
+func isReserved(text string) bool {
+	return strings.HasPrefix(strings.ToLower(text), "aws:")
 }
 
 func checkTagCount(n int) error {

@@ -91,6 +91,7 @@ func TestTagErrors(t *testing.T) {
 		{"long key", create(strings.Repeat("é", 129), ""), badTag, "128"},
 		{"long value", create("a", strings.Repeat("é", 257)), badTag, "256"},
 		{"reserved key", create("AWS:x", ""), badTag, "reserved"},
+		{"reserved value", create("x", "aws:y"), badTag, "reserved"},
 		{"character in key", create("a\tb", ""), badTag, "characters"},
 		{"character in value", create("a", "b*"), badTag, "characters"},
 		{"key twice", create("a", "1", "a", "2"), badTag, "Duplicate"},
