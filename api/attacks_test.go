@@ -587,7 +587,7 @@ func TestReservedTagsStayAsTheyAre(t *testing.T) {
 	}
 }
 
-// ECR refuses characters in a tag that have a meaning in a policy.
+// Characters that have a meaning in a policy are refused in tags.
 func TestHostileTagValues(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"strings"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
@@ -99,6 +98,9 @@ func createRepository(ctx context.Context, t target, in createInput) (*ecr.Repos
 		ImageTagMutability: in.ImageTagMutability,
 		Tags:               append(withoutReserved(in.Tags), reservedTags(t)...),
 	}
+	if err := checkTagCount(settings.Tags); err != nil {
+		return nil, err
+	}
 	return t.ECR().CreateRepository(ctx, t.repository(), settings, in.encryption())
 }
 
@@ -172,61 +174,4 @@ func deletePolicy(s iam.Scope) iam.Policy {
 	statements := readOwn(s, "ecr:DescribeRepositories", "ecr:ListTagsForResource")
 	statements = append(statements, writeOwn(s, "ecr:DeleteRepository")...)
 	return iam.NewPolicy(append(statements, throughECR(s, "kms:RetireGrant"))...)
-}
-
-// reservedTags are the tags that the service sets on every repository.
-func reservedTags(t target) []ecr.Tag {
-	return []ecr.Tag{
-		{Key: nameTag, Value: t.repository()},
-		{Key: common.OrgTag, Value: t.Org},
-		{Key: spaceTag, Value: t.Group},
-	}
-}
-
-// A tagInput is a tag in a body. An absent Value is not the same as an empty
-// one.
-type tagInput struct {
-	Key   string
-	Value *string
-}
-
-// withoutReserved returns the tags without those that only the service sets.
-// The tags must be checked already.
-func withoutReserved(tags []tagInput) []ecr.Tag {
-	var kept []ecr.Tag
-	for _, t := range tags {
-		if t.Key != nameTag && t.Key != common.OrgTag && t.Key != spaceTag {
-			kept = append(kept, ecr.Tag{Key: t.Key, Value: *t.Value})
-		}
-	}
-	return kept
-}
-
-func checkTags(tags []tagInput) error {
-	seen := map[string]bool{}
-	for i, t := range tags {
-		switch {
-		case t.Key == "":
-			return common.Errorf(common.BadRequest, "Tags[%d] has no Key.", i)
-		case t.Value == nil:
-			return common.Errorf(common.BadRequest, "Tags[%d] has no Value. An empty one is \"\".", i)
-		case seen[t.Key]:
-			return common.Errorf(common.BadRequest, "Tags has the key %q twice.", t.Key)
-		case isDisguised(t.Key):
-			return common.Errorf(common.BadRequest, "The tag key %q is too like one that the service sets.", t.Key)
-		}
-		seen[t.Key] = true
-	}
-	return nil
-}
-
-// isDisguised tells whether IAM could take a key for one that says to whom a
-// repository belongs. IAM's conditions ignore the case of tag keys.
-func isDisguised(key string) bool {
-	for _, reserved := range []string{common.OrgTag, spaceTag} {
-		if key != reserved && strings.EqualFold(strings.TrimSpace(key), reserved) {
-			return true
-		}
-	}
-	return false
 }

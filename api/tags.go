@@ -1,0 +1,128 @@
+package api
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/ecr"
+)
+
+// ECR's limits on tags. What ECR would refuse is refused before anything is
+// changed.
+// https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-using-tags.html
+const (
+	maxTags     = 50  // of a repository, without AWS's own
+	maxTagKey   = 128 // characters
+	maxTagValue = 256 // characters
+)
+
+// A tagInput is a tag in a body. An absent Value is not the same as an empty
+// one.
+type tagInput struct {
+	Key   string
+	Value *string
+}
+
+// checkTags checks all that the request alone shows.
+func checkTags(tags []tagInput) error {
+	seen := map[string]bool{}
+	for i, t := range tags {
+		switch {
+		case t.Key == "":
+			return common.Errorf(common.BadRequest, "Tags[%d] has no Key.", i)
+		case t.Value == nil:
+			return common.Errorf(common.BadRequest, "Tags[%d] has no Value. An empty one is \"\".", i)
+		case seen[t.Key]:
+			return common.Errorf(common.BadRequest, "Tags has the key %q twice.", t.Key)
+		case isDisguised(t.Key):
+			return common.Errorf(common.BadRequest, "The tag key %q is too like one that the service sets.", t.Key)
+		}
+		seen[t.Key] = true
+		if isReserved(t.Key) { // its value is not used
+			continue
+		}
+		if err := firstError(
+			checkTagText(fmt.Sprintf("The key of Tags[%d]", i), t.Key, maxTagKey),
+			checkTagText(fmt.Sprintf("The value of Tags[%d]", i), *t.Value, maxTagValue),
+		); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkTagText checks a key or a value. The text in what begins the error.
+func checkTagText(what, text string, most int) error {
+	if n := utf8.RuneCountInString(text); n > most {
+		return common.Errorf(common.BadRequest, "%s has %d characters, and may have %d.", what, n, most)
+	}
+	if hasAWSPrefix(text) {
+		return common.Errorf(common.BadRequest, "%s begins with aws:, which AWS keeps for itself.", what)
+	}
+	for _, c := range text {
+		if !unicode.In(c, unicode.L, unicode.N, unicode.Z) && !strings.ContainsRune("+-=._:/@", c) {
+			return common.Errorf(common.BadRequest, "%s has the character %q. Letters, digits, spaces and + - = . _ : / @ are allowed.", what, c)
+		}
+	}
+	return nil
+}
+
+// hasAWSPrefix tells whether the text begins with what AWS keeps for itself, in
+// any case.
+func hasAWSPrefix(text string) bool {
+	const prefix = "aws:"
+	return len(text) >= len(prefix) && strings.EqualFold(text[:len(prefix)], prefix)
+}
+
+// checkTagCount checks all tags that a repository would have.
+func checkTagCount(tags []ecr.Tag) error {
+	n := 0
+	for _, t := range tags {
+		if !hasAWSPrefix(t.Key) {
+			n++
+		}
+	}
+	if n > maxTags {
+		return common.Errorf(common.BadRequest, "The repository would have %d tags, those of the service included. It may have %d.", n, maxTags)
+	}
+	return nil
+}
+
+// reservedTags are the tags that the service sets on every repository.
+func reservedTags(t target) []ecr.Tag {
+	return []ecr.Tag{
+		{Key: nameTag, Value: t.repository()},
+		{Key: common.OrgTag, Value: t.Org},
+		{Key: spaceTag, Value: t.Group},
+	}
+}
+
+func isReserved(key string) bool {
+	return key == nameTag || key == common.OrgTag || key == spaceTag
+}
+
+// withoutReserved returns the tags without those that only the service sets.
+// The tags must be checked already.
+func withoutReserved(tags []tagInput) []ecr.Tag {
+	var kept []ecr.Tag
+	for _, t := range tags {
+		if !isReserved(t.Key) {
+			kept = append(kept, ecr.Tag{Key: t.Key, Value: *t.Value})
+		}
+	}
+	return kept
+}
+
+// isDisguised tells whether IAM could take a key for one that says to whom a
+// repository belongs. IAM's conditions ignore the case of tag keys.
+func isDisguised(key string) bool {
+	for _, reserved := range []string{common.OrgTag, spaceTag} {
+		if key != reserved && strings.EqualFold(strings.TrimSpace(key), reserved) {
+			return true
+		}
+	}
+	return false
+}
