@@ -114,11 +114,20 @@ func outcomeText(e *common.Error) string {
 	}
 	switch {
 	case sentences != nil:
-		sentences = append(sentences, "Look at the repository, or send the same request again.")
+		sentences = append(sentences, "Look at the repository, or "+nextRequest(e.Code)+".")
 	case e.Code == common.Timeout:
 		sentences = append(sentences, "Nothing was changed.")
 	}
 	return strings.Join(sentences, " ")
+}
+
+// nextRequest says which request completes a change. AWS would refuse a bad one
+// again.
+func nextRequest(code common.Code) string {
+	if code == common.BadRequest {
+		return "correct the request and send it again"
+	}
+	return "send the same request again"
 }
 
 // errNotFound is the answer for a path that does not exist.

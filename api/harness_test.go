@@ -9,7 +9,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -133,6 +136,32 @@ func (w *world) watch(c localaws.Call) {
 	w.mu.Unlock()
 	if w.after != nil {
 		w.after(c)
+	}
+}
+
+// changeAnswers returns an option for newWorld. It changes the bodies of ECR's
+// answers on their way to the service.
+func changeAnswers(t *testing.T, change func(operation, body string) string) func(*common.Config, *[]route) {
+	return func(c *common.Config, _ *[]route) {
+		aws, err := url.Parse(c.Account.Endpoint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		proxy := httputil.NewSingleHostReverseProxy(aws)
+		proxy.ModifyResponse = func(answer *http.Response) error {
+			_, operation, isECR := strings.Cut(answer.Request.Header.Get("X-Amz-Target"), ".")
+			if !isECR {
+				return nil
+			}
+			body, err := io.ReadAll(answer.Body)
+			changed := change(operation, string(body))
+			answer.Body = io.NopCloser(strings.NewReader(changed))
+			answer.Header.Set("Content-Length", strconv.Itoa(len(changed)))
+			return err
+		}
+		between := httptest.NewServer(proxy)
+		t.Cleanup(between.Close)
+		c.Account.Endpoint = between.URL
 	}
 }
 

@@ -144,6 +144,9 @@ func updateRepository(ctx context.Context, t target, in updateInput) (*ecr.Repos
 	if settings.Empty() {
 		return present, nil
 	}
+	if err := checkTagCount(ecr.MergeTags(present.Tags, settings.Tags)); err != nil {
+		return nil, err
+	}
 	return t.ECR().UpdateRepository(ctx, present, settings)
 }
 

@@ -15,33 +15,35 @@ import (
 // A part is one of the changes of an update. It makes one call to AWS, which
 // can be repeated.
 type part struct {
-	name   string // its key in the request
-	apply  func(context.Context, ...request.Option) error
-	isDone func(*Repository) bool // whether the repository is as this part makes it
+	name   string   // its key in the request
+	wanted Settings // only what this part changes
+	put    putFunc
 
-	tried  bool
-	err    error
-	unsure bool // the part failed, but it may be done all the same
+	confirmed Settings // what AWS says that it has set
+	err       error
+	unsure    bool // the part failed, but it may be done all the same
 }
 
-// UpdateRepository applies the settings to the repository, and returns the
-// repository after that. Tags are merged into the present ones. They are set
-// first, because AWS may refuse their keys or values, and then nothing else
-// must change. The other parts are set at the same time. The error says which
-// parts were applied all the same. Sending the same update again completes the
-// change.
+// A putFunc applies settings to the repository of that full name. It returns
+// the settings that AWS confirms.
+type putFunc func(ctx context.Context, name string, s Settings, o request.Option) (Settings, error)
+
+// UpdateRepository applies the settings to the repository. Tags are merged into
+// the present ones. All parts are set at the same time, and a part that fails
+// does not stop the others. Then the error is that of the first failed part,
+// and it says which parts are applied all the same.
+//
+// The result is made of the present repository and of what AWS has confirmed. A
+// read right after the change might still show old values.
 func (c *Client) UpdateRepository(ctx context.Context, present *Repository, s Settings) (*Repository, error) {
-	tags, others := c.parts(present.RepositoryName, s)
-	err := c.applyAll(ctx, present, tags)
-	if err == nil {
-		err = c.applyAll(ctx, present, others)
-	}
-	var updated *Repository
-	if err == nil {
-		updated, err = c.Repository(ctx, present.RepositoryName)
-	}
-	if err != nil {
-		return nil, withParts(err, slices.Concat(tags, others))
+	parts := c.parts(s)
+	c.applyAll(ctx, present, parts)
+	updated := present
+	for _, p := range parts {
+		if p.err != nil {
+			return nil, withParts(p.err, parts)
+		}
+		updated = updated.with(p.confirmed)
 	}
 	return updated, nil
 }
@@ -51,7 +53,7 @@ func withParts(err error, parts []*part) error {
 	var applied, unknown []string
 	for _, p := range parts {
 		switch {
-		case p.tried && p.err == nil:
+		case p.err == nil:
 			applied = append(applied, p.name)
 		case p.unsure:
 			unknown = append(unknown, p.name)
@@ -60,32 +62,31 @@ func withParts(err error, parts []*part) error {
 	return common.WithOutcome(err, applied, unknown)
 }
 
-// applyAll applies the parts at the same time and returns the first error. A
-// part that fails does not stop the others. If AWS did not say whether it did a
-// part, applyAll reads the repository to find out.
-func (c *Client) applyAll(ctx context.Context, present *Repository, parts []*part) error {
+// applyAll applies the parts at the same time. If AWS did not say whether it
+// did a part, applyAll reads the repository to find out.
+func (c *Client) applyAll(ctx context.Context, present *Repository, parts []*part) {
 	var group sync.WaitGroup
 	for _, p := range parts {
 		group.Go(func() { c.applyOne(ctx, present, p) })
 	}
 	group.Wait()
 	if slices.ContainsFunc(parts, func(p *part) bool { return p.unsure }) {
-		c.checkUnsure(ctx, present.RepositoryName, parts)
+		c.checkUnsure(ctx, present, parts)
 	}
-	for _, p := range parts {
-		if p.err != nil {
-			return p.err
-		}
-	}
-	return nil
 }
 
 func (c *Client) applyOne(ctx context.Context, present *Repository, p *part) {
 	ctx, cancel := reserveTime(ctx)
 	defer cancel()
 	tries := new(attempts)
-	p.tried = true
-	p.err = c.retryIfDenied(ctx, present, func() error { return p.apply(ctx, tries.watch) })
+	p.err = c.retryIfDenied(ctx, present, func() (err error) {
+		p.confirmed, err = p.put(ctx, present.RepositoryName, p.wanted, tries.watch)
+		return err
+	})
+	if p.err == nil && p.confirmed.Empty() { // the answer was empty
+		tries.unsure = true
+		p.err = common.Errorf(common.Internal, "ECR answered the change of %s without the new value", p.name)
+	}
 	switch common.CodeOf(p.err) {
 	case "", common.NotFound: // there is no repository to change
 	default:
@@ -94,70 +95,89 @@ func (c *Client) applyOne(ctx context.Context, present *Repository, p *part) {
 }
 
 // checkUnsure reads the repository to find out which of the failed parts are
-// done all the same.
-func (c *Client) checkUnsure(ctx context.Context, name string, parts []*part) {
-	now, err := c.Repository(ctx, name)
-	if err != nil {
+// done all the same. Another repository of the same name does not tell.
+func (c *Client) checkUnsure(ctx context.Context, present *Repository, parts []*part) {
+	now, err := c.Repository(ctx, present.RepositoryName)
+	if err != nil || !now.CreatedAt.Equal(present.CreatedAt.Time) {
 		return
 	}
 	for _, p := range parts {
-		if p.unsure && p.isDone(now) {
-			p.unsure, p.err = false, nil
+		if p.unsure && now.has(p.wanted) {
+			p.confirmed, p.unsure, p.err = p.wanted, false, nil
 		}
 	}
 }
 
-// parts returns what the settings change: the tags, and the rest.
-func (c *Client) parts(name string, s Settings) (tags, others []*part) {
+// parts returns what the settings change, always in the same order.
+func (c *Client) parts(s Settings) []*part {
+	var parts []*part
 	if len(s.Tags) > 0 {
-		tags = append(tags, c.tagPart(name, s.Tags))
+		parts = append(parts, &part{name: "Tags", wanted: Settings{Tags: s.Tags}, put: c.putTags})
 	}
 	if s.ScanOnPush != nil {
-		others = append(others, c.scanPart(name, *s.ScanOnPush))
+		parts = append(parts, &part{name: "ScanOnPush", wanted: Settings{ScanOnPush: s.ScanOnPush}, put: c.putScanning})
 	}
 	if s.ImageTagMutability != nil {
-		others = append(others, c.mutabilityPart(name, *s.ImageTagMutability))
+		parts = append(parts, &part{name: "ImageTagMutability", wanted: Settings{ImageTagMutability: s.ImageTagMutability}, put: c.putMutability})
 	}
-	return tags, others
+	return parts
 }
 
-func (c *Client) tagPart(name string, tags []Tag) *part {
-	in := &ecr.TagResourceInput{ResourceArn: aws.String(c.registry.ARN(name)), Tags: awsTags(tags)}
-	return &part{
-		name: "Tags",
-		apply: func(ctx context.Context, o ...request.Option) error {
-			_, err := send[struct{}](ctx, c, "TagResource", in, o...)
-			return err
-		},
-		isDone: func(r *Repository) bool {
-			return !slices.ContainsFunc(tags, func(t Tag) bool { return !slices.Contains(r.Tags, t) })
-		},
-	}
+// putTags returns the tags that it has sent, because ECR's answer has none.
+func (c *Client) putTags(ctx context.Context, name string, s Settings, o request.Option) (Settings, error) {
+	in := &ecr.TagResourceInput{ResourceArn: aws.String(c.registry.ARN(name)), Tags: awsTags(s.Tags)}
+	_, err := send[struct{}](ctx, c, "TagResource", in, o)
+	return s, err
 }
 
-func (c *Client) scanPart(name string, scan bool) *part {
+func (c *Client) putScanning(ctx context.Context, name string, s Settings, o request.Option) (Settings, error) {
 	in := &ecr.PutImageScanningConfigurationInput{
 		RepositoryName:             aws.String(name),
-		ImageScanningConfiguration: &ecr.ImageScanningConfiguration{ScanOnPush: aws.Bool(scan)},
+		ImageScanningConfiguration: &ecr.ImageScanningConfiguration{ScanOnPush: s.ScanOnPush},
 	}
-	return &part{
-		name: "ScanOnPush",
-		apply: func(ctx context.Context, o ...request.Option) error {
-			_, err := send[ecr.PutImageScanningConfigurationOutput](ctx, c, "PutImageScanningConfiguration", in, o...)
-			return err
-		},
-		isDone: func(r *Repository) bool { return r.ScanOnPush == strconv.FormatBool(scan) },
+	out, err := send[ecr.PutImageScanningConfigurationOutput](ctx, c, "PutImageScanningConfiguration", in, o)
+	if err != nil || out.ImageScanningConfiguration == nil {
+		return Settings{}, err
 	}
+	return Settings{ScanOnPush: out.ImageScanningConfiguration.ScanOnPush}, nil
 }
 
-func (c *Client) mutabilityPart(name, mutability string) *part {
-	in := &putImageTagMutabilityInput{RepositoryName: aws.String(name), ImageTagMutability: aws.String(mutability)}
-	return &part{
-		name: "ImageTagMutability",
-		apply: func(ctx context.Context, o ...request.Option) error {
-			_, err := send[putImageTagMutabilityOutput](ctx, c, "PutImageTagMutability", in, o...)
-			return err
-		},
-		isDone: func(r *Repository) bool { return r.ImageTagMutability == mutability },
+func (c *Client) putMutability(ctx context.Context, name string, s Settings, o request.Option) (Settings, error) {
+	in := &putImageTagMutabilityInput{RepositoryName: aws.String(name), ImageTagMutability: s.ImageTagMutability}
+	out, err := send[putImageTagMutabilityOutput](ctx, c, "PutImageTagMutability", in, o)
+	return Settings{ImageTagMutability: out.ImageTagMutability}, err
+}
+
+// has tells whether the repository has the settings. It may have more tags.
+func (r *Repository) has(s Settings) bool {
+	return (s.ScanOnPush == nil || r.ScanOnPush == strconv.FormatBool(*s.ScanOnPush)) &&
+		(s.ImageTagMutability == nil || r.ImageTagMutability == *s.ImageTagMutability) &&
+		!slices.ContainsFunc(s.Tags, func(t Tag) bool { return !slices.Contains(r.Tags, t) })
+}
+
+// with returns the repository with the settings.
+func (r *Repository) with(s Settings) *Repository {
+	updated := *r
+	if s.ScanOnPush != nil {
+		updated.ScanOnPush = strconv.FormatBool(*s.ScanOnPush)
 	}
+	if s.ImageTagMutability != nil {
+		updated.ImageTagMutability = *s.ImageTagMutability
+	}
+	if len(s.Tags) > 0 {
+		updated.Tags = MergeTags(r.Tags, s.Tags)
+	}
+	return &updated
+}
+
+// MergeTags returns the tags that a repository has after an update, sorted by
+// key. If both lists have a key, the tag is the one in more.
+func MergeTags(present, more []Tag) []Tag {
+	merged := slices.Clone(more)
+	for _, t := range present {
+		if !slices.ContainsFunc(more, func(m Tag) bool { return m.Key == t.Key }) {
+			merged = append(merged, t)
+		}
+	}
+	return sortTags(merged)
 }

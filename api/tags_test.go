@@ -1,0 +1,100 @@
+package api
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// tagsOf returns the JSON of a list with one tag.
+func tagsOf(key, value string) string {
+	return `[{"Key": ` + jsonOf(key) + `, "Value": ` + jsonOf(value) + `}]`
+}
+
+// ECR's rules for tags are kept here, so that an update does not set one part
+// and then fail at another.
+func TestTagsThatECRWouldRefuse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const characters = " Letters, digits, spaces and + - = . _ : / @ are allowed."
+	for _, test := range []struct{ tags, detail string }{
+		{tagsOf(strings.Repeat("k", 129), ""), "The key of Tags[0] has 129 characters, and may have 128."},
+		{tagsOf(strings.Repeat("é", 129), ""), "The key of Tags[0] has 129 characters, and may have 128."},
+		{tagsOf("k", strings.Repeat("v", 257)), "The value of Tags[0] has 257 characters, and may have 256."},
+		{tagsOf("k", strings.Repeat("é", 257)), "The value of Tags[0] has 257 characters, and may have 256."},
+		{tagsOf("a,b", ""), "The key of Tags[0] has the character ','." + characters},
+		{tagsOf("k", "(one image)"), "The value of Tags[0] has the character '('." + characters},
+		{tagsOf("k", "a\tb"), `The value of Tags[0] has the character '\t'.` + characters},
+		{tagsOf("k", "😀"), "The value of Tags[0] has the character '😀'." + characters},
+		{`[{"Key": "k", "Value": "\ud800"}]`, "The value of Tags[0] has the character '\ufffd'." + characters},
+		{tagsOf("aws:k", ""), "The key of Tags[0] begins with aws:, which AWS keeps for itself."},
+		{tagsOf("Aws:k", ""), "The key of Tags[0] begins with aws:, which AWS keeps for itself."},
+		{tagsOf("k", "aws:v"), "The value of Tags[0] begins with aws:, which AWS keeps for itself."},
+		{tagsOf("k", "AWS:"), "The value of Tags[0] begins with aws:, which AWS keeps for itself."},
+		{`[{"Key": "a", "Value": "1"}, {"Key": "Name", "Value": "*"}, {"Key": "b", "Value": "*"}]`, "The value of Tags[2] has the character '*'." + characters},
+	} {
+		w.run(
+			exchange{name: "update " + test.tags, method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true, "Tags": ` + test.tags + `}`,
+				status: 400, want: problemOf(400, test.detail)},
+			exchange{name: "create " + test.tags, method: "POST", path: base + "/g", body: `{"RepositoryName": "a", "Tags": ` + test.tags + `}`,
+				status: 400, want: problemOf(400, test.detail)},
+		)
+	}
+	if diff := cmp.Diff([]string(nil), w.called()); diff != "" {
+		t.Errorf("calls to AWS (-want +got):\n%s", diff)
+	}
+}
+
+// What ECR takes is not refused here.
+func TestTagsThatECRTakes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addRepository(account, "g/a", org)
+	for _, tags := range []string{
+		tagsOf("k", ""), tagsOf("é 字 1\u00a0+-=._:/@", "é 字 1\u00a0+-=._:/@"), tagsOf(strings.Repeat("é", 128), strings.Repeat("字", 256)),
+		tagsOf("awsome", "aws"), tagsOf("arn", "arn:aws:iam::012345678901:root"), tagsOf(" aws:k", " aws:v"),
+		tagsOf("Name", strings.Repeat("v", 257)), tagsOf("spinup:org", "aws:*"), // not sent to ECR
+	} {
+		w.run(exchange{name: tags, method: "PUT", path: base + "/g/a", body: `{"Tags": ` + tags + `}`, status: 200, want: "-"})
+	}
+}
+
+func manyTags(n int) string {
+	var tags []string
+	for i := range n {
+		tags = append(tags, `{"Key": "k`+strings.Repeat("x", i)+`", "Value": "v"}`)
+	}
+	return `[` + strings.Join(tags, ",") + `]`
+}
+
+func TestNumberOfTags(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tooMany := problemOf(400, "The repository would have 51 tags, those of the service included. It may have 50.")
+	w.run(exchange{name: "create with 51", method: "POST", path: base + "/g", body: `{"RepositoryName": "a", "Tags": ` + manyTags(48) + `}`, status: 400, want: tooMany})
+	if called := w.called(); called != nil {
+		t.Errorf("AWS was called: %v", called)
+	}
+	w.run(
+		exchange{name: "create with 50", method: "POST", path: base + "/g", body: `{"RepositoryName": "a", "Tags": ` + manyTags(47) + `}`, status: 200, want: "-"},
+		exchange{name: "new values", method: "PUT", path: base + "/g/a", body: `{"Tags": ` + manyTags(47) + `}`, status: 200, want: "-"},
+		exchange{name: "reserved tags do not count twice", method: "PUT", path: base + "/g/a", body: `{"Tags": ` + tagsOf("Name", "x") + `}`, status: 200, want: "-"},
+	)
+	before := w.direct().state()
+	w.run(exchange{name: "one more", method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true, "Tags": ` + tagsOf("l", "v") + `}`, status: 400, want: tooMany})
+	w.direct().unchanged(before)
+}
+
+// CloudFormation, for example, sets tags of its own. ECR does not count them.
+func TestAWSsOwnTagsDoNotCount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, changeAnswers(t, func(operation, body string) string {
+		if operation == "ListTagsForResource" {
+			return strings.Replace(body, `[`, `[{"Key": "aws:cloudformation:stack-name", "Value": "s"},`, 1)
+		}
+		return body
+	}))
+	w.addRepository(account, "g/a", org)
+	w.run(exchange{method: "PUT", path: base + "/g/a", body: `{"Tags": ` + manyTags(47) + `}`, status: 200, want: "-"})
+}
