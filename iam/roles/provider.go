@@ -33,35 +33,39 @@ func (a assumer) AssumeRoleWithContext(ctx aws.Context, in *sts.AssumeRoleInput,
 // errors are common.Errors. It remembers refusals. If a renewal fails, it keeps
 // using the old credentials.
 type roleProvider struct {
+	unprintable
 	stscreds.AssumeRoleProvider
 	roles   *Roles
 	account string
 
-	last     credentials.Value
+	last     *signer // has the last credentials
 	lastEnds time.Time
 
 	valid   atomic.Pointer[validity] // nil if the next call must ask STS
-	expired atomic.Pointer[string]   // the last access key of which AWS said that it has expired
+	expired atomic.Pointer[signer]   // the last one of which AWS said that it has expired
 }
 
 // validity says which credentials are valid and how long. It is read without
 // the SDK's lock, because the SDK holds that lock while it calls STS.
 type validity struct {
-	accessKey string
-	until     time.Time // STS is asked again then
+	*signer
+	until time.Time // STS is asked again then
 }
 
-func (p *roleProvider) isValid() bool {
-	g := p.valid.Load()
-	return g != nil && time.Now().Before(g.until)
+// validSigner returns the signer of the credentials that are valid, or nil.
+func (p *roleProvider) validSigner() *signer {
+	if g := p.valid.Load(); g != nil && time.Now().Before(g.until) {
+		return g.signer
+	}
+	return nil
 }
 
 // expire notes that AWS says that an access key has expired. It ignores an
 // older access key, because a slow call may report it after the renewal.
 func (p *roleProvider) expire(accessKey string) {
 	g := p.valid.Load()
-	if g != nil && g.accessKey == accessKey && p.valid.CompareAndSwap(g, nil) {
-		p.expired.Store(&accessKey)
+	if g != nil && g.AccessKeyID == accessKey && p.valid.CompareAndSwap(g, nil) {
+		p.expired.Store(g.signer)
 	}
 }
 
@@ -72,8 +76,8 @@ func (p *roleProvider) IsExpired() bool {
 }
 
 func (p *roleProvider) calledExpired() bool {
-	key := p.expired.Load()
-	return key != nil && *key == p.last.AccessKeyID
+	expired := p.expired.Load()
+	return expired != nil && expired == p.last
 }
 
 // RetrieveWithContext assumes the role. The SDK calls it once for all requests
@@ -86,7 +90,7 @@ func (p *roleProvider) RetrieveWithContext(ctx credentials.Context) (credentials
 	}
 	p.roles.observer.SessionRequested(result)
 	if err == nil {
-		p.valid.Store(&validity{accessKey: value.AccessKeyID, until: p.ExpiresAt()})
+		p.valid.Store(&validity{signer: p.last, until: p.ExpiresAt()})
 	}
 	return value, err
 }
@@ -106,14 +110,14 @@ func (p *roleProvider) retrieve(ctx credentials.Context) (credentials.Value, err
 	defer cancel()
 	value, err := p.AssumeRoleProvider.RetrieveWithContext(ctx)
 	if err == nil {
-		p.last, p.lastEnds = value, p.ExpiresAt().Add(renewBefore)
+		p.last, p.lastEnds = &signer{Value: value}, p.ExpiresAt().Add(renewBefore)
 		return value, nil
 	}
 	err = common.FromAWS(err, codes) // an error from before the call, such as an ended context, is not translated yet
 	p.roles.remember(p.account, err)
 	if common.CodeOf(err) != common.Forbidden && p.canKeepLast() {
 		p.SetExpiration(time.Now().Add(renewRetry), 0)
-		return p.last, nil
+		return p.last.Value, nil
 	}
 	return credentials.Value{}, err
 }

@@ -1,6 +1,7 @@
 package roles
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -9,9 +10,11 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/awserr"
 	"github.com/aws/aws-sdk-go/aws/client"
 	"github.com/aws/aws-sdk-go/aws/credentials"
 	"github.com/aws/aws-sdk-go/aws/request"
+	v4 "github.com/aws/aws-sdk-go/aws/signer/v4"
 	"github.com/aws/aws-sdk-go/service/sts"
 	lru "github.com/hashicorp/golang-lru/v2"
 )
@@ -85,6 +88,7 @@ func New(sdk client.ConfigProvider, config *common.Config, o Observer) (*Roles, 
 // A Session is a session of the management role in one account, under one
 // session policy.
 type Session struct {
+	unprintable
 	Name        string // CloudTrail has it with each of the session's calls
 	Credentials *credentials.Credentials
 	provider    *roleProvider
@@ -95,7 +99,34 @@ type Session struct {
 // session's credentials, and retried within the budget of its account.
 func (s *Session) Apply(r *request.Request) {
 	r.Config.Credentials = s.Credentials
+	r.Handlers.Sign.SwapNamed(request.NamedHandler{Name: v4.SignRequestHandler.Name, Fn: s.sign})
 	s.budget.applyInSession(r, s.provider.expire)
+}
+
+// sign is a handler of the SDK. It signs a request in place of the SDK's signer.
+func (s *Session) sign(r *request.Request) {
+	signer, err := s.signer(r.Context())
+	if err != nil {
+		r.Error = err
+		return
+	}
+	signer.sign(r, time.Now())
+}
+
+// signer returns a signer with the session's credentials. It asks the SDK for
+// them only if STS must be asked, because the SDK starts a goroutine each time.
+func (s *Session) signer(ctx context.Context) (*signer, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, awserr.New(request.CanceledErrorCode, "request context canceled", err)
+	}
+	if valid := s.provider.validSigner(); valid != nil {
+		return valid, nil
+	}
+	value, err := s.Credentials.GetWithContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &signer{Value: value}, nil
 }
 
 // Session returns a session in the registry's account that may do what the
@@ -105,7 +136,7 @@ func (s *Session) Apply(r *request.Request) {
 func (r *Roles) Session(registry common.Registry, policy string) *Session {
 	key := sessionKey{account: registry.Account, policy: policy}
 	if kept, ok := r.sessions.Get(key); ok {
-		if kept.provider.isValid() {
+		if kept.provider.validSigner() != nil {
 			r.observer.SessionRequested(Hit)
 		}
 		return kept

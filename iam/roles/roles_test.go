@@ -36,7 +36,7 @@ const (
 // A world is Roles with their own AWS. There is no network between the two, so
 // synctest can advance the time whenever all goroutines wait.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	aws     *localaws.Server
 	session *session.Session
 	roles   *Roles
@@ -56,7 +56,7 @@ func (w *world) SessionRequested(e SessionResult) {
 	w.results = append(w.results, e)
 }
 
-func newWorld(t *testing.T, change ...func(*common.Config, *localaws.Options)) *world {
+func newWorld(t testing.TB, change ...func(*common.Config, *localaws.Options)) *world {
 	t.Helper()
 	w := &world{t: t}
 	options := localaws.Options{Watch: w.watch}
