@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/local"
@@ -18,7 +16,7 @@ import (
 )
 
 func main() {
-	err := run(untilSignal(), os.Args[1:], os.Getenv("API_CONFIG"), os.Stdout, os.Stderr)
+	err := run(server.UntilSignal(), os.Args[1:], os.Getenv("API_CONFIG"), os.Stdout, os.Stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp): // the help is already printed
 	case errors.Is(err, errUsage):
@@ -27,21 +25,6 @@ func main() {
 		fmt.Fprintln(os.Stderr, "ecr-api:", err)
 		os.Exit(1)
 	}
-}
-
-// untilSignal returns a context that ends with the first SIGINT or SIGTERM. The
-// second one ends the process at once, however soon it follows.
-func untilSignal() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-signals
-		cancel()
-		<-signals
-		os.Exit(1)
-	}()
-	return ctx
 }
 
 // errUsage means that the command line is wrong, and that package flag has

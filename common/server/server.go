@@ -42,6 +42,7 @@ type server struct {
 // Run answers requests until ctx ends. Then it lets requests under way finish,
 // and returns nil if all of them did.
 func Run(ctx context.Context, o Options) error {
+	limitMemory()
 	log := newLogger(o.Config.LogLevel, o.Log)
 	service, err := api.New(api.Options{Config: o.Config, Log: log})
 	if err != nil {

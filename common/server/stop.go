@@ -3,6 +3,9 @@ package server
 import (
 	"context"
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 )
 
@@ -13,6 +16,21 @@ const drainTime = 30 * time.Second
 // answerTime is the part of drainTime in which a request that ran until its
 // deadline can still send its answer.
 const answerTime = time.Second
+
+// UntilSignal returns a context that ends with the first SIGINT or SIGTERM. The
+// second one ends the process at once, however soon it follows.
+func UntilSignal() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		os.Exit(1)
+	}()
+	return ctx
+}
 
 // stop says that the service is not ready, waits until load balancers have
 // noticed, and accepts no more connections. It returns once the requests under
