@@ -3,7 +3,10 @@ package ecr
 import (
 	"bytes"
 	"io"
+	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -104,6 +107,34 @@ func TestDecode(t *testing.T) {
 		if !called[operation] {
 			t.Errorf("there is no answer of %s", operation)
 		}
+	}
+}
+
+var sent = regexp.MustCompile(`send\[.*\]\(ctx, c, "(\w+)"`)
+
+// A call that this package makes is in outputs, so that the tests above compare
+// its answers.
+func TestOutputsAreComplete(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, call := range sent.FindAllStringSubmatch(string(source), -1) {
+			found++
+			if outputs[call[1]] == nil {
+				t.Errorf("%s calls %s: add it to outputs and to answers in decode_test.go", file, call[1])
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no call was found")
 	}
 }
 
