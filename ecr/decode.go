@@ -11,6 +11,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// largestPage is the size of a large page of images, in bytes. Memory for a
+// larger answer grows as it arrives.
+const largestPage = 2 << 20
+
 // sdkDecoder is the name of the SDK's own handler that reads answers.
 const sdkDecoder = "awssdk.jsonrpc.Unmarshal"
 
@@ -29,6 +33,7 @@ func decode(r *request.Request) {
 	body := bodies.Get().(*bytes.Buffer)
 	defer bodies.Put(body)
 	body.Reset()
+	body.Grow(int(min(max(r.HTTPResponse.ContentLength, 0), largestPage)) + bytes.MinRead)
 	_, err := body.ReadFrom(r.HTTPResponse.Body)
 	r.HTTPResponse.Body.Close()
 	if err == nil && body.Len() > 0 {
