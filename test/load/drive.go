@@ -1,134 +1,161 @@
 package main
 
 import (
-	"cmp"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// result is what was measured about a program.
-type result struct {
-	rate        float64 // requests in a second
-	p50, p99    time.Duration
-	awsCalls    float64       // per request
-	cpu         time.Duration // processor time of the program per request
-	residentMiB float64
+// A tally is what was measured while a number of requests were sent.
+type tally struct {
+	took        []time.Duration // of each request
+	elapsed     time.Duration
+	calls       int // of AWS
+	cpu         time.Duration
+	allocations float64
 }
 
-// drive sends requests to a program for that length of time, one after another
-// on each connection. First it does the same for a second without measuring.
-func drive(p, aws *process, length time.Duration, connections int) (result, error) {
-	if _, err := sendRequests(p, time.Second, connections); err != nil {
-		return result{}, err
+func (t tally) rate() float64 { return float64(len(t.took)) / t.elapsed.Seconds() }
+
+// sum returns what was measured in all rounds together.
+func sum(rounds []tally) (all tally) {
+	for _, t := range rounds {
+		all.took = append(all.took, t.took...)
+		all.elapsed += t.elapsed
+		all.calls += t.calls
+		all.cpu += t.cpu
+		all.allocations += t.allocations
 	}
-	callsBefore, err := countCalls(aws)
-	if err != nil {
-		return result{}, err
-	}
-	cpuBefore, began := p.cpu(), time.Now()
-	took, err := sendRequests(p, length, connections)
-	if err != nil {
-		return result{}, err
-	}
-	n := len(took)
-	elapsed := time.Since(began)
-	callsAfter, err := countCalls(aws)
-	if err != nil {
-		return result{}, err
-	}
-	if n == 0 {
-		return result{}, errors.New("no request was answered")
-	}
-	slices.Sort(took)
-	return result{
-		rate:        float64(n) / elapsed.Seconds(),
-		p50:         took[n/2],
-		p99:         took[n*99/100],
-		awsCalls:    float64(callsAfter-callsBefore) / float64(n),
-		cpu:         (p.cpu() - cpuBefore) / time.Duration(n),
-		residentMiB: p.residentMiB(),
-	}, nil
+	slices.Sort(all.took)
+	return all
 }
 
-// sendRequests sends requests to a program for that length of time. It returns
-// how long each of them took.
-func sendRequests(p *process, length time.Duration, connections int) ([]time.Duration, error) {
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
-	defer client.CloseIdleConnections()
-	ctx, cancel := context.WithTimeout(context.Background(), length)
-	defer cancel()
+// A sending sends the requests of a step to a program. The requests have
+// numbers without gaps.
+type sending struct {
+	step   step
+	to     *process
+	client *http.Client
+
+	next atomic.Int64 // number of the next request
+	end  int64        // number after the last one, unless the time says when to end
+	stop time.Time    // no request begins later, unless the number says when to end
+}
+
+// take returns the number of the next request, if there is one.
+func (s *sending) take() (int64, bool) {
+	if !s.stop.IsZero() && !time.Now().Before(s.stop) {
+		return 0, false
+	}
+	n := s.next.Add(1) - 1
+	return n, s.end == 0 || n < s.end
+}
+
+// run sends the requests, as many at once as there are callers. It returns how
+// long each of them took.
+func (s *sending) run(callers int) ([]time.Duration, error) {
+	s.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: callers, DisableCompression: true, ReadBufferSize: 64 << 10}}
+	defer s.client.CloseIdleConnections()
 	var mu sync.Mutex
 	var all []time.Duration
 	var workers errgroup.Group
-	for range connections {
+	for range callers {
 		workers.Go(func() error {
-			took, err := sendUntil(ctx, client, p)
+			took, err := s.call()
 			mu.Lock()
 			defer mu.Unlock()
 			all = append(all, took...)
 			return err
 		})
 	}
-	err := workers.Wait()
-	return all, err
+	return all, workers.Wait()
 }
 
-// sendUntil sends one request after another until ctx ends.
-func sendUntil(ctx context.Context, client *http.Client, p *process) (took []time.Duration, err error) {
-	for ctx.Err() == nil {
+// call is one caller. It sends one request after another.
+func (s *sending) call() (took []time.Duration, err error) {
+	buffer := make([]byte, 64<<10)
+	for {
+		n, ok := s.take()
+		if !ok {
+			return took, nil
+		}
+		request, err := s.step.newRequest(s.to, n)
+		if err != nil {
+			return took, err
+		}
 		began := time.Now()
-		if err := send(client, p); err != nil {
+		if err := send(s.client, request, buffer); err != nil {
 			return took, err
 		}
 		took = append(took, time.Since(began))
 	}
-	return took, nil
 }
 
-// send sends the program's request. A status other than 200 is an error.
-func send(client *http.Client, p *process) error {
-	request, err := http.NewRequest(http.MethodGet, p.url+p.path, nil)
-	if err != nil {
-		return err
-	}
-	request.Header.Set("X-Auth-Token", p.token)
+// send sends a request and reads the answer. A status other than 200 is an
+// error.
+func send(client *http.Client, request *http.Request, buffer []byte) error {
 	response, err := client.Do(request)
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", response.Status, body)
+	if response.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(response.Body)
+		return fmt.Errorf("%s %s: %s: %s", request.Method, request.URL.Path, response.Status, body)
 	}
-	return err
+	for {
+		if _, err := response.Body.Read(buffer); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
 }
 
-// countCalls returns how many calls the local AWS has had so far.
-func countCalls(aws *process) (int, error) {
-	response, err := http.Get(aws.url + "/calls")
+// drive runs the sending and measures what it uses.
+func drive(s *sending, aws *process, callers int) (t tally, err error) {
+	before, err := startUse(s.to, aws)
 	if err != nil {
-		return 0, err
+		return t, err
 	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
+	if t.took, err = s.run(callers); err != nil {
+		return t, err
+	}
+	after, err := endUse(s.to, aws)
 	if err != nil {
-		return 0, err
+		return t, err
 	}
-	return strconv.Atoi(string(text))
+	t.elapsed = after.at.Sub(before.at)
+	t.calls = after.calls - before.calls
+	t.cpu = after.cpu - before.cpu
+	t.allocations = max(0, after.allocations-before.allocations-s.to.ownAllocs)
+	return t, nil
 }
 
-// median returns the result that has the median rate.
-func median(results []result) result {
-	slices.SortFunc(results, func(a, b result) int { return cmp.Compare(a.rate, b.rate) })
-	return results[len(results)/2]
+// driveSteps sends the requests of all steps to a program. The first step takes
+// that length of time.
+func driveSteps(steps []step, p, aws *process, length time.Duration, callers int) (tallies []tally, err error) {
+	first := p.next
+	for i, st := range steps {
+		s := &sending{step: st, to: p}
+		s.next.Store(first)
+		if i == 0 {
+			s.stop = time.Now().Add(length)
+		} else {
+			s.end = p.next
+		}
+		t, err := drive(s, aws, callers)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.label(), err)
+		}
+		p.next = first + int64(len(t.took))
+		tallies = append(tallies, t)
+	}
+	return tallies, nil
 }

@@ -1,57 +1,72 @@
-// Command load compares the service with two bare programs that make the same
+// Command load measures the service beside two bare programs that make the same
 // AWS calls and do nothing else. One uses the AWS SDK, the other only net/http.
-// Each of the three runs in its own process, and so does the local AWS that
-// they call. load sends requests to the three in turn, over loopback.
+// Each of them runs in its own process, and so does the local AWS that they
+// call. load sends requests to them in turn, over loopback, and prints tables
+// in Markdown.
 //
-//	go run ./test/load -seconds 5
+//	go run ./test/load -only show,create -delays 0 -callers 4 -rounds 5
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"log"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
-	"text/tabwriter"
+	"runtime/debug"
+	"strings"
+	"syscall"
 	"time"
 )
 
 const (
-	account    = "012345678901"
-	region     = "us-east-1"
-	org        = "spindev"
-	repository = "spindev-00001/dasher"
-	key        = "local"
+	account = "012345678901"
+	region  = "us-east-1"
+	org     = "spindev"
+	key     = "local"
 )
+
+// options are the flags of a measurement.
+type options struct {
+	only     []string
+	delays   []time.Duration
+	callers  []int    // empty means those that the plan has for each delay
+	levels   []string // empty means warn, and info where the plan has it
+	services []string // paths of binaries
+	seconds  float64
+	rounds   int
+	profiles string // a folder, or ""
+	requests int    // of the measurement of memory
+}
 
 func main() {
 	log.SetFlags(0)
+	debug.SetGCPercent(400) // load and its programs share the processor with the service
 	run := flag.String("run", "", "run only this `program`, which load otherwise starts itself: aws, sdk or http")
+	listen := flag.String("listen", "", "`address` of the program, for -run")
 	aws := flag.String("aws", "", "`URL` of the local AWS, for -run sdk and -run http")
+	var c contents
+	flag.IntVar(&c.Groups, "groups", 1, "how many groups of repositories there are, for -run aws")
+	flag.IntVar(&c.Each, "each", 1, "how many repositories each group has, for -run aws")
+	flag.IntVar(&c.Images, "images", 0, "how many images the first repository has, for -run aws")
 	delay := flag.Duration("delay", 0, "how long the local AWS waits before each answer, for -run aws")
-	seconds := flag.Int("seconds", 5, "for how many seconds requests are sent to each program in a round")
-	rounds := flag.Int("rounds", 3, "how many rounds there are; the round with the median rate counts")
-	connections := flag.Int("connections", 16, "how many requests are under way at once")
-	scaled := flag.Bool("scale", false, "measure memory instead, with large answers and many groups")
-	total := flag.Int("requests", 100_000, "how many requests are sent to many groups, for -scale")
-	large := flag.Bool("large", false, "start with 10,000 groups and 10,000 images, for -run aws")
+	measuring := measuringFlags()
 	flag.Parse()
 	var err error
 	switch *run {
 	case "aws":
-		err = serveAWS(*delay, *large)
+		err = serveAWS(*listen, c, *delay)
 	case "sdk":
-		err = serveSDK(*aws)
+		debug.SetGCPercent(100) // as in the service
+		err = serveSDK(*listen, *aws)
 	case "http":
-		err = serveHTTP(*aws)
+		debug.SetGCPercent(100)
+		err = serveHTTP(*listen, *aws)
 	case "":
-		err = measure(func(service string) error {
-			if *scaled {
-				return scale(service, *total, *connections)
-			}
-			return compare(service, time.Duration(*seconds)*time.Second, *rounds, *connections)
-		})
+		err = measuring()
 	default:
 		err = fmt.Errorf("unknown program %q", *run)
 	}
@@ -60,89 +75,70 @@ func main() {
 	}
 }
 
-// measure builds the service and calls how with the path of the binary.
-func measure(how func(service string) error) error {
+// measuringFlags defines the flags of a measurement. It returns a function that
+// measures, for after the flags are parsed.
+func measuringFlags() func() error {
+	var o options
+	only := flag.String("only", "", "measure only these `requests`, such as show,images-1000; empty means all")
+	delays := flag.String("delays", "0,10ms,50ms", "the `times` that AWS waits before each answer")
+	callers := flag.String("callers", "", "how many `callers` send requests at once; empty means 4 and 16 if AWS answers at once, 4 at 10 ms, and 1 at longer delays")
+	levels := flag.String("levels", "", "log `levels` of the service; empty means warn, and info too for show, create and delete if AWS answers at once")
+	services := flag.String("service", "", "`paths` of binaries of the service to compare; empty means one built from the source")
+	flag.Float64Var(&o.seconds, "seconds", 1, "for how many seconds requests are sent to each program in a round")
+	flag.IntVar(&o.rounds, "rounds", 3, "how many rounds there are")
+	flag.StringVar(&o.profiles, "profile", "", "write a CPU profile of each program into this `folder`, from one more round")
+	scaled := flag.Bool("scale", false, "measure memory instead, with large answers and many groups")
+	flag.IntVar(&o.requests, "requests", 100_000, "how many requests are sent to many groups, for -scale")
+	return func() (err error) {
+		o.only, o.levels, o.services = list(*only), list(*levels), list(*services)
+		if o.delays, err = parseAll(*delays, parseDelay); err != nil {
+			return err
+		}
+		if o.callers, err = parseAll(*callers, parseCallers); err != nil {
+			return err
+		}
+		if *scaled {
+			return measure(o, scale)
+		}
+		return measure(o, compare)
+	}
+}
+
+// measure builds the service unless there are binaries of it, and calls how. A
+// signal ends the context, and with it every program.
+func measure(o options, how func(context.Context, options) error) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if len(o.services) > 0 {
+		return how(ctx, o)
+	}
 	dir, err := os.MkdirTemp("", "load")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	service := filepath.Join(dir, "ecr-api")
-	if out, err := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", service, ".").CombinedOutput(); err != nil {
-		return fmt.Errorf("building the service (run this at the top of the repository): %w: %s", err, out)
+	binary := filepath.Join(dir, "ecr-api")
+	if err := build(ctx, binary); err != nil {
+		return err
 	}
-	return how(service)
+	o.services = []string{binary}
+	return how(ctx, o)
 }
 
-// compare measures the programs while AWS answers at once and while it answers
-// after a delay. It prints a table.
-func compare(service string, length time.Duration, rounds, connections int) error {
-	if err := printStart(service); err != nil {
-		return err
-	}
-	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "AWS answers\tprogram\trequests/s\tof the SDK's\tp50\tp99\tAWS calls/request\tCPU/request\tresident\t")
-	for _, delay := range []time.Duration{0, 10 * time.Millisecond} {
-		if err := compareAt(table, service, delay, length, rounds, connections); err != nil {
-			return err
-		}
-	}
-	return table.Flush()
-}
-
-// compareAt starts the local AWS and the programs, measures the programs in
-// turn, and stops everything. It writes a row for each program.
-func compareAt(table *tabwriter.Writer, service string, delay, length time.Duration, rounds, connections int) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	aws, err := start("aws", exec.Command(self, "-run", "aws", "-delay", delay.String()))
-	if err != nil {
-		return err
-	}
-	defer aws.stop()
-	programs, err := startPrograms(self, service, aws.url)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		for _, p := range programs {
-			p.stop()
-		}
-	}()
-	results, err := measureRounds(programs, aws, length, rounds, connections)
-	if err != nil {
-		return err
-	}
-	sdk := median(results["bare SDK"])
-	for _, p := range programs {
-		r := median(results[p.name])
-		fmt.Fprintf(table, "%s\t%s\t%.0f\t%.2f\t%s\t%s\t%.2f\t%s\t%.1f MiB\t\n", after(delay), p.name, r.rate, r.rate/sdk.rate,
-			r.p50.Round(10*time.Microsecond), r.p99.Round(10*time.Microsecond), r.awsCalls, r.cpu.Round(time.Microsecond), r.residentMiB)
+// build builds the service as the Makefile does.
+func build(ctx context.Context, binary string) error {
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "github.com/YaleSpinup/ecr-api")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("building the service: %w: %s", err, out)
 	}
 	return nil
 }
 
-// measureRounds returns the results of each program by its name.
-func measureRounds(programs []*process, aws *process, length time.Duration, rounds, connections int) (map[string][]result, error) {
-	results := map[string][]result{}
-	for range rounds {
-		for _, p := range programs {
-			r, err := drive(p, aws, length, connections)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", p.name, err)
-			}
-			results[p.name] = append(results[p.name], r)
-		}
+// list returns the parts of a flag's value.
+func list(text string) []string {
+	if text == "" {
+		return nil
 	}
-	return results, nil
-}
-
-// after returns the delay as text for the table.
-func after(delay time.Duration) string {
-	if delay == 0 {
-		return "at once"
-	}
-	return "after " + delay.String()
+	return strings.Split(text, ",")
 }

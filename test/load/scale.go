@@ -1,82 +1,76 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
-	"sync/atomic"
-
-	"golang.org/x/sync/errgroup"
+	"time"
 )
 
 const (
-	many   = 10_000               // how many groups with a repository there are, and how many images
-	images = "images-00001/large" // the repository with the images
+	many      = 10_000 // how many groups with a repository there are, and how many images
+	crowd     = 16     // how many callers there are
+	crowdTime = 5 * time.Second
 )
 
-// scale prints the memory of the service after its largest answers, and then
-// while it answers requests for many groups. total is the number of these
-// requests.
-func scale(service string, total, connections int) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	aws, err := start("aws", exec.Command(self, "-run", "aws", "-large"))
+// scale prints the memory of each binary of the service after its largest
+// answers, while many callers want them at once, and while it answers requests
+// for many groups.
+func scale(ctx context.Context, o options) error {
+	aws, err := startAWS(ctx, contents{Groups: many, Each: 1, Images: many}, 0)
 	if err != nil {
 		return err
 	}
 	defer aws.stop()
-	api, err := startService(service, aws.url)
+	fmt.Println("| Program | Requests | Resident after them | At most |")
+	fmt.Println("| --- | --- | ---: | ---: |")
+	for _, service := range o.services {
+		for _, l := range largest(o.requests) {
+			if err := l.measure(ctx, service, aws.url); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// A large is requests that need much memory.
+type large struct {
+	name     string
+	request  func(n int64) (method, path, body string)
+	requests int64 // how many there are; 0 means crowdTime
+	callers  int
+}
+
+func largest(total int) []large {
+	imagesPath := base + "/" + repository(0, 0) + "/images"
+	showOfGroup := func(n int64) (method, path, body string) {
+		return http.MethodGet, base + "/" + repository(int(n)*many/total, 0), ""
+	}
+	return []large{
+		{"one show", get(base + "/" + repository(0, 0)), 1, 1},
+		{"one list of 10,000 repositories", get(base), 1, 1},
+		{"one list of 10,000 images", get(imagesPath), 1, 1},
+		{"lists of 10,000 repositories, 16 callers", get(base), 0, crowd},
+		{"lists of 10,000 images, 16 callers", get(imagesPath), 0, crowd},
+		{fmt.Sprintf("%d shows in 10,000 groups, 16 callers", total), showOfGroup, int64(total), crowd},
+	}
+}
+
+// measure sends the requests to a process of the service of its own.
+func (l large) measure(ctx context.Context, service, awsURL string) error {
+	p, err := startService(ctx, service, "warn", awsURL)
 	if err != nil {
 		return err
 	}
-	defer api.stop()
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
-	if err := send(client, api); err != nil {
-		return err
+	defer p.stop()
+	s := &sending{step: step{l.name, l.request}, to: p, end: l.requests}
+	if l.requests == 0 {
+		s.stop = time.Now().Add(crowdTime)
 	}
-	fmt.Printf("after one show: resident %.1f MiB\n", api.residentMiB())
-	api.path = "/v1/ecr/" + account + "/repositories"
-	if err := send(client, api); err != nil {
-		return err
+	if _, err := s.run(l.callers); err != nil {
+		return fmt.Errorf("%s: %w", l.name, err)
 	}
-	fmt.Printf("after a list of %d repositories: at most %.1f MiB\n", many, api.peakMiB())
-	api.path += "/" + images + "/images"
-	if err := send(client, api); err != nil {
-		return err
-	}
-	fmt.Printf("after a list of %d images: at most %.1f MiB\n", many, api.peakMiB())
-	return manyGroups(client, api, total, connections)
-}
-
-// manyGroups shows the repository of one group after another.
-func manyGroups(client *http.Client, api *process, total, connections int) error {
-	var sent atomic.Int64
-	var workers errgroup.Group
-	for range connections {
-		workers.Go(func() error {
-			for {
-				n := int(sent.Add(1))
-				if n > total {
-					return nil
-				}
-				if err := showIn(client, api, (n-1)*many/total); err != nil {
-					return err
-				}
-				if n%max(1, total/10) == 0 {
-					fmt.Printf("after %d requests, %d groups: resident %.1f MiB\n", n, n*many/total, api.residentMiB())
-				}
-			}
-		})
-	}
-	return workers.Wait()
-}
-
-// showIn shows the repository of a group.
-func showIn(client *http.Client, api *process, group int) error {
-	p := *api
-	p.path = fmt.Sprintf("/v1/ecr/%s/repositories/group-%05d/r", account, group)
-	return send(client, &p)
+	fmt.Printf("| %s | %s | %.1f MiB | %.1f MiB |\n", p.name, l.name, p.residentMiB(), p.peakMiB())
+	return nil
 }
