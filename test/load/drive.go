@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -39,9 +37,8 @@ func sum(rounds []tally) (all tally) {
 // A sending sends the requests of a step to a program. The requests have
 // numbers without gaps.
 type sending struct {
-	step   step
-	to     *process
-	client *http.Client
+	step step
+	to   *process
 
 	next atomic.Int64 // number of the next request
 	end  int64        // number after the last one, unless the time says when to end
@@ -60,14 +57,17 @@ func (s *sending) take() (int64, bool) {
 // run sends the requests, as many at once as there are callers. It returns how
 // long each of them took.
 func (s *sending) run(callers int) ([]time.Duration, error) {
-	s.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: callers, DisableCompression: true, ReadBufferSize: 64 << 10}}
-	defer s.client.CloseIdleConnections()
 	var mu sync.Mutex
 	var all []time.Duration
 	var workers errgroup.Group
 	for range callers {
 		workers.Go(func() error {
-			took, err := s.call()
+			c, err := dial(s.to.url)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			took, err := s.call(c)
 			mu.Lock()
 			defer mu.Unlock()
 			all = append(all, took...)
@@ -77,9 +77,8 @@ func (s *sending) run(callers int) ([]time.Duration, error) {
 	return all, workers.Wait()
 }
 
-// call is one caller. It sends one request after another.
-func (s *sending) call() (took []time.Duration, err error) {
-	buffer := make([]byte, 64<<10)
+// call sends one request after another.
+func (s *sending) call(c *caller) (took []time.Duration, err error) {
 	for {
 		n, ok := s.take()
 		if !ok {
@@ -90,31 +89,10 @@ func (s *sending) call() (took []time.Duration, err error) {
 			return took, err
 		}
 		began := time.Now()
-		if err := send(s.client, request, buffer); err != nil {
+		if err := c.send(request); err != nil {
 			return took, err
 		}
 		took = append(took, time.Since(began))
-	}
-}
-
-// send sends a request and reads the answer. A status other than 200 is an
-// error.
-func send(client *http.Client, request *http.Request, buffer []byte) error {
-	response, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(response.Body)
-		return fmt.Errorf("%s %s: %s: %s", request.Method, request.URL.Path, response.Status, body)
-	}
-	for {
-		if _, err := response.Body.Read(buffer); err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
-		}
 	}
 }
 
@@ -125,7 +103,7 @@ func drive(s *sending, aws *process, callers int) (t tally, err error) {
 		return t, err
 	}
 	if t.took, err = s.run(callers); err != nil {
-		return t, err
+		return t, fmt.Errorf("%s: %w", s.to.label(), err)
 	}
 	after, err := endUse(s.to, aws)
 	if err != nil {
@@ -136,26 +114,4 @@ func drive(s *sending, aws *process, callers int) (t tally, err error) {
 	t.cpu = after.cpu - before.cpu
 	t.allocations = max(0, after.allocations-before.allocations-s.to.ownAllocs)
 	return t, nil
-}
-
-// driveSteps sends the requests of all steps to a program. The first step takes
-// that length of time.
-func driveSteps(steps []step, p, aws *process, length time.Duration, callers int) (tallies []tally, err error) {
-	first := p.next
-	for i, st := range steps {
-		s := &sending{step: st, to: p}
-		s.next.Store(first)
-		if i == 0 {
-			s.stop = time.Now().Add(length)
-		} else {
-			s.end = p.next
-		}
-		t, err := drive(s, aws, callers)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", p.label(), err)
-		}
-		p.next = first + int64(len(t.took))
-		tallies = append(tallies, t)
-	}
-	return tallies, nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -58,7 +59,7 @@ type results map[*process][][]tally
 func (c cell) measureRounds(rounds int) (results, error) {
 	all := results{}
 	for _, p := range c.programs {
-		if _, err := driveSteps(c.steps, p, c.aws, warmUp, c.callers); err != nil {
+		if _, err := c.driveSteps(p, warmUp); err != nil {
 			return nil, err
 		}
 		if err := p.measureOwnAllocations(); err != nil {
@@ -69,7 +70,7 @@ func (c cell) measureRounds(rounds int) (results, error) {
 	for i := range rounds {
 		first := i % len(c.programs)
 		for _, p := range slices.Concat(c.programs[first:], c.programs[:first]) {
-			tallies, err := driveSteps(c.steps, p, c.aws, c.length, c.callers)
+			tallies, err := c.driveSteps(p, c.length)
 			if err != nil {
 				return nil, err
 			}
@@ -81,6 +82,34 @@ func (c cell) measureRounds(rounds int) (results, error) {
 	return all, nil
 }
 
+// driveSteps sends the requests of all steps to a program.
+func (c cell) driveSteps(p *process, length time.Duration) (tallies []tally, err error) {
+	for i := range c.steps {
+		t, err := c.driveStep(i, p, length)
+		if err != nil {
+			return nil, err
+		}
+		tallies = append(tallies, t)
+	}
+	return tallies, nil
+}
+
+// driveStep sends the requests of a step to a program. The first step takes
+// that length of time. The steps after it send requests of the same numbers.
+func (c cell) driveStep(i int, p *process, length time.Duration) (tally, error) {
+	s := &sending{step: c.steps[i], to: p}
+	if i == 0 {
+		p.first = p.next
+		s.stop = time.Now().Add(length)
+	} else {
+		s.end = p.next
+	}
+	s.next.Store(p.first)
+	t, err := drive(s, c.aws, c.callers)
+	p.next = p.first + int64(len(t.took))
+	return t, err
+}
+
 // rows returns what was measured of the steps that are wanted.
 func (c cell) rows(o options, all results) (rows []row) {
 	sdk := all[c.programs[slices.IndexFunc(c.programs, func(p *process) bool { return p.name == sdkName })]]
@@ -90,7 +119,7 @@ func (c cell) rows(o options, all results) (rows []row) {
 		}
 		for _, p := range c.programs {
 			r := newRow(all[p][i], sdk[i])
-			r.setting, r.request, r.program = c.setting, st.name, p.label()
+			r.setting, r.request, r.program, r.ofService = c.setting, st.name, p.label(), p.level != ""
 			r.residentMiB, r.peakMiB = p.residentMiB(), p.peakMiB()
 			rows = append(rows, r)
 		}
@@ -98,8 +127,8 @@ func (c cell) rows(o options, all results) (rows []row) {
 	return rows
 }
 
-// saveProfiles writes a profile of each program into the folder, while requests
-// are sent to it once more.
+// saveProfiles writes profiles of each program into the folder, one for each
+// step, while requests are sent to it once more.
 func (c cell) saveProfiles(folder string) error {
 	if folder == "" {
 		return nil
@@ -108,19 +137,28 @@ func (c cell) saveProfiles(folder string) error {
 		return err
 	}
 	for _, p := range c.programs {
-		file := fmt.Sprintf("%s-%s-%d-%s.pprof", c.steps[0].name, c.delay, c.callers, p.label())
-		var both errgroup.Group
-		both.Go(func() error { return p.saveProfile(filepath.Join(folder, file), c.length) })
-		both.Go(func() error { return c.aws.saveProfile(filepath.Join(folder, "aws-"+file), c.length) })
-		both.Go(func() error {
-			_, err := driveSteps(c.steps, p, c.aws, c.length, c.callers)
-			return err
-		})
-		if err := both.Wait(); err != nil {
-			return err
+		for i := range c.steps {
+			if err := c.profileStep(i, p, folder); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// profileStep writes a profile of the program, and one of the local AWS at the
+// same time.
+func (c cell) profileStep(i int, p *process, folder string) error {
+	name := fmt.Sprintf("%s-%s-%d-%s", c.steps[i].name, c.delay, c.callers, p.label())
+	file := filepath.Join(folder, strings.NewReplacer(", ", "-", " ", "-", "/", "-").Replace(name))
+	var all errgroup.Group
+	all.Go(func() error { return p.saveProfile(file+".pprof", c.length) })
+	all.Go(func() error { return c.aws.saveProfile(file+"-aws.pprof", c.length) })
+	all.Go(func() error {
+		_, err := c.driveStep(i, p, c.length)
+		return err
+	})
+	return all.Wait()
 }
 
 // saveProfile writes a CPU profile of the program into the file.

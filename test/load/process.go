@@ -31,8 +31,8 @@ type process struct {
 	token    string // empty for programs that need none
 	took     time.Duration
 
-	next      int64   // number of the next request to it
-	ownAllocs float64 // how much it allocates when it is asked how much
+	first, next int64   // number of the first request of this round, and of the next round
+	ownAllocs   float64 // how much it allocates when it is asked how much
 }
 
 // start starts a program and waits until it answers at the path. The program
@@ -63,7 +63,9 @@ func (p *process) wait(ctx context.Context, path string) error {
 	for {
 		if response, err := http.Get(p.url + path); err == nil {
 			response.Body.Close()
-			return nil
+			if response.StatusCode == http.StatusOK {
+				return nil
+			}
 		}
 		select {
 		case <-p.ended:

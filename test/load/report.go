@@ -14,6 +14,7 @@ import (
 type row struct {
 	setting
 	request, program     string
+	ofService            bool    // whether the program is the service
 	rate, rateOfSDK      float64 // requests in a second
 	p50, p99             time.Duration
 	calls                float64       // of AWS, per request
@@ -122,6 +123,9 @@ func printSummary(settings []setting, all []row) {
 	var names []name
 	cells := map[name]map[setting]row{}
 	for _, r := range all {
+		if !r.ofService {
+			continue
+		}
 		n := name{r.request, r.program}
 		if cells[n] == nil {
 			names, cells[n] = append(names, n), map[setting]row{}
