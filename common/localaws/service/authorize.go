@@ -28,9 +28,9 @@ func (c *Request) authorize(p Permission) error {
 	if c.Session == nil {
 		return nil // the administrator
 	}
-	missing := ""
+	missing, request := "", c.PolicyRequest(p)
 	for _, k := range c.Session.policies() {
-		decision, err := policy.Decide(c.PolicyRequest(p), k.policy)
+		decision, err := policy.Decide(request, k.policy)
 		switch {
 		case err != nil:
 			return c.Denied(p, " because the "+k.kind+" policy cannot be decided: "+err.Error())
