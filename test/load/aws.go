@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	_ "net/http/pprof" // adds itself to http.DefaultServeMux, which the programs serve beside their own paths
 	"strconv"
 	"strings"
 	"sync"
@@ -17,15 +15,6 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/local"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 )
-
-// listen serves until the process is killed.
-func listen(address string, handler http.Handler) error {
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return err
-	}
-	return http.Serve(listener, handler)
-}
 
 // An awsServer is a local AWS that answers a read from memory if the same
 // caller has made the same call since the last change. So a repeated read costs
@@ -51,21 +40,28 @@ func (a *answer) Header() http.Header            { return a.header }
 func (a *answer) WriteHeader(status int)         { a.status = status }
 func (a *answer) Write(text []byte) (int, error) { return a.body.Write(text) }
 
-// serveAWS serves a local AWS with these contents. A GET of /calls returns the
-// number of calls so far.
+// serveAWS serves a local AWS with these contents until the process is killed.
+// A GET of callsPath returns the number of calls so far.
 func serveAWS(address string, c contents, delay time.Duration) error {
-	server, err := localaws.New(localaws.Options{Roles: local.Roles()})
+	s, err := newAWS(localaws.Options{Roles: local.Roles()}, c, delay)
 	if err != nil {
 		return err
 	}
-	if err := c.addTo(server); err != nil {
-		return err
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+callsPath, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s.calls.Load()) })
+	mux.Handle("GET /debug/pprof/", http.DefaultServeMux)
+	mux.Handle("POST /{$}", s)
+	return listen(address, mux)
+}
+
+func newAWS(o localaws.Options, c contents, delay time.Duration) (*awsServer, error) {
+	server, err := localaws.New(o)
+	if err != nil {
+		return nil, err
 	}
 	s := &awsServer{real: server, delay: delay}
 	s.answers.Store(new(sync.Map))
-	http.HandleFunc("GET /calls", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s.calls.Load()) })
-	http.Handle("POST /", s)
-	return listen(address, http.DefaultServeMux)
+	return s, c.addTo(server)
 }
 
 // addTo adds the contents to an AWS. One image in ten was scanned.

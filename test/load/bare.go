@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
+	_ "net/http/pprof" // adds itself to http.DefaultServeMux, which the programs serve beside their own paths
 	"runtime"
 )
 
@@ -41,10 +43,15 @@ func (in createInput) allTags(group string) []tag {
 	return append(in.Tags, tag{"Name", group + "/" + in.RepositoryName}, tag{"spinup:org", org}, tag{"spinup:spaceid", group})
 }
 
-// serveBare serves a bare program at the paths of the service, until the
-// process is killed. There is no token, no check, no log and no metrics.
-func serveBare(address string, p bareProgram) error {
+// serveBare serves a bare program until the process is killed.
+func serveBare(address string, p bareProgram) error { return listen(address, newBareHandler(p)) }
+
+// newBareHandler returns a handler for the paths of the service. There is no
+// token, no check, no log and no metrics.
+func newBareHandler(p bareProgram) http.Handler {
 	const one = base + "/{group}/{name}"
+	mux := http.NewServeMux()
+	handle := func(pattern string, f func(*http.Request) (any, error)) { mux.HandleFunc(pattern, asJSON(f)) }
 	handle("GET "+base, func(r *http.Request) (any, error) { return p.list(r.Context()) })
 	handle("GET "+one, func(r *http.Request) (any, error) { return p.show(r.Context(), nameIn(r)) })
 	handle("GET "+one+"/images", func(r *http.Request) (any, error) { return p.images(r.Context(), nameIn(r)) })
@@ -64,16 +71,17 @@ func serveBare(address string, p bareProgram) error {
 		}
 		return p.update(r.Context(), nameIn(r), in)
 	})
-	http.HandleFunc("GET "+metricsPath, writeMallocs)
-	http.HandleFunc("GET "+pingPath, func(http.ResponseWriter, *http.Request) {})
-	return listen(address, http.DefaultServeMux)
+	mux.HandleFunc("GET "+metricsPath, writeMallocs)
+	mux.HandleFunc("GET "+pingPath, func(http.ResponseWriter, *http.Request) {})
+	mux.Handle("GET /debug/pprof/", http.DefaultServeMux)
+	return mux
 }
 
 func nameIn(r *http.Request) string { return r.PathValue("group") + "/" + r.PathValue("name") }
 
-// handle serves what f returns as JSON.
-func handle(pattern string, f func(*http.Request) (any, error)) {
-	http.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+// asJSON answers with what f returns.
+func asJSON(f func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		out, err := f(r)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -81,13 +89,22 @@ func handle(pattern string, f func(*http.Request) (any, error)) {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(out)
-	})
+	}
 }
 
 func writeMallocs(w http.ResponseWriter, _ *http.Request) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	fmt.Fprintf(w, "%s %d\n", mallocs, m.Mallocs)
+}
+
+// listen serves until the process is killed.
+func listen(address string, handler http.Handler) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	return http.Serve(listener, handler)
 }
 
 // newClient returns a client that keeps as many connections as the service

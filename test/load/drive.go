@@ -21,6 +21,9 @@ type tally struct {
 
 func (t tally) rate() float64 { return float64(len(t.took)) / t.elapsed.Seconds() }
 
+// cpuEach returns the processor time per request.
+func (t tally) cpuEach() time.Duration { return t.cpu / time.Duration(len(t.took)) }
+
 // sum returns what was measured in all rounds together.
 func sum(rounds []tally) (all tally) {
 	for _, t := range rounds {

@@ -35,7 +35,7 @@ type options struct {
 	delays   []time.Duration
 	callers  []int    // empty means those that the plan has for each delay
 	levels   []string // empty means warn, and info where the plan has it
-	services []string // paths of binaries
+	services []binary
 	seconds  float64
 	rounds   int
 	profiles string // a folder, or ""
@@ -90,7 +90,7 @@ func measuringFlags() func() error {
 	scaled := flag.Bool("scale", false, "measure memory instead, with large answers and many groups")
 	flag.IntVar(&o.requests, "requests", 100_000, "how many requests are sent to many groups, for -scale")
 	return func() (err error) {
-		o.only, o.levels, o.services = list(*only), list(*levels), list(*services)
+		o.only, o.levels, o.services = list(*only), list(*levels), binaries(list(*services))
 		if o.delays, err = parseAll(*delays, parseDelay); err != nil {
 			return err
 		}
@@ -117,17 +117,17 @@ func measure(o options, how func(context.Context, options) error) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	binary := filepath.Join(dir, "ecr-api")
-	if err := build(ctx, binary); err != nil {
+	built := filepath.Join(dir, "ecr-api")
+	if err := build(ctx, built); err != nil {
 		return err
 	}
-	o.services = []string{binary}
+	o.services = binaries([]string{built})
 	return how(ctx, o)
 }
 
 // build builds the service as the Makefile does.
-func build(ctx context.Context, binary string) error {
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "github.com/YaleSpinup/ecr-api")
+func build(ctx context.Context, file string) error {
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", file, "github.com/YaleSpinup/ecr-api")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the service: %w: %s", err, out)

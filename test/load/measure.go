@@ -119,7 +119,7 @@ func (c cell) rows(o options, all results) (rows []row) {
 		}
 		for _, p := range c.programs {
 			r := newRow(all[p][i], sdk[i])
-			r.setting, r.request, r.program, r.ofService = c.setting, st.name, p.label(), p.level != ""
+			r.at, r.request, r.program, r.ofService = c.setting, st.name, p.label(), p.level != ""
 			r.residentMiB, r.peakMiB = p.residentMiB(), p.peakMiB()
 			rows = append(rows, r)
 		}

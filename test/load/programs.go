@@ -36,9 +36,30 @@ func startOwn(ctx context.Context, name, path string, arguments ...string) (*pro
 	return p, start(ctx, p, path)
 }
 
+// A binary is a binary of the service.
+type binary struct {
+	name string // its name in tables: that of the file, or the path if others have the same name
+	path string
+}
+
+func binaries(paths []string) (all []binary) {
+	uses := map[string]int{}
+	for _, path := range paths {
+		uses[filepath.Base(path)]++
+	}
+	for _, path := range paths {
+		name := filepath.Base(path)
+		if uses[name] > 1 {
+			name = path
+		}
+		all = append(all, binary{name, path})
+	}
+	return all
+}
+
 // startPrograms starts each binary of the service at each log level, and the
 // two bare programs.
-func startPrograms(ctx context.Context, services, levels []string, awsURL string) (all []*process, err error) {
+func startPrograms(ctx context.Context, services []binary, levels []string, awsURL string) (all []*process, err error) {
 	defer func() {
 		if err != nil {
 			stopAll(all)
@@ -64,7 +85,7 @@ func startPrograms(ctx context.Context, services, levels []string, awsURL string
 }
 
 // startService starts a binary of the service.
-func startService(ctx context.Context, binary, level, awsURL string) (*process, error) {
+func startService(ctx context.Context, b binary, level, awsURL string) (*process, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -78,7 +99,7 @@ func startService(ctx context.Context, binary, level, awsURL string) (*process, 
 		return nil, err
 	}
 	p := &process{
-		name: filepath.Base(binary), level: level, command: exec.CommandContext(ctx, binary),
+		name: b.name, level: level, command: exec.CommandContext(ctx, b.path),
 		url: "http://" + address, profiler: "http://" + profiler, token: token,
 	}
 	p.command.Env = append(os.Environ(), "API_CONFIG="+configuration(address, profiler, level, awsURL))

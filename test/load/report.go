@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -12,7 +11,7 @@ import (
 
 // A row is what was measured of one kind of request to a program.
 type row struct {
-	setting
+	at                   setting
 	request, program     string
 	ofService            bool    // whether the program is the service
 	rate, rateOfSDK      float64 // requests in a second
@@ -40,8 +39,8 @@ func newRow(rounds, sdk []tally) row {
 		p50:         all.took[n/2],
 		p99:         all.took[n*99/100],
 		calls:       float64(all.calls) / float64(n),
-		cpu:         all.cpu / time.Duration(n),
-		cpuOfSDK:    (all.cpu.Seconds() / float64(n)) / (bare.cpu.Seconds() / float64(len(bare.took))),
+		cpu:         all.cpuEach(),
+		cpuOfSDK:    all.cpuEach().Seconds() / bare.cpuEach().Seconds(),
 		allocations: all.allocations / float64(n),
 	}
 }
@@ -56,7 +55,7 @@ func median(values []float64) float64 {
 }
 
 // roundTrips returns how many round trips the median request takes as long as.
-func (r row) roundTrips() float64 { return r.p50.Seconds() / r.delay.Seconds() }
+func (r row) roundTrips() float64 { return r.p50.Seconds() / r.at.delay.Seconds() }
 
 // printHeader prints the head of the table of a setting.
 func printHeader(s setting) {
@@ -89,7 +88,7 @@ func (r row) columns() []string {
 		fmt.Sprintf("%.0f MiB", r.residentMiB),
 		fmt.Sprintf("%.0f MiB", r.peakMiB),
 	}
-	if r.delay > 0 {
+	if r.at.delay > 0 {
 		columns = slices.Insert(columns, 5, fmt.Sprintf("%.2f", r.roundTrips()))
 	}
 	return columns
@@ -130,7 +129,7 @@ func printSummary(settings []setting, all []row) {
 		if cells[n] == nil {
 			names, cells[n] = append(names, n), map[setting]row{}
 		}
-		cells[n][r.setting] = r
+		cells[n][r.at] = r
 	}
 	for _, n := range names {
 		fmt.Printf("| %s | %s |", n.request, n.program)
@@ -165,7 +164,7 @@ func summaryCells(s setting, r row) string {
 
 // printStarts prints how long each binary takes to start, its memory when idle,
 // and its size.
-func printStarts(ctx context.Context, services []string) error {
+func printStarts(ctx context.Context, services []binary) error {
 	fmt.Println("| Program | First answer after | Resident when idle | Binary |")
 	fmt.Println("| --- | ---: | ---: | ---: |")
 	for _, service := range services {
@@ -176,12 +175,12 @@ func printStarts(ctx context.Context, services []string) error {
 		time.Sleep(time.Second)
 		idle := p.residentMiB()
 		p.stop()
-		binary, err := os.Stat(service)
+		file, err := os.Stat(service.path)
 		if err != nil {
 			return err
 		}
 		fmt.Printf("| %s | %d ms | %.1f MiB | %.1f MB |\n",
-			filepath.Base(service), p.took.Milliseconds(), idle, float64(binary.Size())/1e6)
+			service.name, p.took.Milliseconds(), idle, float64(file.Size())/1e6)
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ func largest(total int) []large {
 }
 
 // measure sends the requests to a process of the service of its own.
-func (l large) measure(ctx context.Context, service, awsURL string) error {
+func (l large) measure(ctx context.Context, service binary, awsURL string) error {
 	p, err := startService(ctx, service, "warn", awsURL)
 	if err != nil {
 		return err

@@ -22,6 +22,14 @@ type bareSDK struct{ api *ecr.ECR }
 
 // serveSDK serves the bare program with the SDK.
 func serveSDK(address, awsURL string) error {
+	b, err := newBareSDK(awsURL)
+	if err != nil {
+		return err
+	}
+	return serveBare(address, b)
+}
+
+func newBareSDK(awsURL string) (bareSDK, error) {
 	s, err := session.NewSession(&aws.Config{
 		Region:              aws.String(region),
 		Endpoint:            aws.String(awsURL),
@@ -30,9 +38,9 @@ func serveSDK(address, awsURL string) error {
 		Credentials:         credentials.NewStaticCredentials("AKIDLOCAL", "local", ""),
 	})
 	if err != nil {
-		return err
+		return bareSDK{}, err
 	}
-	return serveBare(address, bareSDK{ecr.New(s, &aws.Config{Credentials: assumeRole(s)})})
+	return bareSDK{ecr.New(s, &aws.Config{Credentials: assumeRole(s)})}, nil
 }
 
 // assumeRole assumes the role of the service with a session policy that takes
