@@ -81,6 +81,7 @@ func compare(ctx context.Context, o options) error {
 	if err := checkNames(o.only); err != nil {
 		return err
 	}
+	fmt.Printf("Each program gets %d rounds of %g seconds for each kind of request.\n\n", o.rounds, o.seconds)
 	if err := printStarts(ctx, o.services); err != nil {
 		return err
 	}
