@@ -30,8 +30,8 @@ func BenchmarkToken(b *testing.B) {
 }
 
 // BenchmarkAdapter sends a request that needs no AWS call. It measures the
-// router, the token, the log, metrics, input, session, and the writing of the
-// answer.
+// router, the token, metrics, input, session, and the writing of the answer. At
+// the level info it measures the log line too.
 func BenchmarkAdapter(b *testing.B) {
 	w := newWorld(b, func(_ *common.Config, table *[]route) {
 		for i, rt := range *table {
@@ -43,13 +43,18 @@ func BenchmarkAdapter(b *testing.B) {
 	w.service.log.SetOutput(io.Discard)
 	r := httptest.NewRequest("GET", base+"/g/a", nil)
 	r.Header.Set("X-Auth-Token", token())
-	b.ReportAllocs()
-	for b.Loop() {
-		recorder := httptest.NewRecorder()
-		w.service.ServeHTTP(recorder, r)
-		if recorder.Code != 200 {
-			b.Fatal(recorder.Body)
-		}
+	for _, level := range []logrus.Level{logrus.WarnLevel, logrus.InfoLevel} {
+		b.Run(level.String(), func(b *testing.B) {
+			w.service.log.SetLevel(level)
+			b.ReportAllocs()
+			for b.Loop() {
+				recorder := httptest.NewRecorder()
+				w.service.ServeHTTP(recorder, r)
+				if recorder.Code != 200 {
+					b.Fatal(recorder.Body)
+				}
+			}
+		})
 	}
 }
 
