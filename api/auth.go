@@ -58,14 +58,14 @@ func newTokens(keys common.Keys, maxCost int, g *gate, checks *prometheus.Counte
 // and not for each request, and a flood of new tokens does not delay the
 // callers whose tokens are known.
 func (t *tokens) verify(token string) (key string, err error) {
-	if !t.isAffordable(token) {
-		t.note(tokenRefused)
-		return "", errBadToken
-	}
 	sum := sha256.Sum256([]byte(token))
 	if key, ok := t.recall(sum); ok {
 		t.note(tokenRemembered)
 		return key, nil
+	}
+	if !t.isAffordable(token) {
+		t.note(tokenRefused)
+		return "", errBadToken
 	}
 	found, err, _ := t.flights.Do(string(sum[:]), func() (any, error) {
 		key, err := t.compare(token)

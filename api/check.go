@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"regexp"
 	"strings"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -11,16 +10,27 @@ import (
 // maxFullName is ECR's limit on a full name: group, slash and name.
 const maxFullName = 256
 
-// segment matches a group or a name. Characters that have a meaning in the ARN
-// of a policy, such as * and ?, are not allowed.
-var segment = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
-
 // checkName checks a group or a name. The text in what begins the error.
+// Characters that have a meaning in the ARN of a policy, such as * and ?, are
+// not allowed.
 func checkName(what, name string) error {
-	if !segment.MatchString(name) || name == "." || name == ".." {
+	if !isPlain(name) || name == "." || name == ".." {
 		return common.Errorf(common.BadRequest, "%s must be of letters, digits, '.', '_' and '-', and not '.' or '..'.", what)
 	}
 	return nil
+}
+
+// isPlain tells whether the text has ASCII letters, digits, '.', '_' and '-',
+// and nothing else.
+func isPlain(text string) bool {
+	for _, c := range []byte(text) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return text != ""
 }
 
 // checkFullName refuses names that are too long for any repository. The length

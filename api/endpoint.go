@@ -94,11 +94,10 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 		return out, err
 	}
 	record.path = p
-	leave, err := s.limits.enter(p.Account, config)
-	if err != nil {
+	if err := s.limits.enter(p.Account, config); err != nil {
 		return out, err
 	}
-	defer leave()
+	defer s.limits.leave(p.Account)
 	end := s.deadline(r, config.RequestTimeout)
 	in, err := decode[In](w, r, end)
 	if err != nil {

@@ -286,17 +286,18 @@ func TestRequestKeepsItsSettings(t *testing.T) {
 	next.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 	rt := rowNamed("ListRepositories")
 	answer := w.service.authenticate(rt.Endpoint.serve(w.service, rt))
-	handler := w.service.observe(rt.Path, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	w.service.router = mux.NewRouter()
+	w.service.router.Handle(rt.Path, w.service.observe(rt.Path, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if _, err := w.service.Reload(&next); err != nil {
 			t.Error(err)
 		}
 		answer.ServeHTTP(rw, r)
-	}))
+	})))
 	r := httptest.NewRequest("GET", base, nil)
 	r.Header.Set("X-Auth-Token", token())
 	r.Header.Set("X-Forwarded-For", "198.51.100.1")
 	recorder := httptest.NewRecorder()
-	handler.ServeHTTP(recorder, mux.SetURLVars(r, map[string]string{"account": account}))
+	w.service.ServeHTTP(recorder, r)
 	if recorder.Code != 200 || recorder.Body.String() != "[]\n" {
 		t.Errorf("status %d: %s", recorder.Code, recorder.Body)
 	}

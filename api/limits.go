@@ -25,20 +25,20 @@ func newLimits(reached *prometheus.CounterVec) *limits {
 // enter admits a request for the account, unless too many are being answered.
 // The limit for each account keeps room for other accounts if AWS stalls in
 // one. If the error is nil, the caller must call leave afterwards.
-func (l *limits) enter(account string, c *common.Config) (leave func(), err error) {
+func (l *limits) enter(account string, c *common.Config) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case l.inFlight >= c.MaxInFlight:
 		l.reached.WithLabelValues(limitRequests).Inc()
-		return nil, common.Errorf(common.Unavailable, "Too many requests are being answered. Try again.")
+		return common.Errorf(common.Unavailable, "Too many requests are being answered. Try again.")
 	case l.byAccount[account] >= c.MaxInFlightPerAccount:
 		l.reached.WithLabelValues(limitAccountRequests).Inc()
-		return nil, common.Errorf(common.Unavailable, "Too many requests about this account are being answered. Try again.")
+		return common.Errorf(common.Unavailable, "Too many requests about this account are being answered. Try again.")
 	}
 	l.inFlight++
 	l.byAccount[account]++
-	return func() { l.leave(account) }, nil
+	return nil
 }
 
 func (l *limits) leave(account string) {

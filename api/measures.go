@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -104,7 +105,7 @@ func histograms(name, help string, labels ...string) *prometheus.HistogramVec {
 func (m *measures) startAtZero(table []route) {
 	for _, rt := range table {
 		if rt.Policy != nil {
-			m.inAWS.WithLabelValues(rt.Path, strings.ToLower(rt.Method))
+			m.inAWS.WithLabelValues(rt.Path, methodLabel(rt.Method))
 		}
 	}
 	for _, call := range awsOperations(table) {
@@ -147,13 +148,32 @@ func awsOperations(table []route) []roles.Call {
 	return calls
 }
 
-// instrument counts and times the requests of a route. Methods that HTTP does
-// not know share one label.
-func (m *measures) instrument(route string, next http.Handler) http.Handler {
-	label := prometheus.Labels{"route": route}
-	next = promhttp.InstrumentHandlerCounter(m.requests.MustCurryWith(label), next)
-	next = promhttp.InstrumentHandlerDuration(m.duration.MustCurryWith(label), next)
-	return promhttp.InstrumentHandlerInFlight(m.inFlight, next)
+// answered counts and times a request. A request whose connection was closed
+// without an answer is not counted.
+func (m *measures) answered(route, method string, rec *record) {
+	label := methodLabel(method)
+	if rec.inAWS > 0 {
+		m.inAWS.WithLabelValues(route, label).Add(rec.inAWS.Seconds())
+	}
+	if rec.answer.status != 0 {
+		m.requests.WithLabelValues(route, label, strconv.Itoa(rec.answer.status)).Inc()
+		m.duration.WithLabelValues(route, label).Observe(rec.took.Seconds())
+	}
+}
+
+// methodLabels are the methods of HTTP, as metrics have them.
+var methodLabels = map[string]string{
+	"GET": "get", "HEAD": "head", "POST": "post", "PUT": "put", "PATCH": "patch",
+	"DELETE": "delete", "CONNECT": "connect", "OPTIONS": "options", "TRACE": "trace",
+}
+
+// methodLabel returns the label of a method. Methods that HTTP does not have
+// share one label, so that callers cannot create labels.
+func methodLabel(method string) string {
+	if label, ok := methodLabels[method]; ok {
+		return label
+	}
+	return "unknown"
 }
 
 func (m *measures) handler() http.Handler {

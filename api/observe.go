@@ -1,38 +1,42 @@
 package api
 
 import (
-	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"net/http"
-	"regexp"
 	"runtime/debug"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 )
 
-// observe is the outermost layer of every route. It gives the request an id and
-// its settings, recovers from a panic, measures the time, and writes one log
-// line.
+// observe is the outermost layer of every route. It gives the request an id,
+// recovers from a panic, measures the time, and writes one log line.
 func (s *Service) observe(route string, next http.Handler) http.Handler {
-	measured := s.measures.instrument(route, s.recover(next))
+	next = s.recover(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rec := &record{id: requestID(r), start: time.Now(), settings: s.settings.Load()}
-		status := &statusWriter{ResponseWriter: w, stopping: &s.stopping}
+		rec := recordOf(r)
+		rec.id = requestID(r)
+		rec.answer = statusWriter{ResponseWriter: w, stopping: &s.stopping}
+		maps.Copy(w.Header(), headers)
 		w.Header().Set("X-Request-Id", rec.id)
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cache-Control", "no-store")
+		s.measures.inFlight.Inc()
 		defer func() {
-			if rec.inAWS = rec.timeInAWS(); rec.inAWS > 0 {
-				s.measures.inAWS.WithLabelValues(route, strings.ToLower(r.Method)).Add(rec.inAWS.Seconds())
-			}
-			s.logRequest(route, r, rec, status.status, time.Since(rec.start))
+			s.measures.inFlight.Dec()
+			rec.took, rec.inAWS = time.Since(rec.start), rec.timeInAWS()
+			s.measures.answered(route, r.Method, rec)
+			s.logRequest(route, r, rec)
 		}()
-		measured.ServeHTTP(status, r.WithContext(context.WithValue(r.Context(), recordKey{}, rec)))
+		next.ServeHTTP(&rec.answer, r)
 	})
+}
+
+// headers are of every answer.
+var headers = http.Header{
+	"X-Content-Type-Options": {"nosniff"},
+	"Cache-Control":          {"no-store"},
 }
 
 // recover turns a panic into a 500, and a log line with its stack.
@@ -53,12 +57,12 @@ func (s *Service) recover(next http.Handler) http.Handler {
 	})
 }
 
-var wellFormedID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+const maxID = 64 // of a request id
 
 // requestID keeps the caller's own id, so that a request can be followed
 // through several services. It makes an id if there is none.
 func requestID(r *http.Request) string {
-	if id := r.Header.Get("X-Request-Id"); wellFormedID.MatchString(id) {
+	if id := r.Header.Get("X-Request-Id"); len(id) <= maxID && isPlain(id) {
 		return id
 	}
 	return rand.Text()

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/YaleSpinup/ecr-api/common"
-	"github.com/gorilla/mux"
 )
 
 // A pathVar is a variable in the paths of the table.
@@ -81,7 +80,7 @@ func (v pathVar) missing() string {
 // the path.
 func readPath(r *http.Request, c *common.Config) (pathValues, error) {
 	var p pathValues
-	escaped := mux.Vars(r)
+	escaped := recordOf(r).match.Vars
 	for _, v := range pathVars { // in the order of a path, so that the error is about its first mistake
 		text, ok := escaped[v.Name]
 		if !ok {

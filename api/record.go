@@ -9,20 +9,24 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/iam/roles"
+	"github.com/gorilla/mux"
 	"github.com/sirupsen/logrus"
 )
 
 // A record holds the settings of a request, and what the service learns about
 // the request until it is answered. The log line is made from it.
 type record struct {
-	id       string
 	start    time.Time
-	settings *settings     // taken once, so that a reload in between has no effect
+	settings *settings // taken once, so that a reload in between has no effect
+	match    mux.RouteMatch
+	id       string
+	answer   statusWriter
 	key      string        // name of the key that the token is a hash of
 	action   string        // name of the row
 	path     pathValues    // empty until it is checked
 	session  string        // name of the AWS session
 	err      error         // with which the request was answered
+	took     time.Duration // until the answer
 	inAWS    time.Duration // for which the request waited for AWS
 
 	mu       sync.Mutex
@@ -53,9 +57,10 @@ var logFields = []string{
 
 // logRequest writes the request's one line. A change or a refusal is written at
 // any log level, as "audit".
-func (s *Service) logRequest(route string, r *http.Request, rec *record, status int, took time.Duration) {
+func (s *Service) logRequest(route string, r *http.Request, rec *record) {
+	status := rec.answer.status
 	logger, message := s.log, "request"
-	if isAudited(r, rec, status) {
+	if isAudited(r, rec) {
 		logger, message = s.audit, "audit"
 	} else if !logger.IsLevelEnabled(logrus.InfoLevel) && status < http.StatusInternalServerError {
 		return
@@ -66,7 +71,7 @@ func (s *Service) logRequest(route string, r *http.Request, rec *record, status 
 		"route":     route,
 		"status":    status,
 		"outcome":   outcome(status, rec.err),
-		"duration":  took.Seconds(),
+		"duration":  rec.took.Seconds(),
 		"client":    clientAddress(r, rec.settings.config.TrustedProxies),
 	}
 	rec.addTo(fields)
@@ -84,12 +89,10 @@ func (s *Service) logRequest(route string, r *http.Request, rec *record, status 
 // knownMethod returns "other" for a method that HTTP does not have, so that
 // callers cannot write any text into the log.
 func knownMethod(method string) string {
-	switch method {
-	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE":
+	if _, ok := methodLabels[method]; ok {
 		return method
-	default:
-		return "other"
 	}
+	return "other"
 }
 
 // addTo adds to the fields what is known about the request.
@@ -146,9 +149,12 @@ func timeOf(calls []roles.Call) (total time.Duration) {
 
 // isAudited tells whether the request changed something, tried to change
 // something, or was refused.
-func isAudited(r *http.Request, rec *record, status int) bool {
-	return rec.action != "" && isChange(r.Method) ||
-		status == http.StatusForbidden || common.CodeOf(rec.err) == common.Unavailable || status == 0
+func isAudited(r *http.Request, rec *record) bool {
+	switch rec.answer.status {
+	case 0, http.StatusForbidden, http.StatusServiceUnavailable:
+		return true
+	}
+	return rec.action != "" && isChange(r.Method)
 }
 
 func outcome(status int, err error) string {

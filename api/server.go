@@ -3,9 +3,9 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -34,7 +34,7 @@ type Service struct {
 	measures  *measures
 	log       *logrus.Logger
 	audit     *logrus.Logger // the same, at any log level
-	handler   http.Handler
+	router    *mux.Router
 }
 
 // settings are what Reload can replace while requests are under way. A request
@@ -74,12 +74,17 @@ func newService(o Options, table []route) (*Service, error) {
 	if err := s.use(o.Config); err != nil {
 		return nil, err
 	}
-	s.handler = s.router(table)
+	s.router = s.newRouter(table)
 	return s, nil
 }
 
-// ServeHTTP answers a request.
-func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+// ServeHTTP answers a request. It calls the handler that the router finds. If
+// the router did that, it would copy the request twice.
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	rec := &record{start: time.Now(), settings: s.settings.Load()}
+	s.router.Match(r, &rec.match) // every path matches something, if only notFound
+	rec.match.Handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), recordKey{}, rec)))
+}
 
 // Stop makes the service not ready, for good. The service still answers
 // requests, and tells callers to close their connections. No request runs
@@ -118,28 +123,38 @@ func (s *Service) use(config *common.Config) error {
 	return nil
 }
 
-// router mounts the table. By default gorilla/mux redirects paths with // or
+// newRouter mounts the table. By default gorilla/mux redirects paths with // or
 // .., answers a wrong method without Allow, and runs its middleware only on
 // routes that match. Here it matches escaped paths as they are, each path has
 // one handler for all its methods, and a path that does not exist gets the same
 // layers.
-func (s *Service) router(table []route) http.Handler {
+func (s *Service) newRouter(table []route) *mux.Router {
 	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
 	for path, rows := range byPath(table) {
 		handler := s.byMethod(rows)
 		if !rows[0].Public {
 			handler = s.authenticate(handler)
 		}
-		router.Handle(path, s.observe(path, handler)).MatcherFunc(withoutDotDot)
+		router.MatcherFunc(shapedLike(path)).Path(path).Handler(s.observe(path, handler))
 	}
 	router.NotFoundHandler = s.observe(unmatched, s.authenticate(http.HandlerFunc(notFound)))
 	return router
 }
 
-// withoutDotDot does not match a path with the segment "..". Such a path is not
-// found.
-func withoutDotDot(r *http.Request, _ *mux.RouteMatch) bool {
-	return !slices.Contains(strings.Split(r.URL.EscapedPath(), "/"), "..")
+// shapedLike matches the paths that have as many segments as the template, and
+// no segment "..". Most paths that the template does not match fail this quick
+// check, and mux does not run its regular expression.
+func shapedLike(template string) mux.MatcherFunc {
+	slashes := strings.Count(template, "/")
+	return func(r *http.Request, _ *mux.RouteMatch) bool {
+		path := r.URL.EscapedPath()
+		return strings.Count(path, "/") == slashes && !hasDotDot(path)
+	}
+}
+
+// hasDotDot tells whether a segment of the path is "..".
+func hasDotDot(path string) bool {
+	return strings.Contains(path, "/../") || strings.HasSuffix(path, "/..")
 }
 
 func byPath(table []route) map[string][]route {
