@@ -118,7 +118,7 @@ func newWorld(t testing.TB, change ...func(*common.Config, *[]route)) *world {
 	}
 	logger := logrus.New()
 	logger.SetOutput(w.log)
-	logger.SetFormatter(&logrus.JSONFormatter{})
+	logger.SetFormatter(common.LogFormatter{})
 	service, err := newService(Options{Config: c, Log: logger}, table)
 	if err != nil {
 		t.Fatal(err)

@@ -83,7 +83,8 @@ func (s *Service) logRequest(route string, r *http.Request, rec *record) {
 	if status >= http.StatusInternalServerError {
 		level = logrus.ErrorLevel
 	}
-	logger.WithFields(fields).Log(level, message)
+	entry := &logrus.Entry{Logger: logger, Data: fields} // WithFields would copy the fields
+	entry.Log(level, message)
 }
 
 // knownMethod returns "other" for a method that HTTP does not have, so that

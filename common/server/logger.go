@@ -3,8 +3,8 @@ package server
 import (
 	"io"
 	"os"
-	"time"
 
+	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/sirupsen/logrus"
 )
 
@@ -17,7 +17,7 @@ func newLogger(level string, out io.Writer) *logrus.Logger {
 		logger.SetLevel(parsed)
 	}
 	if file, ok := out.(*os.File); !ok || !isTerminal(file) {
-		logger.SetFormatter(&logrus.JSONFormatter{TimestampFormat: time.RFC3339Nano})
+		logger.SetFormatter(common.LogFormatter{})
 	}
 	return logger
 }
