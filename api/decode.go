@@ -2,19 +2,20 @@ package api
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 const (
@@ -70,9 +71,15 @@ func bodyError(err error) error {
 	return &common.Error{Code: common.BadRequest, Message: "The body could not be read to its end.", Cause: err}
 }
 
-// decodeJSON decodes a body. The body must be exactly one JSON object of known
-// keys. A key given twice is an error, because encoding/json would drop one of
-// the values silently.
+// bodyOptions refuse a key that the request does not have, and a key that is
+// given twice. Case makes no difference.
+var bodyOptions = json.JoinOptions(
+	json.MatchCaseInsensitiveNames(true),
+	jsonv1.MatchCaseSensitiveDelimiter(true), // "Repository_Name" is another key
+	json.RejectUnknownMembers(true),
+)
+
+// decodeJSON decodes a body. The body must be exactly one JSON object.
 func decodeJSON(body []byte, into any) error {
 	switch trimmed := bytes.TrimSpace(body); {
 	case len(trimmed) == 0 || string(trimmed) == "null":
@@ -80,90 +87,67 @@ func decodeJSON(body []byte, into any) error {
 	case !utf8.Valid(body):
 		return common.Errorf(common.BadRequest, "The body is not UTF-8.")
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return jsonError(err)
-	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return common.Errorf(common.BadRequest, "The body goes on after its JSON object ended (byte %d).", decoder.InputOffset())
-	}
-	return repeatedKey(json.NewDecoder(bytes.NewReader(body)))
+	return jsonError(json.Unmarshal(body, into, bodyOptions))
 }
 
 func jsonError(err error) error {
 	var ours *common.Error
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
+	var syntax *jsontext.SyntacticError
+	var value *json.SemanticError
 	switch {
-	case errors.As(err, &ours):
+	case err == nil || errors.As(err, &ours):
 		return err
-	case errors.As(err, &syntax):
-		return common.Errorf(common.BadRequest, "The body is not JSON: %s, at byte %d.", syntax, syntax.Offset)
-	case errors.As(err, &kind) && kind.Field == "":
-		return common.Errorf(common.BadRequest, "The body must be a JSON object, not %s.", kind.Value)
-	case errors.As(err, &kind):
-		return common.Errorf(common.BadRequest, "%s must be %s, not %s.", kind.Field, kindName(kind.Type), kind.Value)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return common.Errorf(common.BadRequest, "The body is not JSON: it ends too early.")
+	case errors.As(err, &syntax) && errors.Is(err, jsontext.ErrDuplicateName):
+		return common.Errorf(common.BadRequest, "%q is given twice.", syntax.JSONPointer.LastToken())
+	case errors.As(err, &syntax):
+		return common.Errorf(common.BadRequest, "The body is not JSON: %s, at byte %d.", syntax.Err, syntax.ByteOffset+1)
+	case errors.As(err, &value):
+		return valueError(value)
+	default:
+		return &common.Error{Code: common.BadRequest, Message: "The body is not what this request takes.", Cause: err}
 	}
-	if key, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
-		return common.Errorf(common.BadRequest, "%s is not a key of this request.", key)
-	}
-	return &common.Error{Code: common.BadRequest, Message: "The body is not what this request takes.", Cause: err}
 }
 
-func kindName(t reflect.Type) string {
+func valueError(e *json.SemanticError) error {
+	switch {
+	case errors.Is(e, json.ErrUnknownName):
+		return common.Errorf(common.BadRequest, "%q is not a key of this request.", e.JSONPointer.LastToken())
+	case e.JSONPointer == "":
+		return common.Errorf(common.BadRequest, "The body must be a JSON object, not %s.", kindNames[e.JSONKind])
+	default:
+		return common.Errorf(common.BadRequest, "%s must be %s, not %s.", placeOf(e.JSONPointer), typeName(e.GoType), kindNames[e.JSONKind])
+	}
+}
+
+// kindNames has the names of the kinds of JSON values.
+var kindNames = map[jsontext.Kind]string{
+	'n': "null", 't': "a bool", 'f': "a bool", '"': "a string", '0': "a number", '{': "an object", '[': "an array",
+}
+
+func typeName(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Slice:
 		return "an array"
 	case reflect.Struct:
 		return "an object"
 	case reflect.Pointer:
-		return kindName(t.Elem())
+		return typeName(t.Elem())
 	default:
 		return "a " + t.Kind().String()
 	}
 }
 
-// foldCase is for comparing keys as encoding/json does. It maps all runes that
-// differ only in case to the same rune, the least of them.
-func foldCase(r rune) rune {
-	least := r
-	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-		least = min(least, f)
-	}
-	return least
-}
-
-// repeatedKey returns an error if an object has a key twice. Case makes no
-// difference. The document is known to be well-formed.
-func repeatedKey(d *json.Decoder) error {
-	token, err := d.Token()
-	if err != nil {
-		return err
-	}
-	delim, nested := token.(json.Delim)
-	if !nested {
-		return nil
-	}
-	seen := map[string]bool{}
-	for d.More() {
-		if delim == '{' {
-			key, err := d.Token()
-			if err != nil {
-				return err
-			}
-			folded := strings.Map(foldCase, fmt.Sprint(key))
-			if seen[folded] {
-				return common.Errorf(common.BadRequest, "%q is given twice.", key)
-			}
-			seen[folded] = true
-		}
-		if err := repeatedKey(d); err != nil {
-			return err
+// placeOf writes the place of a value as callers know it, such as Tags[0].Key.
+func placeOf(p jsontext.Pointer) string {
+	place := ""
+	for token := range p.Tokens() {
+		if _, err := strconv.Atoi(token); err == nil {
+			place += "[" + token + "]"
+		} else {
+			place += "." + token
 		}
 	}
-	_, err = d.Token() // the end of the object or array
-	return err
+	return strings.TrimPrefix(place, ".")
 }
