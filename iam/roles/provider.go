@@ -2,6 +2,8 @@ package roles
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"sync/atomic"
 	"time"
 
@@ -125,3 +127,9 @@ func (p *roleProvider) retrieve(ctx credentials.Context) (credentials.Value, err
 // canKeepLast tells whether the credentials that are being renewed last longer
 // than any request that gets them now.
 func (p *roleProvider) canKeepLast() bool { return time.Until(p.lastEnds) > longestUse }
+
+// unprintable keeps the secrets of a struct out of %v and its relatives.
+type unprintable struct{}
+
+// Format implements fmt.Formatter.
+func (unprintable) Format(f fmt.State, _ rune) { io.WriteString(f, "[redacted]") }

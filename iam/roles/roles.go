@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go/aws/client"
 	"github.com/aws/aws-sdk-go/aws/credentials"
 	"github.com/aws/aws-sdk-go/aws/request"
-	v4 "github.com/aws/aws-sdk-go/aws/signer/v4"
 	"github.com/aws/aws-sdk-go/service/sts"
 	lru "github.com/hashicorp/golang-lru/v2"
 )
@@ -99,11 +98,12 @@ type Session struct {
 // session's credentials, and retried within the budget of its account.
 func (s *Session) Apply(r *request.Request) {
 	r.Config.Credentials = s.Credentials
-	r.Handlers.Sign.SwapNamed(request.NamedHandler{Name: v4.SignRequestHandler.Name, Fn: s.sign})
+	r.Handlers.Sign.Clear()
+	r.Handlers.Sign.PushBack(s.sign)
 	s.budget.applyInSession(r, s.provider.expire)
 }
 
-// sign is a handler of the SDK. It signs a request in place of the SDK's signer.
+// sign is a handler of the SDK. It takes the place of the SDK's signer.
 func (s *Session) sign(r *request.Request) {
 	signer, err := s.signer(r.Context())
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
+	ecrclient "github.com/YaleSpinup/ecr-api/ecr"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/client/metadata"
 	"github.com/aws/aws-sdk-go/aws/corehandlers"
@@ -37,12 +38,11 @@ type signed struct {
 	ContentLength int64
 }
 
-// signWith signs a request in place of the SDK's signer.
+// signWith signs a request.
 func signWith(t *testing.T, r *request.Request, sign func(*request.Request)) signed {
 	t.Helper()
-	if !r.Handlers.Sign.SwapNamed(request.NamedHandler{Name: v4.SignRequestHandler.Name, Fn: sign}) {
-		t.Fatal("the SDK does not sign the request")
-	}
+	r.Handlers.Sign.Clear()
+	r.Handlers.Sign.PushBack(sign)
 	if err := r.Sign(); err != nil {
 		t.Fatal(err)
 	}
@@ -56,6 +56,7 @@ func signWith(t *testing.T, r *request.Request, sign func(*request.Request)) sig
 // bySDK returns a function that signs with the SDK at a time.
 func bySDK(now time.Time) func(*request.Request) {
 	return func(r *request.Request) {
+		corehandlers.BuildContentLengthHandler.Fn(r)
 		v4.SignSDKRequestWithCurrentTime(r, func() time.Time { return now })
 	}
 }
@@ -74,9 +75,6 @@ func text(rnd *rand.Rand, maxLength int) string {
 // randomRequest returns a request that is nearly always of the plain kind, in
 // one of a few regions and services, as they come together in a session.
 func randomRequest(rnd *rand.Rand) *request.Request {
-	var handlers request.Handlers
-	handlers.Sign.PushBackNamed(corehandlers.BuildContentLengthHandler)
-	handlers.Sign.PushBackNamed(v4.SignRequestHandler)
 	usually := func(value string, others ...string) string {
 		if rnd.IntN(20) > 0 {
 			return value
@@ -93,10 +91,11 @@ func randomRequest(rnd *rand.Rand) *request.Request {
 		HTTPMethod: usually("POST", "GET", "PUT"),
 		HTTPPath:   usually("/", "", "/a b/", "/%2F", "//", "/?Action=ListUsers&A"),
 	}
-	r := request.New(aws.Config{Region: aws.String("eu-west-1")}, info, handlers, nil, operation, nil, nil)
+	r := request.New(aws.Config{Region: aws.String("eu-west-1")}, info, request.Handlers{}, nil, operation, nil, nil)
 	r.HTTPRequest.Host = pick(rnd, "", "aws.example", "aws.example:8443")
-	for _, name := range []string{"Content-Type", "X-Amz-Target", "User-Agent"} {
-		if rnd.IntN(4) > 0 {
+	r.HTTPRequest.Header.Set("Content-Type", "x"+text(rnd, 40))
+	for _, name := range []string{"X-Amz-Target", "User-Agent"} {
+		if rnd.IntN(2) > 0 {
 			r.HTTPRequest.Header.Set(name, "x"+text(rnd, 40))
 		}
 	}
@@ -248,7 +247,7 @@ func TestSessionsPrintNoSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	valid := s.provider.valid.Load()
-	key := valid.lastKey.Load()
+	key := valid.last.Load()
 	secrets := []string{value.SecretAccessKey, value.SessionToken, string(key.key)}
 	for _, printed := range []any{s, *s, s.provider, valid, *valid, valid.signer, key, *key, []any{valid, key}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
@@ -264,6 +263,18 @@ func TestSessionsPrintNoSecrets(t *testing.T) {
 	}
 }
 
+// A call without a session is not signed, although the AWS session of the
+// process has credentials.
+func TestCallWithoutSessionIsNotSigned(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	client := ecrclient.New(w.session).Client(registryOf(account), func(*request.Request) {})
+	_, err := client.Tags(t.Context(), "g/a")
+	wantError(t, "without a session", err, common.Error{
+		Code: common.Internal, Message: "internal error", AWSCode: "MissingAuthenticationTokenException",
+	})
+}
+
 // A countedConn counts the writes to a connection.
 type countedConn struct {
 	net.Conn
@@ -275,35 +286,41 @@ func (c countedConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// Header and body of an attempt leave in one write.
+// Header and body of an attempt leave in one write. Each attempt has the whole
+// body.
 func TestAttemptIsOneWrite(t *testing.T) {
 	t.Parallel()
-	var bodies []string
+	bodies := make(chan string, 4)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		bodies = append(bodies, string(body))
+		bodies <- string(body)
 		if len(bodies) < 3 {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
-		io.WriteString(w, `{}`)
+		io.WriteString(w, "{}")
 	}))
 	t.Cleanup(server.Close)
 	w := newWorld(t)
 	s := w.listSession(account)
 	w.get(s)
 	var writes atomic.Int32
-	dial := new(net.Dialer).DialContext
-	w.session.Config.HTTPClient.Transport = &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := dial(ctx, network, address)
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, address)
 		return countedConn{c, &writes}, err
 	}}
-	api := ecr.New(w.session, aws.NewConfig().WithEndpoint(server.URL))
-	in := &ecr.DescribeRepositoriesInput{RepositoryNames: aws.StringSlice([]string{"g/a"})}
-	if _, err := api.DescribeRepositoriesWithContext(t.Context(), in, s.Apply); err != nil {
+	t.Cleanup(transport.CloseIdleConnections)
+	w.session.Config.HTTPClient.Transport = transport
+	w.session.Config.Endpoint = &server.URL
+	client := ecrclient.New(w.session).Client(registryOf(account), s.Apply)
+	if _, err := client.Tags(t.Context(), "g/a"); err != nil {
 		t.Fatal(err)
 	}
-	const body = `{"repositoryNames":["g/a"]}`
-	if diff := cmp.Diff([]string{body, body, body}, bodies); diff != "" {
+	var got []string
+	for range len(bodies) {
+		got = append(got, <-bodies)
+	}
+	const body = `{"resourceArn":"arn:aws:ecr:us-east-1:012345678901:repository/g/a"}`
+	if diff := cmp.Diff([]string{body, body, body}, got); diff != "" {
 		t.Errorf("bodies (-want +got):\n%s", diff)
 	}
 	if n := writes.Load(); n != 3 {
