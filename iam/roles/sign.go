@@ -69,9 +69,8 @@ func (s *signer) sign(r *request.Request, now time.Time) {
 	r.LastSignedAt = now
 }
 
-// isPlain tells whether a request is what all calls to ECR and IAM are: a POST
-// to the root of a host, with a body. It has a path if the configured endpoint
-// has one.
+// isPlain tells whether a request is a POST of a body to the root of a host. All
+// calls to ECR and IAM are, unless the configured endpoint has a path.
 func isPlain(r *request.Request) bool {
 	body, inMemory := r.Body.(*bytes.Reader)
 	return inMemory && body.Len() > 0 && r.HTTPRequest.Method == http.MethodPost && r.HTTPRequest.URL.RequestURI() == "/"
