@@ -23,7 +23,7 @@ check: ## run every check that must pass before a change is merged
 bench: ## run Go's own benchmarks, with allocations
 	go test ./api -run '^$$' -bench . -benchmem
 
-load: ## compare the service with two bare programs, and measure its memory (less than ten minutes)
+load: ## compare the service with two bare programs, and measure its memory (about eight minutes)
 	go run ./test/load
 	go run ./test/load -scale
 

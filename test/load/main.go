@@ -84,7 +84,7 @@ func measuringFlags() func() error {
 	callers := flag.String("callers", "", "how many `callers` send requests at once; empty means 4 and 16 if AWS answers at once, 4 at 10 ms, and 1 at longer delays")
 	levels := flag.String("levels", "", "log `levels` of the service; empty means warn, and info too for show, create and delete if AWS answers at once")
 	services := flag.String("service", "", "`paths` of binaries of the service to compare; empty means one built from the source")
-	flag.Float64Var(&o.seconds, "seconds", 0.6, "for how many seconds requests are sent to each program in a round")
+	flag.Float64Var(&o.seconds, "seconds", 0.5, "for how many seconds requests are sent to each program in a round")
 	flag.IntVar(&o.rounds, "rounds", 5, "how many rounds there are")
 	flag.StringVar(&o.profiles, "profile", "", "write a CPU profile of each program into this `folder`, from one more round")
 	scaled := flag.Bool("scale", false, "measure memory instead, with large answers and many groups")
