@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,20 +59,33 @@ func BenchmarkAdapter(b *testing.B) {
 	}
 }
 
-// BenchmarkEncode writes a list of 1,000 images.
+// A nowhere is a ResponseWriter that keeps no body.
+type nowhere struct{ header http.Header }
+
+func (n nowhere) Header() http.Header       { return n.header }
+func (nowhere) WriteHeader(int)             {}
+func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
+
+// BenchmarkEncode writes an image, 10,000 images and 10,000 names.
 func BenchmarkEncode(b *testing.B) {
 	text, size := "application/vnd.docker.container.image.v1+json", int64(16093514)
 	when := ecr.Timestamp{Time: time.Date(2020, 12, 14, 15, 34, 18, 0, time.UTC)}
-	images := make([]*ecr.Image, 1000)
-	for i := range images {
-		images[i] = &ecr.Image{
-			ArtifactMediaType: &text, ImageDigest: "sha256:" + strings.Repeat("a", 64), ImageManifestMediaType: &text,
-			ImagePushedAt: &when, ImageSizeInBytes: &size, ImageTags: []string{"latest"}, RegistryID: account, RepositoryName: "g/a",
-		}
+	image := &ecr.Image{
+		ArtifactMediaType: &text, ImageDigest: "sha256:" + strings.Repeat("a", 64), ImageManifestMediaType: &text,
+		ImagePushedAt: &when, ImageSizeInBytes: &size, ImageTags: []string{"latest"}, RegistryID: account, RepositoryName: "g/a",
 	}
-	b.ReportAllocs()
-	for b.Loop() {
-		writeJSON(httptest.NewRecorder(), "application/json", http.StatusOK, images)
+	for name, body := range map[string]any{
+		"Image":  image,
+		"Images": slices.Repeat([]*ecr.Image{image}, 10000),
+		"Names":  slices.Repeat([]string{"spindev-00001/dasher"}, 10000),
+	} {
+		b.Run(name, func(b *testing.B) {
+			w := nowhere{http.Header{}}
+			b.ReportAllocs()
+			for b.Loop() {
+				writeJSON(w, "application/json", http.StatusOK, body)
+			}
+		})
 	}
 }
 

@@ -1,12 +1,9 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
 	"reflect"
-	"strconv"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -147,19 +144,4 @@ func lifetime(r *http.Request) context.Context {
 
 func isChange(method string) bool {
 	return method != http.MethodGet && method != http.MethodHead
-}
-
-// writeJSON encodes the whole body before it writes the status, so that a
-// failed encoding cannot follow a status of success.
-func writeJSON(w http.ResponseWriter, contentType string, status int, body any) {
-	var buffer bytes.Buffer
-	encoder := json.NewEncoder(&buffer)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(body); err != nil {
-		panic(err) // the types of answers can always be encoded
-	}
-	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("Content-Length", strconv.Itoa(buffer.Len()))
-	w.WriteHeader(status)
-	w.Write(buffer.Bytes()) // an error means that the caller has gone
 }

@@ -39,7 +39,9 @@ var headers = http.Header{
 	"Cache-Control":          {"no-store"},
 }
 
-// recover turns a panic into a 500, and a log line with its stack.
+// recover turns a panic into a 500, and a log line with its stack. If the
+// answer has begun, it closes the connection, so that the caller does not take
+// the answer for whole.
 func (s *Service) recover(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -50,8 +52,13 @@ func (s *Service) recover(next http.Handler) http.Handler {
 			if p == http.ErrAbortHandler {
 				panic(p)
 			}
-			s.log.WithField("requestId", recordOf(r).id).Errorf("panic: %v\n%s", p, debug.Stack())
-			writeError(w, r, &common.Error{Code: common.Internal, Cause: fmt.Errorf("panic: %v", p)})
+			rec, cause := recordOf(r), fmt.Errorf("panic: %v", p)
+			s.log.WithField("requestId", rec.id).Errorf("%v\n%s", cause, debug.Stack())
+			if rec.answer.status != 0 {
+				rec.answer.err = cause
+				panic(http.ErrAbortHandler)
+			}
+			writeError(w, r, &common.Error{Code: common.Internal, Cause: cause})
 		}()
 		next.ServeHTTP(w, r)
 	})
@@ -68,12 +75,13 @@ func requestID(r *http.Request) string {
 	return rand.Text()
 }
 
-// A statusWriter remembers the status for the log line. When the service is
+// A statusWriter remembers for the log line what was sent. When the service is
 // stopping, it tells callers that the connection ends with this answer.
 type statusWriter struct {
 	http.ResponseWriter
 	stopping *atomic.Bool
 	status   int
+	err      error // why the caller did not get the whole answer
 }
 
 // WriteHeader remembers the first status.
@@ -91,7 +99,11 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
-	return w.ResponseWriter.Write(b)
+	n, err := w.ResponseWriter.Write(b)
+	if w.err == nil {
+		w.err = err
+	}
+	return n, err
 }
 
 // Unwrap lets http.ResponseController reach the connection.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -70,7 +71,7 @@ func (s *Service) logRequest(route string, r *http.Request, rec *record) {
 		"method":    knownMethod(r.Method),
 		"route":     route,
 		"status":    status,
-		"outcome":   outcome(status, rec.err),
+		"outcome":   outcome(r, rec),
 		"duration":  rec.took.Seconds(),
 		"client":    clientAddress(r, rec.settings.config.TrustedProxies),
 	}
@@ -78,7 +79,7 @@ func (s *Service) logRequest(route string, r *http.Request, rec *record) {
 	if route == unmatched && rec.key != "" {
 		fields["path"] = r.URL.EscapedPath()
 	}
-	addError(fields, rec.err)
+	addError(fields, cmp.Or(rec.err, rec.answer.err))
 	level := logrus.InfoLevel
 	if status >= http.StatusInternalServerError {
 		level = logrus.ErrorLevel
@@ -158,12 +159,15 @@ func isAudited(r *http.Request, rec *record) bool {
 	return rec.action != "" && isChange(r.Method)
 }
 
-func outcome(status int, err error) string {
+// outcome tells how a request ended. That a caller did not take the answer
+// matters for a read only: the change is done all the same.
+func outcome(r *http.Request, rec *record) string {
 	var e *common.Error
+	status := rec.answer.status
 	switch {
-	case errors.As(err, &e) && len(e.Unknown) > 0:
+	case errors.As(rec.err, &e) && len(e.Unknown) > 0:
 		return "unknown"
-	case status == 0:
+	case status == 0 || rec.answer.err != nil && !isChange(r.Method):
 		return "dropped"
 	case status == http.StatusForbidden || status == http.StatusServiceUnavailable:
 		return "refused"

@@ -1,11 +1,12 @@
 package ecr
 
 import (
+	"bytes"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
-
-	"github.com/go-json-experiment/json/jsontext"
+	"unicode/utf8"
 )
 
 // A list can have many thousand images, and encoding/json would need as long
@@ -14,6 +15,9 @@ import (
 
 // AppendJSON appends the image in JSON.
 func (i *Image) AppendJSON(b []byte) []byte {
+	if i == nil {
+		return append(b, "null"...)
+	}
 	b = appendText(append(b, `{"ArtifactMediaType":`...), i.ArtifactMediaType)
 	b = appendString(append(b, `,"ImageDigest":`...), i.ImageDigest)
 	b = appendText(append(b, `,"ImageManifestMediaType":`...), i.ImageManifestMediaType)
@@ -53,10 +57,23 @@ func (s *ScanStatus) appendTo(b []byte) []byte {
 	return append(b, '}')
 }
 
-// appendString appends the text in quotes. It replaces what is not UTF-8.
+// appendString appends the text in quotes. encoding/json does that if there is
+// something to escape.
 func appendString(b []byte, text string) []byte {
-	b, _ = jsontext.AppendQuote(b, text) // the error says that something was replaced
-	return b
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return appendEscaped(b, text)
+		}
+	}
+	return append(append(append(b, '"'), text...), '"')
+}
+
+func appendEscaped(b []byte, text string) []byte {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(text) // a string can always be encoded
+	return append(b, bytes.TrimSuffix(out.Bytes(), []byte("\n"))...)
 }
 
 func appendList(b []byte, list []string) []byte {

@@ -1,0 +1,130 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"strconv"
+	"sync"
+)
+
+const (
+	partLength = 64       // elements of a list are encoded at once
+	pieceSize  = 64 << 10 // bytes are sent at once, and the rest of the part
+)
+
+// writeJSON sends a body. It encodes the whole body before it writes the
+// status, unless that is a list longer than pieceSize. Such a list goes out in
+// pieces, so that its length costs no memory. The types of answers can always
+// be encoded, so writeJSON panics if a body cannot.
+func writeJSON(w http.ResponseWriter, contentType string, status int, body any) {
+	w.Header().Set("Content-Type", contentType)
+	a := answers.Get().(*answer)
+	defer a.giveBack()
+	a.w, a.status = w, status
+	if list := reflect.ValueOf(body); isList(list) {
+		for ; list.Len() > partLength; list = list.Slice(partLength, list.Len()) {
+			a.encode(list.Slice(0, partLength).Interface())
+			a.leaveOpen()
+			if err := a.sendPiece(); err != nil {
+				return // the caller has gone; the log line says so
+			}
+		}
+		body = list.Interface()
+	}
+	a.encode(body)
+	a.sendRest()
+}
+
+// isList tells whether encoding/json makes an array of the value. A type with a
+// name may have a form of its own.
+func isList(v reflect.Value) bool {
+	return v.Kind() == reflect.Slice && v.Type().Name() == "" && v.Type().Elem().Kind() != reflect.Uint8
+}
+
+// An answer is encoded into the buffer and sent from there.
+type answer struct {
+	bytes.Buffer
+	encoder *json.Encoder
+	w       http.ResponseWriter
+	status  int
+	begun   bool // the status is written
+	open    bool // the list so far has no end
+}
+
+var answers = sync.Pool{New: func() any {
+	a := &answer{}
+	a.encoder = json.NewEncoder(&a.Buffer)
+	a.encoder.SetEscapeHTML(false)
+	return a
+}}
+
+// encode encodes a value. If there is an open list, the value must be a list,
+// and encode adds its elements.
+func (a *answer) encode(value any) {
+	start := a.Len()
+	if list := reflect.ValueOf(value); isList(list) && list.Type().Elem().Implements(appenderType) {
+		a.appendItems(list)
+	} else if err := a.encoder.Encode(value); err != nil {
+		panic(err)
+	}
+	if a.open {
+		a.Bytes()[start] = ',' // was "["
+		a.open = false
+	}
+}
+
+// An appender writes its own JSON, faster than encoding/json.
+type appender interface{ AppendJSON([]byte) []byte }
+
+var appenderType = reflect.TypeFor[appender]()
+
+func (a *answer) appendItems(list reflect.Value) {
+	a.WriteByte('[')
+	for i := range list.Len() {
+		if i > 0 {
+			a.WriteByte(',')
+		}
+		a.Write(list.Index(i).Interface().(appender).AppendJSON(a.AvailableBuffer()))
+	}
+	a.WriteString("]\n")
+}
+
+// leaveOpen removes the end of the list, so that elements can be added.
+func (a *answer) leaveOpen() {
+	a.Truncate(a.Len() - len("]\n"))
+	a.open = true
+}
+
+// sendPiece sends what is encoded, if that is enough for a piece.
+func (a *answer) sendPiece() error {
+	if a.Len() < pieceSize {
+		return nil
+	}
+	if !a.begun {
+		a.w.WriteHeader(a.status)
+		a.begun = true
+	}
+	_, err := a.WriteTo(a.w)
+	return err
+}
+
+// sendRest sends what is encoded, which may be the whole answer.
+func (a *answer) sendRest() {
+	if !a.begun {
+		a.w.Header().Set("Content-Length", strconv.Itoa(a.Len()))
+		a.w.WriteHeader(a.status)
+	}
+	a.WriteTo(a.w) // an error means that the caller has gone
+}
+
+// giveBack keeps the memory for another answer, unless that is too much.
+func (a *answer) giveBack() {
+	if a.Cap() > 4*pieceSize {
+		return
+	}
+	a.Reset()
+	a.w, a.begun, a.open = nil, false, false
+	answers.Put(a)
+}
