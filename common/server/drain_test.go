@@ -13,7 +13,8 @@ import (
 )
 
 // drainServer is a server with a trackedListener. Its handler holds requests
-// for /slow until release is closed.
+// for /slow until release is closed. Its answer to /endless ends when a piece
+// of it cannot be sent.
 type drainServer struct {
 	t        *testing.T
 	listener *trackedListener
@@ -30,8 +31,12 @@ func newDrainServer(t *testing.T) *drainServer {
 	s := &drainServer{t: t, listener: trackConnections(inner), arrived: make(chan struct{}, 10), release: make(chan struct{}), served: make(chan error, 1)}
 	h := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.arrived <- struct{}{}
-		if r.URL.Path == "/slow" {
+		switch r.URL.Path {
+		case "/slow":
 			<-s.release
+		case "/endless":
+			writeEndlessly(w)
+			return
 		}
 		io.WriteString(w, "answer")
 	})}
@@ -39,6 +44,15 @@ func newDrainServer(t *testing.T) *drainServer {
 	t.Cleanup(func() { h.Close() })
 	go func() { s.served <- h.Serve(s.listener) }()
 	return s
+}
+
+// writeEndlessly has a deadline instead of the server's WriteTimeout.
+func writeEndlessly(w http.ResponseWriter) {
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Second))
+	piece := make([]byte, 64<<10)
+	for err := error(nil); err == nil; {
+		_, err = w.Write(piece)
+	}
 }
 
 // dial opens a connection and sends a text, such as a part of a request.
@@ -58,6 +72,8 @@ func (s *drainServer) dial(text string) net.Conn {
 const (
 	fast = "GET /fast HTTP/1.1\r\nHost: here\r\n\r\n"
 	slow = "GET /slow HTTP/1.1\r\nHost: here\r\n\r\n"
+
+	endless = "GET /endless HTTP/1.1\r\nHost: here\r\n\r\n"
 )
 
 func TestDrain(t *testing.T) {
@@ -113,6 +129,25 @@ func TestDrainEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := s.listener.drain(ctx, s.served); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("drain: %v", err)
+	}
+}
+
+// A caller that vanishes in the middle of an answer, or no longer reads it, does
+// not keep drain from ending.
+func TestDrainEndsInTheMiddleOfAnAnswer(t *testing.T) {
+	t.Parallel()
+	s := newDrainServer(t)
+	vanishing := s.dial(endless)
+	s.dial(endless) // is never read
+	for range 2 {
+		<-s.arrived
+	}
+	if _, err := vanishing.Read(make([]byte, 1024)); err != nil {
+		t.Fatal(err)
+	}
+	vanishing.Close()
+	if err := s.listener.drain(t.Context(), s.served); err != nil {
 		t.Errorf("drain: %v", err)
 	}
 }
