@@ -16,6 +16,9 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) string {
 		return r.RemoteAddr
 	}
 	client := peer.Addr().Unmap()
+	if !isTrusted(client, trusted) {
+		return client.String()
+	}
 	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, hop := range slices.Backward(forwarded) {
 		if !isTrusted(client, trusted) {

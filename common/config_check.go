@@ -27,9 +27,8 @@ const (
 )
 
 var (
-	accountID = regexp.MustCompile(`^[0-9]{12}$`)
-	alias     = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-	region    = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
+	alias  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+	region = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
 	// The rules of IAM and STS for a RoleName, here with an optional path, and
 	// for an ExternalId.
 	roleName   = regexp.MustCompile(`^([\w+=,.@-]+/)*[\w+=,.@-]{1,64}$`)
@@ -39,7 +38,7 @@ var (
 	tagValue = regexp.MustCompile(`^[A-Za-z0-9+=._:/@-]([A-Za-z0-9 +=._:/@-]*[A-Za-z0-9+=._:/@-])?$`)
 )
 
-func isAccountID(s string) bool { return accountID.MatchString(s) }
+func isAccountID(s string) bool { return len(s) == 12 && strings.Trim(s, "0123456789") == "" }
 
 // checker collects the bad keys of a configuration.
 type checker struct {
