@@ -106,6 +106,11 @@ func TestFloodOfTokens(t *testing.T) {
 	if log := w.log.String(); !strings.Contains(log, `"msg":"audit","outcome":"dropped"`) {
 		t.Errorf("the log does not know the dropped request:\n%s", log)
 	}
+	for series := range w.metrics() {
+		if strings.Contains(series, `code="0"`) {
+			t.Errorf("the dropped request is counted as answered: %s", series)
+		}
+	}
 }
 
 // Requests with the same token share one comparison and one place.
