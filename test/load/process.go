@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
-	"sync"
 	"time"
 )
 
@@ -24,7 +24,7 @@ type process struct {
 	name     string
 	level    string // log level of the service; empty for other programs
 	command  *exec.Cmd
-	output   tail
+	output   *os.File      // what it logs and prints
 	ended    chan struct{} // closed once it has ended
 	url      string
 	profiler string // URL under which Go's profiler is, or ""
@@ -38,7 +38,12 @@ type process struct {
 // start starts a program and waits until it answers at the path. The program
 // ends with the context, or by stop.
 func start(ctx context.Context, p *process, path string) error {
-	p.command.Stdout, p.command.Stderr = &p.output, &p.output
+	output, err := newOutput()
+	if err != nil {
+		return err
+	}
+	p.output = output
+	p.command.Stdout, p.command.Stderr = output, output
 	began := time.Now()
 	if err := p.command.Start(); err != nil {
 		return err
@@ -49,8 +54,9 @@ func start(ctx context.Context, p *process, path string) error {
 		close(p.ended)
 	}()
 	if err := p.wait(ctx, path); err != nil {
+		tail := p.tail()
 		p.stop()
-		return fmt.Errorf("starting %s: %w: %s", p.name, err, &p.output)
+		return fmt.Errorf("starting %s: %w: %s", p.name, err, tail)
 	}
 	p.took = time.Since(began)
 	return nil
@@ -80,6 +86,7 @@ func (p *process) wait(ctx context.Context, path string) error {
 func (p *process) stop() {
 	p.command.Process.Kill() // an error says that it has ended
 	<-p.ended
+	p.output.Close()
 }
 
 func stopAll(programs []*process) {
@@ -97,24 +104,23 @@ func freeAddress() (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-// A tail keeps the end of what is written to it. It is safe for concurrent use.
-type tail struct {
-	mu   sync.Mutex
-	text []byte
+// newOutput returns a file that has no name any more. A pipe would wake this
+// process for each line of the log, and take processor time from the program.
+func newOutput() (*os.File, error) {
+	file, err := os.CreateTemp("", "load")
+	if err != nil {
+		return nil, err
+	}
+	return file, os.Remove(file.Name())
 }
 
-const maxTail = 2048
-
-func (t *tail) Write(text []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.text = append(t.text, text[max(0, len(text)-maxTail):]...)
-	t.text = t.text[max(0, len(t.text)-maxTail):]
-	return len(text), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.text)
+// tail returns the end of what the program has printed.
+func (p *process) tail() string {
+	info, err := p.output.Stat()
+	if err != nil {
+		return err.Error()
+	}
+	text := make([]byte, min(info.Size(), 2048))
+	n, _ := p.output.ReadAt(text, info.Size()-int64(len(text)))
+	return string(text[:n])
 }
