@@ -36,6 +36,7 @@ func New(session client.ConfigProvider) *API {
 	// exact.
 	api.ecr.Handlers.UnmarshalMeta.PushFront(api.clock.note)
 	api.ecr.Handlers.Complete.PushFront(translate)
+	replaceEncoder(&api.ecr.Handlers)
 	replaceDecoder(&api.ecr.Handlers)
 	return api
 }
