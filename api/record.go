@@ -66,26 +66,16 @@ func (s *Service) logRequest(route string, r *http.Request, rec *record) {
 	} else if !logger.IsLevelEnabled(logrus.InfoLevel) && status < http.StatusInternalServerError {
 		return
 	}
-	fields := logrus.Fields{
-		"requestId": rec.id,
-		"method":    knownMethod(r.Method),
-		"route":     route,
-		"status":    status,
-		"outcome":   outcome(r, rec),
-		"duration":  rec.took.Seconds(),
-		"client":    clientAddress(r, rec.settings.config.TrustedProxies),
-	}
-	rec.addTo(fields)
+	fields := rec.fields(route, r)
 	if route == unmatched && rec.key != "" {
-		fields["path"] = r.URL.EscapedPath()
+		fields.Add("path", r.URL.EscapedPath())
 	}
-	addError(fields, cmp.Or(rec.err, rec.answer.err))
+	addError(&fields, cmp.Or(rec.err, rec.answer.err))
 	level := logrus.InfoLevel
 	if status >= http.StatusInternalServerError {
 		level = logrus.ErrorLevel
 	}
-	entry := &logrus.Entry{Logger: logger, Data: fields} // WithFields would copy the fields
-	entry.Log(level, message)
+	fields.Entry(logger).Log(level, message)
 }
 
 // knownMethod returns "other" for a method that HTTP does not have, so that
@@ -97,19 +87,34 @@ func knownMethod(method string) string {
 	return "other"
 }
 
-// addTo adds to the fields what is known about the request.
-func (rec *record) addTo(fields logrus.Fields) {
+// fields returns what is known about the request. LogFields are sorted by name,
+// so it costs the least to add them in nearly that order.
+func (rec *record) fields(route string, r *http.Request) common.LogFields {
+	fields := make(common.LogFields, 0, len(logFields))
 	add := func(name, value string) {
 		if value != "" {
-			fields[name] = value
+			fields.Add(name, value)
 		}
 	}
-	add("key", rec.key)
 	add("action", rec.action)
+	rec.addCalls(&fields)
+	fields.Add("client", clientAddress(r, rec.settings.config.TrustedProxies))
+	fields.Add("duration", rec.took.Seconds())
+	add("key", rec.key)
+	fields.Add("method", knownMethod(r.Method))
+	fields.Add("outcome", outcome(r, rec))
+	fields.Add("requestId", rec.id)
+	fields.Add("route", route)
 	add("session", rec.session)
+	fields.Add("status", rec.answer.status)
 	for _, v := range pathVars {
 		add(v.LogField, *v.In(&rec.path))
 	}
+	return fields
+}
+
+// addCalls adds the calls to AWS.
+func (rec *record) addCalls(fields *common.LogFields) {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	if len(rec.awsCalls) == 0 {
@@ -121,7 +126,8 @@ func (rec *record) addTo(fields logrus.Fields) {
 			ids = append(ids, call.Operation+" "+id)
 		}
 	}
-	fields["awsCalls"], fields["awsTime"] = ids, rec.inAWS.Seconds()
+	fields.Add("awsCalls", ids)
+	fields.Add("awsTime", rec.inAWS.Seconds())
 }
 
 // timeInAWS returns how long the request waited for AWS.
@@ -192,26 +198,28 @@ func auditLogger(log *logrus.Logger) *logrus.Logger {
 
 // addError adds what went wrong. That is the cause, which callers do not see.
 // If there is no cause, it is the message that the caller got.
-func addError(fields logrus.Fields, err error) {
+func addError(fields *common.LogFields, err error) {
 	if err == nil {
 		return
 	}
-	fields["error"] = err.Error()
 	var e *common.Error
 	if !errors.As(err, &e) {
+		fields.Add("error", err.Error())
 		return
 	}
-	fields["error"] = e.Message
+	message := e.Message
 	if e.Cause != nil {
-		fields["error"] = e.Cause.Error()
+		message = e.Cause.Error()
 	}
+	fields.Add("error", message)
 	if e.AWSCode != "" {
-		fields["awsCode"], fields["awsRequestId"] = e.AWSCode, e.AWSRequestID
+		fields.Add("awsCode", e.AWSCode)
+		fields.Add("awsRequestId", e.AWSRequestID)
 	}
 	if len(e.Applied) > 0 {
-		fields["applied"] = e.Applied
+		fields.Add("applied", e.Applied)
 	}
 	if len(e.Unknown) > 0 {
-		fields["unknown"] = e.Unknown
+		fields.Add("unknown", e.Unknown)
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -75,11 +77,32 @@ func entry() *rapid.Generator[*logrus.Entry] {
 	})
 }
 
+// withLogFields returns the entry with LogFields in place of some of its Data.
+func withLogFields(t *rapid.T, e *logrus.Entry) *logrus.Entry {
+	var fields common.LogFields
+	changed := *e
+	changed.Data = logrus.Fields{}
+	all := rapid.Bool().Draw(t, "all")
+	for _, name := range slices.Sorted(maps.Keys(e.Data)) {
+		if all || rapid.Bool().Draw(t, "one") {
+			fields.Add(name, e.Data[name])
+		} else {
+			changed.Data[name] = e.Data[name]
+		}
+	}
+	changed.Context = fields.Entry(nil).Context
+	return &changed
+}
+
 func TestLogFormatterWritesWhatLogrusWrites(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		e := entry().Draw(t, "entry")
-		got, err := common.LogFormatter{}.Format(e)
+		formatted := e
+		if rapid.Bool().Draw(t, "LogFields") {
+			formatted = withLogFields(t, e)
+		}
+		got, err := common.LogFormatter{}.Format(formatted)
 		e.Buffer = nil
 		want, wantErr := (&logrus.JSONFormatter{TimestampFormat: time.RFC3339Nano}).Format(e)
 		if string(got) != string(want) || (err == nil) != (wantErr == nil) {
@@ -94,15 +117,26 @@ func TestLogLine(t *testing.T) {
 	var out bytes.Buffer
 	logger := &logrus.Logger{Out: &out, Formatter: common.LogFormatter{}, Level: logrus.InfoLevel}
 	when := time.Date(2040, 12, 14, 15, 34, 18, 1000, time.UTC)
-	for range 2 { // logrus uses its buffer again
-		logger.WithTime(when).WithFields(logrus.Fields{
+	var fields common.LogFields
+	fields.Add("status", 200)
+	fields.Add("duration", 0.000015)
+	fields.Add("awsTime", 1e-7)
+	fields.Add("awsCalls", []string{"a 1", "b 2"})
+	some := slices.Clone(fields).Entry(logger)
+	fields.Add("path", `/<"é`)
+	for _, e := range []*logrus.Entry{ // logrus uses its buffer again
+		logger.WithFields(logrus.Fields{
 			"status": 200, "duration": 0.000015, "awsTime": 1e-7, "awsCalls": []string{"a 1", "b 2"}, "path": `/<"é`,
-		}).Info("request")
+		}),
+		fields.Entry(logger),
+		some.WithField("path", `/<"é`),
+	} {
+		e.WithTime(when).Info("request")
 	}
 	const want = `{"awsCalls":["a 1","b 2"],"awsTime":1e-7,"duration":0.000015,"level":"info","msg":"request",` +
 		`"path":"/\u003c\"é","status":200,"time":"2040-12-14T15:34:18.000001Z"}` + "\n"
-	if got := out.String(); got != want+want {
-		t.Errorf("%s\nwant %s", got, want+want)
+	if got := out.String(); got != want+want+want {
+		t.Errorf("%s\nwant three times %s", got, want)
 	}
 }
 

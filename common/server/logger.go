@@ -16,10 +16,18 @@ func newLogger(level string, out io.Writer) *logrus.Logger {
 	if parsed, err := logrus.ParseLevel(level); err == nil { // the configuration was checked
 		logger.SetLevel(parsed)
 	}
-	if file, ok := out.(*os.File); !ok || !isTerminal(file) {
-		logger.SetFormatter(common.LogFormatter{})
+	logger.SetFormatter(common.LogFormatter{})
+	if file, ok := out.(*os.File); ok && isTerminal(file) {
+		logger.SetFormatter(&textFormatter{})
 	}
 	return logger
+}
+
+// A textFormatter writes as logrus does on a terminal.
+type textFormatter struct{ logrus.TextFormatter }
+
+func (f *textFormatter) Format(entry *logrus.Entry) ([]byte, error) {
+	return f.TextFormatter.Format(common.ExpandLogFields(entry))
 }
 
 func isTerminal(file *os.File) bool {

@@ -3,9 +3,12 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
 )
 
 func TestLogger(t *testing.T) {
@@ -30,5 +33,25 @@ func TestLogger(t *testing.T) {
 		if got != want {
 			t.Errorf("the level %s logs %q, want %q", level, got, want)
 		}
+	}
+}
+
+func TestLoggerWritesTextOnTerminal(t *testing.T) {
+	t.Parallel()
+	terminal, err := os.Open(os.DevNull) // a character device too
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminal.Close()
+	logger := newLogger("info", terminal)
+	var out bytes.Buffer
+	logger.SetOutput(&out)
+	var fields common.LogFields
+	fields.Add("status", 200)
+	fields.Add("awsCalls", []string{"a 1", "b 2"})
+	fields.Entry(logger).WithTime(time.Date(2040, 12, 14, 15, 34, 18, 0, time.UTC)).WithField("path", "/").Info("request")
+	const want = `time="2040-12-14T15:34:18Z" level=info msg=request awsCalls="[a 1 b 2]" path=/ status=200` + "\n"
+	if got := out.String(); got != want {
+		t.Errorf("%s\nwant %s", got, want)
 	}
 }
