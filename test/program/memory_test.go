@@ -2,6 +2,7 @@ package program
 
 import (
 	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,7 +23,7 @@ func TestMemoryLimits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			env := append(test.env, "API_CONFIG="+configuration(url, "127.0.0.1:0"))
+			env := slices.Concat(test.env, []string{"API_CONFIG=" + configuration(url, "127.0.0.1:0")})
 			_, _, stderr := process(t, env)
 			_, metrics := get(t, "http://"+stderr.waitFor(t, listening)+"/v1/ecr/metrics", "")
 			got := map[string]string{}
