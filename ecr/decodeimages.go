@@ -11,10 +11,32 @@ import (
 // An imagePage is a page of a DescribeImages. There can be many pages of a
 // thousand images. So a page is read token by token into what callers get.
 type imagePage struct {
-	images    []Image
+	images    []*Image
 	nextToken string
 
+	memory chunk[Image]
+	times  chunk[Timestamp]
+	sizes  chunk[int64]
 	common map[string]*string // strings that many images have, by their JSON
+}
+
+// A chunk is memory for several values. Taking it at once costs less than taking
+// it for each value.
+type chunk[T any] struct {
+	free []T
+	size int
+}
+
+// next returns a new value. Each chunk is twice as large as the one before, up
+// to 64 values.
+func (c *chunk[T]) next() *T {
+	if len(c.free) == 0 {
+		c.size = min(max(2*c.size, 1), 64)
+		c.free = make([]T, c.size)
+	}
+	value := &c.free[0]
+	c.free = c.free[1:]
+	return value
 }
 
 // UnmarshalJSONFrom reads the page from an answer of AWS.
@@ -35,8 +57,9 @@ func (p *imagePage) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 }
 
 func (p *imagePage) readImage(d *jsontext.Decoder) error {
-	p.images = append(p.images, Image{ImageTags: []string{}})
-	image := &p.images[len(p.images)-1]
+	image := p.memory.next()
+	image.ImageTags = []string{}
+	p.images = append(p.images, image)
 	err := readObject(d, func(name []byte) error { return p.readMember(d, string(name), image) })
 	slices.Sort(image.ImageTags)
 	return err
@@ -51,13 +74,13 @@ func (p *imagePage) readMember(d *jsontext.Decoder, name string, image *Image) (
 	case `"imageManifestMediaType"`:
 		image.ImageManifestMediaType, err = p.readCommon(d)
 	case `"imagePushedAt"`:
-		image.ImagePushedAt, err = readOptional(d, readTimestamp)
+		image.ImagePushedAt, err = readOptional(d, &p.times, readTimestamp)
 	case `"imageScanFindingsSummary"`:
 		image.ImageScanFindingsSummary, err = readSummary(d)
 	case `"imageScanStatus"`:
 		err = json.UnmarshalDecode(d, &image.ImageScanStatus)
 	case `"imageSizeInBytes"`:
-		image.ImageSizeInBytes, err = readOptional(d, readInteger)
+		image.ImageSizeInBytes, err = readOptional(d, &p.sizes, readInteger)
 	case `"imageTags"`:
 		image.ImageTags, err = readStrings(d)
 	case `"registryId"`:

@@ -49,9 +49,7 @@ func (c *Client) Images(ctx context.Context, name string) ([]*Image, error) {
 		if err != nil {
 			return nil, err
 		}
-		for i := range page.images {
-			images = append(images, &page.images[i])
-		}
+		images = append(images, page.images...)
 		if page.nextToken == "" {
 			slices.SortFunc(images, newestFirst)
 			return images, nil

@@ -74,10 +74,10 @@ func readNumber(d *jsontext.Decoder) (float64, error) {
 }
 
 // readOptional returns nil for a null.
-func readOptional[T any](d *jsontext.Decoder, read func(*jsontext.Decoder, *T) error) (*T, error) {
+func readOptional[T any](d *jsontext.Decoder, memory *chunk[T], read func(*jsontext.Decoder, *T) error) (*T, error) {
 	if d.PeekKind() == 'n' {
 		return nil, d.SkipValue()
 	}
-	value := new(T)
+	value := memory.next()
 	return value, read(d, value)
 }
