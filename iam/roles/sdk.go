@@ -131,5 +131,9 @@ func newHTTPClient(timeout time.Duration) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns = 0 // the limit is that of each host
 	transport.MaxIdleConnsPerHost = idleConnections
-	return &http.Client{Transport: transport, Timeout: timeout}
+	return &http.Client{Transport: transport, Timeout: timeout, CheckRedirect: followNoRedirect}
 }
+
+// followNoRedirect keeps a signed request, with its session token, from going to
+// another host. AWS does not redirect these calls.
+func followNoRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

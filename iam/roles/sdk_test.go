@@ -129,3 +129,27 @@ func TestSessionKeepsConnections(t *testing.T) {
 		t.Errorf("%d connections for bursts of %d", n, burst)
 	}
 }
+
+// A redirect would take the session token to another host.
+func TestNoRedirect(t *testing.T) {
+	t.Parallel()
+	var visits atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
+	t.Cleanup(other.Close)
+	for _, status := range []int{http.StatusMovedPermanently, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
+		redirecting := httptest.NewServer(http.RedirectHandler(other.URL, status))
+		t.Cleanup(redirecting.Close)
+		session, err := NewSDKSession(&common.Config{
+			Account: common.Account{Region: "us-east-1", Endpoint: redirecting.URL, AKID: "AKID", Secret: "hush"}, RequestTimeout: time.Minute,
+		}, unobserved{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ecr.New(session).ListTagsForResource(&ecr.ListTagsForResourceInput{ResourceArn: aws.String("arn")}); err == nil {
+			t.Errorf("%d: there is no error", status)
+		}
+	}
+	if n := visits.Load(); n > 0 {
+		t.Errorf("the other host was called %d times", n)
+	}
+}
