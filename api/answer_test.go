@@ -220,7 +220,7 @@ func TestAnswerThatCannotBeEncoded(t *testing.T) {
 		t.Errorf("the body of %d bytes ends with %v", len(body), err)
 	}
 	waitFor(t, "the request to be logged", func() bool { return strings.Contains(w.log.String(), `"msg":"request"`) })
-	if line := w.logged(t)[1]; line["status"] != 200.0 || line["outcome"] != "dropped" || !strings.Contains(line["error"].(string), "brittle") {
+	if line := w.logged(t)[1]; line["status"] != 200.0 || line["outcome"] != "failed" || line["level"] != "error" || !strings.Contains(line["error"].(string), "brittle") {
 		t.Errorf("the line: %v", line)
 	}
 

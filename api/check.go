@@ -68,12 +68,12 @@ type scanFlag struct{ value *bool } // nil: absent
 
 // UnmarshalJSON refuses every other value, also null.
 func (f *scanFlag) UnmarshalJSON(text []byte) error {
-	var value any
-	if err := json.Unmarshal(text, &value); err != nil {
-		return err
+	var value string
+	if json.Unmarshal(text, &value) != nil { // not a string
+		value = string(text)
 	}
-	on := value == true || value == "true"
-	if !on && value != false && value != "false" {
+	on := value == "true"
+	if !on && value != "false" {
 		return common.Errorf(common.BadRequest, `ScanOnPush must be "true" or "false".`)
 	}
 	f.value = &on

@@ -55,7 +55,7 @@ func (s *Service) recover(next http.Handler) http.Handler {
 			rec, cause := recordOf(r), fmt.Errorf("panic: %v", p)
 			s.log.WithField("requestId", rec.id).Errorf("%v\n%s", cause, debug.Stack())
 			if rec.answer.status != 0 {
-				rec.answer.err = cause
+				rec.err = &common.Error{Code: common.Internal, Cause: cause}
 				panic(http.ErrAbortHandler)
 			}
 			writeError(w, r, &common.Error{Code: common.Internal, Cause: cause})

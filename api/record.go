@@ -59,11 +59,13 @@ var logFields = []string{
 // logRequest writes the request's one line. A change or a refusal is written at
 // any log level, as "audit".
 func (s *Service) logRequest(route string, r *http.Request, rec *record) {
-	status := rec.answer.status
-	logger, message := s.log, "request"
+	logger, message, level := s.log, "request", logrus.InfoLevel
+	if rec.answer.status >= http.StatusInternalServerError || common.CodeOf(rec.err) == common.Internal {
+		level = logrus.ErrorLevel
+	}
 	if isAudited(r, rec) {
 		logger, message = s.audit, "audit"
-	} else if !logger.IsLevelEnabled(logrus.InfoLevel) && status < http.StatusInternalServerError {
+	} else if !logger.IsLevelEnabled(level) {
 		return
 	}
 	fields := rec.fields(route, r)
@@ -71,10 +73,6 @@ func (s *Service) logRequest(route string, r *http.Request, rec *record) {
 		fields.Add("path", r.URL.EscapedPath())
 	}
 	addError(&fields, cmp.Or(rec.err, rec.answer.err))
-	level := logrus.InfoLevel
-	if status >= http.StatusInternalServerError {
-		level = logrus.ErrorLevel
-	}
 	fields.Entry(logger).Log(level, message)
 }
 
@@ -177,7 +175,7 @@ func outcome(r *http.Request, rec *record) string {
 		return "dropped"
 	case status == http.StatusForbidden || status == http.StatusServiceUnavailable:
 		return "refused"
-	case status >= http.StatusBadRequest:
+	case status >= http.StatusBadRequest || rec.err != nil:
 		return "failed"
 	default:
 		return "done"

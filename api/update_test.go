@@ -191,7 +191,7 @@ func TestUpdateWithEmptyAnswers(t *testing.T) {
 		}
 	}
 	w.run(exchange{name: "the read fails", method: "PUT", path: base + "/g/a", body: updateAll, status: 500,
-		want: failedChange(500, internalError, []string{"Tags"}, []string{"ScanOnPush", "ImageTagMutability"})})
+		want: with(failedChange(500, internalError, []string{"Tags"}, []string{"ScanOnPush", "ImageTagMutability"}), `"awsRequestId": "aws"`)})
 }
 
 // deleteRepository deletes g/a by another way than the service.

@@ -61,7 +61,7 @@ func FromAWS(err error, codes map[string]Code) error {
 	if e.Code == "" {
 		e.Code = Internal
 	}
-	if e.AWSRequestID == "" { // AWS did not answer, so this code is the SDK's own
+	if e.AWSRequestID == "" || e.AWSCode == "SerializationError" { // AWS gave no code; this is the SDK's own
 		e.AWSCode = ""
 	}
 	return e

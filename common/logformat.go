@@ -35,7 +35,7 @@ func (f *LogFields) Add(name string, value any) {
 	*f = slices.Insert(*f, at, logField{name, value})
 }
 
-// Entry returns an entry with the fields, to which nothing may be added after.
+// Entry returns an entry with the fields. Add nothing to the fields after this.
 func (f LogFields) Entry(logger *logrus.Logger) *logrus.Entry {
 	return &logrus.Entry{Logger: logger, Context: context.WithValue(context.Background(), logFieldsKey{}, f)}
 }

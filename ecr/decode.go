@@ -28,25 +28,42 @@ func replaceDecoder(h *request.Handlers) {
 }
 
 // decode is a handler of the SDK. It reads AWS's answer into the output of the
-// call. An answer without a body leaves the output empty.
+// call.
 func decode(r *request.Request) {
-	body := bodies.Get().(*bytes.Buffer)
-	defer bodies.Put(body)
-	body.Reset()
-	body.Grow(int(min(max(r.HTTPResponse.ContentLength, 0), largestPage)) + bytes.MinRead)
-	_, err := body.ReadFrom(r.HTTPResponse.Body)
-	r.HTTPResponse.Body.Close()
-	if err == nil && body.Len() > 0 {
-		err = unmarshal(body.Bytes(), r.Data)
-	}
-	if err != nil {
+	err := readAnswer(r)
+	switch ended := r.Context().Err(); {
+	case err == nil:
+	case ended != nil: // as the SDK says it; such a call is not repeated
+		r.Error = awserr.New(request.CanceledErrorCode, "request context canceled", ended)
+	default:
 		err := awserr.New(request.ErrCodeSerialization, "failed decoding an answer", err)
 		r.Error = awserr.NewRequestFailure(err, r.HTTPResponse.StatusCode, r.RequestID)
 	}
 }
 
+func readAnswer(r *request.Request) error {
+	defer r.HTTPResponse.Body.Close()
+	body := bodies.Get().(*bytes.Buffer)
+	defer keep(body)
+	body.Grow(int(min(max(r.HTTPResponse.ContentLength, 0), largestPage)) + bytes.MinRead)
+	if _, err := body.ReadFrom(r.HTTPResponse.Body); err != nil {
+		return err
+	}
+	if _, none := r.Data.(*struct{}); none && body.Len() == 0 { // such as that of TagResource
+		return nil
+	}
+	return unmarshal(body.Bytes(), r.Data)
+}
+
 // bodies keeps the memory of answers, because a page can have a megabyte.
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+func keep(body *bytes.Buffer) {
+	if body.Cap() <= 2*largestPage {
+		body.Reset()
+		bodies.Put(body)
+	}
+}
 
 // unmarshal reads JSON into an output of the SDK's types or of ours. The Go
 // names of their fields are AWS's names, in other case. Like the SDK, it takes

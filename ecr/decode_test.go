@@ -2,7 +2,10 @@ package ecr
 
 import (
 	"bytes"
+	"context"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,10 +15,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/YaleSpinup/ecr-api/common/localaws/awstest"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/request"
+	"github.com/aws/aws-sdk-go/aws/session"
 	"github.com/aws/aws-sdk-go/private/protocol/json/jsonutil"
 	"github.com/aws/aws-sdk-go/service/ecr"
 	"github.com/go-json-experiment/json/jsontext"
@@ -29,7 +34,7 @@ var outputs = map[string][]any{
 	"CreateRepository":              {createRepositoryOutput{}, ecr.CreateRepositoryOutput{}},
 	"DescribeRepositories":          {describeRepositoriesOutput{}, repositoryNames{}, ecr.DescribeRepositoriesOutput{}},
 	"DescribeImages":                {imagePage{}, ecr.DescribeImagesOutput{}},
-	"ListTagsForResource":           {ecr.ListTagsForResourceOutput{}},
+	"ListTagsForResource":           {tagList{}, ecr.ListTagsForResourceOutput{}},
 	"TagResource":                   {struct{}{}},
 	"PutImageScanningConfiguration": {ecr.PutImageScanningConfigurationOutput{}},
 	"PutImageTagMutability":         {putImageTagMutabilityOutput{}, ecr.PutImageTagMutabilityOutput{}},
@@ -155,9 +160,9 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// isComparable tells whether the two decoders must agree. The SDK's minds the
-// case of names, and reads them with escapes. It merges nothing if a name comes
-// twice. AWS sends no such names.
+// isComparable tells whether the two decoders must agree. They differ on names
+// in another case, names with escapes, and a name that comes twice in an object.
+// AWS sends none of these.
 func isComparable(body string, names map[string]string) bool {
 	if strings.Contains(body, `\u`) || !jsontext.Value(body).IsValid() { // such as a name that comes twice
 		return false
@@ -211,6 +216,54 @@ var sameTime = cmp.Comparer(func(a, b time.Time) bool {
 	overflows := func(t time.Time) bool { return t.Year() < 1700 || t.Year() > 2200 }
 	return a.Sub(b).Abs() <= time.Millisecond || overflows(a) || overflows(b)
 })
+
+// clientOf returns a client of an AWS that gives these answers.
+func clientOf(t *testing.T, answer http.HandlerFunc) *Client {
+	t.Helper()
+	server := httptest.NewServer(answer)
+	t.Cleanup(server.Close)
+	sdk := session.Must(session.NewSession(&aws.Config{
+		Region: aws.String(awstest.Here), Endpoint: &server.URL, HTTPClient: &http.Client{}, MaxRetries: aws.Int(0),
+	}))
+	return New(sdk).Client(common.Registry{}, func(*request.Request) {})
+}
+
+// Answers that ECR never gives are errors, or are read as far as they go.
+func TestOddAnswers(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]common.Code{
+		``: common.Internal, `x`: common.Internal, `{"tags": [`: common.Internal, `[]`: common.Internal, `{"tags": {}}`: common.Internal,
+		`{}`: "", `{"tags": null}`: "", `{"tags": [null]}`: "", `null`: "",
+	} {
+		client := clientOf(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) })
+		if _, err := client.Tags(t.Context(), "g/a"); common.CodeOf(err) != want {
+			t.Errorf("tags from %q: %v, want the code %q", body, err, want)
+		}
+	}
+	client := clientOf(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"repositories": [null]}`) })
+	if got, err := client.Repositories(t.Context(), ""); err != nil || len(got) != 1 {
+		t.Errorf("repositories: %q, %v", got, err)
+	}
+	if got, err := client.describe(t.Context(), "g/a"); err != nil || got == nil {
+		t.Errorf("a repository: %v, %v", got, err)
+	}
+}
+
+// The caller of a read can go while AWS's answer arrives. AWS has not failed
+// then.
+func TestCallerGoneWhileAnAnswerArrives(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	client := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, `{"tags": [`)
+		http.NewResponseController(w).Flush()
+		time.AfterFunc(50*time.Millisecond, cancel) // the client is reading by then; if not, the test passes all the same
+		<-r.Context().Done()
+	})
+	if _, err := client.Tags(ctx, "g/a"); common.CodeOf(err) != common.Canceled {
+		t.Errorf("error %v, want the code %s", err, common.Canceled)
+	}
+}
 
 // decodeBySDK reads the body as the SDK does, into a new value of the output's
 // type.

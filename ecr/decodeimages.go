@@ -60,13 +60,13 @@ func (p *imagePage) readImage(d *jsontext.Decoder) error {
 	image := p.memory.next()
 	image.ImageTags = []string{}
 	p.images = append(p.images, image)
-	err := readObject(d, func(name []byte) error { return p.readMember(d, string(name), image) })
+	err := readObject(d, func(name []byte) error { return p.readMember(d, name, image) })
 	slices.Sort(image.ImageTags)
 	return err
 }
 
-func (p *imagePage) readMember(d *jsontext.Decoder, name string, image *Image) (err error) {
-	switch name {
+func (p *imagePage) readMember(d *jsontext.Decoder, name []byte, image *Image) (err error) {
+	switch string(name) {
 	case `"artifactMediaType"`:
 		image.ArtifactMediaType, err = p.readCommon(d)
 	case `"imageDigest"`:

@@ -21,11 +21,13 @@ func replaceEncoder(h *request.Handlers) {
 	}
 }
 
+const usualInput = 256 // bytes
+
 // encode is a handler of the SDK. It writes the input of a call into the
 // request (https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html).
 func encode(r *request.Request) {
 	input := reflect.ValueOf(r.Params)
-	r.SetBufferBody(encoderOf(input.Type())(nil, input))
+	r.SetBufferBody(encoderOf(input.Type())(make([]byte, 0, usualInput), input))
 	r.HTTPRequest.Header.Set("Content-Type", "application/x-amz-json-"+r.ClientInfo.JSONVersion)
 	r.HTTPRequest.Header.Set("X-Amz-Target", r.ClientInfo.TargetPrefix+"."+r.Operation.Name)
 }

@@ -18,7 +18,7 @@ type Repository struct {
 	EncryptionType     string // AES256 or KMS
 	KmsKeyID           string `json:"KmsKeyId"`
 	ScanOnPush         string // "true" or "false"
-	ImageTagMutability string // MUTABLE or IMMUTABLE
+	ImageTagMutability string // MUTABLE, IMMUTABLE, or one of these with _WITH_EXCLUSION
 	RegistryID         string `json:"RegistryId"`
 	RepositoryArn      string
 	RepositoryName     string // with the group: group/name
@@ -105,13 +105,13 @@ func (c *Client) describe(ctx context.Context, name string) (*repositoryDetail, 
 	if len(out.Repositories) != 1 {
 		return nil, common.Errorf(common.Internal, "ECR described %d repositories named %q", len(out.Repositories), name)
 	}
-	return out.Repositories[0], nil
+	return &out.Repositories[0], nil
 }
 
 // Tags returns the tags of the repository of that full name, sorted by key.
 func (c *Client) Tags(ctx context.Context, name string) ([]Tag, error) {
 	in := &ecr.ListTagsForResourceInput{ResourceArn: aws.String(c.registry.ARN(name))}
-	out, err := send[ecr.ListTagsForResourceOutput](ctx, c, "ListTagsForResource", in)
+	out, err := send[tagList](ctx, c, "ListTagsForResource", in)
 	if err != nil {
 		return nil, err
 	}

@@ -6,10 +6,11 @@ import (
 	"github.com/aws/aws-sdk-go/service/ecr"
 )
 
-// The types in this file take the place of types of the SDK that lack fields of
-// today's ECR. The SDK drops such fields in both directions, and a change that
-// is sent without them resets them. The tag locationName is the SDK's: it has
-// the name in JSON.
+// Most types in this file take the place of types of the SDK that lack fields of
+// today's ECR. The SDK drops such fields in both directions. A change of the
+// mutability that is sent without the filters removes them: so does an update
+// today, and requests with filters will need the fields. The tag locationName is
+// the SDK's: it has the name in JSON.
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_Repository.html
 
 // A repositoryDetail is ECR's Repository.
@@ -46,8 +47,8 @@ type createRepositoryOutput struct {
 }
 
 type describeRepositoriesOutput struct {
-	NextToken    *string             `locationName:"nextToken"`
-	Repositories []*repositoryDetail `locationName:"repositories"`
+	NextToken    *string            `locationName:"nextToken"`
+	Repositories []repositoryDetail `locationName:"repositories"`
 }
 
 type putImageTagMutabilityInput struct {
@@ -64,8 +65,14 @@ type putImageTagMutabilityOutput struct {
 // A repositoryNames is a page of a DescribeRepositories of which only the names
 // are read.
 type repositoryNames struct {
-	NextToken    *string           `locationName:"nextToken"`
-	Repositories []*repositoryName `locationName:"repositories"`
+	NextToken    *string          `locationName:"nextToken"`
+	Repositories []repositoryName `locationName:"repositories"`
+}
+
+// A tagList is the answer of ListTagsForResource. Its tags are not pointers, as
+// in the SDK, so none is nil.
+type tagList struct {
+	Tags []ecr.Tag `locationName:"tags"`
 }
 
 type repositoryName struct {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"math"
 	"os"
 	"runtime/debug"
 )
@@ -19,7 +18,7 @@ const (
 // variables GOMEMLIMIT and GOGC take precedence.
 // https://go.dev/doc/gc-guide#Memory_limit
 func limitMemory() {
-	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
 	if os.Getenv("GOGC") == "" {

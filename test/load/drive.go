@@ -43,9 +43,10 @@ type sending struct {
 	step step
 	to   *process
 
-	next atomic.Int64 // number of the next request
-	end  int64        // number after the last one, unless the time says when to end
-	stop time.Time    // no request begins later, unless the number says when to end
+	next   atomic.Int64  // number of the next request
+	end    int64         // number after the last one, unless the time says when to end
+	length time.Duration // how long requests are sent, unless the number says when to end
+	stop   time.Time     // when the length is over
 }
 
 // take returns the number of the next request, if there is one.
@@ -104,6 +105,9 @@ func drive(s *sending, aws *process, callers int) (t tally, err error) {
 	before, err := startUse(s.to, aws)
 	if err != nil {
 		return t, err
+	}
+	if s.length > 0 {
+		s.stop = time.Now().Add(s.length)
 	}
 	if t.took, err = s.run(callers); err != nil {
 		return t, fmt.Errorf("%s: %w", s.to.label(), err)

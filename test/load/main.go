@@ -60,7 +60,7 @@ func main() {
 	case "aws":
 		err = serveAWS(*listen, c, *delay)
 	case "sdk":
-		debug.SetGCPercent(100) // as in the service
+		debug.SetGCPercent(100) // Go's default
 		err = serveSDK(*listen, *aws)
 	case "http":
 		debug.SetGCPercent(100)

@@ -100,12 +100,15 @@ func (c cell) driveStep(i int, p *process, length time.Duration) (tally, error) 
 	s := &sending{step: c.steps[i], to: p}
 	if i == 0 {
 		p.first = p.next
-		s.stop = time.Now().Add(length)
+		s.length = length
 	} else {
 		s.end = p.next
 	}
 	s.next.Store(p.first)
 	t, err := drive(s, c.aws, c.callers)
+	if err == nil && len(t.took) == 0 {
+		err = fmt.Errorf("%s answered no %s in that time", p.label(), s.step.name)
+	}
 	p.next = p.first + int64(len(t.took))
 	return t, err
 }
