@@ -240,7 +240,17 @@ func TestOddAnswers(t *testing.T) {
 			t.Errorf("tags from %q: %v, want the code %q", body, err, want)
 		}
 	}
-	client := clientOf(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"repositories": [null]}`) })
+	client := clientOf(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{\"tags\": [{\"Key\": \"a\xff\"}]}") })
+	if got, err := client.Tags(t.Context(), "g/a"); err != nil || len(got) != 1 || got[0].Key != "a\ufffd" {
+		t.Errorf("a tag that is not UTF-8: %q, %v", got, err)
+	}
+	for body, want := range map[string]common.Code{``: "", `{}`: "", `x`: common.Internal} {
+		client := clientOf(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) })
+		if _, err := send[struct{}](t.Context(), client, "TagResource", &ecr.TagResourceInput{ResourceArn: new("a"), Tags: []*ecr.Tag{}}); common.CodeOf(err) != want {
+			t.Errorf("setting tags, answered %q: %v, want the code %q", body, err, want)
+		}
+	}
+	client = clientOf(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"repositories": [null]}`) })
 	if got, err := client.Repositories(t.Context(), ""); err != nil || len(got) != 1 {
 		t.Errorf("repositories: %q, %v", got, err)
 	}
