@@ -3,13 +3,11 @@ package common
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"maps"
 	"math"
 	"slices"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/sirupsen/logrus"
 )
@@ -63,12 +61,12 @@ func ExpandLogFields(entry *logrus.Entry) *logrus.Entry {
 	return &expanded
 }
 
-// A LogFormatter writes the same lines as logrus's JSONFormatter with the times
-// of time.RFC3339Nano, in half of the time. It leaves a line that has more than
-// texts and numbers to the JSONFormatter.
+// A LogFormatter writes the same lines as logrus's JSONFormatter without HTML
+// escaping and with the times of time.RFC3339Nano, in half of the time. It leaves
+// a line that has more than texts and numbers to the JSONFormatter.
 type LogFormatter struct{}
 
-var jsonFormatter = logrus.JSONFormatter{TimestampFormat: time.RFC3339Nano}
+var jsonFormatter = logrus.JSONFormatter{TimestampFormat: time.RFC3339Nano, DisableHTMLEscape: true}
 
 // Format returns the line of an entry.
 func (LogFormatter) Format(entry *logrus.Entry) ([]byte, error) {
@@ -129,7 +127,7 @@ func sortedFields(entry *logrus.Entry) LogFields {
 }
 
 func appendField(b []byte, field logField) (_ []byte, ok bool) {
-	b, ok = appendValue(append(appendText(b, field.name), ':'), field.value)
+	b, ok = appendValue(append(AppendJSONString(b, field.name), ':'), field.value)
 	return append(b, ','), ok
 }
 
@@ -138,40 +136,14 @@ func appendField(b []byte, field logField) (_ []byte, ok bool) {
 func appendValue(b []byte, value any) ([]byte, bool) {
 	switch value := value.(type) {
 	case string:
-		return appendText(b, value), true
+		return AppendJSONString(b, value), true
 	case int:
 		return strconv.AppendInt(b, int64(value), 10), true
 	case float64:
 		size := math.Abs(value)
 		return strconv.AppendFloat(b, value, 'f', -1, 64), size == 0 || size >= 1e-6 && size < 1e21 // others have an exponent
 	case []string:
-		return appendTexts(b, value), true
+		return AppendJSONStrings(b, value), true
 	}
 	return nil, false
-}
-
-func appendTexts(b []byte, texts []string) []byte {
-	if texts == nil {
-		return append(b, "null"...)
-	}
-	b = append(b, '[')
-	for i, text := range texts {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendText(b, text)
-	}
-	return append(b, ']')
-}
-
-// appendText leaves a text with characters that may need escaping to
-// encoding/json.
-func appendText(b []byte, text string) []byte {
-	for _, c := range []byte(text) {
-		if c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			quoted, _ := json.Marshal(text) // a string can always be encoded
-			return append(b, quoted...)
-		}
-	}
-	return append(append(append(b, '"'), text...), '"')
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws/request"
 )
 
@@ -58,7 +59,7 @@ func newEncoder(t reflect.Type) encoder {
 	case reflect.Slice:
 		return listEncoder(newEncoder(t.Elem()))
 	case reflect.String:
-		return func(b []byte, v reflect.Value) []byte { return appendString(b, v.String()) }
+		return func(b []byte, v reflect.Value) []byte { return common.AppendJSONString(b, v.String()) }
 	case reflect.Bool:
 		return func(b []byte, v reflect.Value) []byte { return strconv.AppendBool(b, v.Bool()) }
 	case reflect.Int64:

@@ -1,12 +1,11 @@
 package ecr
 
 import (
-	"bytes"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
-	"unicode/utf8"
+
+	"github.com/YaleSpinup/ecr-api/common"
 )
 
 // A list can have many thousand images, and encoding/json would need as long
@@ -19,15 +18,15 @@ func (i *Image) AppendJSON(b []byte) []byte {
 		return append(b, "null"...)
 	}
 	b = appendText(append(b, `{"ArtifactMediaType":`...), i.ArtifactMediaType)
-	b = appendString(append(b, `,"ImageDigest":`...), i.ImageDigest)
+	b = common.AppendJSONString(append(b, `,"ImageDigest":`...), i.ImageDigest)
 	b = appendText(append(b, `,"ImageManifestMediaType":`...), i.ImageManifestMediaType)
 	b = appendTime(append(b, `,"ImagePushedAt":`...), i.ImagePushedAt)
 	b = i.ImageScanFindingsSummary.appendTo(append(b, `,"ImageScanFindingsSummary":`...))
 	b = i.ImageScanStatus.appendTo(append(b, `,"ImageScanStatus":`...))
 	b = appendInteger(append(b, `,"ImageSizeInBytes":`...), i.ImageSizeInBytes)
-	b = appendList(append(b, `,"ImageTags":`...), i.ImageTags)
-	b = appendString(append(b, `,"RegistryId":`...), i.RegistryID)
-	b = appendString(append(b, `,"RepositoryName":`...), i.RepositoryName)
+	b = common.AppendJSONStrings(append(b, `,"ImageTags":`...), i.ImageTags)
+	b = common.AppendJSONString(append(b, `,"RegistryId":`...), i.RegistryID)
+	b = common.AppendJSONString(append(b, `,"RepositoryName":`...), i.RepositoryName)
 	return append(b, '}')
 }
 
@@ -40,7 +39,7 @@ func (s *ScanFindingsSummary) appendTo(b []byte) []byte {
 		if n > 0 {
 			b = append(b, ',')
 		}
-		b = append(appendString(b, severity), ':')
+		b = append(common.AppendJSONString(b, severity), ':')
 		b = strconv.AppendInt(b, s.FindingSeverityCounts[severity], 10)
 	}
 	b = appendTime(append(b, `},"ImageScanCompletedAt":`...), s.ImageScanCompletedAt)
@@ -57,41 +56,11 @@ func (s *ScanStatus) appendTo(b []byte) []byte {
 	return append(b, '}')
 }
 
-// appendString appends the text in quotes. encoding/json does that if there is
-// something to escape.
-func appendString(b []byte, text string) []byte {
-	for i := range len(text) {
-		if c := text[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			return appendEscaped(b, text)
-		}
-	}
-	return append(append(append(b, '"'), text...), '"')
-}
-
-func appendEscaped(b []byte, text string) []byte {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(text) // a string can always be encoded
-	return append(b, bytes.TrimSuffix(out.Bytes(), []byte("\n"))...)
-}
-
-func appendList(b []byte, list []string) []byte {
-	b = append(b, '[')
-	for n, text := range list {
-		if n > 0 {
-			b = append(b, ',')
-		}
-		b = appendString(b, text)
-	}
-	return append(b, ']')
-}
-
 func appendText(b []byte, text *string) []byte {
 	if text == nil {
 		return append(b, "null"...)
 	}
-	return appendString(b, *text)
+	return common.AppendJSONString(b, *text)
 }
 
 func appendTime(b []byte, t *Timestamp) []byte {

@@ -16,7 +16,7 @@ func TestEncodeImage(t *testing.T) {
 	when := Timestamp{time.Date(2020, 12, 14, 16, 34, 18, 999_000_000, time.FixedZone("", 3600))}
 	for want, image := range map[string]Image{
 		`{"ArtifactMediaType":null,"ImageDigest":"","ImageManifestMediaType":null,"ImagePushedAt":null,` +
-			`"ImageScanFindingsSummary":null,"ImageScanStatus":null,"ImageSizeInBytes":null,"ImageTags":[],"RegistryId":"","RepositoryName":""}`: {},
+			`"ImageScanFindingsSummary":null,"ImageScanStatus":null,"ImageSizeInBytes":null,"ImageTags":[],"RegistryId":"","RepositoryName":""}`: {ImageTags: []string{}},
 		`{"ArtifactMediaType":"a","ImageDigest":"sha256:1","ImageManifestMediaType":"a","ImagePushedAt":"2020-12-14T15:34:18Z",` +
 			`"ImageScanFindingsSummary":{"FindingSeverityCounts":{"HIGH":2,"LOW":1},"ImageScanCompletedAt":"2020-12-14T15:34:18Z","VulnerabilitySourceUpdatedAt":null},` +
 			`"ImageScanStatus":{"Description":"a","Status":null},"ImageSizeInBytes":16093514,"ImageTags":["latest","v1"],"RegistryId":"012345678901","RepositoryName":"g/a"}`: {
