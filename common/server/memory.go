@@ -1,6 +1,7 @@
 package server
 
 import (
+	"math"
 	"os"
 	"runtime/debug"
 )
@@ -15,13 +16,15 @@ const (
 
 // limitMemory lets garbage grow to several times the size of what is in use,
 // but not beyond a limit. Near the limit Go collects harder. The environment
-// variables GOMEMLIMIT and GOGC take precedence.
+// variables GOMEMLIMIT and GOGC take precedence. Where they switch the limit
+// off, garbage grows as Go does it by default.
 // https://go.dev/doc/gc-guide#Memory_limit
 func limitMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
-	if os.Getenv("GOGC") == "" {
+	limited := debug.SetMemoryLimit(-1) < math.MaxInt64
+	if limited && os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbagePercent)
 	}
 }

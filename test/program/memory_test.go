@@ -18,7 +18,7 @@ func TestMemoryLimits(t *testing.T) {
 	}{
 		"ours":       {nil, "1.34217728e+08", "400"},
 		"GOMEMLIMIT": {[]string{"GOMEMLIMIT=64MiB"}, "6.7108864e+07", "400"},
-		"no limit":   {[]string{"GOMEMLIMIT=off"}, "9.223372036854776e+18", "400"},
+		"no limit":   {[]string{"GOMEMLIMIT=off"}, "9.223372036854776e+18", "100"},
 		"GOGC":       {[]string{"GOGC=50"}, "1.34217728e+08", "50"},
 		"both":       {[]string{"GOMEMLIMIT=1GiB", "GOGC=200"}, "1.073741824e+09", "200"},
 	} {
