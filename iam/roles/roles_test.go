@@ -22,6 +22,7 @@ import (
 	"github.com/YaleSpinup/ecr-api/config"
 	"github.com/aws/aws-sdk-go/aws/awserr"
 	"github.com/aws/aws-sdk-go/aws/credentials"
+	"github.com/aws/aws-sdk-go/aws/request"
 	"github.com/aws/aws-sdk-go/aws/session"
 	"github.com/aws/aws-sdk-go/service/ecr"
 	"github.com/google/go-cmp/cmp"
@@ -168,8 +169,14 @@ func (w *world) get(s *Session) credentials.Value {
 func (w *world) list(s *Session) error { return w.listWithin(w.t.Context(), s) }
 
 func (w *world) listWithin(ctx context.Context, s *Session) error {
-	_, err := ecr.New(w.session).DescribeRepositoriesWithContext(ctx, &ecr.DescribeRepositoriesInput{}, s.Apply)
-	return err
+	return w.listRequest(ctx, s).Send()
+}
+
+func (w *world) listRequest(ctx context.Context, s *Session) *request.Request {
+	r, _ := ecr.New(w.session).DescribeRepositoriesRequest(&ecr.DescribeRepositoriesInput{})
+	r.SetContext(ctx)
+	r.ApplyOptions(s.Apply)
+	return r
 }
 
 var sixteenHex = regexp.MustCompile(`[0-9a-f]{16}$`)

@@ -202,9 +202,8 @@ func TestAttemptsAreSignedAnew(t *testing.T) {
 		s := w.listSession(account)
 		w.get(s)
 		w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Delay: 5 * time.Second, Code: "ServerException", Status: 500, Times: 2})
-		r, _ := ecr.New(w.session).DescribeRepositoriesRequest(&ecr.DescribeRepositoriesInput{})
+		r := w.listRequest(t.Context(), s)
 		var late []time.Duration
-		r.ApplyOptions(s.Apply)
 		r.Handlers.Send.PushFront(func(r *request.Request) {
 			date, err := time.Parse("20060102T150405Z", r.HTTPRequest.Header.Get("X-Amz-Date"))
 			if err != nil {
@@ -229,9 +228,7 @@ func TestEndedContext(t *testing.T) {
 	w.get(s)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	r, _ := ecr.New(w.session).DescribeRepositoriesRequest(&ecr.DescribeRepositoriesInput{})
-	r.SetContext(ctx)
-	r.ApplyOptions(s.Apply)
+	r := w.listRequest(ctx, s)
 	if err := r.Send(); common.CodeOf(common.FromAWS(err, nil)) != common.Canceled || !r.LastSignedAt.IsZero() {
 		t.Errorf("signed at %v: %v", r.LastSignedAt, err)
 	}
