@@ -7,15 +7,15 @@ import (
 )
 
 // Most types in this file take the place of types of the SDK that lack fields of
-// today's ECR. The SDK drops such fields in both directions. A change of the
-// mutability that is sent without the filters removes them: so does an update
-// today, and requests with filters will need the fields. The tag locationName is
-// the SDK's: it has the name in JSON.
+// today's ECR: the SDK neither sends nor reads such fields. The tag locationName
+// is the SDK's, and has the name in JSON.
+//
+// A PutImageTagMutability without filters removes those that are there.
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_Repository.html
 
 // A repositoryDetail is ECR's Repository.
 type repositoryDetail struct {
-	CreatedAt                          *time.Time                      `locationName:"createdAt" type:"timestamp"`
+	CreatedAt                          *time.Time                      `locationName:"createdAt"`
 	EncryptionConfiguration            *ecr.EncryptionConfiguration    `locationName:"encryptionConfiguration"`
 	ImageScanningConfiguration         *ecr.ImageScanningConfiguration `locationName:"imageScanningConfiguration"`
 	ImageTagMutability                 *string                         `locationName:"imageTagMutability"`
@@ -69,12 +69,12 @@ type repositoryNames struct {
 	Repositories []repositoryName `locationName:"repositories"`
 }
 
+type repositoryName struct {
+	RepositoryName *string `locationName:"repositoryName"`
+}
+
 // A tagList is the answer of ListTagsForResource. Its tags are not pointers, as
 // in the SDK, so none is nil.
 type tagList struct {
 	Tags []ecr.Tag `locationName:"tags"`
-}
-
-type repositoryName struct {
-	RepositoryName *string `locationName:"repositoryName"`
 }

@@ -44,7 +44,6 @@ type options struct {
 
 func main() {
 	log.SetFlags(0)
-	debug.SetGCPercent(400) // load and its programs share the processor with the service
 	run := flag.String("run", "", "run only this `program`, which load otherwise starts itself: aws, sdk or http")
 	listen := flag.String("listen", "", "`address` of the program, for -run")
 	aws := flag.String("aws", "", "`URL` of the local AWS, for -run sdk and -run http")
@@ -58,14 +57,14 @@ func main() {
 	var err error
 	switch *run {
 	case "aws":
+		saveProcessor()
 		err = serveAWS(*listen, c, *delay)
 	case "sdk":
-		debug.SetGCPercent(100) // Go's default
 		err = serveSDK(*listen, *aws)
 	case "http":
-		debug.SetGCPercent(100)
 		err = serveHTTP(*listen, *aws)
 	case "":
+		saveProcessor()
 		err = measuring()
 	default:
 		err = fmt.Errorf("unknown program %q", *run)
@@ -74,6 +73,10 @@ func main() {
 		log.Fatal("load: ", err)
 	}
 }
+
+// saveProcessor makes this program collect garbage less often. It shares the
+// processor with the program that is measured.
+func saveProcessor() { debug.SetGCPercent(400) }
 
 // measuringFlags defines the flags of a measurement. It returns a function that
 // measures, for after the flags are parsed.
