@@ -225,5 +225,5 @@ func TestAnswerThatCannotBeEncoded(t *testing.T) {
 	}
 
 	w = worldWith(t, func() []brittle { return begun[len(begun)-2:] })
-	w.run(exchange{name: "short", method: "GET", path: base, status: 500, want: problemOf(500, internalError)})
+	w.run(exchange{name: "short", method: "GET", path: base, status: 500, want: problemOf("internal", internalError)})
 }

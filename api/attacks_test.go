@@ -236,8 +236,11 @@ func TestPolicyAloneRefuses(t *testing.T) {
 					tried++
 					all.Go(func() {
 						status, _, body := w.do(exchange{method: rt.Method, path: values{"group": group, "name": "any"}.fill(rt.Path), body: jsonOf(attempt{name, x.name})})
-						taken := status == http.StatusConflict && strings.HasPrefix(name, "create")
-						if status != http.StatusForbidden && !taken || parse(t, body).(map[string]any)["awsCode"] != "AccessDeniedException" {
+						want := fmt.Sprint(http.StatusForbidden, " AccessDeniedException")
+						if status == http.StatusConflict && strings.HasPrefix(name, "create") {
+							want = fmt.Sprint(http.StatusConflict, " RepositoryAlreadyExistsException")
+						}
+						if got := fmt.Sprint(status, " ", parse(t, body).(map[string]any)["awsCode"]); got != want {
 							t.Errorf("%s on %s, %s: status %d: %s", name, x.name, x.whose, status, body)
 						}
 					})

@@ -83,6 +83,11 @@ func TestAuditTrail(t *testing.T) {
 			"action": "CreateRepository", "name": "A", "status": 400.0, "outcome": "failed", "route": groupPath, "awsCalls": []any{"CreateRepository"},
 			"awsCode": "InvalidParameterException", "awsRequestId": "ID", "error": "-",
 		}},
+		{exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "a"}`}, map[string]any{
+			"action": "CreateRepository", "name": "a", "status": 409.0, "outcome": "failed", "route": groupPath,
+			"awsCalls": []any{"CreateRepository", "DescribeRepositories"}, "awsCode": "RepositoryAlreadyExistsException", "awsRequestId": "ID",
+			"error": "The repository with name 'g/a' already exists in the registry with id '012345678901'",
+		}},
 		{exchange{method: "DELETE", path: base + "/g/others"}, map[string]any{
 			"action": "DeleteRepository", "name": "others", "status": 403.0, "outcome": "refused", "route": repositoryPath,
 			"awsCalls": "-", "awsCode": "AccessDeniedException", "awsRequestId": "ID", "error": "-",

@@ -151,9 +151,13 @@ func (s *Service) authenticate(next http.Handler) http.Handler {
 			recordOf(r).key = key
 			next.ServeHTTP(w, r)
 		case errBusy:
-			writeError(w, r, common.Errorf(common.Unavailable, "Too many new tokens are being checked. Try again, with the same token."))
+			writeError(w, r, common.Errorf(common.TooManyTokens, "Too many new tokens are being checked. Try again, with the same token."))
 		default:
-			writeError(w, r, common.Errorf(common.Forbidden,
+			code := common.TokenRefused
+			if token == "" {
+				code = common.TokenMissing
+			}
+			writeError(w, r, common.Errorf(code,
 				"The X-Auth-Token header must be a bcrypt hash of the pre-shared key, of cost %d at most.", settings.config.MaxTokenCost))
 		}
 	})

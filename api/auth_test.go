@@ -106,7 +106,7 @@ func TestEveryPathNeedsTheTokenUnlessPublic(t *testing.T) {
 				continue
 			}
 			detail := "The X-Auth-Token header must be a bcrypt hash of the pre-shared key, of cost 12 at most."
-			if diff := cmp.Diff(parse(t, problemOf(403, detail)), parse(t, body)); diff != "" {
+			if diff := cmp.Diff(parse(t, problemOf("token-missing", detail)), parse(t, body)); diff != "" {
 				t.Errorf("%s %s without a token: answer (-want +got):\n%s", method, path, diff)
 			}
 		}
@@ -162,7 +162,7 @@ func TestPanicIsAnswered500(t *testing.T) {
 		}
 	}))
 	w.run(
-		exchange{method: "GET", path: base, status: 500, want: problemOf(500, internalError)},
+		exchange{method: "GET", path: base, status: 500, want: problemOf("internal", internalError)},
 		exchange{method: "GET", path: base + "/g", status: 200, want: `[]`},
 	)
 	if log := w.log.String(); !strings.Contains(log, "a marked panic") || !strings.Contains(log, "auth_test.go") {

@@ -64,7 +64,7 @@ func bodyError(err error) error {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return common.Errorf(common.TooLarge, "The body is over %d bytes.", maxBody)
+		return common.Errorf(common.BodyTooLarge, "The body is over %d bytes.", maxBody)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &common.Error{Code: common.BadRequest, Message: "The body did not come in time.", Cause: err}
 	}

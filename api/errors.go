@@ -15,34 +15,49 @@ const statusClientClosed = 499 // as nginx logs it; the caller has gone and does
 // statuses maps each Code to a status. No other place chooses the status of an
 // error.
 var statuses = map[common.Code]int{
-	common.BadRequest:       http.StatusBadRequest,
-	common.Forbidden:        http.StatusForbidden,
-	common.NotFound:         http.StatusNotFound,
-	common.MethodNotAllowed: http.StatusMethodNotAllowed,
-	common.Conflict:         http.StatusConflict,
-	common.TooLarge:         http.StatusRequestEntityTooLarge,
-	common.Throttled:        http.StatusTooManyRequests,
-	common.Timeout:          http.StatusGatewayTimeout,
-	common.Canceled:         statusClientClosed,
-	common.Unavailable:      http.StatusServiceUnavailable,
-	common.Internal:         http.StatusInternalServerError,
+	common.BadRequest:         http.StatusBadRequest,
+	common.TokenMissing:       http.StatusForbidden,
+	common.TokenRefused:       http.StatusForbidden,
+	common.RoleRefused:        http.StatusForbidden,
+	common.DeniedByAWS:        http.StatusForbidden,
+	common.OtherOrg:           http.StatusForbidden,
+	common.PathUnknown:        http.StatusNotFound,
+	common.AccountUnknown:     http.StatusNotFound,
+	common.RepositoryNotFound: http.StatusNotFound,
+	common.ImageNotFound:      http.StatusNotFound,
+	common.MethodNotAllowed:   http.StatusMethodNotAllowed,
+	common.RepositoryExists:   http.StatusConflict,
+	common.RepositoryNotEmpty: http.StatusConflict,
+	common.BodyTooLarge:       http.StatusRequestEntityTooLarge,
+	common.Throttled:          http.StatusTooManyRequests,
+	common.QuotaReached:       http.StatusTooManyRequests,
+	common.Canceled:           statusClientClosed,
+	common.Internal:           http.StatusInternalServerError,
+	common.TooManyRequests:    http.StatusServiceUnavailable,
+	common.TooManyTokens:      http.StatusServiceUnavailable,
+	common.Stopping:           http.StatusServiceUnavailable,
+	common.Timeout:            http.StatusGatewayTimeout,
 }
 
-// retryAfter is how many seconds a caller is told to wait.
+// retryAfter is how many seconds a caller is told to wait. A quota stays reached
+// until somebody does something about it.
 var retryAfter = map[common.Code]string{
-	common.Throttled:   "5",
-	common.Unavailable: "1",
+	common.Throttled:       "5",
+	common.TooManyRequests: "1",
+	common.TooManyTokens:   "1",
+	common.Stopping:        "1",
 }
 
 // problem is the body of every error, as in RFC 9457.
 type problem struct {
-	Type         string `json:"type"`
-	Title        string `json:"title"`
-	Status       int    `json:"status"`
-	Detail       string `json:"detail"`
-	RequestID    string `json:"requestId"`
-	AWSCode      string `json:"awsCode,omitempty"`
-	AWSRequestID string `json:"awsRequestId,omitempty"`
+	Type         string      `json:"type"`
+	Title        string      `json:"title"`
+	Status       int         `json:"status"`
+	Detail       string      `json:"detail"`
+	Code         common.Code `json:"code"`
+	RequestID    string      `json:"requestId"`
+	AWSCode      string      `json:"awsCode,omitempty"`
+	AWSRequestID string      `json:"awsRequestId,omitempty"`
 
 	// Of a failed change: see common.Error.
 	Applied []string `json:"applied,omitempty"`
@@ -56,15 +71,16 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	record.err = err
 	e := &common.Error{Code: common.Internal}
 	errors.As(err, &e)
-	status, ok := statuses[e.Code]
-	if !ok {
-		status = http.StatusInternalServerError
+	if _, ok := statuses[e.Code]; !ok {
+		e = &common.Error{Code: common.Internal}
 	}
+	status := statuses[e.Code]
 	p := problem{
 		Type:         "about:blank",
 		Title:        title(status),
 		Status:       status,
-		Detail:       detail(status, e),
+		Detail:       detail(r, status, e),
+		Code:         e.Code,
 		RequestID:    record.id,
 		AWSCode:      e.AWSCode,
 		AWSRequestID: e.AWSRequestID,
@@ -87,7 +103,7 @@ func title(status int) string {
 // detail returns the sentences for the caller. They say what a failed change
 // has done. They do not say what went wrong inside the service, because the
 // caller cannot repair that.
-func detail(status int, e *common.Error) string {
+func detail(r *http.Request, status int, e *common.Error) string {
 	said := e.Message
 	switch {
 	case status == http.StatusInternalServerError:
@@ -95,7 +111,7 @@ func detail(status int, e *common.Error) string {
 	case said == "": // AWS gave a code and no message
 		said = title(status)
 	}
-	outcome := outcomeText(e)
+	outcome := outcomeText(r, e)
 	if outcome == "" {
 		return said
 	}
@@ -104,7 +120,7 @@ func detail(status int, e *common.Error) string {
 
 // outcomeText says in sentences which parts of a change are done or may be
 // done.
-func outcomeText(e *common.Error) string {
+func outcomeText(r *http.Request, e *common.Error) string {
 	var sentences []string
 	if len(e.Applied) > 0 {
 		sentences = append(sentences, "Done all the same: "+strings.Join(e.Applied, ", ")+".")
@@ -115,7 +131,7 @@ func outcomeText(e *common.Error) string {
 	switch {
 	case sentences != nil:
 		sentences = append(sentences, "Look at the repository, or "+nextRequest(e.Code)+".")
-	case e.Code == common.Timeout:
+	case e.Code == common.Timeout && isChange(r.Method):
 		sentences = append(sentences, "Nothing was changed.")
 	}
 	return strings.Join(sentences, " ")
@@ -131,7 +147,7 @@ func nextRequest(code common.Code) string {
 }
 
 // errNotFound is the answer for a path that does not exist.
-var errNotFound = common.Errorf(common.NotFound, "There is nothing at this path. The README lists the endpoints.")
+var errNotFound = common.Errorf(common.PathUnknown, "There is nothing at this path. The README lists the endpoints.")
 
 func notFound(w http.ResponseWriter, r *http.Request) { writeError(w, r, errNotFound) }
 

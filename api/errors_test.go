@@ -15,48 +15,48 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// statusByAWSCode has the status with which we answer each error code of AWS.
-var statusByAWSCode = map[string]int{
+// codeByAWSCode has our code for each error code of AWS.
+var codeByAWSCode = map[string]string{
 	// documented for operations of ECR
-	"InvalidParameterException":        400,
-	"InvalidTagParameterException":     400,
-	"TooManyTagsException":             400,
-	"ValidationException":              400,
-	"KmsException":                     400,
-	"RepositoryNotFoundException":      404,
-	"ImageNotFoundException":           404,
-	"RepositoryAlreadyExistsException": 409,
-	"RepositoryNotEmptyException":      409,
-	"LimitExceededException":           429,
-	"ServerException":                  500,
+	"InvalidParameterException":        "bad-request",
+	"InvalidTagParameterException":     "bad-request",
+	"TooManyTagsException":             "bad-request",
+	"ValidationException":              "bad-request",
+	"KmsException":                     "bad-request",
+	"RepositoryNotFoundException":      "repository-not-found",
+	"ImageNotFoundException":           "image-not-found",
+	"RepositoryAlreadyExistsException": "repository-exists",
+	"RepositoryNotEmptyException":      "repository-not-empty",
+	"LimitExceededException":           "quota-reached",
+	"ServerException":                  "internal",
 
 	// of every AWS service
-	"AccessDeniedException":              403,
-	"ThrottlingException":                429,
-	"TooManyRequestsException":           429,
-	"UnrecognizedClientException":        500,
-	"InvalidSignatureException":          500,
-	"MissingAuthenticationToken":         500,
-	"ServiceUnavailable":                 500,
-	"InternalFailure":                    500,
-	"ACodeThatIsAddedToAWSOnlyNextMonth": 500,
+	"AccessDeniedException":              "denied-by-aws",
+	"ThrottlingException":                "throttled",
+	"TooManyRequestsException":           "throttled",
+	"UnrecognizedClientException":        "internal",
+	"InvalidSignatureException":          "internal",
+	"MissingAuthenticationToken":         "internal",
+	"ServiceUnavailable":                 "internal",
+	"InternalFailure":                    "internal",
+	"ACodeThatIsAddedToAWSOnlyNextMonth": "internal",
 
 	// documented for operations of STS
-	"MalformedPolicyDocument": 500,
-	"PackedPolicyTooLarge":    500,
-	"RegionDisabledException": 500,
-	"ExpiredTokenException":   500, // the service's own credentials
+	"MalformedPolicyDocument": "internal",
+	"PackedPolicyTooLarge":    "internal",
+	"RegionDisabledException": "internal",
+	"ExpiredTokenException":   "internal", // the service's own credentials
 
 	// of every operation of STS
-	"AccessDenied":           403,
-	"InvalidClientTokenId":   500,
-	"SignatureDoesNotMatch":  500,
-	"Throttling":             429,
-	"ValidationError":        500,
-	"AnUnknownNewCodeOfSTSs": 500,
+	"AccessDenied":           "role-refused",
+	"InvalidClientTokenId":   "internal",
+	"SignatureDoesNotMatch":  "internal",
+	"Throttling":             "throttled",
+	"ValidationError":        "internal",
+	"AnUnknownNewCodeOfSTSs": "internal",
 }
 
-func TestStatusOfAWSErrors(t *testing.T) {
+func TestCodesOfAWSErrors(t *testing.T) {
 	t.Parallel()
 	requests := requestsByOperation(t)
 	if diff := cmp.Diff(usedOperations(), slices.Sorted(maps.Keys(requests))); diff != "" {
@@ -66,9 +66,9 @@ func TestStatusOfAWSErrors(t *testing.T) {
 		for _, code := range codesOf(t, operation) {
 			t.Run(operation+" "+code, func(t *testing.T) {
 				t.Parallel()
-				want, ok := statusByAWSCode[code]
+				want, ok := codeByAWSCode[code]
 				if !ok {
-					t.Fatalf("add %s to statusByAWSCode here, and to the codes of its package", code)
+					t.Fatalf("add %s to codeByAWSCode here, and to the codes of its package", code)
 				}
 				testFault(t, operation, code, request, want)
 			})
@@ -76,27 +76,31 @@ func TestStatusOfAWSErrors(t *testing.T) {
 	}
 }
 
-func testFault(t *testing.T, operation, code string, request exchange, want int) {
+func testFault(t *testing.T, operation, awsCode string, request exchange, code string) {
 	w := newWorld(t)
 	w.addFullRepository(account, "g/a", org)
-	const marked = "words of AWS's own with arn:aws:iam::999999999999:role/hidden"
-	w.aws.Inject(localaws.Fault{Operation: operation, Code: code, Message: marked})
+	w.aws.Inject(localaws.Fault{Operation: operation, Code: awsCode, Message: "AWS's own words"})
 	status, header, body := w.do(request)
-	if status != want {
-		t.Fatalf("status %d, want %d: %s", status, want, body)
+	if status != statusByCode[code] {
+		t.Fatalf("status %d, want that of %s: %s", status, code, body)
 	}
-	passedOn := want == 400 || want == 404 || want == 409
-	if strings.Contains(body, "hidden") != passedOn {
-		t.Errorf("AWS's words in a %d: %s", status, body)
+	said := parse(t, body).(map[string]any)
+	if said["code"] != code || said["awsCode"] != awsCode || said["awsRequestId"] == nil {
+		t.Errorf("code, awsCode, awsRequestId: %v, want %s", said, code)
 	}
-	if p := parse(t, body).(map[string]any); p["awsCode"] != code || p["awsRequestId"] == nil {
-		t.Errorf("awsCode, awsRequestId: %v", p)
+	passedOn := status == 400 || status == 404 || status == 409 || code == "quota-reached"
+	if strings.Contains(body, "AWS's own words") != passedOn {
+		t.Errorf("AWS's words in a %s: %s", code, body)
 	}
-	if got := header.Get("Retry-After"); (got != "") != (want == 429) {
-		t.Errorf("Retry-After of a %d: %q", status, got)
+	if got := header.Get("Retry-After"); (got != "") != (code == "throttled") {
+		t.Errorf("Retry-After of a %s: %q", code, got)
 	}
-	if !strings.Contains(w.log.String(), "hidden") {
+	if !strings.Contains(w.log.String(), "AWS's own words") {
 		t.Errorf("the log does not have the cause:\n%s", w.log)
+	}
+	_, operation, _ = strings.Cut(operation, ":")
+	if denied := code == "denied-by-aws"; denied && !strings.Contains(said["detail"].(string), "AWS denied ecr:"+operation+" ") {
+		t.Errorf("the detail of a denied %s: %s", operation, said["detail"])
 	}
 }
 
@@ -108,9 +112,9 @@ func TestAWSOutOfReach(t *testing.T) {
 			w := newWorld(t)
 			w.addFullRepository(account, "g/a", org)
 			w.aws.Inject(localaws.Fault{Operation: operation, Drop: true})
-			request.status, request.want = 500, problemOf(500, internalError)
+			request.status, request.want = 500, problemOf("internal", internalError)
 			if part := partOf(operation); part != "" {
-				request.want = failedChange(500, internalError, nil, []string{part})
+				request.want = failedChange("internal", internalError, nil, []string{part})
 			}
 			w.run(request)
 		})

@@ -87,7 +87,7 @@ func TestFloodOfTokens(t *testing.T) {
 	// refused.
 	start := time.Now()
 	w.run(exchange{name: "no room", method: "GET", path: base, header: map[string]string{"X-Auth-Token": newWrongToken(4, 99)}, status: 503,
-		want:  problemOf(503, "Too many new tokens are being checked. Try again, with the same token."),
+		want:  problemOf("too-many-tokens", "Too many new tokens are being checked. Try again, with the same token."),
 		wants: http.Header{"Retry-After": {"1"}}})
 	if waited := time.Since(start); waited < refusalDelay {
 		t.Errorf("it was refused after %s", waited)

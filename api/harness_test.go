@@ -301,6 +301,33 @@ func normalized(answer any) any {
 	return answer
 }
 
+// statusByCode has the status of each code that a problem document may have.
+// The code canceled has a status too, but nobody gets that answer.
+var statusByCode = map[string]int{
+	"bad-request":          400,
+	"token-missing":        403,
+	"token-refused":        403,
+	"role-refused":         403,
+	"denied-by-aws":        403,
+	"other-org":            403,
+	"path-unknown":         404,
+	"account-unknown":      404,
+	"repository-not-found": 404,
+	"image-not-found":      404,
+	"method-not-allowed":   405,
+	"repository-exists":    409,
+	"repository-not-empty": 409,
+	"body-too-large":       413,
+	"throttled":            429,
+	"quota-reached":        429,
+	"canceled":             499,
+	"internal":             500,
+	"too-many-requests":    503,
+	"too-many-tokens":      503,
+	"stopping":             503,
+	"timeout":              504,
+}
+
 // titles are the titles of problem documents, by status.
 var titles = map[int]string{
 	400: "Bad Request",
@@ -315,11 +342,12 @@ var titles = map[int]string{
 	504: "Gateway Timeout",
 }
 
-// problemOf returns the problem document with that status. TestProblemDocuments
+// problemOf returns the problem document with that code. TestProblemDocuments
 // has whole documents, written out.
-func problemOf(status int, detail string) string {
-	return fmt.Sprintf(`{"type": "about:blank", "title": %s, "status": %d, "detail": %s, "requestId": "test"}`,
-		jsonOf(titles[status]), status, jsonOf(detail))
+func problemOf(code, detail string) string {
+	status := statusByCode[code]
+	return fmt.Sprintf(`{"type": "about:blank", "title": %s, "status": %d, "detail": %s, "code": %s, "requestId": "test"}`,
+		jsonOf(titles[status]), status, jsonOf(detail), jsonOf(code))
 }
 
 // with adds members to a JSON object.
@@ -327,10 +355,10 @@ func with(object, members string) string {
 	return strings.TrimSuffix(object, "}") + ", " + members + "}"
 }
 
-// problemByAWS returns the problem document with that status for an error that
+// problemByAWS returns the problem document with that code for an error that
 // AWS answered.
-func problemByAWS(status int, detail, code string) string {
-	return with(problemOf(status, detail), `"awsCode": "`+code+`", "awsRequestId": "aws"`)
+func problemByAWS(code, detail, awsCode string) string {
+	return with(problemOf(code, detail), `"awsCode": "`+awsCode+`", "awsRequestId": "aws"`)
 }
 
 const internalError = "internal error: quote the requestId to whoever runs this service"

@@ -24,13 +24,13 @@ func TestBadInputIsRefusedBeforeAWS(t *testing.T) {
 		noAccnt  = "account not found: name it by its twelve digits or a configured alias"
 	)
 	post := func(body, detail string) exchange {
-		return exchange{name: "POST " + body, method: "POST", path: create, body: body, status: 400, want: problemOf(400, detail)}
+		return exchange{name: "POST " + body, method: "POST", path: create, body: body, status: 400, want: problemOf("bad-request", detail)}
 	}
 	put := func(body, detail string) exchange {
-		return exchange{name: "PUT " + body, method: "PUT", path: update, body: body, status: 400, want: problemOf(400, detail)}
+		return exchange{name: "PUT " + body, method: "PUT", path: update, body: body, status: 400, want: problemOf("bad-request", detail)}
 	}
-	get := func(path string, status int, detail string) exchange {
-		return exchange{method: "GET", path: path, status: status, want: problemOf(status, detail)}
+	get := func(path, code, detail string) exchange {
+		return exchange{method: "GET", path: path, status: statusByCode[code], want: problemOf(code, detail)}
 	}
 	w.run(
 		post(``, noBody), post("  \n", noBody), post(`null`, noBody), put(``, noBody), put(`null`, noBody),
@@ -78,17 +78,17 @@ func TestBadInputIsRefusedBeforeAWS(t *testing.T) {
 		put(`{"Tags": [{"Key": "Spinup:Org", "Value": "x"}]}`, `The tag key "Spinup:Org" is too like one that the service sets.`),
 		post(`{"RepositoryName": "a", "Tags": [{"Key": "spinup:spaceid ", "Value": "x"}]}`, `The tag key "spinup:spaceid " is too like one that the service sets.`),
 
-		get(base+"/a%2Fb", 400, badGroup), get(base+"/%2a", 400, badGroup), get(base+"/a*", 400, badGroup), get(base+"/a%3F", 400, badGroup),
-		get(base+"/%2E%2E", 400, badGroup), get(base+"/.", 400, badGroup), get(base+"/a%00", 400, badGroup), get(base+"/a%20b", 400, badGroup),
-		get(base+"/%C3%A4", 400, badGroup), get(base+"/%24%7Baws:username%7D", 400, badGroup),
-		get(base+"/g/a%2Fb", 400, badName), get(base+"/g/%2e", 400, badName), get(base+"/g/b%3Fc/images", 400, badName), get(base+"/g/a:latest", 400, badName),
-		get(base+"/"+strings.Repeat("g", 256), 400, noRoom), get(base+"/g/"+strings.Repeat("a", 255), 400, noRoom),
-		get("/v1/ecr/12345678901/repositories", 404, noAccnt), get("/v1/ecr/0123456789012/repositories", 404, noAccnt),
-		get("/v1/ecr/main/repositories", 404, noAccnt), get("/v1/ecr/01234567890%2A/repositories/g/a", 404, noAccnt),
+		get(base+"/a%2Fb", "bad-request", badGroup), get(base+"/%2a", "bad-request", badGroup), get(base+"/a*", "bad-request", badGroup), get(base+"/a%3F", "bad-request", badGroup),
+		get(base+"/%2E%2E", "bad-request", badGroup), get(base+"/.", "bad-request", badGroup), get(base+"/a%00", "bad-request", badGroup), get(base+"/a%20b", "bad-request", badGroup),
+		get(base+"/%C3%A4", "bad-request", badGroup), get(base+"/%24%7Baws:username%7D", "bad-request", badGroup),
+		get(base+"/g/a%2Fb", "bad-request", badName), get(base+"/g/%2e", "bad-request", badName), get(base+"/g/b%3Fc/images", "bad-request", badName), get(base+"/g/a:latest", "bad-request", badName),
+		get(base+"/"+strings.Repeat("g", 256), "bad-request", noRoom), get(base+"/g/"+strings.Repeat("a", 255), "bad-request", noRoom),
+		get("/v1/ecr/12345678901/repositories", "account-unknown", noAccnt), get("/v1/ecr/0123456789012/repositories", "account-unknown", noAccnt),
+		get("/v1/ecr/main/repositories", "account-unknown", noAccnt), get("/v1/ecr/01234567890%2A/repositories/g/a", "account-unknown", noAccnt),
 
-		get("/", 404, noPath), get("/v1/ecr", 404, noPath), get("/v1/ecr/ping/", 404, noPath), get("/v1/ecr/nothing", 404, noPath),
-		get("//v1/ecr/ping", 404, noPath), get("/v1//ecr/ping", 404, noPath), get("/v1/ecr/x/../ping", 404, noPath), get(base+"/..", 404, noPath),
-		get(base+"/g/../images", 404, noPath), get(base+"/", 404, noPath), get(base+"//a", 404, noPath), get(base+"/g/a/", 404, noPath), get(base+"/g/a/b", 404, noPath),
+		get("/", "path-unknown", noPath), get("/v1/ecr", "path-unknown", noPath), get("/v1/ecr/ping/", "path-unknown", noPath), get("/v1/ecr/nothing", "path-unknown", noPath),
+		get("//v1/ecr/ping", "path-unknown", noPath), get("/v1//ecr/ping", "path-unknown", noPath), get("/v1/ecr/x/../ping", "path-unknown", noPath), get(base+"/..", "path-unknown", noPath),
+		get(base+"/g/../images", "path-unknown", noPath), get(base+"/", "path-unknown", noPath), get(base+"//a", "path-unknown", noPath), get(base+"/g/a/", "path-unknown", noPath), get(base+"/g/a/b", "path-unknown", noPath),
 	)
 	if diff := cmp.Diff([]string(nil), w.called()); diff != "" {
 		t.Errorf("calls to AWS (-want +got):\n%s", diff)
@@ -103,7 +103,7 @@ func TestBodyOverOneMiB(t *testing.T) {
 		return strings.Repeat(" ", n-len(body)) + body
 	}
 	w.run(
-		exchange{name: "1 MiB and a byte", method: "POST", path: base + "/g", body: pad(1<<20 + 1), status: 413, want: problemOf(413, "The body is over 1048576 bytes.")},
+		exchange{name: "1 MiB and a byte", method: "POST", path: base + "/g", body: pad(1<<20 + 1), status: 413, want: problemOf("body-too-large", "The body is over 1048576 bytes.")},
 		exchange{name: "1 MiB", method: "POST", path: base + "/g", body: pad(1 << 20), status: 200, want: shown("g/a")},
 	)
 }
@@ -145,7 +145,7 @@ func TestInputThatECRRefuses(t *testing.T) {
 	w := newWorld(t)
 	w.run(
 		exchange{name: "upper case", method: "POST", path: base + "/spindev-00001", body: `{"RepositoryName": "myAwesomeRepository"}`, status: 400,
-			want: problemByAWS(400, "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression "+
+			want: problemByAWS("bad-request", "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression "+
 				`'[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*''`, "InvalidParameterException")},
 	)
 }

@@ -31,10 +31,10 @@ func (l *limits) enter(account string, c *common.Config) error {
 	switch {
 	case l.inFlight >= c.MaxInFlight:
 		l.reached.WithLabelValues(limitRequests).Inc()
-		return common.Errorf(common.Unavailable, "Too many requests are being answered. Try again.")
+		return common.Errorf(common.TooManyRequests, "Too many requests are being answered. Try again.")
 	case l.byAccount[account] >= c.MaxInFlightPerAccount:
 		l.reached.WithLabelValues(limitAccountRequests).Inc()
-		return common.Errorf(common.Unavailable, "Too many requests about this account are being answered. Try again.")
+		return common.Errorf(common.TooManyRequests, "Too many requests about this account are being answered. Try again.")
 	}
 	l.inFlight++
 	l.byAccount[account]++

@@ -48,14 +48,14 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 	release := w.occupy(base, 2)
 	w.run(
 		exchange{name: "a third about the account", method: "GET", path: base + "/g", status: 503, wants: again,
-			want: problemOf(503, "Too many requests about this account are being answered. Try again.")},
+			want: problemOf("too-many-requests", "Too many requests about this account are being answered. Try again.")},
 		exchange{name: "a change of it", method: "DELETE", path: base + "/g/a", status: 503, want: "-"},
 		exchange{name: "about another", method: "GET", path: base2, status: 200, want: `[]`},
 	)
 	release2 := w.occupy(base2, 1)
 	w.run(
 		exchange{name: "a fourth in all", method: "GET", path: base2, status: 503, wants: again,
-			want: problemOf(503, "Too many requests are being answered. Try again.")},
+			want: problemOf("too-many-requests", "Too many requests are being answered. Try again.")},
 		exchange{name: "without a token", method: "GET", path: base, header: map[string]string{"X-Auth-Token": ""}, status: 403, want: "-"},
 	)
 	for _, path := range []string{"/v1/ecr/ping", "/v1/ecr/ready", "/metrics"} {
@@ -96,17 +96,17 @@ func TestDeadline(t *testing.T) {
 		want    string
 	}{
 		"read": {"ecr:DescribeRepositories", exchange{method: "GET", path: base},
-			problemOf(504, "AWS did not answer in time. Nothing was changed.")},
+			problemOf("timeout", "AWS did not answer in time.")},
 		"STS": {"sts:AssumeRole", exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "b"}`},
-			problemOf(504, "AWS did not answer in time. Nothing was changed.")},
+			problemOf("timeout", "AWS did not answer in time. Nothing was changed.")},
 		"before the change": {"ecr:ListTagsForResource", exchange{method: "DELETE", path: base + "/g/a"},
-			problemOf(504, "AWS did not answer in time. Nothing was changed.")},
+			problemOf("timeout", "AWS did not answer in time. Nothing was changed.")},
 		"create": {"ecr:CreateRepository", exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "b"}`},
-			failedChange(504, "AWS did not answer in time.", nil, []string{"Repository"})},
+			failedChange("timeout", "AWS did not answer in time.", nil, []string{"Repository"})},
 		"delete": {"ecr:DeleteRepository", exchange{method: "DELETE", path: base + "/g/a"},
-			failedChange(504, "AWS did not answer in time.", nil, []string{"Repository"})},
+			failedChange("timeout", "AWS did not answer in time.", nil, []string{"Repository"})},
 		"update": {"ecr:PutImageTagMutability", exchange{method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true, "ImageTagMutability": "IMMUTABLE"}`},
-			failedChange(504, "AWS did not answer in time.", []string{"ScanOnPush"}, []string{"ImageTagMutability"})},
+			failedChange("timeout", "AWS did not answer in time.", []string{"ScanOnPush"}, []string{"ImageTagMutability"})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -145,7 +145,7 @@ func TestReady(t *testing.T) {
 	w.service.Stop(time.Now().Add(time.Minute))
 	w.run(
 		exchange{name: "stopping", method: "GET", path: "/v1/ecr/ready", header: noToken, status: 503,
-			want:  problemOf(503, "This copy of the service is stopping. Ask another."),
+			want:  problemOf("stopping", "This copy of the service is stopping. Ask another."),
 			wants: http.Header{"Retry-After": {"1"}}},
 		exchange{name: "a request is answered all the same", method: "GET", path: base, status: 200, want: `[]`},
 	)
@@ -176,7 +176,7 @@ func TestLateBody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(parse(t, problemOf(400, "The body did not come in time.")), parse(t, string(said))); diff != "" {
+	if diff := cmp.Diff(parse(t, problemOf("bad-request", "The body did not come in time.")), parse(t, string(said))); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}
 	if calls := w.called(); calls != nil {
@@ -192,5 +192,5 @@ func TestDeadlineWhileStopping(t *testing.T) {
 	w := newWorld(t)
 	w.aws.Inject(localaws.Fault{Operation: "*", Delay: time.Hour})
 	w.service.Stop(time.Now().Add(2 * time.Second))
-	w.run(exchange{method: "GET", path: base, status: 504, want: problemOf(504, "AWS did not answer in time. Nothing was changed.")})
+	w.run(exchange{method: "GET", path: base, status: 504, want: problemOf("timeout", "AWS did not answer in time.")})
 }

@@ -40,7 +40,7 @@ func (w *world) must(_ any, err error) {
 
 // failedChange returns the problem document of a change that failed, with the
 // applied and the unknown parts.
-func failedChange(status int, said string, applied, unknown []string) string {
+func failedChange(code, said string, applied, unknown []string) string {
 	detail, members := strings.TrimSuffix(said, ".")+".", []string{}
 	if applied != nil {
 		detail += " Done all the same: " + strings.Join(applied, ", ") + "."
@@ -51,16 +51,16 @@ func failedChange(status int, said string, applied, unknown []string) string {
 		members = append(members, `"unknown": `+jsonOf(unknown))
 	}
 	next := "send the same request again"
-	if status == 400 {
+	if code == "bad-request" {
 		next = "correct the request and send it again"
 	}
 	detail += " Look at the repository, or " + next + "."
-	return with(problemOf(status, detail), strings.Join(members, ", "))
+	return with(problemOf(code, detail), strings.Join(members, ", "))
 }
 
 // failedChangeByAWS is the same for an error that AWS answered.
-func failedChangeByAWS(status int, said string, applied, unknown []string, code string) string {
-	return with(failedChange(status, said, applied, unknown), `"awsCode": "`+code+`", "awsRequestId": "aws"`)
+func failedChangeByAWS(code, said string, applied, unknown []string, awsCode string) string {
+	return with(failedChange(code, said, applied, unknown), `"awsCode": "`+awsCode+`", "awsRequestId": "aws"`)
 }
 
 // changing returns the operations that change a repository, by the rows'
@@ -77,7 +77,7 @@ func changing() []string {
 
 const (
 	createNew       = `{"RepositoryName": "new", "Tags": [{"Key": "k", "Value": "v"}]}`
-	newIsTaken      = "The repository g/new exists already."
+	newIsTaken      = "The repository with name 'g/new' already exists in the registry with id '012345678901'"
 	throttledDetail = "AWS limits how much may be asked of that account, and the limit is reached. Try again later."
 	noRepository    = "The repository with name 'g/a' does not exist in the registry with id '012345678901'"
 )
@@ -98,7 +98,7 @@ func TestLostAnswers(t *testing.T) {
 			w.run(exchange{name: "create whose answer is lost", method: "POST", path: base + "/g", body: createNew, status: 200, want: shownNew()})
 			w.loseAnswer("ecr:CreateRepository", fault, false)
 			w.run(exchange{name: "the same create again, lost before the work", method: "POST", path: base + "/g", body: createNew,
-				status: 409, want: problemByAWS(409, newIsTaken, "AccessDeniedException")})
+				status: 409, want: problemByAWS("repository-exists", newIsTaken, "RepositoryAlreadyExistsException")})
 
 			w.loseAnswer("ecr:DeleteRepository", fault, true)
 			w.run(exchange{name: "delete whose answer is lost", method: "DELETE", path: base + "/g/a", status: 200, want: shown("g/a")})
@@ -107,7 +107,7 @@ func TestLostAnswers(t *testing.T) {
 			}
 			w.loseAnswer("ecr:DeleteRepository", fault, false)
 			w.run(exchange{name: "a second delete", method: "DELETE", path: base + "/g/a",
-				status: 404, want: problemByAWS(404, noRepository, "RepositoryNotFoundException")})
+				status: 404, want: problemByAWS("repository-not-found", noRepository, "RepositoryNotFoundException")})
 		})
 	}
 }
@@ -141,8 +141,8 @@ func TestLostCreateFindsAnotherRepository(t *testing.T) {
 	tags := func() map[string]string {
 		return map[string]string{"Name": "g/new", "spinup:org": org, "spinup:spaceid": "g", "k": "v"}
 	}
-	takenBefore := problemByAWS(409, newIsTaken, "AccessDeniedException")
-	takenNow := failedChangeByAWS(409, newIsTaken, nil, []string{"Repository"}, "AccessDeniedException")
+	takenBefore := problemByAWS("repository-exists", newIsTaken, "RepositoryAlreadyExistsException")
+	takenNow := failedChangeByAWS("repository-exists", newIsTaken, nil, []string{"Repository"}, "RepositoryAlreadyExistsException")
 	for name, test := range map[string]struct {
 		change func(tags map[string]string)
 		before int64 // seconds
@@ -186,7 +186,7 @@ func TestLostCreateFindsOtherSettings(t *testing.T) {
 			w.addRepository(account, "g/new", org)
 			w.loseAnswer("ecr:CreateRepository", localaws.Fault{Drop: true}, false)
 			w.run(exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "new", ` + settings + `}`,
-				status: 409, want: failedChangeByAWS(409, newIsTaken, nil, []string{"Repository"}, "AccessDeniedException")})
+				status: 409, want: failedChangeByAWS("repository-exists", newIsTaken, nil, []string{"Repository"}, "RepositoryAlreadyExistsException")})
 		})
 	}
 }
@@ -269,7 +269,7 @@ func TestTwoEqualCreatesAtOnce(t *testing.T) {
 	<-made
 	w.loseAnswer("ecr:CreateRepository", localaws.Fault{Drop: true}, false)
 	w.run(exchange{name: "the one that has made nothing", method: "POST", path: base + "/g", body: createNew, status: 409,
-		want: failedChangeByAWS(409, newIsTaken, nil, []string{"Repository"}, "AccessDeniedException")})
+		want: failedChangeByAWS("repository-exists", newIsTaken, nil, []string{"Repository"}, "RepositoryAlreadyExistsException")})
 	close(proceed)
 	<-first
 }
@@ -281,13 +281,13 @@ func TestRefusedCreateWhenReadingFailsToo(t *testing.T) {
 	w := newWorld(t)
 	w.addRepository(account, "g/new", org)
 	mend := w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ThrottlingException"})
-	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 429, want: problemByAWS(429, throttledDetail, "ThrottlingException")})
+	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 429, want: problemByAWS("throttled", throttledDetail, "ThrottlingException")})
 	mend()
-	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 409, want: problemByAWS(409, newIsTaken, "AccessDeniedException")})
+	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 409, want: problemByAWS("repository-exists", newIsTaken, "RepositoryAlreadyExistsException")})
 	w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Drop: true, Times: 1})
 	w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ThrottlingException"})
 	w.run(exchange{name: "lost before", method: "POST", path: base + "/g", body: createNew,
-		status: 429, want: failedChangeByAWS(429, throttledDetail, nil, []string{"Repository"}, "ThrottlingException")})
+		status: 429, want: failedChangeByAWS("throttled", throttledDetail, nil, []string{"Repository"}, "ThrottlingException")})
 }
 
 // An attempt deletes the repository, and its answer gets lost. Before the next
@@ -324,7 +324,7 @@ func TestLostDeleteWhenReadingFailsToo(t *testing.T) {
 			mend = w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ServerException", Status: 500})
 		}
 	}
-	w.run(exchange{method: "DELETE", path: base + "/g/a", status: 500, want: failedChange(500, internalError, nil, []string{"Repository"})})
+	w.run(exchange{method: "DELETE", path: base + "/g/a", status: 500, want: failedChange("internal", internalError, nil, []string{"Repository"})})
 	mend()
 	w.run(exchange{method: "GET", path: base + "/g/a", status: 200, want: shown("g/a", "15:34:18", "15:34:19")})
 }
@@ -360,7 +360,7 @@ func TestLostDeleteThatIsDeniedWhenReadingFailsToo(t *testing.T) {
 		return reads > 2 // one before the delete, one before each of its repeats
 	}})
 	w.run(exchange{method: "DELETE", path: base + "/g/a", status: 429,
-		want: failedChangeByAWS(429, throttledDetail, nil, []string{"Repository"}, "ThrottlingException")})
+		want: failedChangeByAWS("throttled", throttledDetail, nil, []string{"Repository"}, "ThrottlingException")})
 }
 
 // If the outcome stays unknown, the answer says so.
@@ -372,7 +372,7 @@ func TestUnknownOutcome(t *testing.T) {
 		w.aws.Inject(localaws.Fault{Operation: operation, Code: "ServerException", Status: 500})
 	}
 	failed := func(unknown ...string) string {
-		return failedChangeByAWS(500, internalError, nil, unknown, "ServerException")
+		return failedChangeByAWS("internal", internalError, nil, unknown, "ServerException")
 	}
 	w.run(
 		exchange{method: "POST", path: base + "/g", body: createNew, status: 500, want: failed("Repository")},
@@ -409,7 +409,7 @@ func TestDenialThatContradictsWhatWasRead(t *testing.T) {
 			}
 			gone.aws.Inject(denied)
 			request.name, request.status = "deleted meanwhile", 404
-			request.want = problemByAWS(404, noRepository, "RepositoryNotFoundException")
+			request.want = problemByAWS("repository-not-found", noRepository, "RepositoryNotFoundException")
 			gone.run(request)
 		})
 	}

@@ -218,11 +218,11 @@ func (o observer) OutOfRetries() { o.limits.WithLabelValues(limitRetries).Inc() 
 // awsResult returns the result label for the error code of a call.
 func awsResult(code common.Code) string {
 	switch code {
-	case "", common.BadRequest, common.NotFound, common.Conflict:
+	case "", common.BadRequest, common.RepositoryNotFound, common.ImageNotFound, common.RepositoryExists, common.RepositoryNotEmpty:
 		return awsOK
-	case common.Throttled:
+	case common.Throttled, common.QuotaReached:
 		return awsThrottled
-	case common.Forbidden:
+	case common.DeniedByAWS, common.OtherOrg, common.RoleRefused:
 		return awsDenied
 	case common.Canceled:
 		return awsCancelled

@@ -101,7 +101,7 @@ func readPath(r *http.Request, c *common.Config) (pathValues, error) {
 func readAccount(value string, c *common.Config) (string, error) {
 	id, ok := c.AccountID(value)
 	if !ok {
-		return "", common.Errorf(common.NotFound, "account not found: name it by its twelve digits or a configured alias")
+		return "", common.Errorf(common.AccountUnknown, "account not found: name it by its twelve digits or a configured alias")
 	}
 	return id, nil
 }

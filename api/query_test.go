@@ -87,7 +87,7 @@ func TestQueryParameters(t *testing.T) {
 		return exchange{method: "GET", path: path + query, status: 200, want: want}
 	}
 	bad := func(query, detail string) exchange {
-		return exchange{method: "GET", path: path + query, status: 400, want: problemOf(400, detail)}
+		return exchange{method: "GET", path: path + query, status: 400, want: problemOf("bad-request", detail)}
 	}
 	w.run(
 		get("", `{"Limit": 0, "Tags": null, "Name": ""}`),
@@ -107,8 +107,8 @@ func TestQueryParameters(t *testing.T) {
 		bad("?%zz=1", `The query parameter "%zz" is not percent-encoded correctly.`),
 		exchange{name: "HEAD", method: "HEAD", path: path + "?tags=v1", status: 400, want: "-"},
 		exchange{name: "with a body", method: "POST", path: path + "?limit=2", body: `{"Reason": "old"}`, status: 202, want: `[{"Limit": 2, "Tags": null, "Name": ""}, "old"]`},
-		exchange{name: "parameter in the body", method: "POST", path: path, body: `{"limit": 2}`, status: 400, want: problemOf(400, `"limit" is not a key of this request.`)},
-		exchange{name: "bad parameter and bad body", method: "POST", path: path + "?limit=a", body: `{`, status: 400, want: problemOf(400, `The query parameter "limit" must be a number from 1 on.`)},
+		exchange{name: "parameter in the body", method: "POST", path: path, body: `{"limit": 2}`, status: 400, want: problemOf("bad-request", `"limit" is not a key of this request.`)},
+		exchange{name: "bad parameter and bad body", method: "POST", path: path + "?limit=a", body: `{`, status: 400, want: problemOf("bad-request", `The query parameter "limit" must be a number from 1 on.`)},
 	)
 	if called := w.called(); called != nil {
 		t.Errorf("AWS was called: %v", called)

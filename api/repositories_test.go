@@ -185,7 +185,7 @@ func TestContractExamples(t *testing.T) {
 		exchange{method: "GET", path: base, status: 200, want: `["spindev-00001/my-awesome-repository"]`},
 		exchange{method: "DELETE", path: path, status: 200, want: updated},
 		exchange{method: "GET", path: base, status: 200, want: `[]`},
-		exchange{name: "a second delete", method: "DELETE", path: path, status: 404, want: problemByAWS(404,
+		exchange{name: "a second delete", method: "DELETE", path: path, status: 404, want: problemByAWS("repository-not-found",
 			"The repository with name 'spindev-00001/my-awesome-repository' does not exist in the registry with id '012345678901'",
 			"RepositoryNotFoundException")},
 	)
@@ -246,7 +246,7 @@ func TestCreateRepository(t *testing.T) {
 	w.run(
 		exchange{name: "only a name", method: "POST", path: path, body: `{"RepositoryName": "a"}`, status: 200, want: shown("g/a")},
 		exchange{name: "it exists", method: "POST", path: path, body: `{"RepositoryName": "a"}`, status: 409,
-			want: problemByAWS(409, "The repository g/a exists already.", "AccessDeniedException")},
+			want: problemByAWS("repository-exists", "The repository with name 'g/a' already exists in the registry with id '012345678901'", "RepositoryAlreadyExistsException")},
 		exchange{name: "ScanOnPush true", method: "POST", path: path, body: `{"RepositoryName": "b", "ScanOnPush": true}`, status: 200,
 			want: shown("g/b", `"ScanOnPush": "false"`, `"ScanOnPush": "true"`)},
 		exchange{name: `ScanOnPush "false"`, method: "POST", path: path, body: `{"RepositoryName": "c", "ScanOnPush": "false"}`, status: 200, want: shown("g/c")},
@@ -303,10 +303,10 @@ func TestUpdateRepository(t *testing.T) {
 		exchange{name: "null tags", method: "PUT", path: path, body: `{"Tags": null}`, status: 200, want: tagged},
 		exchange{name: "all settings back", method: "PUT", path: path, body: `{"ScanOnPush": "false", "ImageTagMutability": "MUTABLE", "Tags": []}`, status: 200,
 			want: shown("g/a", `"Tags": [`, `"Tags": [{"Key": "A", "Value": "2"},{"Key": "B", "Value": ""},`)},
-		exchange{name: "encryption", method: "PUT", path: path, body: `{"EncryptionType": "KMS"}`, status: 400, want: problemOf(400, fixed)},
-		exchange{name: "key", method: "PUT", path: path, body: `{"KmsKeyId": ""}`, status: 400, want: problemOf(400, fixed)},
-		exchange{name: "null key", method: "PUT", path: path, body: `{"KmsKeyId": null}`, status: 400, want: problemOf(400, fixed)},
-		exchange{name: "the name", method: "PUT", path: path, body: `{"RepositoryName": "b"}`, status: 400, want: problemOf(400, `"RepositoryName" is not a key of this request.`)},
+		exchange{name: "encryption", method: "PUT", path: path, body: `{"EncryptionType": "KMS"}`, status: 400, want: problemOf("bad-request", fixed)},
+		exchange{name: "key", method: "PUT", path: path, body: `{"KmsKeyId": ""}`, status: 400, want: problemOf("bad-request", fixed)},
+		exchange{name: "null key", method: "PUT", path: path, body: `{"KmsKeyId": null}`, status: 400, want: problemOf("bad-request", fixed)},
+		exchange{name: "the name", method: "PUT", path: path, body: `{"RepositoryName": "b"}`, status: 400, want: problemOf("bad-request", `"RepositoryName" is not a key of this request.`)},
 		exchange{name: "missing", method: "PUT", path: base + "/g/b", body: `{}`, status: 404, want: "-"},
 	)
 }
@@ -329,7 +329,7 @@ func TestAccountsAreApart(t *testing.T) {
 	})
 	w.addRepository(account, "g/a", org)
 	w.addRepository(account2, "g/b", org)
-	notFound := problemOf(404, "account not found: name it by its twelve digits or a configured alias")
+	notFound := problemOf("account-unknown", "account not found: name it by its twelve digits or a configured alias")
 	w.run(
 		exchange{method: "GET", path: "/v1/ecr/main/repositories", status: 200, want: `["g/a"]`},
 		exchange{method: "GET", path: "/v1/ecr/other/repositories", status: 200, want: `["g/b"]`},

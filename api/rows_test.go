@@ -343,7 +343,7 @@ func TestUnknownQueryParametersAreRefused(t *testing.T) {
 	for _, rt := range protectedRows() {
 		for _, request := range entryOf(t, rt).requests(rt, inG) {
 			request.path += "?dryRnu=true"
-			request.status, request.want = 400, problemOf(400, `"dryRnu" is not a query parameter of this request.`)
+			request.status, request.want = 400, problemOf("bad-request", `"dryRnu" is not a query parameter of this request.`)
 			w.run(request)
 		}
 	}

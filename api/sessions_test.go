@@ -65,7 +65,7 @@ type probe struct{ Repository string }
 func (probe) check() error { return nil }
 
 func probeThenList(ctx context.Context, t target, in probe) ([]string, error) {
-	if _, err := t.ECR().Tags(ctx, in.Repository); err != nil && common.CodeOf(err) != common.NotFound {
+	if _, err := t.ECR().Tags(ctx, in.Repository); err != nil && common.CodeOf(err) != common.RepositoryNotFound {
 		return nil, err
 	}
 	return listRepositories(ctx, t, nothing{})

@@ -19,7 +19,7 @@ func ping(*Service, route) http.Handler {
 func ready(s *Service, _ route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.stopping.Load() {
-			writeError(w, r, common.Errorf(common.Unavailable, "This copy of the service is stopping. Ask another."))
+			writeError(w, r, common.Errorf(common.Stopping, "This copy of the service is stopping. Ask another."))
 			return
 		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -35,9 +35,9 @@ func TestTagsThatECRWouldRefuse(t *testing.T) {
 	} {
 		w.run(
 			exchange{name: "update " + test.tags, method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true, "Tags": ` + test.tags + `}`,
-				status: 400, want: problemOf(400, test.detail)},
+				status: 400, want: problemOf("bad-request", test.detail)},
 			exchange{name: "create " + test.tags, method: "POST", path: base + "/g", body: `{"RepositoryName": "a", "Tags": ` + test.tags + `}`,
-				status: 400, want: problemOf(400, test.detail)},
+				status: 400, want: problemOf("bad-request", test.detail)},
 		)
 	}
 	if diff := cmp.Diff([]string(nil), w.called()); diff != "" {
@@ -70,7 +70,7 @@ func manyTags(n int) string {
 func TestNumberOfTags(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	tooMany := problemOf(400, "The repository would have 51 tags, those of the service included. It may have 50.")
+	tooMany := problemOf("bad-request", "The repository would have 51 tags, those of the service included. It may have 50.")
 	w.run(exchange{name: "create with 51", method: "POST", path: base + "/g", body: `{"RepositoryName": "a", "Tags": ` + manyTags(48) + `}`, status: 400, want: tooMany})
 	if called := w.called(); called != nil {
 		t.Errorf("AWS was called: %v", called)

@@ -25,7 +25,7 @@ func (t target) checkOwner(tags []ecr.Tag) error {
 			return nil
 		}
 	}
-	return common.Errorf(common.Forbidden, "That repository belongs to another org, or to none. Only repositories whose tag %s is this service's org can be used.", common.OrgTag)
+	return &common.Error{Code: common.OtherOrg, Message: common.OtherOrgMessage}
 }
 
 // denyOthers denies every action on a repository whose tag names another org. A

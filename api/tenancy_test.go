@@ -61,11 +61,11 @@ func TestCreateOfARepositoryThatExists(t *testing.T) {
 	w.addRepository(account, "g/others", "another-org")
 	w.run(
 		exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "ours"}`, status: 409,
-			want: problemByAWS(409, "The repository g/ours exists already.", "AccessDeniedException")},
-		exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "untagged"}`, status: 409, want: problemByAWS(409,
+			want: problemByAWS("repository-exists", "The repository with name 'g/ours' already exists in the registry with id '012345678901'", "RepositoryAlreadyExistsException")},
+		exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "untagged"}`, status: 409, want: problemByAWS("repository-exists",
 			"The repository with name 'g/untagged' already exists in the registry with id '012345678901'", "RepositoryAlreadyExistsException")},
 		exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "others"}`, status: 409,
-			want: problemByAWS(409, "The repository g/others exists already.", "AccessDeniedException")},
+			want: problemByAWS("repository-exists", "The repository with name 'g/others' already exists in the registry with id '012345678901'", "RepositoryAlreadyExistsException")},
 		exchange{name: "it still belongs to the other org", method: "GET", path: base + "/g/others", status: 403, want: "-"},
 	)
 }

@@ -60,33 +60,33 @@ func TestUpdateIsRepeatable(t *testing.T) {
 		after  string // the repository after that
 	}{
 		"tags refused": {[]localaws.Fault{refused(tags, badTag)},
-			400, failedChangeByAWS(400, "no", []string{"ScanOnPush", "ImageTagMutability"}, nil, badTag), updated(scanned, immutable)},
+			400, failedChangeByAWS("bad-request", "no", []string{"ScanOnPush", "ImageTagMutability"}, nil, badTag), updated(scanned, immutable)},
 		"too many tags": {[]localaws.Fault{refused(tags, "TooManyTagsException")},
-			400, failedChangeByAWS(400, "no", []string{"ScanOnPush", "ImageTagMutability"}, nil, "TooManyTagsException"), updated(scanned, immutable)},
+			400, failedChangeByAWS("bad-request", "no", []string{"ScanOnPush", "ImageTagMutability"}, nil, "TooManyTagsException"), updated(scanned, immutable)},
 		"tags throttled": {[]localaws.Fault{refused(tags, throttled)},
-			429, failedChangeByAWS(429, throttledDetail, []string{"ScanOnPush", "ImageTagMutability"}, nil, throttled), updated(scanned, immutable)},
+			429, failedChangeByAWS("throttled", throttledDetail, []string{"ScanOnPush", "ImageTagMutability"}, nil, throttled), updated(scanned, immutable)},
 		"scanning refused": {[]localaws.Fault{refused(scan, "InvalidParameterException")},
-			400, failedChangeByAWS(400, "no", []string{"Tags", "ImageTagMutability"}, nil, "InvalidParameterException"), updated(tagged, immutable)},
+			400, failedChangeByAWS("bad-request", "no", []string{"Tags", "ImageTagMutability"}, nil, "InvalidParameterException"), updated(tagged, immutable)},
 		"mutability failing": {[]localaws.Fault{{Operation: mutability, Code: "ServerException", Status: 500}},
-			500, failedChangeByAWS(500, internalError, []string{"Tags", "ScanOnPush"}, []string{"ImageTagMutability"}, "ServerException"), updated(tagged, scanned)},
+			500, failedChangeByAWS("internal", internalError, []string{"Tags", "ScanOnPush"}, []string{"ImageTagMutability"}, "ServerException"), updated(tagged, scanned)},
 		"tags and mutability refused": {[]localaws.Fault{refused(mutability, throttled), refused(tags, badTag)},
-			400, failedChangeByAWS(400, "no", []string{"ScanOnPush"}, nil, badTag), updated(scanned)},
+			400, failedChangeByAWS("bad-request", "no", []string{"ScanOnPush"}, nil, badTag), updated(scanned)},
 		"scanning and mutability refused": {[]localaws.Fault{refused(mutability, "InvalidParameterException"), refused(scan, throttled)},
-			429, failedChangeByAWS(429, throttledDetail, []string{"Tags"}, nil, throttled), updated(tagged)},
+			429, failedChangeByAWS("throttled", throttledDetail, []string{"Tags"}, nil, throttled), updated(tagged)},
 		"all refused": {[]localaws.Fault{refused(mutability, throttled), refused(scan, "InvalidParameterException"), refused(tags, badTag)},
-			400, problemByAWS(400, "no", badTag), updated()},
+			400, problemByAWS("bad-request", "no", badTag), updated()},
 		"tags refused, scanning lost before the work": {[]localaws.Fault{refused(tags, badTag), lost(scan, false)},
-			400, failedChangeByAWS(400, "no", []string{"ImageTagMutability"}, []string{"ScanOnPush"}, badTag), updated(immutable)},
+			400, failedChangeByAWS("bad-request", "no", []string{"ImageTagMutability"}, []string{"ScanOnPush"}, badTag), updated(immutable)},
 		"tags refused, scanning lost after the work": {[]localaws.Fault{refused(tags, badTag), lost(scan, true)},
-			400, failedChangeByAWS(400, "no", []string{"ScanOnPush", "ImageTagMutability"}, nil, badTag), updated(scanned, immutable)},
+			400, failedChangeByAWS("bad-request", "no", []string{"ScanOnPush", "ImageTagMutability"}, nil, badTag), updated(scanned, immutable)},
 		"tags lost before the work, scanning refused": {[]localaws.Fault{lost(tags, false), refused(scan, "InvalidParameterException")},
-			500, failedChange(500, internalError, []string{"ImageTagMutability"}, []string{"Tags"}), updated(immutable)},
+			500, failedChange("internal", internalError, []string{"ImageTagMutability"}, []string{"Tags"}), updated(immutable)},
 		"tags lost after the work, scanning refused": {[]localaws.Fault{lost(tags, true), refused(scan, "InvalidParameterException")},
-			400, failedChangeByAWS(400, "no", []string{"Tags", "ImageTagMutability"}, nil, "InvalidParameterException"), updated(tagged, immutable)},
+			400, failedChangeByAWS("bad-request", "no", []string{"Tags", "ImageTagMutability"}, nil, "InvalidParameterException"), updated(tagged, immutable)},
 		"all lost before the work": {[]localaws.Fault{lost(tags, false), lost(scan, false), lost(mutability, false)},
-			500, failedChange(500, internalError, nil, []string{"Tags", "ScanOnPush", "ImageTagMutability"}), updated()},
+			500, failedChange("internal", internalError, nil, []string{"Tags", "ScanOnPush", "ImageTagMutability"}), updated()},
 		"all lost, only mutability after the work": {[]localaws.Fault{lost(tags, false), lost(scan, false), lost(mutability, true)},
-			500, failedChange(500, internalError, []string{"ImageTagMutability"}, []string{"Tags", "ScanOnPush"}), updated(immutable)},
+			500, failedChange("internal", internalError, []string{"ImageTagMutability"}, []string{"Tags", "ScanOnPush"}), updated(immutable)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -191,7 +191,7 @@ func TestUpdateWithEmptyAnswers(t *testing.T) {
 		}
 	}
 	w.run(exchange{name: "the read fails", method: "PUT", path: base + "/g/a", body: updateAll, status: 500,
-		want: with(failedChange(500, internalError, []string{"Tags"}, []string{"ScanOnPush", "ImageTagMutability"}), `"awsRequestId": "aws"`)})
+		want: with(failedChange("internal", internalError, []string{"Tags"}, []string{"ScanOnPush", "ImageTagMutability"}), `"awsRequestId": "aws"`)})
 }
 
 // deleteRepository deletes g/a by another way than the service.
@@ -222,7 +222,7 @@ func TestRepositoryIsDeletedDuringAnUpdate(t *testing.T) {
 			w.deleteRepository()
 			close(gone)
 		}()
-		w.run(exchange{method: "PUT", path: base + "/g/a", body: updateAll, status: 404, want: problemByAWS(404, noRepository, "RepositoryNotFoundException")})
+		w.run(exchange{method: "PUT", path: base + "/g/a", body: updateAll, status: 404, want: problemByAWS("repository-not-found", noRepository, "RepositoryNotFoundException")})
 	})
 	t.Run("after the tags", func(t *testing.T) {
 		t.Parallel()
@@ -234,7 +234,7 @@ func TestRepositoryIsDeletedDuringAnUpdate(t *testing.T) {
 			return false
 		}})
 		w.run(exchange{method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true, "Tags": [{"Key": "k", "Value": "v"}]}`, status: 404,
-			want: failedChangeByAWS(404, noRepository, []string{"Tags"}, nil, "RepositoryNotFoundException")})
+			want: failedChangeByAWS("repository-not-found", noRepository, []string{"Tags"}, nil, "RepositoryNotFoundException")})
 	})
 	t.Run("after a part whose answer is lost", func(t *testing.T) {
 		t.Parallel()
@@ -248,7 +248,7 @@ func TestRepositoryIsDeletedDuringAnUpdate(t *testing.T) {
 			}
 		}
 		w.run(exchange{method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true}`, status: 404,
-			want: problemByAWS(404, noRepository, "RepositoryNotFoundException")})
+			want: problemByAWS("repository-not-found", noRepository, "RepositoryNotFoundException")})
 	})
 }
 
@@ -271,5 +271,5 @@ func TestLostUpdateFindsAnotherRepository(t *testing.T) {
 		return true
 	}})
 	w.run(exchange{method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true}`, status: 500,
-		want: failedChange(500, internalError, nil, []string{"ScanOnPush"})})
+		want: failedChange("internal", internalError, nil, []string{"ScanOnPush"})})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"regexp"
 )
 
 // awsError has the methods that an error of any client of the AWS SDK has. It
@@ -28,13 +29,16 @@ var throttles = map[string]bool{
 	"TooManyRequestsException":  true,
 }
 
+// refusals are the Codes of calls that AWS did not allow.
+var refusals = map[Code]bool{RoleRefused: true, DeniedByAWS: true}
+
 // FromAWS turns the error of a call to AWS into an Error. The map has the error
 // codes of the service that was called. A code that is neither in the map nor
-// in throttles is an internal error. The caller gets AWS's message for
-// BadRequest, NotFound and Conflict only: the message of a refusal names roles
-// and ARNs, and other messages do not help a caller. An error that is an Error
-// already is returned unchanged.
-func FromAWS(err error, codes map[string]Code) error {
+// in throttles is an internal error. For a refusal the caller gets the given
+// sentence, because AWS's message names roles and ARNs. For the other codes of
+// the map the caller gets AWS's message, unless it names something of ours. An
+// error that is an Error already is returned unchanged.
+func FromAWS(err error, codes map[string]Code, refusal string) error {
 	var ours *Error
 	if err == nil || errors.As(err, &ours) {
 		return err
@@ -56,7 +60,7 @@ func FromAWS(err error, codes map[string]Code) error {
 	if throttles[fault.Code()] {
 		e.Code = Throttled
 	}
-	e.Message = messageFor(e.Code, fault.Message())
+	e.Message = messageFor(e, fault.Message(), refusal)
 	e.AWSRequestID = requestID(err)
 	if e.Code == "" {
 		e.Code = Internal
@@ -67,17 +71,38 @@ func FromAWS(err error, codes map[string]Code) error {
 	return e
 }
 
-func messageFor(code Code, awsMessage string) string {
-	switch code {
-	case BadRequest, NotFound, Conflict:
-		return awsMessage
-	case Forbidden:
-		return "AWS refused this with the role of that account. Check the role's trust and permissions, and that the repository belongs to this org."
-	case Throttled:
-		return "AWS limits how much may be asked of that account, and the limit is reached. Try again later."
-	default:
+func messageFor(e *Error, awsMessage, refusal string) string {
+	switch {
+	case e.Code == "":
 		return "internal error"
+	case e.Code == Throttled:
+		return "AWS limits how much may be asked of that account, and the limit is reached. Try again later."
+	case e.Code == QuotaReached:
+		return "A quota of AWS is reached in that account. Delete what is not needed, or have the quota raised. " + awsWords(e.AWSCode, awsMessage)
+	case refusals[e.Code]:
+		return refusal
+	default:
+		return awsWords(e.AWSCode, awsMessage)
 	}
+}
+
+// maxAWSWords is how many characters of AWS's message a caller gets. AWS may
+// repeat in it what the caller has sent.
+const maxAWSWords = 500
+
+// ours matches what AWS's message must not tell callers: the role, its session
+// and other identities of ours.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+var ours = regexp.MustCompile(`(?i:arn:[a-z-]+:(iam|sts):)|(?i:assumed-role|federated-user|not authorized to perform|encoded authorization)|` +
+	`\b(A3T[A-Z0-9]|ABIA|ACCA|AGPA|AIDA|AIPA|AKIA|ANPA|ANVA|AROA|ASCA|ASIA)[A-Z0-9]{12,}|-ecr-api-[0-9a-f]{16}`)
+
+// awsWords returns AWS's message for a caller. If the message names something
+// of ours, it is in the log only.
+func awsWords(awsCode, message string) string {
+	if ours.MatchString(message) {
+		return "AWS answered " + awsCode + ". The log has its words: quote the requestId to whoever runs this service."
+	}
+	return Clip(message, maxAWSWords)
 }
 
 // fromContext returns a Timeout if a deadline has passed, a Canceled if the

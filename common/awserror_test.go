@@ -24,15 +24,17 @@ import (
 // codes.
 var awsCodes = map[string]Code{
 	ecr.ErrCodeInvalidParameterException:   BadRequest,
-	ecr.ErrCodeRepositoryNotFoundException: NotFound,
-	ecr.ErrCodeRepositoryNotEmptyException: Conflict,
-	ecr.ErrCodeLimitExceededException:      Throttled,
-	"AccessDeniedException":                Forbidden,
+	ecr.ErrCodeRepositoryNotFoundException: RepositoryNotFound,
+	ecr.ErrCodeRepositoryNotEmptyException: RepositoryNotEmpty,
+	ecr.ErrCodeLimitExceededException:      QuotaReached,
+	"AccessDeniedException":                DeniedByAWS,
+	"AccessDenied":                         RoleRefused,
 }
 
 const (
-	refusedMessage   = "AWS refused this with the role of that account. Check the role's trust and permissions, and that the repository belongs to this org."
+	refusedMessage   = "AWS refused this."
 	throttledMessage = "AWS limits how much may be asked of that account, and the limit is reached. Try again later."
+	quotaMessage     = "A quota of AWS is reached in that account. Delete what is not needed, or have the quota raised. AWS's words."
 	timeoutMessage   = "AWS did not answer in time."
 	canceledMessage  = "The request was cancelled."
 	internalMessage  = "internal error"
@@ -43,7 +45,7 @@ const (
 func wantFromAWS(t *testing.T, name string, err error, want Error) {
 	t.Helper()
 	var got *Error
-	if !errors.As(FromAWS(err, awsCodes), &got) {
+	if !errors.As(FromAWS(err, awsCodes, refusedMessage), &got) {
 		t.Errorf("%s: %v does not become an Error", name, err)
 		return
 	}
@@ -70,10 +72,11 @@ func TestFromAWSCodes(t *testing.T) {
 		message string
 	}{
 		{"InvalidParameterException", BadRequest, "AWS's words."},
-		{"RepositoryNotFoundException", NotFound, "AWS's words."},
-		{"RepositoryNotEmptyException", Conflict, "AWS's words."},
-		{"AccessDeniedException", Forbidden, refusedMessage},
-		{"LimitExceededException", Throttled, throttledMessage},
+		{"RepositoryNotFoundException", RepositoryNotFound, "AWS's words."},
+		{"RepositoryNotEmptyException", RepositoryNotEmpty, "AWS's words."},
+		{"AccessDeniedException", DeniedByAWS, refusedMessage},
+		{"AccessDenied", RoleRefused, refusedMessage},
+		{"LimitExceededException", QuotaReached, quotaMessage},
 		{"ThrottlingException", Throttled, throttledMessage},
 		{"ServerException", Internal, internalMessage},
 		{"ExpiredTokenException", Internal, internalMessage},
@@ -121,13 +124,13 @@ func TestFromAWSThrottles(t *testing.T) {
 
 func TestFromAWSNoFault(t *testing.T) {
 	t.Parallel()
-	if err := FromAWS(nil, awsCodes); err != nil {
+	if err := FromAWS(nil, awsCodes, refusedMessage); err != nil {
 		t.Errorf("nil becomes %v", err)
 	}
-	ours := Errorf(Forbidden, "no")
+	ours := Errorf(RoleRefused, "no")
 	wrapped := fmt.Errorf("assuming the role: %w", ours)
 	for _, err := range []error{ours, wrapped, fmt.Errorf("both: %w and %w", answered("Throttling"), ours)} {
-		if got := FromAWS(err, awsCodes); got != err {
+		if got := FromAWS(err, awsCodes, refusedMessage); got != err {
 			t.Errorf("%v becomes %v", err, got)
 		}
 	}
@@ -195,7 +198,7 @@ func TestFromAWSModelledError(t *testing.T) {
 		t.Fatalf("%T: %v", err, err)
 	}
 	wantFromAWS(t, "no repository", err, Error{
-		Code:         NotFound,
+		Code:         RepositoryNotFound,
 		Message:      "The repository with name 'a/b' does not exist in the registry with id '012345678901'",
 		AWSCode:      "RepositoryNotFoundException",
 		AWSRequestID: modelled.RequestID(),

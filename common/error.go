@@ -5,24 +5,40 @@ import (
 	"fmt"
 )
 
-// A Code says what kind of error an Error is. Package api maps each Code to one
-// HTTP status. An error without a Code is an internal error.
+// A Code says what kind of error an Error is. Callers see it as the code of a
+// problem document and act on it, so a Code never changes. Package api maps each
+// Code to one HTTP status. An error without a Code is an internal error.
 type Code string
 
-// The Codes.
+// The Codes. docs/api.md and the OpenAPI document list them for callers.
 const (
-	BadRequest       Code = "bad request"        // the caller's input is wrong
-	Forbidden        Code = "forbidden"          // no good token, a role that AWS refuses, another org's repository
-	NotFound         Code = "not found"          // what the path names does not exist
-	MethodNotAllowed Code = "method not allowed" // the path is right, the method is not
-	Conflict         Code = "conflict"           // AWS cannot do it in the present state
-	TooLarge         Code = "too large"          // the body is over the limit
-	Throttled        Code = "throttled"          // AWS throttles, or a quota is reached
-	Unavailable      Code = "unavailable"        // the service is at a limit, or it is stopping
-	Timeout          Code = "timeout"            // the deadline of the request passed
-	Canceled         Code = "canceled"           // the caller has hung up
-	Internal         Code = "internal error"     // everything else
+	BadRequest         Code = "bad-request"          // the caller's input is wrong
+	TokenMissing       Code = "token-missing"        // there is no token
+	TokenRefused       Code = "token-refused"        // the token is not a hash of a key
+	RoleRefused        Code = "role-refused"         // AWS does not let the service assume the role
+	DeniedByAWS        Code = "denied-by-aws"        // AWS denies a call in the role's session
+	OtherOrg           Code = "other-org"            // the repository is another org's, or nobody's
+	PathUnknown        Code = "path-unknown"         // there is no such path
+	AccountUnknown     Code = "account-unknown"      // the configuration does not have the account
+	RepositoryNotFound Code = "repository-not-found" // there is no such repository
+	ImageNotFound      Code = "image-not-found"      // there is no such image
+	MethodNotAllowed   Code = "method-not-allowed"   // the path is right, the method is not
+	RepositoryExists   Code = "repository-exists"    // the name of a create is taken
+	RepositoryNotEmpty Code = "repository-not-empty" // AWS does not delete it while it has images
+	BodyTooLarge       Code = "body-too-large"       // the body is over the limit
+	Throttled          Code = "throttled"            // AWS throttles
+	QuotaReached       Code = "quota-reached"        // a quota of the account is reached
+	Canceled           Code = "canceled"             // the caller has hung up
+	Internal           Code = "internal"             // everything else
+	TooManyRequests    Code = "too-many-requests"    // the service answers too many requests already
+	TooManyTokens      Code = "too-many-tokens"      // the service checks too many new tokens already
+	Stopping           Code = "stopping"             // this copy of the service is stopping
+	Timeout            Code = "timeout"              // the deadline of the request passed
 )
+
+// OtherOrgMessage is what a caller is told about another org's repository.
+const OtherOrgMessage = "That repository belongs to another org, or to none. " +
+	"Only repositories whose tag " + OrgTag + " is this service's org can be used."
 
 // An Error is for the caller and for the log. The caller sees all fields except
 // Cause. Only the log has Cause.

@@ -16,7 +16,7 @@ func TestError(t *testing.T) {
 		text  string
 		cause error
 	}{
-		{&Error{Code: NotFound, Message: "there is none"}, "there is none", nil},
+		{&Error{Code: RepositoryNotFound, Message: "there is none"}, "there is none", nil},
 		{&Error{Code: Internal, Message: "internal error", Cause: io.ErrUnexpectedEOF}, "internal error: unexpected EOF", io.ErrUnexpectedEOF},
 	} {
 		if got := test.err.Error(); got != test.text {
@@ -30,12 +30,12 @@ func TestError(t *testing.T) {
 
 func TestErrorf(t *testing.T) {
 	t.Parallel()
-	err := fmt.Errorf("wrapped: %w", Errorf(Conflict, "%s is there, %d times", "it", 2))
+	err := fmt.Errorf("wrapped: %w", Errorf(RepositoryExists, "%s is there, %d times", "it", 2))
 	var got *Error
 	if !errors.As(err, &got) {
 		t.Fatalf("%v holds no Error", err)
 	}
-	if diff := cmp.Diff(&Error{Code: Conflict, Message: "it is there, 2 times"}, got); diff != "" {
+	if diff := cmp.Diff(&Error{Code: RepositoryExists, Message: "it is there, 2 times"}, got); diff != "" {
 		t.Errorf("error (-want +got):\n%s", diff)
 	}
 }
@@ -49,7 +49,7 @@ func TestCodeOf(t *testing.T) {
 		{nil, ""},
 		{io.EOF, Internal},
 		{Errorf(Throttled, "slowly"), Throttled},
-		{fmt.Errorf("wrapped: %w", Errorf(NotFound, "none")), NotFound},
+		{fmt.Errorf("wrapped: %w", Errorf(RepositoryNotFound, "none")), RepositoryNotFound},
 	} {
 		if got := CodeOf(test.err); got != test.want {
 			t.Errorf("%v: %q, want %q", test.err, got, test.want)

@@ -59,9 +59,11 @@ func isUnsure(r *request.Request) bool {
 // refusal. Then the answer is readErr, the error of the read that should have
 // found out.
 func unknownReason(failure, readErr error) error {
-	code := common.CodeOf(failure)
-	if readErr != nil && (code == common.Forbidden || code == common.Conflict) && common.CodeOf(readErr) != common.NotFound {
-		return readErr
+	switch common.CodeOf(failure) {
+	case common.DeniedByAWS, common.OtherOrg, common.RepositoryExists, common.RepositoryNotEmpty:
+		if readErr != nil && common.CodeOf(readErr) != common.RepositoryNotFound {
+			return readErr
+		}
 	}
 	return failure
 }
@@ -93,19 +95,19 @@ func (c *Client) retryIfDenied(ctx context.Context, present *Repository, change 
 	switch readErr := c.checkSame(ctx, present); common.CodeOf(readErr) {
 	case "":
 		return change()
-	case common.NotFound:
+	case common.RepositoryNotFound:
 		return readErr
 	default: // nobody knows whether it is still the same repository
 		return err
 	}
 }
 
-// checkSame returns a NotFound if the repository is gone, even if somebody has
+// checkSame returns a RepositoryNotFound if the repository is gone, even if somebody has
 // made another one of the same name since.
 func (c *Client) checkSame(ctx context.Context, present *Repository) error {
 	now, err := c.describe(ctx, present.RepositoryName)
 	if err == nil && !present.CreatedAt.IsZero() && !aws.TimeValue(now.CreatedAt).Equal(present.CreatedAt.Time) {
-		return common.Errorf(common.NotFound, "The repository %s was deleted meanwhile, and another was made in its place.", present.RepositoryName)
+		return common.Errorf(common.RepositoryNotFound, "The repository %s was deleted meanwhile, and another was made in its place.", present.RepositoryName)
 	}
 	return err
 }

@@ -76,15 +76,15 @@ func (c *Client) findCreated(ctx context.Context, name string, s Settings, e Enc
 	found, err := c.Repository(ctx, name)
 	switch {
 	case isDeniedByPolicy(err): // it exists, and its tag names another org
-		return nil, alreadyExists(name, failure)
+		return nil, c.alreadyExists(name, failure)
 	case err != nil:
 		return nil, common.WithOutcome(unknownReason(failure, err), nil, repositoryPart)
 	case !c.clock.mayBeAfter(tries.start, found.CreatedAt.Time) || c.claims.has(found):
-		return nil, alreadyExists(name, failure)
+		return nil, c.alreadyExists(name, failure)
 	case matchesRequest(found, s, e) && c.claims.take(found):
 		return found, nil
 	default: // somebody made it just now, and somebody may have changed it since
-		return nil, common.WithOutcome(alreadyExists(name, failure), nil, repositoryPart)
+		return nil, common.WithOutcome(c.alreadyExists(name, failure), nil, repositoryPart)
 	}
 }
 
@@ -110,21 +110,29 @@ func (c *Client) explainRefusal(ctx context.Context, name string, refusal error)
 	}
 	switch _, err := c.describe(ctx, name); {
 	case err == nil || isDeniedByPolicy(err):
-		return alreadyExists(name, refusal)
-	case common.CodeOf(err) == common.NotFound:
+		return c.alreadyExists(name, refusal)
+	case common.CodeOf(err) == common.RepositoryNotFound:
 		return refusal
 	default: // nobody knows why it was refused
 		return err
 	}
 }
 
-// alreadyExists returns an error that says that the name is taken. It keeps
-// AWS's code and id of the failure.
-func alreadyExists(name string, failure error) error {
-	conflict := common.Error{Cause: failure}
-	if e := new(common.Error); errors.As(failure, &e) {
-		conflict = *e
+// alreadyExists returns the error that AWS would have answered if it checked
+// the name first. It keeps AWS's id of the failure. A denial is not its cause,
+// or the log would look as if the role lacked a permission.
+func (c *Client) alreadyExists(name string, failure error) error {
+	conflict := &common.Error{
+		Code:    common.RepositoryExists,
+		Message: "The repository with name '" + name + "' already exists in the registry with id '" + c.registry.Account + "'",
+		AWSCode: ecr.ErrCodeRepositoryAlreadyExistsException,
+		Cause:   failure,
 	}
-	conflict.Code, conflict.Message = common.Conflict, "The repository "+name+" exists already."
-	return &conflict
+	if isDenied(failure) {
+		conflict.Cause = nil
+	}
+	if e := new(common.Error); errors.As(failure, &e) {
+		conflict.AWSRequestID = e.AWSRequestID
+	}
+	return conflict
 }

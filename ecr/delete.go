@@ -18,11 +18,11 @@ func (c *Client) DeleteRepository(ctx context.Context, present *Repository) erro
 	switch {
 	case err == nil || !tries.unsure:
 		return err
-	case common.CodeOf(err) == common.NotFound:
+	case common.CodeOf(err) == common.RepositoryNotFound:
 		return nil
 	}
 	readErr := c.checkSame(ctx, present)
-	if common.CodeOf(readErr) == common.NotFound {
+	if common.CodeOf(readErr) == common.RepositoryNotFound {
 		return nil
 	}
 	return common.WithOutcome(unknownReason(err, readErr), nil, repositoryPart)
@@ -51,7 +51,7 @@ func (c *Client) onlyIfSame(present *Repository, tries *attempts) request.Option
 			}
 			switch err := c.checkSame(r.Context(), present); common.CodeOf(err) {
 			case "":
-			case common.NotFound:
+			case common.RepositoryNotFound:
 				r.Error = err
 			default:
 				r.Error = tries.failure

@@ -20,17 +20,41 @@ var codes = map[string]common.Code{
 	ecr.ErrCodeTooManyTagsException:             common.BadRequest,
 	ecr.ErrCodeValidationException:              common.BadRequest,
 	ecr.ErrCodeKmsException:                     common.BadRequest, // the key that the caller named cannot be used
-	ecr.ErrCodeRepositoryNotFoundException:      common.NotFound,
-	ecr.ErrCodeImageNotFoundException:           common.NotFound,
-	ecr.ErrCodeRepositoryAlreadyExistsException: common.Conflict,
-	ecr.ErrCodeRepositoryNotEmptyException:      common.Conflict,
-	ecr.ErrCodeLimitExceededException:           common.Throttled, // a quota of the account
-	accessDenied:                                common.Forbidden,
+	ecr.ErrCodeRepositoryNotFoundException:      common.RepositoryNotFound,
+	ecr.ErrCodeImageNotFoundException:           common.ImageNotFound,
+	ecr.ErrCodeRepositoryAlreadyExistsException: common.RepositoryExists,
+	ecr.ErrCodeRepositoryNotEmptyException:      common.RepositoryNotEmpty,
+	ecr.ErrCodeLimitExceededException:           common.QuotaReached,
+	accessDenied:                                common.DeniedByAWS,
 }
 
 // translate is a handler of the SDK. It turns the error of a call to ECR into a
 // common.Error before the observer sees it.
-func translate(r *request.Request) { r.Error = common.FromAWS(r.Error, codes) }
+func translate(r *request.Request) {
+	if r.Error == nil {
+		return
+	}
+	r.Error = common.FromAWS(r.Error, codes, "AWS denied ecr:"+r.Operation.Name+" to the role of that account. "+
+		"Look at the permissions of the role, and at the repository's own policy.")
+	if isRead(r) && isDeniedByPolicy(r.Error) {
+		r.Error = otherOrg(r.Error)
+	}
+}
+
+// isRead tells whether the call changes nothing.
+func isRead(r *request.Request) bool {
+	return strings.HasPrefix(r.Operation.Name, "Describe") || strings.HasPrefix(r.Operation.Name, "List")
+}
+
+// otherOrg returns the denial with the reason that callers understand: the
+// session policies deny reads of other orgs' repositories, and no other reads.
+func otherOrg(denial error) error {
+	e := new(common.Error)
+	errors.As(denial, &e)
+	told := *e
+	told.Code, told.Message = common.OtherOrg, common.OtherOrgMessage
+	return &told
+}
 
 // isDenied tells whether ECR itself refused the call. STS refuses with another
 // code.

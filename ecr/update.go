@@ -88,7 +88,7 @@ func (c *Client) applyOne(ctx context.Context, present *Repository, p *part) {
 		p.err = common.Errorf(common.Internal, "ECR answered the change of %s without the new value", p.name)
 	}
 	switch common.CodeOf(p.err) {
-	case "", common.NotFound: // there is no repository to change
+	case "", common.RepositoryNotFound: // there is no repository to change
 	default:
 		p.unsure = tries.unsure
 	}

@@ -11,9 +11,17 @@ import (
 // (MalformedPolicyDocument, PackedPolicyTooLarge), or AWS is down.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 var codes = map[string]common.Code{
-	"AccessDenied": common.Forbidden,
+	"AccessDenied": common.RoleRefused,
 }
 
 // translate is a handler of the SDK. It turns the error of a call to STS into a
 // common.Error before the observer sees it.
-func translate(r *request.Request) { r.Error = common.FromAWS(r.Error, codes) }
+func (r *Roles) translate(call *request.Request) { call.Error = r.fromSTS(call.Error) }
+
+func (r *Roles) fromSTS(err error) error { return common.FromAWS(err, codes, r.refusal) }
+
+// refusalText says to callers what to look at if STS refuses the role.
+func refusalText(role string) string {
+	return "AWS refused sts:AssumeRole for the role " + role + " of that account. Look at the role's trust policy, " +
+		"at the external id and sts:TagSession in it, and at the permission of the service's own identity to assume the role."
+}

@@ -87,7 +87,7 @@ func (p *roleProvider) calledExpired() bool {
 func (p *roleProvider) RetrieveWithContext(ctx credentials.Context) (credentials.Value, error) {
 	value, err := p.retrieve(ctx)
 	result := Miss
-	if common.CodeOf(err) == common.Forbidden {
+	if common.CodeOf(err) == common.RoleRefused {
 		result = Refused
 	}
 	p.roles.observer.SessionRequested(result)
@@ -115,9 +115,9 @@ func (p *roleProvider) retrieve(ctx credentials.Context) (credentials.Value, err
 		p.last, p.lastEnds = &signer{Value: value}, p.ExpiresAt().Add(renewBefore)
 		return value, nil
 	}
-	err = common.FromAWS(err, codes) // an error from before the call, such as an ended context, is not translated yet
+	err = p.roles.fromSTS(err) // an error from before the call, such as an ended context, is not translated yet
 	p.roles.remember(p.account, err)
-	if common.CodeOf(err) != common.Forbidden && p.canKeepLast() {
+	if common.CodeOf(err) != common.RoleRefused && p.canKeepLast() {
 		p.SetExpiration(time.Now().Add(renewRetry), 0)
 		return p.last.Value, nil
 	}

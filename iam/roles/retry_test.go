@@ -225,7 +225,7 @@ func TestExpiredWhileSTSStalls(t *testing.T) {
 		defer close(end)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := w.listWithin(ctx, s); common.CodeOf(common.FromAWS(err, nil)) != common.Timeout {
+		if err := w.listWithin(ctx, s); common.CodeOf(common.FromAWS(err, nil, "")) != common.Timeout {
 			t.Errorf("the call that waits while another renews: %v", err)
 		}
 	})

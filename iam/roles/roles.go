@@ -35,6 +35,7 @@ type Roles struct {
 	name       string
 	externalID string
 	org        string
+	refusal    string        // what callers are told if STS refuses the role
 	timeout    time.Duration // of assuming a role, all attempts together
 	sessions   *lru.Cache[sessionKey, *Session]
 	refusals   *lru.Cache[string, refusal] // by account
@@ -69,10 +70,8 @@ func New(sdk client.ConfigProvider, config *common.Config, o Observer) (*Roles, 
 	if err != nil {
 		return nil, err
 	}
-	api := sts.New(sdk)
-	api.Handlers.Complete.PushFront(translate)
-	return &Roles{
-		sts:        api,
+	r := &Roles{
+		sts:        sts.New(sdk),
 		name:       config.Account.Role,
 		externalID: config.Account.ExternalID,
 		org:        config.Org,
@@ -81,7 +80,10 @@ func New(sdk client.ConfigProvider, config *common.Config, o Observer) (*Roles, 
 		refusals:   refusals,
 		budgets:    budgets,
 		observer:   o,
-	}, nil
+		refusal:    refusalText(config.Account.Role),
+	}
+	r.sts.Handlers.Complete.PushFront(r.translate)
+	return r, nil
 }
 
 // A Session is a session of the management role in one account, under one
@@ -187,7 +189,7 @@ func (r *Roles) refused(account string) error {
 
 // remember keeps the error if it is a refusal.
 func (r *Roles) remember(account string, err error) {
-	if common.CodeOf(err) == common.Forbidden {
+	if common.CodeOf(err) == common.RoleRefused {
 		r.refusals.Add(account, refusal{err: err, until: time.Now().Add(refusalMemory)})
 	}
 }

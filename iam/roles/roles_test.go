@@ -426,8 +426,9 @@ func wantError(t *testing.T, name string, err error, want common.Error) {
 }
 
 var refused = common.Error{
-	Code:    common.Forbidden,
-	Message: "AWS refused this with the role of that account. Check the role's trust and permissions, and that the repository belongs to this org.",
+	Code: common.RoleRefused,
+	Message: "AWS refused sts:AssumeRole for the role ecr-api of that account. Look at the role's trust policy, at the external id and sts:TagSession in it, " +
+		"and at the permission of the service's own identity to assume the role.",
 	AWSCode: "AccessDenied",
 }
 
@@ -551,7 +552,7 @@ func TestCallerLeaves(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		_, err := c.Credentials.GetWithContext(ctx)
-		wantError(t, "left", common.FromAWS(err, nil), common.Error{
+		wantError(t, "left", common.FromAWS(err, nil, ""), common.Error{
 			Code: common.Timeout, Message: "AWS did not answer in time.",
 		})
 		if took := time.Since(start); took != time.Second {
@@ -571,7 +572,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	for i := range 3 * maxSessions {
 		id := strconv.Itoa(i)
 		w.sessionFor(account, showing(account, id))
-		w.roles.remember(id, &common.Error{Code: common.Forbidden})
+		w.roles.remember(id, &common.Error{Code: common.RoleRefused})
 		if w.sessionFor(account, showing(account, "used")) != used {
 			t.Fatalf("after %d other sessions, the session in use is gone", i)
 		}

@@ -229,7 +229,7 @@ func TestEndedContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	r := w.listRequest(ctx, s)
-	if err := r.Send(); common.CodeOf(common.FromAWS(err, nil)) != common.Canceled || !r.LastSignedAt.IsZero() {
+	if err := r.Send(); common.CodeOf(common.FromAWS(err, nil, "")) != common.Canceled || !r.LastSignedAt.IsZero() {
 		t.Errorf("signed at %v: %v", r.LastSignedAt, err)
 	}
 }
