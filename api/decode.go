@@ -100,7 +100,7 @@ func jsonError(err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return common.Errorf(common.BadRequest, "The body is not JSON: it ends too early.")
 	case errors.As(err, &syntax) && errors.Is(err, jsontext.ErrDuplicateName):
-		return common.Errorf(common.BadRequest, "%.64q is given twice.", syntax.JSONPointer.LastToken())
+		return common.Errorf(common.BadRequest, "%.100q is given twice.", syntax.JSONPointer.LastToken())
 	case errors.As(err, &syntax):
 		return common.Errorf(common.BadRequest, "The body is not JSON: %s, at byte %d.", syntax.Err, syntax.ByteOffset+1)
 	case errors.As(err, &value):
@@ -113,7 +113,7 @@ func jsonError(err error) error {
 func valueError(e *json.SemanticError) error {
 	switch {
 	case errors.Is(e, json.ErrUnknownName):
-		return common.Errorf(common.BadRequest, "%.64q is not a key of this request.", e.JSONPointer.LastToken())
+		return common.Errorf(common.BadRequest, "%.100q is not a key of this request.", e.JSONPointer.LastToken())
 	case e.JSONPointer == "":
 		return common.Errorf(common.BadRequest, "The body must be a JSON object, not %s.", kindNames[e.JSONKind])
 	default:

@@ -48,6 +48,10 @@ var retryAfter = map[common.Code]string{
 	common.Stopping:        "1",
 }
 
+// maxDetail is how many characters an error may tell a caller. What a caller
+// has sent may be in it.
+const maxDetail = 1000
+
 // problem is the body of every error, as in RFC 9457.
 type problem struct {
 	Type         string      `json:"type"`
@@ -104,7 +108,7 @@ func title(status int) string {
 // has done. They do not say what went wrong inside the service, because the
 // caller cannot repair that.
 func detail(r *http.Request, status int, e *common.Error) string {
-	said := e.Message
+	said := common.Clip(e.Message, maxDetail)
 	switch {
 	case status == http.StatusInternalServerError:
 		said = "internal error: quote the requestId to whoever runs this service"

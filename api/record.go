@@ -56,6 +56,12 @@ var logFields = []string{
 	"time", "level", "msg", // of logrus
 }
 
+// What callers send makes a log line only so long. These are characters.
+const (
+	maxLoggedPath  = 100
+	maxLoggedError = 2000 // AWS's words about a denial are long
+)
+
 // logRequest writes the request's one line. A change or a refusal is written at
 // any log level, as "audit".
 func (s *Service) logRequest(route string, r *http.Request, rec *record) {
@@ -70,7 +76,7 @@ func (s *Service) logRequest(route string, r *http.Request, rec *record) {
 	}
 	fields := rec.fields(route, r)
 	if route == unmatched && rec.key != "" {
-		fields.Add("path", r.URL.EscapedPath())
+		fields.Add("path", common.Clip(r.URL.EscapedPath(), maxLoggedPath))
 	}
 	addError(&fields, cmp.Or(rec.err, rec.answer.err))
 	fields.Entry(logger).Log(level, message)
@@ -106,7 +112,7 @@ func (rec *record) fields(route string, r *http.Request) common.LogFields {
 	add("session", rec.session)
 	fields.Add("status", rec.answer.status)
 	for _, v := range pathVars {
-		add(v.LogField, *v.In(&rec.path))
+		add(v.LogField, common.Clip(*v.In(&rec.path), maxFullName)) // a longer one is refused
 	}
 	return fields
 }
@@ -202,14 +208,14 @@ func addError(fields *common.LogFields, err error) {
 	}
 	var e *common.Error
 	if !errors.As(err, &e) {
-		fields.Add("error", err.Error())
+		fields.Add("error", common.Clip(err.Error(), maxLoggedError))
 		return
 	}
 	message := e.Message
 	if e.Cause != nil {
 		message = e.Cause.Error()
 	}
-	fields.Add("error", message)
+	fields.Add("error", common.Clip(message, maxLoggedError))
 	if e.AWSCode != "" {
 		fields.Add("awsCode", e.AWSCode)
 		fields.Add("awsRequestId", e.AWSRequestID)

@@ -36,9 +36,9 @@ func checkTags(tags []tagInput) error {
 		case t.Value == nil:
 			return common.Errorf(common.BadRequest, "Tags[%d] has no Value. An empty one is \"\".", i)
 		case seen[t.Key]:
-			return common.Errorf(common.BadRequest, "Tags has the key %.128q twice.", t.Key)
+			return common.Errorf(common.BadRequest, "Tags has the key %.100q twice.", t.Key)
 		case isDisguised(t.Key):
-			return common.Errorf(common.BadRequest, "The tag key %.128q is too like one that the service sets.", t.Key)
+			return common.Errorf(common.BadRequest, "The tag key %.100q is too like one that the service sets.", t.Key)
 		}
 		seen[t.Key] = true
 		if isReserved(t.Key) { // its value is not used

@@ -1,0 +1,106 @@
+package api
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+)
+
+const (
+	longestProblem = 8 << 10
+	longestLine    = 16 << 10
+)
+
+// wantBounded sends a request and checks that its text makes neither the answer
+// nor the log line long.
+func (w *world) wantBounded(e exchange) {
+	w.t.Helper()
+	before := len(w.log.String())
+	status, _, body := w.do(e)
+	if status != e.status || len(body) > longestProblem {
+		w.t.Errorf("%s %.60s %.60s: status %d, want %d, and %d bytes: %.200s", e.method, e.path, e.body, status, e.status, len(body), body)
+	}
+	if line := w.log.String()[before:]; len(line) > longestLine || strings.Count(line, "\n") > 1 {
+		w.t.Errorf("%s %.60s %.60s: %d bytes in the log: %.200s", e.method, e.path, e.body, len(line), line)
+	}
+}
+
+// A body of 1 MiB makes neither an answer nor a log line of that size.
+func TestLongBodiesMakeShortAnswersAndLines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addRepository(account, "g/a", org)
+	for _, character := range []string{"\x7f", "a", `\u0001`, `\x7f`, `\"`, "\u2028", "\U0010ffff"} {
+		long := strings.Repeat(character, (1<<20-100)/len(character))
+		half := long[:len(character)*(len(long)/2/len(character))]
+		for _, body := range []string{
+			`{"` + long + `": 1}`,
+			`{"` + half + `": 1, "` + half + `": 2}`,
+			`{"` + long + `"`,
+			`{"` + long,
+			`{"Tags": {"` + long + `": 1}}`,
+			`{"Tags": [{"` + long + `": 1}]}`,
+			`{"Tags": [{"` + half + `": 1, "` + half + `": 2}]}`,
+			`{"Tags": [{"Key": "` + long + `"}]}`,
+			`{"Tags": [{"Key": "k", "Value": "` + long + `"}]}`,
+			`{"Tags": [{"Key": "` + half + `", "Value": ""}, {"Key": "` + half + `", "Value": ""}]}`,
+			`{"Tags": [{"Key": "` + long + `", "Value": ""}]}`,
+			`{"ScanOnPush": "` + long + `"}`,
+			`{"ScanOnPush": {"` + long + `": 1}}`,
+			`{"ImageTagMutability": "` + long + `"}`,
+			`{"EncryptionType": "` + long + `"}`,
+			`{"KmsKeyId": "` + long + `"}`,
+			`{"RepositoryName": "` + long + `"}`,
+			long,
+		} {
+			w.wantBounded(exchange{method: "PUT", path: base + "/g/a", body: body, status: 400})
+			w.wantBounded(exchange{method: "POST", path: base + "/g", body: body, status: 400})
+			if !strings.Contains(body, "RepositoryName") {
+				named := strings.Replace(body, "{", `{"RepositoryName": "b", `, 1)
+				w.wantBounded(exchange{method: "POST", path: base + "/g", body: named, status: 400})
+			}
+		}
+	}
+}
+
+// A request's head may have 16 KiB.
+func TestLongPathsMakeShortAnswersAndLines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, character := range []string{"a", "%7f", "%22", "%01"} {
+		long := strings.Repeat(character, 15<<10/len(character))
+		status := 400
+		w.wantBounded(exchange{method: "GET", path: base + "/" + long, status: status})
+		w.wantBounded(exchange{method: "DELETE", path: base + "/g/" + long, status: status})
+		w.wantBounded(exchange{method: "GET", path: base + "?" + long, status: status})
+		w.wantBounded(exchange{method: "GET", path: base + "?" + long + "%", status: status})
+		w.wantBounded(exchange{method: "GET", path: "/v1/ecr/" + long + "/repositories", status: 404})
+		w.wantBounded(exchange{method: "GET", path: "/" + long, status: 404})
+		w.wantBounded(exchange{method: "GET", path: base, header: map[string]string{"X-Auth-Token": long}, status: 403})
+	}
+}
+
+// AWS may repeat what a caller has sent.
+func TestLongWordsOfAWSMakeShortAnswersAndLines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for code, status := range map[string]int{"InvalidParameterException": 400, "LimitExceededException": 429, "AccessDeniedException": 403, "ServerException": 500} {
+		mend := w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Code: code, Message: strings.Repeat("\x01", 1<<20)})
+		w.wantBounded(exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "a"}`, status: status})
+		mend()
+	}
+}
+
+// The words with which AWS denies a KMS key name the role and the session.
+func TestKmsExceptionDoesNotNameTheRole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const words = "User: arn:aws:sts::012345678901:assumed-role/ecr-api/spinup-spindev-ecr-api-0123456789abcdef is not authorized to perform: kms:CreateGrant"
+	w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Code: "KmsException", Message: words})
+	w.run(exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "a", "KmsKeyId": "k"}`, status: 400, want: problemByAWS("bad-request",
+		"AWS answered KmsException. The log has its words: quote the requestId to whoever runs this service.", "KmsException")})
+	if !strings.Contains(w.log.String(), words) {
+		t.Errorf("the log does not have AWS's words: %s", w.log)
+	}
+}
