@@ -218,6 +218,8 @@ func addError(fields *common.LogFields, err error) {
 	fields.Add("error", common.Clip(message, maxLoggedError))
 	if e.AWSCode != "" {
 		fields.Add("awsCode", e.AWSCode)
+	}
+	if e.AWSRequestID != "" {
 		fields.Add("awsRequestId", e.AWSRequestID)
 	}
 	if len(e.Applied) > 0 {
