@@ -79,7 +79,7 @@ func TestEveryPathNeedsTheTokenUnlessPublic(t *testing.T) {
 		}
 	}
 	want := map[string]string{"/v1/ecr/ping": "", "/v1/ecr/ready": "", "/v1/ecr/version": "", "/v1/ecr/metrics": "", "/metrics": "",
-		"/v1/ecr/openapi.json": "", "/v1/ecr/docs": "", "/v1/ecr/docs/{file}": ""}
+		"/v1/ecr/openapi.json": "", "/v1/ecr/docs": "", "/v1/ecr/docs/files/{file}": ""}
 	if diff := cmp.Diff(want, public); diff != "" {
 		t.Errorf("public paths (-want +got):\n%s", diff)
 	}
@@ -92,7 +92,7 @@ func TestEveryPathNeedsTheTokenUnlessPublic(t *testing.T) {
 	for _, path := range paths {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"} {
 			status, _, body := w.do(exchange{method: method, path: path, header: noToken})
-			if _, ok := want[path]; ok || path == "/v1/ecr/docs/swagger-ui.css" {
+			if _, ok := want[path]; ok || path == "/v1/ecr/docs/files/swagger-ui.css" {
 				if status == http.StatusForbidden {
 					t.Errorf("%s %s without a token: status %d", method, path, status)
 				}

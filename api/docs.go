@@ -27,7 +27,7 @@ var docsPolicy = strings.Join([]string{
 	"default-src 'none'",
 	"script-src 'self'" +
 		" 'sha256-f8nHtu9VNwE6XLrjOLLtgQlwWIn4+lHqAAPNFnZmaPU='" +
-		" 'sha256-0qcmMUeSrv1cVfh288R9T0xeCPzDQDvlXM2tVmUxUD4='",
+		" 'sha256-fza4c3xa0fERCW/d+xrTfQrKqqyaPA9qxHQh4OHhbOw='",
 	"style-src 'self' 'unsafe-inline'",
 	"img-src 'self' data:",
 	"connect-src 'self'",
@@ -36,18 +36,20 @@ var docsPolicy = strings.Join([]string{
 	"frame-ancestors 'none'",
 }, "; ")
 
-// swaggerUI returns the page at its base path, and its files below.
-func swaggerUI() http.Handler {
+// swaggerUI returns the page at a path, and its files below that path. The page
+// loads its files from docsFilesPath.
+func swaggerUI(at string) http.Handler {
 	return v5emb.NewHandlerWithConfig(swgui.Config{
-		Title:       "ecr-api",
-		SwaggerJSON: openAPIPath,
-		BasePath:    docsPath,
-		SettingsUI:  map[string]string{"persistAuthorization": "false"}, // a token is not left in the browser
+		Title:            "ecr-api",
+		SwaggerJSON:      openAPIPath,
+		BasePath:         docsFilesPath,
+		InternalBasePath: at,
+		SettingsUI:       map[string]string{"persistAuthorization": "false"}, // a token is not left in the browser
 	})
 }
 
 func docs(*Service, route) http.Handler {
-	page := swaggerUI()
+	page := swaggerUI(docsPath)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", docsPolicy)
 		page.ServeHTTP(w, r)
@@ -57,7 +59,7 @@ func docs(*Service, route) http.Handler {
 // docsFile answers with a whole file. It ignores conditional headers and
 // ranges.
 func docsFile(*Service, route) http.Handler {
-	files := swaggerUI()
+	files := swaggerUI(docsFilesPath)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		record := recordOf(r)
 		p, err := readPath(r, record.settings.config)

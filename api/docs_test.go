@@ -46,7 +46,7 @@ func TestDocsPage(t *testing.T) {
 	}
 	var files []string
 	for _, link := range loaded.FindAllStringSubmatch(page, -1) {
-		files = append(files, strings.TrimPrefix(link[1], docsPath+"/"))
+		files = append(files, strings.TrimPrefix(link[1], docsFilesPath+"/"))
 		status, _, body := w.do(exchange{method: "GET", path: link[1], header: noToken})
 		if status != 200 || len(body) < 500 {
 			t.Errorf("%s: status %d, %d bytes", link[1], status, len(body))
@@ -60,9 +60,9 @@ func TestDocsPage(t *testing.T) {
 	}
 	w.run(
 		exchange{method: "HEAD", path: docsPath, header: noToken, status: 200, want: "-"},
-		exchange{name: "part of a file", method: "GET", path: docsPath + "/swagger-ui.css", header: map[string]string{"Range": "bytes=0-9"}, status: 200, want: "-"},
-		exchange{method: "GET", path: docsPath + "/swagger-ui.js", header: noToken, status: 404, want: problemOf("path-unknown", "There is nothing at this path. The README lists the endpoints.")},
-		exchange{method: "GET", path: docsPath + "/..%2fopenapi.json", header: noToken, status: 404, want: "-"},
+		exchange{name: "part of a file", method: "GET", path: docsFilesPath + "/swagger-ui.css", header: map[string]string{"Range": "bytes=0-9"}, status: 200, want: "-"},
+		exchange{method: "GET", path: docsFilesPath + "/swagger-ui.js", header: noToken, status: 404, want: problemOf("path-unknown", "There is nothing at this path. The README lists the endpoints.")},
+		exchange{method: "GET", path: docsFilesPath + "/..%2fopenapi.json", header: noToken, status: 404, want: "-"},
 	)
 	if _, _, same := w.do(exchange{method: "GET", path: docsPath + "?proxy=" + url.QueryEscape(w.url+"/v1/ecr/ping")}); same != page {
 		t.Errorf("with a URL in the query, the page is another one: %s", same)

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/YaleSpinup/ecr-api/common"
 )
@@ -33,6 +34,23 @@ func varsIn(template string) []string {
 	}
 	return names
 }
+
+// overlap tells whether a path fits both templates. A variable fits every
+// segment.
+func overlap(a, b string) bool {
+	as, bs := strings.Split(a, "/"), strings.Split(b, "/")
+	if len(as) != len(bs) {
+		return false
+	}
+	for i := range as {
+		if as[i] != bs[i] && !isVar(as[i]) && !isVar(bs[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func isVar(segment string) bool { return inBraces.MatchString(segment) }
 
 func findVar(vars []pathVar, name string) (pathVar, bool) {
 	for _, v := range vars {

@@ -54,6 +54,7 @@ const (
 	imagesPath     = repositoryPath + "/images"
 	openAPIPath    = "/v1/ecr/openapi.json"
 	docsPath       = "/v1/ecr/docs"
+	docsFilesPath  = docsPath + "/files"
 )
 
 // routes has every path and method that this service answers. Everything else
@@ -77,7 +78,7 @@ var routes = []route{
 
 	{Method: "GET", Path: openAPIPath, Name: "OpenAPI", Summary: "this API as an OpenAPI document", Public: true, Endpoint: raw(openAPI)},
 	{Method: "GET", Path: docsPath, Name: "Docs", Summary: "this API as a page to read and try", Public: true, Endpoint: raw(docs)},
-	{Method: "GET", Path: docsPath + "/{file}", Name: "DocsFile", Summary: "scripts and styles of that page", Public: true, Endpoint: raw(docsFile)},
+	{Method: "GET", Path: docsFilesPath + "/{file}", Name: "DocsFile", Summary: "scripts and styles of that page", Public: true, Endpoint: raw(docsFile)},
 }
 
 // checkRoutes returns what is wrong with a table. If there is an error, the
@@ -87,14 +88,10 @@ func checkRoutes(table []route, vars []pathVar) error {
 		return err
 	}
 	seen := map[string]bool{}
-	public := map[string]bool{}
 	names := map[string]bool{} // whether the row of that name is public
 	for _, rt := range table {
 		if err := checkRoute(rt, vars); err != nil {
 			return fmt.Errorf("route %s %w", rt, err)
-		}
-		if other, ok := public[rt.Path]; ok && other != rt.Public {
-			return fmt.Errorf("path %s is public for one method and not for another", rt.Path)
 		}
 		other, taken := names[rt.Name]
 		switch {
@@ -103,11 +100,45 @@ func checkRoutes(table []route, vars []pathVar) error {
 		case seen[rt.String()]:
 			return fmt.Errorf("route %s is in the table twice", rt)
 		}
-		public[rt.Path] = rt.Public
 		seen[rt.String()] = true
 		names[rt.Name] = rt.Public
 	}
+	return checkPaths(byPath(table))
+}
+
+// checkPaths returns an error if somebody could mistake which row answers a
+// request. If a path fitted two templates, the order of the table would decide
+// who may ask for it.
+func checkPaths(paths [][]route) error {
+	for i, rows := range paths {
+		for _, rt := range rows {
+			if rt.Public != rows[0].Public {
+				return fmt.Errorf("path %s is public for one method and not for another", rt.Path)
+			}
+		}
+		for _, earlier := range paths[:i] {
+			if overlap(earlier[0].Path, rows[0].Path) {
+				return fmt.Errorf("path %s overlaps %s: a request may fit both", rows[0].Path, earlier[0].Path)
+			}
+		}
+	}
 	return nil
+}
+
+// byPath returns the rows of each path. The paths are in the order of the
+// table.
+func byPath(table []route) (paths [][]route) {
+	place := map[string]int{}
+	for _, rt := range table {
+		i, known := place[rt.Path]
+		if !known {
+			i = len(paths)
+			place[rt.Path] = i
+			paths = append(paths, nil)
+		}
+		paths[i] = append(paths[i], rt)
+	}
+	return paths
 }
 
 // checkRoute returns what is wrong with one row.

@@ -21,6 +21,7 @@ import (
 	"github.com/YaleSpinup/ecr-api/config"
 	"github.com/YaleSpinup/ecr-api/iam"
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/gorilla/mux"
 )
 
 var update = flag.Bool("update", false, "write the golden file and the generated parts of the pages again")
@@ -129,6 +130,11 @@ func TestTableThatContradictsItselfStopsTheStart(t *testing.T) {
 			rt.Method, rt.Name, rt.Public, rt.Policy, rt.Endpoint = "PUT", "C", false, listPolicy, handledBy(echo)
 		}),
 			"path /a is public for one method and not for another"},
+		{"variable beside a literal", changed(protected, func(rt *route) { rt.Path, rt.Name = "/{group}/x", "C" }), "path /{group}/x overlaps /b/{group}: a request may fit both"},
+		{"two variables", changed(protected, func(rt *route) { rt.Path, rt.Name = "/b/{name}", "C" }), "path /b/{name} overlaps /b/{group}: a request may fit both"},
+		{"longer path", changed(protected, func(rt *route) { rt.Path, rt.Name = "/b/{group}/{name}", "C" }), ""},
+		{"other literal", changed(protected, func(rt *route) { rt.Path, rt.Name = "/{group}", "C" }), "path /{group} overlaps /a: a request may fit both"},
+		{"literal on each side", changed(protected, func(rt *route) { rt.Path, rt.Name = "/c/{name}", "C" }), ""},
 	} {
 		got := ""
 		if err := checkRoutes(c.table, pathVars); err != nil {
@@ -137,6 +143,27 @@ func TestTableThatContradictsItselfStopsTheStart(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
+	}
+}
+
+func TestRouterHasTheOrderOfTheTable(t *testing.T) {
+	t.Parallel()
+	var want, got []string
+	for _, rt := range routes {
+		if !slices.Contains(want, rt.Path) {
+			want = append(want, rt.Path)
+		}
+	}
+	err := newWorld(t).service.router.Walk(func(r *mux.Route, _ *mux.Router, _ []*mux.Route) error {
+		path, err := r.GetPathTemplate()
+		got = append(got, path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("paths (-table +router):\n%s", diff)
 	}
 }
 
@@ -187,7 +214,7 @@ func TestLogFieldsAreAllThatTheLogLineHas(t *testing.T) {
 	for _, e := range []exchange{
 		{method: "PUT", path: base + "/g/b", body: `{"ScanOnPush": true, "Tags": [{"Key": "k", "Value": "v"}]}`},
 		{method: "GET", path: "/none"},
-		{method: "GET", path: "/v1/ecr/docs/swagger-ui.css"},
+		{method: "GET", path: "/v1/ecr/docs/files/swagger-ui.css"},
 	} {
 		w.do(e)
 	}

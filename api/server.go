@@ -130,8 +130,8 @@ func (s *Service) use(config *common.Config) error {
 // layers.
 func (s *Service) newRouter(table []route) *mux.Router {
 	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
-	for path, rows := range byPath(table) {
-		handler := s.byMethod(rows)
+	for _, rows := range byPath(table) {
+		path, handler := rows[0].Path, s.byMethod(rows)
 		if !rows[0].Public {
 			handler = s.authenticate(handler)
 		}
@@ -155,14 +155,6 @@ func shapedLike(template string) mux.MatcherFunc {
 // hasDotDot tells whether a segment of the path is "..".
 func hasDotDot(path string) bool {
 	return strings.Contains(path, "/../") || strings.HasSuffix(path, "/..")
-}
-
-func byPath(table []route) map[string][]route {
-	paths := map[string][]route{}
-	for _, rt := range table {
-		paths[rt.Path] = append(paths[rt.Path], rt)
-	}
-	return paths
 }
 
 // byMethod dispatches to the row of the request's method. Every GET answers
