@@ -143,7 +143,7 @@ var attacks = map[string]attack{
 		return err
 	}},
 	"images": {[]string{"ecr:DescribeImages"}, noTags, func(ctx context.Context, c *ecr.Client, name string) error {
-		_, err := c.Images(ctx, name)
+		_, _, err := c.Images(ctx, name)
 		return err
 	}},
 	"delete": {[]string{"ecr:DeleteRepository"}, noTags, func(ctx context.Context, c *ecr.Client, name string) error {

@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/service/ecr"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -127,7 +130,40 @@ func TestImagesAreCompleteOverAllPages(t *testing.T) {
 	}
 	calls := w.called()
 	slices.Sort(calls)
-	if diff := cmp.Diff([]string{"ecr:DescribeImages", "ecr:DescribeImages", "ecr:ListTagsForResource", "sts:AssumeRole"}, calls); diff != "" {
+	if diff := cmp.Diff([]string{"ecr:DescribeImages", "ecr:DescribeImages", "ecr:ListTagsForResource", "ecr:ListTagsForResource", "sts:AssumeRole"}, calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+// Somebody deletes the repository and makes another one of the same name, while
+// the service reads the pages. Session policies do not deny the second one,
+// because it has no org.
+func TestImagesOfARepositoryThatIsReplacedBetweenPages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addRepository(account, "g/a", org)
+	w.addImages(account, "g/a", 1001)
+	direct := ecr.New(w.direct().session)
+	tagsRead := make(chan struct{}, 2)
+	var replace sync.Once
+	w.after = func(c localaws.Call) {
+		switch c.Operation {
+		case "ListTagsForResource":
+			tagsRead <- struct{}{}
+		case "DescribeImages":
+			replace.Do(func() {
+				<-tagsRead
+				if _, err := direct.DeleteRepository(&ecr.DeleteRepositoryInput{RepositoryName: aws.String("g/a"), Force: aws.Bool(true)}); err != nil {
+					t.Error(err)
+				}
+				w.addRepository(account, "g/a", "")
+				w.addImages(account, "g/a", 2000)
+			})
+		}
+	}
+	w.run(exchange{method: "GET", path: base + "/g/a/images", status: 403, want: problemOf(403,
+		"That repository belongs to another org, or to none. Only repositories whose tag spinup:org is this service's org can be used.")})
+	if diff := cmp.Diff([]string{"ecr:DescribeImages", "ecr:DescribeImages"}, slices.DeleteFunc(w.called(), func(c string) bool { return c != "ecr:DescribeImages" })); diff != "" {
+		t.Errorf("pages (-want +got):\n%s", diff)
 	}
 }

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
 	"github.com/YaleSpinup/ecr-api/iam"
@@ -26,6 +28,15 @@ func (t target) checkOwner(tags []ecr.Tag) error {
 		}
 	}
 	return &common.Error{Code: common.OtherOrg, Message: common.OtherOrgMessage}
+}
+
+// readOwner reads the repository's tags, and is otherwise like checkOwner.
+func (t target) readOwner(ctx context.Context) error {
+	tags, err := t.ECR().Tags(ctx, t.repository())
+	if err != nil {
+		return err
+	}
+	return t.checkOwner(tags)
 }
 
 // denyOthers denies every action on a repository whose tag names another org. A

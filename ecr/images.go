@@ -40,19 +40,21 @@ type ScanStatus struct {
 }
 
 // Images returns all images of the repository of that full name, never nil. The
-// image that was pushed last comes first.
-func (c *Client) Images(ctx context.Context, name string) ([]*Image, error) {
-	images := []*Image{}
+// image that was pushed last comes first. It also returns how many pages it has
+// read: between two of them the repository may have become another one.
+func (c *Client) Images(ctx context.Context, name string) (images []*Image, pages int, err error) {
+	images = []*Image{}
 	in := &ecr.DescribeImagesInput{RepositoryName: aws.String(name), MaxResults: aws.Int64(pageSize)}
 	for {
 		page, err := send[imagePage](ctx, c, "DescribeImages", in)
 		if err != nil {
-			return nil, err
+			return nil, pages, err
 		}
+		pages++
 		images = append(images, page.images...)
 		if page.nextToken == "" {
 			slices.SortFunc(images, newestFirst)
-			return images, nil
+			return images, pages, nil
 		}
 		in.NextToken = &page.nextToken
 	}
