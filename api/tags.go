@@ -8,6 +8,7 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
+	"golang.org/x/text/unicode/norm"
 )
 
 // ECR's limits on tags. What ECR would refuse is refused before anything is
@@ -117,12 +118,25 @@ func withoutReserved(tags []tagInput) []ecr.Tag {
 }
 
 // isDisguised tells whether IAM could take a key for one that says to whom a
-// repository belongs. IAM's conditions ignore the case of tag keys.
+// repository belongs. IAM's conditions ignore the case of tag keys. AWS does
+// not say how, so a key is refused if it is equal by any of Unicode's ways.
 func isDisguised(key string) bool {
-	for _, reserved := range []string{common.OrgTag, spaceTag} {
-		if key != reserved && strings.EqualFold(strings.TrimSpace(key), reserved) {
-			return true
+	if key == common.OrgTag || key == spaceTag {
+		return false
+	}
+	folded := fold(key)
+	return folded == common.OrgTag || folded == spaceTag
+}
+
+// fold returns a key in lower case, in plain letters (o for ö, ₒ and ｏ), and
+// without spaces around it. It goes by way of upper case, because that is I for
+// both i and ı.
+func fold(key string) string {
+	var folded strings.Builder
+	for _, c := range norm.NFKD.String(key) {
+		if !unicode.Is(unicode.M, c) {
+			folded.WriteRune(unicode.ToLower(unicode.ToUpper(c)))
 		}
 	}
-	return false
+	return strings.TrimSpace(folded.String())
 }

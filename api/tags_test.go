@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -96,4 +97,34 @@ func TestAWSsOwnTagsDoNotCount(t *testing.T) {
 	}))
 	w.addRepository(account, "g/a", org)
 	w.run(exchange{method: "PUT", path: base + "/g/a", body: `{"Tags": ` + manyTags(47) + `}`, status: 200, want: "-"})
+}
+
+// No caller can set a tag that IAM might take for one of the service's, however
+// IAM ignores the case of keys.
+func TestTagKeysThatFoldToAReservedOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, key := range []string{
+		"Spinup:Org", "SPINUP:SPACEID", " spinup:org", "spinup:org\u00a0", "\u3000spinup:spaceid",
+		"sp\u0130nup:org", "SP\u0130NUP:ORG", "sp\u0131nup:org", "SP\u0131NUP:SPACE\u0131D", // dotted and dotless i
+		"\u017fpinup:org",              // long s
+		"spi\u0307nup:org",             // a combining dot
+		"sp\u00efnup:org",              // an accent
+		"\uff53pinup:org",              // full width
+		"spinup\uff1aorg",              // a full-width colon
+		"\u02e2pinup:org",              // a raised s
+		"spinup:\u00barg",              // an ordinal's o
+		"\U0001d42cpinup:space\u2170d", // a mathematical s and a Roman one
+	} {
+		detail := fmt.Sprintf("The tag key %q is too like one that the service sets.", key)
+		w.run(
+			exchange{name: "update " + key, method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true, "Tags": ` + tagsOf(key, "x") + `}`,
+				status: 400, want: problemOf(400, detail)},
+			exchange{name: "create " + key, method: "POST", path: base + "/g", body: `{"RepositoryName": "a", "Tags": ` + tagsOf(key, "x") + `}`,
+				status: 400, want: problemOf(400, detail)},
+		)
+	}
+	if diff := cmp.Diff([]string(nil), w.called()); diff != "" {
+		t.Errorf("calls to AWS (-want +got):\n%s", diff)
+	}
 }

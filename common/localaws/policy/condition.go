@@ -153,7 +153,7 @@ func errSeveralValues(operator, key string) error {
 }
 
 // holds reports whether the context satisfies the condition. The names in the
-// context are in lower case.
+// context are without case.
 func (c condition) holds(context map[string][]string) (bool, error) {
 	have := context[c.key.name]
 	if c.null != nil {

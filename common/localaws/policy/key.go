@@ -7,7 +7,7 @@ import (
 
 // key is a condition key.
 type key struct {
-	name string // in lower case
+	name string // as caseless returns it
 	// multivalued says that a request can have several values for the key. Its
 	// conditions need ForAnyValue or ForAllValues.
 	multivalued bool
@@ -32,14 +32,14 @@ func init() {
 		"sts:ExternalId",
 		"sts:RoleSessionName",
 	} {
-		name = strings.ToLower(name)
+		name = caseless(name)
 		keys[name] = key{name: name}
 	}
 	for _, name := range []string{
 		"aws:TagKeys",
 		"sts:TransitiveTagKeys",
 	} {
-		name = strings.ToLower(name)
+		name = caseless(name)
 		keys[name] = key{name: name, multivalued: true}
 	}
 }
@@ -52,8 +52,13 @@ var tagKeys = []string{
 	"ecr:resourcetag/",
 }
 
+// caseless returns a name in a form that is the same for all names that differ
+// only in case. Upper case comes first: it is I for both i and the dotless ı,
+// and S for both s and the long ſ.
+func caseless(name string) string { return strings.ToLower(strings.ToUpper(name)) }
+
 func parseKey(text string) (key, error) {
-	name := strings.ToLower(text)
+	name := caseless(text)
 	if k, ok := keys[name]; ok {
 		return k, nil
 	}

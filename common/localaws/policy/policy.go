@@ -57,7 +57,7 @@ func (d Decision) String() string {
 // denies the request, otherwise Allow if any of them allows it. If the request
 // cannot be decided, it returns Deny and an error.
 func Decide(r Request, policies ...Policy) (Decision, error) {
-	r.Context = lowerKeys(r.Context)
+	r.Context = caselessKeys(r.Context)
 	decision := NotAllowed
 	for _, p := range policies {
 		for _, s := range p.statements {
@@ -80,16 +80,16 @@ func Decide(r Request, policies ...Policy) (Decision, error) {
 	return decision, nil
 }
 
-// lowerKeys returns the context with its names in lower case. Two names that
-// differ only in case become one key with two values. IAM does the same with
-// two such tags.
-func lowerKeys(context map[string][]string) map[string][]string {
-	lower := make(map[string][]string, len(context))
+// caselessKeys returns the context with its names without case. Two names that
+// differ only in case become one key with two values. IAM's documentation does
+// not say what IAM does with two such tags.
+func caselessKeys(context map[string][]string) map[string][]string {
+	folded := make(map[string][]string, len(context))
 	for key, values := range context {
-		key = strings.ToLower(key)
-		lower[key] = append(lower[key], values...)
+		key = caseless(key)
+		folded[key] = append(folded[key], values...)
 	}
-	return lower
+	return folded
 }
 
 // statement is one parsed statement. In an identity policy it has resources, in

@@ -295,3 +295,30 @@ func TestPrincipals(t *testing.T) {
 		}
 	}
 }
+
+// IAM ignores the case of tag keys, and does not say by which of Unicode's
+// rules. So two keys are taken for the same one by any of them, and a request
+// with both cannot be decided.
+func TestTagKeysThatDifferInCase(t *testing.T) {
+	t.Parallel()
+	p, err := Parse(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["*"],"Resource":["*"],
+		"Condition":{"StringEquals":{"aws:ResourceTag/spinup:org":"a"}}}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"Spinup:Org", "sp\u0130nup:org", "sp\u0131nup:org", "\u017fpinup:org"} {
+		request := Request{Action: "ecr:X", Resource: repositoryARN, Context: map[string][]string{"aws:ResourceTag/" + key: {"a"}}}
+		if got, err := Decide(request, p); got != Allow || err != nil {
+			t.Errorf("%q alone: %v, %v, want allow", key, got, err)
+		}
+		request.Context["aws:ResourceTag/spinup:org"] = []string{"a"}
+		const want = "StringEquals on aws:resourcetag/spinup:org: the key holds several values, so it needs ForAnyValue or ForAllValues"
+		if got, err := Decide(request, p); got != Deny || err == nil || err.Error() != want {
+			t.Errorf("%q beside spinup:org: %v, %v, want deny, %s", key, got, err, want)
+		}
+	}
+	request := Request{Action: "ecr:X", Resource: repositoryARN, Context: map[string][]string{"aws:ResourceTag/sp\u00efnup:org": {"a"}}}
+	if got, err := Decide(request, p); got != NotAllowed || err != nil {
+		t.Errorf("an accent: %v, %v, want not allowed", got, err)
+	}
+}
