@@ -8,7 +8,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
+	"strings"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/local"
@@ -37,6 +39,7 @@ type options struct {
 	listen      string
 	local       bool
 	localAWS    string
+	allowHosts  string
 	version     bool
 	token       bool
 	healthcheck bool
@@ -50,6 +53,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.listen, "listen", "", "listen on this `address` instead of the configured one")
 	flags.BoolVar(&o.local, "local", false, "run with a local AWS in the same process; this needs no configuration")
 	flags.StringVar(&o.localAWS, "local-aws", "", "run only the local AWS, without repositories, on this `address`")
+	flags.StringVar(&o.allowHosts, "allow-hosts", "", "with -local or -local-aws, also answer requests to the hosts of these `names`, separated by commas")
 	flags.BoolVar(&o.version, "version", false, "print the version, the git hash and the build time")
 	flags.BoolVar(&o.token, "token", false, "print an X-Auth-Token for the first key of the configuration")
 	flags.BoolVar(&o.healthcheck, "healthcheck", false, "ask the service that runs on this machine with this configuration whether it is ready")
@@ -61,10 +65,18 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	if o.token && (o.local || o.localAWS != "") {
 		return o, errors.New("-token cannot be used with -local or -local-aws: -local prints its own token")
 	}
+	if o.allowHosts != "" && !o.local && o.localAWS == "" {
+		return o, errors.New("-allow-hosts goes with -local or -local-aws")
+	}
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
 	return o, nil
+}
+
+// hosts returns the names in -allow-hosts.
+func (o options) hosts() []string {
+	return strings.FieldsFunc(o.allowHosts, func(c rune) bool { return c == ',' || c == ' ' })
 }
 
 // run does what the command line says until ctx ends. env is the value of
@@ -82,9 +94,9 @@ func run(ctx context.Context, args []string, env string, stdout, stderr io.Write
 	case o.version:
 		return printVersion(stdout)
 	case o.localAWS != "":
-		return local.RunAWS(ctx, o.localAWS, stdout)
+		return local.RunAWS(ctx, o.localAWS, o.hosts(), stdout)
 	case o.local && !o.healthcheck:
-		return runLocal(ctx, o.listen, stdout, stderr)
+		return runLocal(ctx, o, stdout, stderr)
 	}
 	config, err := readConfig()
 	switch {
@@ -115,7 +127,7 @@ func printToken(stdout io.Writer, config *common.Config) error {
 }
 
 // runLocal runs the service with a local AWS, and prints how to use both.
-func runLocal(ctx context.Context, listen string, stdout, stderr io.Writer) error {
+func runLocal(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	config, err := local.Config()
 	if err != nil {
 		return err
@@ -128,8 +140,9 @@ func runLocal(ctx context.Context, listen string, stdout, stderr io.Writer) erro
 	config.Account.Endpoint = aws.URL
 	return server.Run(ctx, server.Options{
 		Config:    config,
-		Listen:    listen,
+		Listen:    o.listen,
 		Log:       stderr,
+		Guard:     func(service http.Handler) http.Handler { return common.GuardLocal(service, o.hosts()...) },
 		Listening: func(url string) error { return local.PrintBanner(stdout, config, url) },
 	})
 }

@@ -67,7 +67,7 @@ func (c *Config) check(undecoded badKeys) badKeys {
 	check := &checker{undecoded: undecoded}
 	_, _, err := net.SplitHostPort(c.ListenAddress)
 	check.require("listenAddress", err == nil, `must be like ":8080" or "127.0.0.1:8080"`)
-	check.require("pprofAddress", c.PprofAddress == "" || isLoopback(c.PprofAddress), `must be on loopback, like "127.0.0.1:6060"`)
+	check.require("pprofAddress", c.PprofAddress == "" || IsLoopback(c.PprofAddress), `must be on loopback, like "127.0.0.1:6060"`)
 	c.Account.check(check)
 	c.checkToken(check)
 	check.requireBoth("tlsCertificate", "tlsKey", c.TLSCertificate, c.TLSKey)
@@ -128,13 +128,6 @@ func (c *Config) checkLimits(check *checker) {
 		fmt.Sprintf("must be 0s to %v", maxShutdownDelay))
 	check.require("maxInFlight", c.MaxInFlight > 0, "must be at least 1")
 	check.require("maxInFlightPerAccount", c.MaxInFlightPerAccount > 0, "must be at least 1")
-}
-
-// isLoopback tells whether only this machine can reach an address.
-func isLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	ip := net.ParseIP(host)
-	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 func isExternalID(s string) bool {

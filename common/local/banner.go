@@ -3,6 +3,7 @@ package local
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/template"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -36,7 +37,7 @@ The AWS command line works, too. It is the way to add images:
 
 To see what happens when AWS fails: the first line makes it fail, the second ends all faults. docs/local-aws.md has more.
 
-  curl $AWS_ENDPOINT_URL/faults -d '{"operation": "ecr:DescribeRepositories", "code": "ServerException", "status": 500}'
+  curl $AWS_ENDPOINT_URL/faults -H 'Content-Type: application/json' -d '{"operation": "ecr:DescribeRepositories", "code": "ServerException", "status": 500}'
   curl $AWS_ENDPOINT_URL/faults -X DELETE
 
 Ctrl-C ends both.
@@ -50,7 +51,7 @@ func PrintBanner(w io.Writer, c *common.Config, apiURL string) error {
 		return fmt.Errorf("making a token: %w", err)
 	}
 	return banner.Execute(w, map[string]any{
-		"API":      apiURL,
+		"API":      "http://" + onThisMachine(strings.TrimPrefix(apiURL, "http://")),
 		"AWS":      c.Account.Endpoint,
 		"Accounts": accounts,
 		"Region":   c.Account.Region,

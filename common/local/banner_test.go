@@ -43,7 +43,7 @@ The AWS command line works, too. It is the way to add images:
 
 To see what happens when AWS fails: the first line makes it fail, the second ends all faults. docs/local-aws.md has more.
 
-  curl $AWS_ENDPOINT_URL/faults -d '{"operation": "ecr:DescribeRepositories", "code": "ServerException", "status": 500}'
+  curl $AWS_ENDPOINT_URL/faults -H 'Content-Type: application/json' -d '{"operation": "ecr:DescribeRepositories", "code": "ServerException", "status": 500}'
   curl $AWS_ENDPOINT_URL/faults -X DELETE
 
 Ctrl-C ends both.

@@ -29,9 +29,13 @@ type AWS struct {
 }
 
 // RunAWS runs a local AWS with two accounts and no repositories on the address
-// until ctx ends. It prints where the local AWS listens.
-func RunAWS(ctx context.Context, address string, stdout io.Writer) error {
-	aws, err := startAWS(address, nil)
+// until ctx ends. It prints where the local AWS listens. The hosts are the names
+// by which others may call it, in addition to those of this machine.
+func RunAWS(ctx context.Context, address string, hosts []string, stdout io.Writer) error {
+	if err := checkAddress(address, hosts); err != nil {
+		return err
+	}
+	aws, err := startAWS(address, nil, hosts...)
 	if err != nil {
 		return err
 	}
@@ -41,13 +45,24 @@ func RunAWS(ctx context.Context, address string, stdout io.Writer) error {
 	return nil
 }
 
+// checkAddress returns an error if other machines could call the local AWS and
+// nobody has said that they may.
+func checkAddress(address string, hosts []string) error {
+	_, _, err := net.SplitHostPort(address)
+	if err != nil || common.IsLoopback(address) || len(hosts) > 0 {
+		return nil // net.Listen says what is wrong with the address
+	}
+	return fmt.Errorf("-local-aws %s: other machines could reach this address, and every caller may do everything. "+
+		"Listen on 127.0.0.1, or name with -allow-hosts the hosts by which it is called", address)
+}
+
 // StartSeededAWS starts a local AWS with two accounts, a repository and two
 // images. An address such as 127.0.0.1:0 means any free port.
 func StartSeededAWS(address string) (*AWS, error) {
 	return startAWS(address, seed)
 }
 
-func startAWS(address string, seed func(*localaws.Server, *common.Config) error) (*AWS, error) {
+func startAWS(address string, seed func(*localaws.Server, *common.Config) error, hosts ...string) (*AWS, error) {
 	c, err := Config()
 	if err != nil {
 		return nil, err
@@ -66,11 +81,22 @@ func startAWS(address string, seed func(*localaws.Server, *common.Config) error)
 		return nil, err
 	}
 	a := &AWS{
-		URL:    "http://" + listener.Addr().String(),
-		server: &http.Server{Handler: aws, ReadHeaderTimeout: 10 * time.Second},
+		URL:    "http://" + onThisMachine(listener.Addr().String()),
+		server: &http.Server{Handler: common.GuardLocal(aws, hosts...), ReadHeaderTimeout: 10 * time.Second},
 	}
 	go a.server.Serve(listener) // until Close
 	return a, nil
+}
+
+// onThisMachine returns the address at which this machine reaches a listener.
+// A listener on all addresses has the unspecified one, which nothing should be
+// sent to.
+func onThisMachine(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return address
 }
 
 // Close stops the local AWS. Everything in it is gone.

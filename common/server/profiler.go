@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	_ "net/http/pprof" // adds itself to http.DefaultServeMux, which only startProfiler serves
+
+	"github.com/YaleSpinup/ecr-api/common"
 )
 
 // startProfiler serves Go's profiler until the process ends, if an address is
@@ -18,6 +20,6 @@ func (s *server) startProfiler() error {
 		return fmt.Errorf("pprofAddress: %w", err)
 	}
 	s.log.WithField("url", "http://"+listener.Addr().String()+"/debug/pprof/").Info("profiling")
-	go http.Serve(listener, http.DefaultServeMux)
+	go http.Serve(listener, common.GuardLocal(http.DefaultServeMux))
 	return nil
 }

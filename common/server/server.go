@@ -8,6 +8,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -26,6 +27,10 @@ type Options struct {
 	// ReadConfig reads the configuration again after a SIGHUP. It is nil if
 	// there is nothing to read.
 	ReadConfig func() (*common.Config, error)
+
+	// Guard returns a handler that answers some requests itself, and passes all
+	// others on to the service. It may be nil.
+	Guard func(service http.Handler) http.Handler
 
 	// Listening is called with the service's URL once the service accepts
 	// connections. Its error stops the service. It may be nil.
@@ -70,7 +75,7 @@ func (s *server) run(ctx context.Context) error {
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
 
-	httpServer := newHTTPServer(s.service, s.log)
+	httpServer := newHTTPServer(s.handler(), s.log)
 	connections.attach(httpServer)
 	defer httpServer.Close()
 	served := make(chan error, 1)
@@ -88,6 +93,13 @@ func (s *server) run(ctx context.Context) error {
 			return s.stop(connections, served)
 		}
 	}
+}
+
+func (s *server) handler() http.Handler {
+	if s.Guard == nil {
+		return s.service
+	}
+	return s.Guard(s.service)
 }
 
 // announce tells where the service listens.

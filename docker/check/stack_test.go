@@ -36,6 +36,28 @@ func TestCompose(t *testing.T) {
 	}
 }
 
+// In local mode the service answers requests to this machine's names, and to
+// those that it is told. Prometheus calls it by another name.
+func TestServiceAnswersPrometheus(t *testing.T) {
+	t.Parallel()
+	var prometheus struct {
+		ScrapeConfigs []struct {
+			StaticConfigs []struct{ Targets []string } `yaml:"static_configs"`
+		} `yaml:"scrape_configs"`
+	}
+	readYAML(t, "../prometheus/prometheus.yaml", &prometheus)
+	var compose struct {
+		Services map[string]struct{ Command []string }
+	}
+	readYAML(t, "../compose.yaml", &compose)
+	for _, target := range prometheus.ScrapeConfigs[0].StaticConfigs[0].Targets {
+		host, _, _ := strings.Cut(target, ":")
+		if command := compose.Services[host].Command; !strings.Contains(strings.Join(command, " "), "-allow-hosts "+host) {
+			t.Errorf("%s: %q does not allow the host by which Prometheus calls it", target, command)
+		}
+	}
+}
+
 func checkService(t *testing.T, service types.ServiceConfig) {
 	t.Helper()
 	if _, tag, _ := strings.Cut(service.Image, ":"); tag == "" || tag == "latest" {

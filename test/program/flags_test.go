@@ -15,6 +15,8 @@ import (
 )
 
 const usage = `Usage of ecr-api:
+  -allow-hosts names
+    	with -local or -local-aws, also answer requests to the hosts of these names, separated by commas
   -config file
     	read the configuration from this file, unless API_CONFIG is set (default "config/config.json")
   -healthcheck
@@ -43,6 +45,8 @@ func TestErrorsAtTheStart(t *testing.T) {
 	here := taken.Addr().String()
 	none := filepath.Join(t.TempDir(), "none.json")
 	const missing = "API_CONFIG: bad configuration: account.region is missing; account.role is missing; token is missing; org is missing"
+	const remote = "other machines could reach this address, and every caller may do everything. " +
+		"Listen on 127.0.0.1, or name with -allow-hosts the hosts by which it is called"
 	for name, test := range map[string]struct {
 		args   []string
 		env    string
@@ -54,6 +58,9 @@ func TestErrorsAtTheStart(t *testing.T) {
 		"flag without a value":          {[]string{"-listen"}, "", 2, "flag needs an argument: -listen\n" + usage},
 		"-token with -local":            {[]string{"-local", "-token"}, "", 1, "ecr-api: -token cannot be used with -local or -local-aws: -local prints its own token\n"},
 		"-token with -local-aws":        {[]string{"-local-aws", "127.0.0.1:0", "-token"}, "", 1, "ecr-api: -token cannot be used with -local or -local-aws: -local prints its own token\n"},
+		"-allow-hosts alone":            {[]string{"-allow-hosts", "here"}, "", 1, "ecr-api: -allow-hosts goes with -local or -local-aws\n"},
+		"-local-aws for other machines": {[]string{"-local-aws", ":0"}, "", 1, "ecr-api: -local-aws :0: " + remote + "\n"},
+		"-local-aws, no names":          {[]string{"-local-aws", "192.0.2.1:0", "-allow-hosts", ", "}, "", 1, "ecr-api: -local-aws 192.0.2.1:0: " + remote + "\n"},
 		"argument":                      {[]string{"-local", "config.json"}, "", 1, "ecr-api: unknown argument \"config.json\"\n"},
 		"no configuration":              {[]string{"-config", none}, "", 1, "ecr-api: reading the configuration (see -config, or set API_CONFIG): open " + none + ": no such file or directory\n"},
 		"bad configuration":             {nil, "{}", 1, "ecr-api: " + missing + "\n"},

@@ -63,6 +63,8 @@ func TestLocal(t *testing.T) {
 	}
 
 	wantFault(t, requests[0], requests[len(want)], requests[len(want)+1])
+	wantGuarded(t, "http://"+p.address()+"/v1/ecr/ping")
+	wantGuarded(t, variables["AWS_ENDPOINT_URL"]+"/faults")
 
 	// The AWS command line uses these variables in the same way.
 	s := newSession(t, variables["AWS_ENDPOINT_URL"], variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"], variables["AWS_DEFAULT_REGION"])
@@ -106,10 +108,64 @@ func TestLocalAWS(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+	wantGuarded(t, url+"/faults")
 	p.stop()
 	p.wantEnd()
 	if diff := cmp.Diff("", p.stderr.String()); diff != "" {
 		t.Errorf("stderr (-want +got):\n%s", diff)
+	}
+}
+
+// On addresses that other machines reach, both answer to the names that are
+// allowed.
+func TestAllowHosts(t *testing.T) {
+	t.Parallel()
+	aws := start(t, "", "-local-aws", "0.0.0.0:0", "-allow-hosts", "aws.example.com")
+	url := aws.stdout.waitFor(t, `^a local AWS listens on (http://127\.0\.0\.1:[0-9]+)\n$`)
+	wantStatus(t, http.StatusOK, url+"/faults", "aws.example.com")
+	wantGuarded(t, url+"/faults")
+
+	service := start(t, "", "-local", "-listen", "0.0.0.0:0", "-allow-hosts", "ecr-api,ecr-api.example.com")
+	url = service.stdout.waitFor(t, `export API=(http://127\.0\.0\.1:[0-9]+)/`)
+	wantStatus(t, http.StatusOK, url+"/v1/ecr/ping", "ecr-api:8080")
+	wantStatus(t, http.StatusOK, url+"/v1/ecr/ping", "ecr-api.example.com")
+	wantGuarded(t, url+"/v1/ecr/ping")
+	for _, p := range []*program{aws, service} {
+		p.stop()
+		p.wantEnd()
+	}
+}
+
+// wantGuarded fails the test unless a GET of the URL is answered, and no
+// request that a web page elsewhere could make.
+func wantGuarded(t *testing.T, url string) {
+	t.Helper()
+	wantStatus(t, http.StatusOK, url, "")
+	wantStatus(t, http.StatusOK, url, "", "Sec-Fetch-Site", "same-origin")
+	wantStatus(t, http.StatusForbidden, url, "example.com")
+	wantStatus(t, http.StatusForbidden, url, "", "Sec-Fetch-Site", "cross-site")
+}
+
+// wantStatus sends a GET with another Host, unless that is empty, and with one
+// more header.
+func wantStatus(t *testing.T, want int, url, host string, header ...string) {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = host
+	if header != nil {
+		r.Header.Set(header[0], header[1])
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	answer.Body.Close()
+	if answer.StatusCode != want {
+		t.Errorf("%s with the Host %q and %q: status %d, want %d", url, host, header, answer.StatusCode, want)
 	}
 }
 

@@ -59,7 +59,9 @@ func TestReadmeFaults(t *testing.T) {
 	commands := block(t, faultsFile, "<!-- faults -->\n```sh\n")
 	_, url := newAWS(t, nil)
 	indented := "  " + strings.ReplaceAll(commands, "\n", "\n  ") // as in the banner
-	requests := curls(t, indented, map[string]string{"AWS_ENDPOINT_URL": url})
+	variables := exports(t, indented)
+	variables["AWS_ENDPOINT_URL"] = url
+	requests := curls(t, indented, variables)
 	if len(requests) != 10 {
 		t.Fatalf("%d curl lines, want 10 (add seven faults, list them, remove one, remove all):\n%s", len(requests), commands)
 	}

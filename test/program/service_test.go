@@ -100,6 +100,7 @@ func TestProfiler(t *testing.T) {
 	if status, body := get(t, profiler+"goroutine?debug=1", ""); status != http.StatusOK || !strings.Contains(body, "goroutine profile:") {
 		t.Errorf("profile: %d %q", status, body)
 	}
+	wantGuarded(t, profiler)
 	if status, _ := get(t, "http://"+p.address()+"/debug/pprof/", token(t)); status != http.StatusNotFound {
 		t.Errorf("the service's own address serves profiles: %d", status)
 	}

@@ -54,7 +54,9 @@ func curl(t *testing.T, line string, variables map[string]string) *http.Request 
 			header.Set(name, value)
 		case "-d":
 			method, body = http.MethodPost, words[0]
-			header.Set("Content-Type", "application/x-www-form-urlencoded")
+			if header.Get("Content-Type") == "" {
+				header.Set("Content-Type", "application/x-www-form-urlencoded")
+			}
 		case "-X":
 			chosen = words[0]
 		default:

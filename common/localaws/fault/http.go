@@ -3,6 +3,7 @@ package fault
 import (
 	"encoding/json"
 	"fmt"
+	"mime"
 	"net/http"
 	"strconv"
 )
@@ -38,7 +39,12 @@ func (h handler) showAll(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, list)
 }
 
+// add adds a fault. Browsers let every web page send a body of other types.
 func (h handler) add(w http.ResponseWriter, r *http.Request) {
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
+		refuse(w, http.StatusUnsupportedMediaType, "the Content-Type must be application/json")
+		return
+	}
 	f, err := readFault(http.MaxBytesReader(w, r.Body, 64<<10))
 	if err == nil {
 		err = f.check(h.operations)

@@ -21,6 +21,7 @@ import (
 // exchange is a request about faults, and its answer.
 type exchange struct {
 	method, path, body string
+	contentType        string // if it is not application/json
 	status             int
 	location, allow    string
 	answer             string // without the newline at its end
@@ -32,6 +33,10 @@ func do(t *testing.T, b *awstest.AWS, e exchange) exchange {
 	t.Helper()
 	r, err := http.NewRequest(e.method, b.URL+e.path, strings.NewReader(e.body))
 	awstest.Must(t, err)
+	r.Header.Set("Content-Type", "application/json")
+	if e.contentType != "" {
+		r.Header.Set("Content-Type", e.contentType)
+	}
 	w, err := http.DefaultClient.Do(r)
 	awstest.Must(t, err)
 	defer w.Body.Close()
@@ -40,7 +45,7 @@ func do(t *testing.T, b *awstest.AWS, e exchange) exchange {
 	if kind := w.Header.Get("Content-Type"); len(answer) > 0 && kind != "application/json" {
 		t.Errorf("%s %s: Content-Type %q", e.method, e.path, kind)
 	}
-	return exchange{e.method, e.path, e.body, w.StatusCode, w.Header.Get("Location"), w.Header.Get("Allow"),
+	return exchange{e.method, e.path, e.body, e.contentType, w.StatusCode, w.Header.Get("Location"), w.Header.Get("Allow"),
 		strings.TrimSuffix(string(answer), "\n")}
 }
 
@@ -198,10 +203,17 @@ func TestRefusedFaults(t *testing.T) {
 	} {
 		wantExchanges(t, b, exchange{method: "POST", path: "/faults", body: body, status: 400, answer: `{"error":"` + want + `"}`})
 	}
+	const good = `{"operation": "*", "drop": true}`
+	for _, contentType := range []string{"application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", "text/plain; application/json", ";"} {
+		wantExchanges(t, b, exchange{method: "POST", path: "/faults", body: good, contentType: contentType, status: 415,
+			answer: `{"error":"the Content-Type must be application/json"}`})
+	}
 	wantExchanges(t, b,
 		exchange{method: "POST", path: "/faults", body: strings.Repeat(" ", 65<<10), status: 400,
 			answer: `{"error":"the body is not a JSON object (http: request body too large): ` + keys + `"}`},
 		exchange{method: "GET", path: "/faults", status: 200, answer: `[]`},
+		exchange{method: "POST", path: "/faults", body: good, contentType: "Application/JSON; charset=utf-8", status: 201, location: "/faults/1",
+			answer: `{"id":1,"operation":"*","drop":true,"hits":0}`},
 
 		exchange{method: "PUT", path: "/faults", status: 405, allow: "DELETE, GET, HEAD, POST", answer: `{"error":"/faults takes DELETE, GET, HEAD, POST, not PUT"}`},
 		exchange{method: "POST", path: "/faults/1", status: 405, allow: "DELETE, GET, HEAD", answer: `{"error":"/faults/1 takes DELETE, GET, HEAD, not POST"}`},
