@@ -70,7 +70,7 @@ func readNumber(d *jsontext.Decoder) (float64, error) {
 	if err != nil || token.Kind() == 'n' {
 		return 0, err
 	}
-	return token.Float(), nil
+	return token.Float()
 }
 
 // readOptional returns nil for a null.
