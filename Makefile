@@ -35,6 +35,9 @@ fuzz: ## run each fuzz test for a minute
 	for f in FuzzDecide FuzzParse; do go test ./common/localaws/policy -run '^$$' -fuzz "^$$f$$" -fuzztime 1m || exit 1; done
 	go test ./ecr -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime 1m
 
-.PHONY: image
+.PHONY: image sbom
 image: ## build the container image, with its version
 	docker build --build-arg VERSION=$(VERSION) --build-arg GITHASH=$(GITHASH) --build-arg BUILDSTAMP=$(BUILDSTAMP) --tag ecr-api:$(VERSION) .
+
+sbom: image ## write ecr-api.cdx.json, the modules that the image is made of, in CycloneDX
+	id=$$(docker create ecr-api:$(VERSION)) && docker cp $$id:/ecr-api.cdx.json . && docker rm $$id >/dev/null

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/google/go-cmp/cmp"
+	"github.com/swaggest/swgui/v5cdn"
 )
 
 var (
@@ -66,6 +68,17 @@ func TestDocsPage(t *testing.T) {
 	)
 	if _, _, same := w.do(exchange{method: "GET", path: docsPath + "?proxy=" + url.QueryEscape(w.url+"/v1/ecr/ping")}); same != page {
 		t.Errorf("with a URL in the query, the page is another one: %s", same)
+	}
+}
+
+// The image holds the notices of the Swagger UI that is in the program.
+func TestNoticesOfSwaggerUI(t *testing.T) {
+	t.Parallel()
+	version := path.Base(v5cdn.AssetsBase)
+	for _, file := range []string{"LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt", "swagger-ui-standalone-preset.js.LICENSE.txt"} {
+		if _, err := os.Stat("../docker/licenses/swagger-ui-" + version + "/" + file); err != nil {
+			t.Errorf("copy it from the npm package swagger-ui-dist@%s: %v", version, err)
+		}
 	}
 }
 

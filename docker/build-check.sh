@@ -3,6 +3,7 @@
 # Docker nor a registry: buildah builds the image as root, with chroot. If buildah
 # is missing, it is installed from Debian's packages. The Dockerfile's base image
 # is replaced by one of the same name, made from this machine's Go and certificates.
+# A replacement cannot have the digest of that name, so the digest is taken out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -36,12 +37,13 @@ printf '{"default": [{"type": "insecureAcceptAnything"}]}' >"$work/policy.json"
 
 # The replacement of the base image has a shell, the certificates, and an empty
 # folder for Go, which is mounted there during the build.
-base=$(sed -n 's/^FROM \(.*\) AS build$/\1/p' Dockerfile)
+sed 's/^\(FROM .*\)@sha256:[0-9a-f]* AS build$/\1 AS build/' Dockerfile >"$work/Dockerfile"
+base=$(sed -n 's/^FROM \(.*\) AS build$/\1/p' "$work/Dockerfile")
 from=$(buildah from scratch)
 root=$(buildah mount "$from")
 mkdir -p "$root"/{bin,tmp,root,etc/ssl/certs,usr/local/go,go/pkg/mod}
 cp "$(command -v busybox)" "$root/bin/busybox"
-for applet in sh mkdir cat; do ln -s busybox "$root/bin/$applet"; done
+for applet in sh mkdir cat cp; do ln -s busybox "$root/bin/$applet"; done
 cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 buildah config --env PATH=/usr/local/go/bin:/bin --env HOME=/root --env GOPATH=/go --env GOCACHE=/gocache --env GOTOOLCHAIN=local "$from"
 buildah umount "$from" >/dev/null
@@ -54,6 +56,7 @@ version=v0.0.0-check githash=0123abc buildstamp=2026-01-02T03:04:05Z
 buildah build --quiet --format docker --pull-never --network host --signature-policy "$work/policy.json" \
   --volume "$(go env GOROOT):/usr/local/go:ro" --volume "$(go env GOMODCACHE):/go/pkg/mod" \
   --volume "$(go env GOCACHE):/gocache" \
+  --file "$work/Dockerfile" --build-arg TOOLCHAIN=local \
   --build-arg "GOPROXY=$(go env GOPROXY)" --build-arg "GOSUMDB=$(go env GOSUMDB)" \
   --build-arg VERSION=$version --build-arg GITHASH=$githash --build-arg BUILDSTAMP=$buildstamp \
   --tag ecr-api:check . >"$work/build.log" 2>&1 || { cat "$work/build.log"; fail 'it does not build'; }
@@ -79,8 +82,25 @@ label created $buildstamp
 image=$(buildah from --pull-never --signature-policy "$work/policy.json" ecr-api:check)
 root=$(buildah mount "$image")
 
-files=$(cd "$root" && find . -type f | sort | tr '\n' ' ')
-[ "$files" = './ecr-api ./etc/ssl/certs/ca-certificates.crt ' ] || fail "it has other files: $files"
+files=$(cd "$root" && find . -type f -not -path './licenses/*' | sort | tr '\n' ' ')
+[ "$files" = './ecr-api ./ecr-api.cdx.json ./etc/ssl/certs/ca-certificates.crt ' ] || fail "it has other files: $files"
+
+# Each module of the program has its license and its notice in the image, and is
+# in the list of modules.
+cmp LICENSE "$root/licenses/LICENSE"
+cmp "$(go env GOROOT)/LICENSE" "$root/licenses/go/LICENSE"
+modules=0
+while read -r module release folder; do
+  modules=$((modules + 1))
+  grep -qF "\"pkg:golang/$module@$release?type=module\"" "$root/ecr-api.cdx.json" || fail "ecr-api.cdx.json lacks $module $release"
+  [ -n "$(find "$root/licenses/$module" -name 'LICENSE*' -print -quit)" ] || fail "it has no license of $module"
+  for notice in "$folder"/NOTICE*; do
+    [ ! -e "$notice" ] || find "$root/licenses/$module" -name "${notice##*/}" -exec cmp -s "$notice" {} \; -print | grep -q . || fail "it lacks $notice"
+  done
+done < <(go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' . | sort -u)
+[ "$modules" -gt 0 ] || fail 'no modules were compared'
+for notice in docker/licenses/*/*; do cmp "$notice" "$root/${notice#docker/}"; done
+printf '%-12s of %s modules, Swagger UI and Go\n' licenses "$modules"
 size=$(du --summarize --bytes "$root" | cut -f1)
 [ "$size" -lt $((25 << 20)) ] || fail "it has $size bytes, more than 25 MiB"
 printf '%-12s %s MiB\n' size "$((size >> 20))"

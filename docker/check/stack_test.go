@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -58,10 +59,13 @@ func TestServiceAnswersPrometheus(t *testing.T) {
 	}
 }
 
+// pinned matches an image with a version and a digest.
+var pinned = regexp.MustCompile(`^[a-z/]+:v?[0-9]+(\.[0-9]+)+@sha256:[0-9a-f]{64}$`)
+
 func checkService(t *testing.T, service types.ServiceConfig) {
 	t.Helper()
-	if _, tag, _ := strings.Cut(service.Image, ":"); tag == "" || tag == "latest" {
-		t.Errorf("%s: the image %q has no version", service.Name, service.Image)
+	if !pinned.MatchString(service.Image) && service.Build == nil {
+		t.Errorf("%s: the image %q lacks a version or a digest", service.Name, service.Image)
 	}
 	for _, port := range service.Ports {
 		if port.HostIP != "127.0.0.1" {
