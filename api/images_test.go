@@ -161,7 +161,7 @@ func TestImagesOfARepositoryThatIsReplacedBetweenPages(t *testing.T) {
 			})
 		}
 	}
-	w.run(exchange{method: "GET", path: base + "/g/a/images", status: 403, want: problemOf(403,
+	w.run(exchange{method: "GET", path: base + "/g/a/images", status: 403, want: problemOf("other-org",
 		"That repository belongs to another org, or to none. Only repositories whose tag spinup:org is this service's org can be used.")})
 	if diff := cmp.Diff([]string{"ecr:DescribeImages", "ecr:DescribeImages"}, slices.DeleteFunc(w.called(), func(c string) bool { return c != "ecr:DescribeImages" })); diff != "" {
 		t.Errorf("pages (-want +got):\n%s", diff)

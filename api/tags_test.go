@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/service/ecr"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -119,12 +121,48 @@ func TestTagKeysThatFoldToAReservedOne(t *testing.T) {
 		detail := fmt.Sprintf("The tag key %q is too like one that the service sets.", key)
 		w.run(
 			exchange{name: "update " + key, method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true, "Tags": ` + tagsOf(key, "x") + `}`,
-				status: 400, want: problemOf(400, detail)},
+				status: 400, want: problemOf("bad-request", detail)},
 			exchange{name: "create " + key, method: "POST", path: base + "/g", body: `{"RepositoryName": "a", "Tags": ` + tagsOf(key, "x") + `}`,
-				status: 400, want: problemOf(400, detail)},
+				status: 400, want: problemOf("bad-request", detail)},
 		)
 	}
 	if diff := cmp.Diff([]string(nil), w.called()); diff != "" {
 		t.Errorf("calls to AWS (-want +got):\n%s", diff)
+	}
+}
+
+// Somebody has given a repository of ours a second tag in AWS, which IAM takes
+// for spinup:org. The answers say that it must be removed. After that, and also
+// if IAM does not mind the tag, we can show and delete the repository.
+func TestRepositoryWithASecondOrgTag(t *testing.T) {
+	t.Parallel()
+	for _, second := range []string{"Spinup:Org", "sp\u0130nup:org", "sp\u0131nup:org"} {
+		tags := map[string]string{"spinup:org": org, second: "another-org"}
+		w := newWorld(t)
+		if err := w.aws.AddRepository(account, region, "g/a", tags); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range aboutRepository(t, values{"group": "g", "name": "a"}) {
+			status, _, body := w.do(e)
+			if status != 403 || e.method != "HEAD" && !strings.Contains(body, "a second one whose key IAM may take for spinup:org, such as Spinup:Org, must be removed in AWS.") {
+				t.Errorf("%s with the tag %q: %d %s", e.name, second, status, body)
+			}
+		}
+		_, err := ecr.New(w.direct().session).UntagResource(&ecr.UntagResourceInput{
+			ResourceArn: aws.String(groupScope.ARN("g/a")), TagKeys: []*string{&second},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		indifferent := newWorld(t, changeRows(allowEverything))
+		if err := indifferent.aws.AddRepository(account, region, "g/a", tags); err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range []*world{w, indifferent} {
+			w.run(
+				exchange{name: "show, " + second, method: "GET", path: base + "/g/a", status: 200, want: "-"},
+				exchange{name: "delete, " + second, method: "DELETE", path: base + "/g/a", status: 200, want: "-"},
+			)
+		}
 	}
 }

@@ -11,6 +11,11 @@ import (
 
 const accessDenied = "AccessDeniedException"
 
+// removeSecondTag says how to mend a repository that AWS denies although its
+// org is right. IAM ignores the case of tag keys, so it sees a tag with two
+// values.
+const removeSecondTag = "a second one whose key IAM may take for " + common.OrgTag + ", such as Spinup:Org, must be removed in AWS."
+
 // codes maps ECR's error codes to ours. A code that is missing here is an
 // internal error, such as ServerException or credentials that do not work.
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html
@@ -35,7 +40,7 @@ func translate(r *request.Request) {
 		return
 	}
 	r.Error = common.FromAWS(r.Error, codes, "AWS denied ecr:"+r.Operation.Name+" to the role of that account. "+
-		"Look at the permissions of the role, and at the repository's own policy.")
+		"Look at the permissions of the role, at the repository's own policy, and at its tags: "+removeSecondTag)
 	if isRead(r) && isDeniedByPolicy(r.Error) {
 		r.Error = otherOrg(r.Error)
 	}
@@ -52,7 +57,7 @@ func otherOrg(denial error) error {
 	e := new(common.Error)
 	errors.As(denial, &e)
 	told := *e
-	told.Code, told.Message = common.OtherOrg, common.OtherOrgMessage
+	told.Code, told.Message = common.OtherOrg, common.OtherOrgMessage+" Look at its tags, too: "+removeSecondTag
 	return &told
 }
 
