@@ -29,8 +29,8 @@ type AWS struct {
 }
 
 // RunAWS runs a local AWS with two accounts and no repositories on the address
-// until ctx ends. It prints where the local AWS listens. The hosts are the names
-// by which others may call it, in addition to those of this machine.
+// until ctx ends. It prints where the local AWS listens. The hosts are names by
+// which it may be called, in addition to those of this machine.
 func RunAWS(ctx context.Context, address string, hosts []string, stdout io.Writer) error {
 	if err := checkAddress(address, hosts); err != nil {
 		return err
@@ -48,9 +48,11 @@ func RunAWS(ctx context.Context, address string, hosts []string, stdout io.Write
 // checkAddress returns an error if other machines could call the local AWS and
 // nobody has said that they may.
 func checkAddress(address string, hosts []string) error {
-	_, _, err := net.SplitHostPort(address)
-	if err != nil || common.IsLoopback(address) || len(hosts) > 0 {
-		return nil // net.Listen says what is wrong with the address
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return fmt.Errorf("-local-aws: %w", err)
+	}
+	if common.IsLoopback(address) || len(hosts) > 0 {
+		return nil
 	}
 	return fmt.Errorf("-local-aws %s: other machines could reach this address, and every caller may do everything. "+
 		"Listen on 127.0.0.1, or name with -allow-hosts the hosts by which it is called", address)

@@ -67,7 +67,7 @@ func TestErrorsAtTheStart(t *testing.T) {
 		"-listen, address taken":        {[]string{"-listen", here}, configuration("http://127.0.0.1:1", ":0"), 1, "ecr-api: listen tcp " + here + ": bind: address already in use\n"},
 		"configured address taken":      {nil, configuration("http://127.0.0.1:1", here), 1, "ecr-api: listen tcp " + here + ": bind: address already in use\n"},
 		"-local, address taken":         {[]string{"-local", "-listen", here}, "", 1, "ecr-api: listen tcp " + here + ": bind: address already in use\n"},
-		"-local-aws, no port":           {[]string{"-local-aws", "nowhere"}, "", 1, "ecr-api: listen tcp: address nowhere: missing port in address\n"},
+		"-local-aws, no port":           {[]string{"-local-aws", "nowhere"}, "", 1, "ecr-api: -local-aws: address nowhere: missing port in address\n"},
 		"-local-aws, address taken":     {[]string{"-local-aws", here}, "", 1, "ecr-api: listen tcp " + here + ": bind: address already in use\n"},
 		"-listen, address with no port": {[]string{"-listen", "nowhere"}, configuration("http://127.0.0.1:1", ":0"), 1, "ecr-api: listen tcp: address nowhere: missing port in address\n"},
 	} {
