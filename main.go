@@ -24,7 +24,7 @@ func main() {
 	case errors.Is(err, errUsage):
 		os.Exit(2)
 	case err != nil:
-		fmt.Fprintln(os.Stderr, "ecr-api:", err)
+		server.Complain(os.Stderr, err)
 		os.Exit(1)
 	}
 }

@@ -44,6 +44,14 @@ func comparable(t *testing.T, line map[string]any) map[string]any {
 		}
 		delete(line, key)
 	}
+	if size, ok := line["bytes"].(float64); !ok || size < 0 {
+		t.Errorf("bytes: %v", line["bytes"])
+	}
+	delete(line, "bytes") // TestLogLine has it
+	if line["userAgent"] != "Go-http-client/1.1" && line["userAgent"] != nil {
+		t.Errorf("user agent: %v", line["userAgent"])
+	}
+	delete(line, "userAgent")
 	if took, ok := line["awsTime"].(float64); (ok && took > 0) != (line["awsCalls"] != nil) {
 		t.Errorf("AWS calls %v, and their time %v", line["awsCalls"], line["awsTime"])
 	}
@@ -76,11 +84,11 @@ func TestAuditTrail(t *testing.T) {
 		want map[string]any // nil if the request is not audited; "-" is any value
 	}{
 		{exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "a"}`}, map[string]any{
-			"action": "CreateRepository", "name": "a", "status": 200.0, "outcome": "done", "route": groupPath,
+			"action": "CreateRepository", "level": "info", "name": "a", "status": 200.0, "outcome": "done", "route": groupPath,
 			"awsCalls": []any{"AssumeRole", "CreateRepository"},
 		}},
 		{exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "A"}`}, map[string]any{
-			"action": "CreateRepository", "name": "A", "status": 400.0, "outcome": "failed", "route": groupPath, "awsCalls": []any{"CreateRepository"},
+			"action": "CreateRepository", "level": "info", "name": "A", "status": 400.0, "outcome": "failed", "code": "bad request", "route": groupPath, "awsCalls": []any{"CreateRepository"},
 			"awsCode": "InvalidParameterException", "awsRequestId": "ID", "error": "-",
 		}},
 		{exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "a"}`}, map[string]any{
@@ -89,11 +97,11 @@ func TestAuditTrail(t *testing.T) {
 			"error": "The repository with name 'g/a' already exists in the registry with id '012345678901'",
 		}},
 		{exchange{method: "DELETE", path: base + "/g/others"}, map[string]any{
-			"action": "DeleteRepository", "name": "others", "status": 403.0, "outcome": "refused", "route": repositoryPath,
+			"action": "DeleteRepository", "level": "warning", "name": "others", "status": 403.0, "code": "forbidden", "outcome": "refused", "route": repositoryPath,
 			"awsCalls": "-", "awsCode": "AccessDeniedException", "awsRequestId": "ID", "error": "-",
 		}},
 		{exchange{method: "GET", path: base + "/g/others"}, map[string]any{
-			"action": "ShowRepository", "name": "others", "status": 403.0, "outcome": "refused", "route": repositoryPath,
+			"action": "ShowRepository", "level": "warning", "name": "others", "status": 403.0, "code": "forbidden", "outcome": "refused", "route": repositoryPath,
 			"awsCalls": "-", "awsCode": "AccessDeniedException", "awsRequestId": "ID", "error": "-",
 		}},
 		{exchange{method: "GET", path: base + "/g/a"}, nil},
@@ -110,7 +118,7 @@ func TestAuditTrail(t *testing.T) {
 			continue
 		}
 		for k, v := range map[string]any{
-			"msg": "audit", "level": "info", "requestId": "test", "method": e.method, "client": "127.0.0.1", "key": "default",
+			"msg": "audit", "requestId": "test", "method": e.method, "client": "127.0.0.1", "key": "default",
 			"account": account, "group": "g", "session": "SESSION",
 		} {
 			e.want[k] = v
@@ -145,7 +153,7 @@ func TestAuditOfCallerWithoutToken(t *testing.T) {
 	delete(lines[0], "requestId")
 	want := map[string]any{
 		"msg": "audit", "level": "info", "method": "DELETE", "route": repositoryPath, "status": 403.0, "outcome": "refused", "client": "127.0.0.1",
-		"error": "The X-Auth-Token header must be a bcrypt hash of the pre-shared key, of cost 12 at most.",
+		"code": "forbidden", "error": "The X-Auth-Token header must be a bcrypt hash of the pre-shared key, of cost 12 at most.",
 	}
 	if diff := cmp.Diff(want, comparable(t, lines[0])); diff != "" {
 		t.Errorf("line (-want +got):\n%s", diff)
@@ -181,7 +189,16 @@ func TestClientAddress(t *testing.T) {
 		{"10.0.0.1:80", []string{"203.0.113.9, ::ffff:10.0.0.2"}, "203.0.113.9"},
 		{"[fd00::1]:80", []string{"2001:db8::1"}, "2001:db8::1"},
 		{"[::ffff:10.0.0.1]:80", []string{"203.0.113.9"}, "203.0.113.9"},
-		{"@", []string{"203.0.113.9"}, "@"}, // a Unix socket
+		{"[fe80::1%eth0]:80", nil, "fe80::1"},
+		{"10.0.0.1:80", []string{"203.0.113.9:4711"}, "203.0.113.9"},
+		{"10.0.0.1:80", []string{"203.0.113.9, [fd00::2]:80"}, "203.0.113.9"},
+		{"10.0.0.1:80", []string{"[2001:db8::1]:80,[fd00::2]"}, "2001:db8::1"},
+		{"10.0.0.1:80", []string{"fe80::1%any text"}, "fe80::1"},
+		{"10.0.0.1:80", []string{"203.0.113.9, fd00::2%any text"}, "203.0.113.9"},
+		{"10.0.0.1:80", []string{"203.0.113.9, ::ffff:10.0.0.2%any"}, "203.0.113.9"},
+		{"10.0.0.1:80", []string{""}, "10.0.0.1"},
+		{"10.0.0.1:80", []string{"203.0.113.9:port"}, "10.0.0.1"},
+		{"@", []string{"203.0.113.9"}, "unknown"}, // a Unix socket
 	} {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.RemoteAddr = c.peer

@@ -36,6 +36,7 @@ var statuses = map[common.Code]int{
 	common.TooManyRequests:    http.StatusServiceUnavailable,
 	common.TooManyTokens:      http.StatusServiceUnavailable,
 	common.Stopping:           http.StatusServiceUnavailable,
+	common.CannotLog:          http.StatusServiceUnavailable,
 	common.Timeout:            http.StatusGatewayTimeout,
 }
 
@@ -46,6 +47,7 @@ var retryAfter = map[common.Code]string{
 	common.TooManyRequests: "1",
 	common.TooManyTokens:   "1",
 	common.Stopping:        "1",
+	common.CannotLog:       "1",
 }
 
 // maxDetail is how many characters an error may tell a caller. What a caller

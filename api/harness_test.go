@@ -325,6 +325,7 @@ var statusByCode = map[string]int{
 	"too-many-requests":    503,
 	"too-many-tokens":      503,
 	"stopping":             503,
+	"cannot-log":           503,
 	"timeout":              504,
 }
 

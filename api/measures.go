@@ -92,6 +92,25 @@ func newMeasures(table []route) *measures {
 	return m
 }
 
+// countLostLines adds the log lines that the queue has lost.
+func (m *measures) countLostLines(queue *common.LogQueue) {
+	for kind, lost := range map[string]func(common.LostLines) uint64{
+		"audit": func(l common.LostLines) uint64 { return l.Audit },
+		"other": func(l common.LostLines) uint64 { return l.Other },
+	} {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name:        "ecr_api_log_lines_lost_total",
+			Help:        "Log lines that could not be written.",
+			ConstLabels: prometheus.Labels{"lines": kind},
+		}, func() float64 {
+			if queue == nil {
+				return 0
+			}
+			return float64(lost(queue.Lost()))
+		}))
+	}
+}
+
 func counters(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ecr_api_" + name, Help: help}, labels)
 }
@@ -199,8 +218,8 @@ func (o observer) Called(ctx context.Context, call roles.Call) {
 	}
 	rec.noteCall(call)
 	if o.log.IsLevelEnabled(logrus.DebugLevel) {
-		o.log.WithFields(logrus.Fields{
-			"requestId": rec.id, "service": call.Service, "operation": call.Operation, "result": result,
+		o.log.WithFields(rec.ids()).WithFields(logrus.Fields{
+			"service": call.Service, "operation": call.Operation, "result": result,
 			"duration": took.Seconds(), "retries": call.Retries, "awsRequestIds": call.RequestIDs,
 		}).Debug("AWS call")
 	}

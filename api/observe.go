@@ -18,7 +18,7 @@ func (s *Service) observe(route string, next http.Handler) http.Handler {
 	next = s.recover(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := recordOf(r)
-		rec.id = requestID(r)
+		rec.id, rec.traceID = requestID(r), traceOf(r)
 		rec.answer = statusWriter{ResponseWriter: w, stopping: &s.stopping}
 		maps.Copy(w.Header(), headers)
 		w.Header().Set("X-Request-Id", rec.id)
@@ -53,7 +53,7 @@ func (s *Service) recover(next http.Handler) http.Handler {
 				panic(p)
 			}
 			rec, cause := recordOf(r), fmt.Errorf("panic: %v", p)
-			s.log.WithField("requestId", rec.id).Errorf("%v\n%s", cause, debug.Stack())
+			s.log.WithFields(rec.ids()).Errorf("%v\n%s", cause, debug.Stack())
 			if rec.answer.status != 0 {
 				rec.err = &common.Error{Code: common.Internal, Cause: cause}
 				panic(http.ErrAbortHandler)
@@ -81,6 +81,7 @@ type statusWriter struct {
 	http.ResponseWriter
 	stopping *atomic.Bool
 	status   int
+	size     int   // bytes of the body
 	err      error // why the caller did not get the whole answer
 }
 
@@ -100,6 +101,7 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 		w.WriteHeader(http.StatusOK)
 	}
 	n, err := w.ResponseWriter.Write(b)
+	w.size += n
 	if w.err == nil {
 		w.err = err
 	}

@@ -3,8 +3,10 @@ package api
 import (
 	"cmp"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,9 +23,11 @@ type record struct {
 	settings *settings // taken once, so that a reload in between has no effect
 	match    mux.RouteMatch
 	id       string
+	traceID  string // of the caller; may be empty
 	answer   statusWriter
 	key      string        // name of the key that the token is a hash of
 	action   string        // name of the row
+	probe    bool          // the row is one
 	path     pathValues    // empty until it is checked
 	session  string        // name of the AWS session
 	err      error         // with which the request was answered
@@ -50,7 +54,7 @@ func (rec *record) noteCall(call roles.Call) {
 
 // logFields are the fields of the log line that are not of a path variable.
 var logFields = []string{
-	"requestId", "method", "route", "status", "outcome", "duration", "client", "path",
+	"requestId", "traceId", "method", "route", "status", "outcome", "code", "duration", "bytes", "client", "userAgent", "path",
 	"key", "action", "session", "awsCalls", "awsTime",
 	"error", "awsCode", "awsRequestId", "applied", "unknown",
 	"time", "level", "msg", // of logrus
@@ -62,16 +66,24 @@ const (
 	maxLoggedError = 2000 // AWS's words about a denial are long
 )
 
+// ids are the fields of every line about the request.
+func (rec *record) ids() logrus.Fields {
+	ids := logrus.Fields{"requestId": rec.id}
+	if rec.traceID != "" {
+		ids["traceId"] = rec.traceID
+	}
+	return ids
+}
+
 // logRequest writes the request's one line. A change or a refusal is written at
 // any log level, as "audit".
 func (s *Service) logRequest(route string, r *http.Request, rec *record) {
-	logger, message, level := s.log, "request", logrus.InfoLevel
-	if rec.answer.status >= http.StatusInternalServerError || common.CodeOf(rec.err) == common.Internal {
-		level = logrus.ErrorLevel
-	}
+	message, level := "request", levelOf(rec)
 	if isAudited(r, rec) {
-		logger, message = s.audit, "audit"
-	} else if !logger.IsLevelEnabled(level) {
+		message = "audit"
+	}
+	logger := s.loggerOf(message, rec)
+	if !logger.IsLevelEnabled(level) {
 		return
 	}
 	fields := rec.fields(route, r)
@@ -80,6 +92,47 @@ func (s *Service) logRequest(route string, r *http.Request, rec *record) {
 	}
 	addError(&fields, cmp.Or(rec.err, rec.answer.err))
 	fields.Entry(logger).Log(level, message)
+}
+
+// loggerOf returns the logger for a line. Only callers with a good token get
+// into the room of audit lines, so that a flood of others cannot fill it.
+func (s *Service) loggerOf(message string, rec *record) *logrus.Logger {
+	switch {
+	case message != "audit":
+		return s.log
+	case rec.key == "":
+		return s.refusals
+	default:
+		return s.audit
+	}
+}
+
+// levelOf returns the level of the request's line.
+func levelOf(rec *record) logrus.Level {
+	status := rec.answer.status
+	switch {
+	case rec.probe && status < http.StatusBadRequest:
+		return logrus.DebugLevel
+	case rec.err == errStopping:
+		return logrus.InfoLevel
+	case status >= http.StatusInternalServerError || common.CodeOf(rec.err) == common.Internal:
+		return logrus.ErrorLevel
+	case needsLook(rec.err):
+		return logrus.WarnLevel
+	default:
+		return logrus.InfoLevel
+	}
+}
+
+// needsLook tells whether an operator should look at the error: AWS has refused
+// the role or a call, or a change is half-done.
+func needsLook(err error) bool {
+	var e *common.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	refused := e.Code == common.RoleRefused || e.Code == common.DeniedByAWS
+	return refused || len(e.Applied) > 0 || len(e.Unknown) > 0
 }
 
 // knownMethod returns "other" for a method that HTTP does not have, so that
@@ -102,7 +155,9 @@ func (rec *record) fields(route string, r *http.Request) common.LogFields {
 	}
 	add("action", rec.action)
 	rec.addCalls(&fields)
+	fields.Add("bytes", bodySize(r, rec))
 	fields.Add("client", clientAddress(r, rec.settings.config.TrustedProxies))
+	add("code", string(common.CodeOf(rec.err)))
 	fields.Add("duration", rec.took.Seconds())
 	add("key", rec.key)
 	fields.Add("method", knownMethod(r.Method))
@@ -111,10 +166,34 @@ func (rec *record) fields(route string, r *http.Request) common.LogFields {
 	fields.Add("route", route)
 	add("session", rec.session)
 	fields.Add("status", rec.answer.status)
+	add("traceId", rec.traceID)
+	add("userAgent", printable(r.UserAgent(), maxUserAgent))
 	for _, v := range pathVars {
 		add(v.LogField, common.Clip(*v.In(&rec.path), maxFullName)) // a longer one is refused
 	}
 	return fields
+}
+
+const maxUserAgent = 100 // bytes in the log
+
+// printable returns the beginning of a text. Whatever is not printable ASCII
+// becomes a question mark.
+func printable(text string, length int) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return '?'
+		}
+		return c
+	}, text[:min(len(text), length)])
+}
+
+// bodySize returns how many bytes of the answer's body were sent. net/http does
+// not send the body of an answer to HEAD.
+func bodySize(r *http.Request, rec *record) int {
+	if r.Method == http.MethodHead {
+		return 0
+	}
+	return rec.answer.size
 }
 
 // addCalls adds the calls to AWS.
@@ -160,8 +239,11 @@ func timeOf(calls []roles.Call) (total time.Duration) {
 }
 
 // isAudited tells whether the request changed something, tried to change
-// something, or was refused.
+// something, or was refused. A probe is never audited.
 func isAudited(r *http.Request, rec *record) bool {
+	if rec.probe {
+		return false
+	}
 	switch rec.answer.status {
 	case 0, http.StatusForbidden, http.StatusServiceUnavailable:
 		return true
@@ -177,6 +259,8 @@ func outcome(r *http.Request, rec *record) string {
 	switch {
 	case errors.As(rec.err, &e) && len(e.Unknown) > 0:
 		return "unknown"
+	case e != nil && len(e.Applied) > 0:
+		return "partial"
 	case status == 0 || rec.answer.err != nil && !isChange(r.Method):
 		return "dropped"
 	case status == http.StatusForbidden || status == http.StatusServiceUnavailable:
@@ -188,11 +272,18 @@ func outcome(r *http.Request, rec *record) string {
 	}
 }
 
-// auditLogger returns a logger that writes where and how the other does, at any
-// log level.
-func auditLogger(log *logrus.Logger) *logrus.Logger {
+// auditOut returns where audit lines go.
+func auditOut(o Options) io.Writer {
+	if o.Queue == nil {
+		return o.Log.Out
+	}
+	return o.Queue.Audit()
+}
+
+// auditLogger returns a logger that writes as the other does, at any log level.
+func auditLogger(log *logrus.Logger, out io.Writer) *logrus.Logger {
 	return &logrus.Logger{
-		Out:       log.Out,
+		Out:       out,
 		Formatter: log.Formatter,
 		Hooks:     log.Hooks,
 		Level:     logrus.InfoLevel,

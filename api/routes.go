@@ -37,6 +37,7 @@ type route struct {
 	// Public rows need no token. All others need a Policy: it says what the
 	// session of a request may do in AWS.
 	Public   bool
+	Probe    bool // machines ask each few seconds, so a success is logged at debug
 	Policy   func(iam.Scope) iam.Policy
 	Endpoint endpoint
 }
@@ -61,11 +62,11 @@ const (
 // that depends on the path is made from it: the router, Allow, metrics, logs,
 // and the README's list.
 var routes = []route{
-	{Method: "GET", Path: "/v1/ecr/ping", Name: "Ping", Summary: "tell that the service is up", Public: true, Endpoint: raw(ping)},
-	{Method: "GET", Path: "/v1/ecr/ready", Name: "Ready", Summary: "tell whether to send requests here", Public: true, Endpoint: raw(ready)},
+	{Method: "GET", Path: "/v1/ecr/ping", Name: "Ping", Summary: "tell that the service is up", Public: true, Probe: true, Endpoint: raw(ping)},
+	{Method: "GET", Path: "/v1/ecr/ready", Name: "Ready", Summary: "tell whether to send requests here", Public: true, Probe: true, Endpoint: raw(ready)},
 	{Method: "GET", Path: "/v1/ecr/version", Name: "Version", Summary: "tell which version runs", Public: true, Endpoint: raw(version)},
-	{Method: "GET", Path: "/v1/ecr/metrics", Name: "Metrics", Summary: "metrics for Prometheus", Public: true, Endpoint: raw(metrics)},
-	{Method: "GET", Path: "/metrics", Name: "Metrics", Summary: "the same", Public: true, Endpoint: raw(metrics)},
+	{Method: "GET", Path: "/v1/ecr/metrics", Name: "Metrics", Summary: "metrics for Prometheus", Public: true, Probe: true, Endpoint: raw(metrics)},
+	{Method: "GET", Path: "/metrics", Name: "Metrics", Summary: "the same", Public: true, Probe: true, Endpoint: raw(metrics)},
 
 	{Method: "GET", Path: accountPath, Name: "ListRepositories", Summary: "list an account's repositories", Policy: listPolicy, Endpoint: handledBy(listRepositories)},
 	{Method: "GET", Path: groupPath, Name: "ListGroupRepositories", Summary: "list a group's repositories", Policy: listPolicy, Endpoint: handledBy(listRepositories)},

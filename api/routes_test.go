@@ -213,7 +213,7 @@ func TestLogFieldsAreAllThatTheLogLineHas(t *testing.T) {
 	w.addRepository(account, "g/b", org)
 	for _, e := range []exchange{
 		{method: "PUT", path: base + "/g/b", body: `{"ScanOnPush": true, "Tags": [{"Key": "k", "Value": "v"}]}`},
-		{method: "GET", path: "/none"},
+		{method: "GET", path: "/none", header: map[string]string{"Traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}},
 		{method: "GET", path: "/v1/ecr/docs/files/swagger-ui.css"},
 	} {
 		w.do(e)

@@ -16,10 +16,14 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// Options are the options of New. All of them are needed.
+// Options are the options of New. Config and Log are needed.
 type Options struct {
 	Config *common.Config
 	Log    *logrus.Logger
+
+	// Queue is what Log writes to. Without it, audit lines go where the others
+	// go, and the service does not know whether they are written.
+	Queue *common.LogQueue
 }
 
 // A Service is what all requests share. It is an http.Handler.
@@ -33,7 +37,9 @@ type Service struct {
 	end       atomic.Pointer[time.Time] // set once the service is stopping
 	measures  *measures
 	log       *logrus.Logger
-	audit     *logrus.Logger // the same, at any log level
+	refusals  *logrus.Logger   // the same, at any log level
+	audit     *logrus.Logger   // the same, with room of its own in the queue
+	logQueue  *common.LogQueue // may be nil
 	router    *mux.Router
 }
 
@@ -69,8 +75,11 @@ func newService(o Options, table []route) (*Service, error) {
 		limits:    newLimits(measures.limits),
 		measures:  measures,
 		log:       o.Log,
-		audit:     auditLogger(o.Log),
+		logQueue:  o.Queue,
+		refusals:  auditLogger(o.Log, o.Log.Out),
+		audit:     auditLogger(o.Log, auditOut(o)),
 	}
+	measures.countLostLines(o.Queue)
 	if err := s.use(o.Config); err != nil {
 		return nil, err
 	}
@@ -162,7 +171,7 @@ func hasDotDot(path string) bool {
 func (s *Service) byMethod(rows []route) http.Handler {
 	handlers := map[string]http.Handler{}
 	for _, rt := range rows {
-		handlers[rt.Method] = withAction(rt.Name, rt.Endpoint.serve(s, rt))
+		handlers[rt.Method] = withRow(rt, rt.Endpoint.serve(s, rt))
 	}
 	if get, ok := handlers[http.MethodGet]; ok {
 		handlers[http.MethodHead] = get
@@ -177,10 +186,11 @@ func (s *Service) byMethod(rows []route) http.Handler {
 	})
 }
 
-// withAction notes the row's name for the log.
-func withAction(action string, next http.Handler) http.Handler {
+// withRow notes the row for the log.
+func withRow(rt route, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		recordOf(r).action = action
+		rec := recordOf(r)
+		rec.action, rec.probe = rt.Name, rt.Probe
 		next.ServeHTTP(w, r)
 	})
 }

@@ -33,6 +33,7 @@ const (
 	TooManyRequests    Code = "too-many-requests"    // the service answers too many requests already
 	TooManyTokens      Code = "too-many-tokens"      // the service checks too many new tokens already
 	Stopping           Code = "stopping"             // this copy of the service is stopping
+	CannotLog          Code = "cannot-log"           // this copy cannot write its audit log
 	Timeout            Code = "timeout"              // the deadline of the request passed
 )
 

@@ -1,12 +1,49 @@
 package server
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/sirupsen/logrus"
 )
+
+// complainTime is how long Complain may take.
+const complainTime = 200 * time.Millisecond
+
+// newQueuedLogger returns a logger as newLogger does. It writes through the
+// queue, so that nobody who logs waits for a reader of the log.
+func newQueuedLogger(level string, out io.Writer) (*logrus.Logger, *common.LogQueue) {
+	logger := newLogger(level, out)
+	queue := common.NewLogQueue(out, func(lost common.LostLines) []byte { return lossLine(logger, lost) })
+	logger.SetOutput(queue)
+	return logger, queue
+}
+
+// lossLine returns the line that says how many lines were lost.
+func lossLine(logger *logrus.Logger, lost common.LostLines) []byte {
+	entry := logger.WithFields(logrus.Fields{"lostAuditLines": int(lost.Audit), "lostOtherLines": int(lost.Other)})
+	entry.Time, entry.Level = time.Now(), logrus.ErrorLevel
+	entry.Message = fmt.Sprintf("%d log lines were lost: they could not be written", lost.Audit+lost.Other)
+	line, err := logger.Formatter.Format(entry)
+	if err != nil { // it cannot, with two numbers
+		panic(err)
+	}
+	return line
+}
+
+// Complain writes why the program ends. It does not wait long for a reader that
+// does not read.
+func Complain(out io.Writer, err error) {
+	queue := common.NewLogQueue(out, func(common.LostLines) []byte { return nil })
+	fmt.Fprintln(queue, "ecr-api:", err)
+	ctx, cancel := context.WithTimeout(context.Background(), complainTime)
+	defer cancel()
+	queue.Close(ctx)
+}
 
 // newLogger returns a logger that writes JSON, or text if out is a terminal.
 // The level is the name of one of logrus's levels.
@@ -18,7 +55,10 @@ func newLogger(level string, out io.Writer) *logrus.Logger {
 	}
 	logger.SetFormatter(common.LogFormatter{})
 	if file, ok := out.(*os.File); ok && isTerminal(file) {
-		logger.SetFormatter(&textFormatter{})
+		text := &textFormatter{}
+		// It finds out about the terminal's colors with its first line.
+		text.Format(logrus.NewEntry(logger))
+		logger.SetFormatter(text)
 	}
 	return logger
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/api"
 	"github.com/YaleSpinup/ecr-api/common"
@@ -42,18 +43,22 @@ type server struct {
 	Options
 	log     *logrus.Logger
 	service *api.Service
+	end     time.Time // when it must have stopped; zero unless it is stopping
 }
 
 // Run answers requests until ctx ends. Then it lets requests under way finish,
 // and returns nil if all of them did.
 func Run(ctx context.Context, o Options) error {
 	limitMemory()
-	log := newLogger(o.Config.LogLevel, o.Log)
-	service, err := api.New(api.Options{Config: o.Config, Log: log})
+	signal.Ignore(syscall.SIGPIPE) // it would end the service when the reader of the log dies
+	log, queue := newQueuedLogger(o.Config.LogLevel, o.Log)
+	s := &server{Options: o, log: log}
+	defer s.closeLog(queue)
+	service, err := api.New(api.Options{Config: o.Config, Log: log, Queue: queue})
 	if err != nil {
 		return err
 	}
-	s := &server{Options: o, log: log, service: service}
+	s.service = service
 	return s.run(ctx)
 }
 
