@@ -74,7 +74,7 @@ func TestShutdownDelay(t *testing.T) {
 
 func waitForStatus(t *testing.T, url string, want int) {
 	t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		status, body := get(t, url, "")
 		if status == want {
 			return
