@@ -84,24 +84,24 @@ func TestAuditTrail(t *testing.T) {
 		want map[string]any // nil if the request is not audited; "-" is any value
 	}{
 		{exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "a"}`}, map[string]any{
-			"action": "CreateRepository", "level": "info", "name": "a", "status": 200.0, "outcome": "done", "route": groupPath,
+			"action": "CreateRepository", "name": "a", "status": 200.0, "outcome": "done", "route": groupPath,
 			"awsCalls": []any{"AssumeRole", "CreateRepository"},
 		}},
 		{exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "A"}`}, map[string]any{
-			"action": "CreateRepository", "level": "info", "name": "A", "status": 400.0, "outcome": "failed", "code": "bad request", "route": groupPath, "awsCalls": []any{"CreateRepository"},
+			"action": "CreateRepository", "name": "A", "status": 400.0, "outcome": "failed", "code": "bad-request", "route": groupPath, "awsCalls": []any{"CreateRepository"},
 			"awsCode": "InvalidParameterException", "awsRequestId": "ID", "error": "-",
 		}},
 		{exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "a"}`}, map[string]any{
-			"action": "CreateRepository", "name": "a", "status": 409.0, "outcome": "failed", "route": groupPath,
+			"action": "CreateRepository", "name": "a", "status": 409.0, "outcome": "failed", "code": "repository-exists", "route": groupPath,
 			"awsCalls": []any{"CreateRepository", "DescribeRepositories"}, "awsCode": "RepositoryAlreadyExistsException", "awsRequestId": "ID",
 			"error": "The repository with name 'g/a' already exists in the registry with id '012345678901'",
 		}},
 		{exchange{method: "DELETE", path: base + "/g/others"}, map[string]any{
-			"action": "DeleteRepository", "level": "warning", "name": "others", "status": 403.0, "code": "forbidden", "outcome": "refused", "route": repositoryPath,
+			"action": "DeleteRepository", "name": "others", "status": 403.0, "code": "other-org", "outcome": "refused", "route": repositoryPath,
 			"awsCalls": "-", "awsCode": "AccessDeniedException", "awsRequestId": "ID", "error": "-",
 		}},
 		{exchange{method: "GET", path: base + "/g/others"}, map[string]any{
-			"action": "ShowRepository", "level": "warning", "name": "others", "status": 403.0, "code": "forbidden", "outcome": "refused", "route": repositoryPath,
+			"action": "ShowRepository", "name": "others", "status": 403.0, "code": "other-org", "outcome": "refused", "route": repositoryPath,
 			"awsCalls": "-", "awsCode": "AccessDeniedException", "awsRequestId": "ID", "error": "-",
 		}},
 		{exchange{method: "GET", path: base + "/g/a"}, nil},
@@ -118,7 +118,7 @@ func TestAuditTrail(t *testing.T) {
 			continue
 		}
 		for k, v := range map[string]any{
-			"msg": "audit", "requestId": "test", "method": e.method, "client": "127.0.0.1", "key": "default",
+			"msg": "audit", "level": "info", "requestId": "test", "method": e.method, "client": "127.0.0.1", "key": "default",
 			"account": account, "group": "g", "session": "SESSION",
 		} {
 			e.want[k] = v
@@ -153,7 +153,7 @@ func TestAuditOfCallerWithoutToken(t *testing.T) {
 	delete(lines[0], "requestId")
 	want := map[string]any{
 		"msg": "audit", "level": "info", "method": "DELETE", "route": repositoryPath, "status": 403.0, "outcome": "refused", "client": "127.0.0.1",
-		"code": "forbidden", "error": "The X-Auth-Token header must be a bcrypt hash of the pre-shared key, of cost 12 at most.",
+		"code": "token-missing", "error": "The X-Auth-Token header must be a bcrypt hash of the pre-shared key, of cost 12 at most.",
 	}
 	if diff := cmp.Diff(want, comparable(t, lines[0])); diff != "" {
 		t.Errorf("line (-want +got):\n%s", diff)

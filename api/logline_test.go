@@ -53,7 +53,7 @@ func TestLogLine(t *testing.T) {
 		{exchange{method: "GET", path: base, header: trace},
 			map[string]any{"bytes": 8.0, "traceId": traced, "userAgent": "curl/8??" + strings.Repeat("?", 45) + "\""}},
 		{exchange{method: "GET", path: base + "/*"},
-			map[string]any{"bytes": 165.0, "userAgent": "Go-http-client/1.1", "code": "bad request"}},
+			map[string]any{"bytes": 186.0, "userAgent": "Go-http-client/1.1", "code": "bad-request"}},
 	} {
 		_, _, body := w.do(c.exchange)
 		line := w.lastLine(t)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestLogger(t *testing.T) {
@@ -33,6 +34,21 @@ func TestLogger(t *testing.T) {
 		if got != want {
 			t.Errorf("the level %s logs %q, want %q", level, got, want)
 		}
+	}
+}
+
+func TestLossLine(t *testing.T) {
+	t.Parallel()
+	lost := common.LostLines{Audit: 1, Other: 2}
+	logger := newLogger("panic", &bytes.Buffer{}) // it is written at every level
+	line := map[string]any{}
+	if err := json.Unmarshal(lossLine(logger, lost), &line); err != nil {
+		t.Fatal(err)
+	}
+	delete(line, "time")
+	want := map[string]any{"level": "error", "msg": "3 log lines were lost: they could not be written", "lostAuditLines": 1.0, "lostOtherLines": 2.0}
+	if diff := cmp.Diff(want, line); diff != "" {
+		t.Errorf("line (-want +got):\n%s", diff)
 	}
 }
 
