@@ -11,7 +11,7 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// complainTime is how long Complain may take.
+// complainTime is how long the last line may take.
 const complainTime = 200 * time.Millisecond
 
 // newQueuedLogger returns a logger as newLogger does. It writes through the
@@ -35,11 +35,16 @@ func lossLine(logger *logrus.Logger, lost common.LostLines) []byte {
 	return line
 }
 
-// Complain writes why the program ends. It does not wait long for a reader that
-// does not read.
+// Complain writes why the program ends.
 func Complain(out io.Writer, err error) {
+	writeLast(out, fmt.Appendln(nil, "ecr-api:", err))
+}
+
+// writeLast writes the last line of the process. It does not wait long for a
+// reader that does not read.
+func writeLast(out io.Writer, line []byte) {
 	queue := common.NewLogQueue(out, func(common.LostLines) []byte { return nil })
-	fmt.Fprintln(queue, "ecr-api:", err)
+	queue.Write(line)
 	ctx, cancel := context.WithTimeout(context.Background(), complainTime)
 	defer cancel()
 	queue.Close(ctx)
