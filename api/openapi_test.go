@@ -28,11 +28,7 @@ func TestOpenAPIDocumentIsTheTable(t *testing.T) {
 	}
 	want, got := map[string]row{}, map[string]row{}
 	for _, rt := range routes {
-		r := row{rt.Name, rt.Summary, rt.Public}
-		if rt.Path == "/metrics" {
-			r.Name = "" // an id is in a document once
-		}
-		want[rt.String()] = r
+		want[rt.String()] = row{rt.Name, rt.Summary, rt.Public}
 	}
 	for path, item := range document().Paths.Map() {
 		for method, o := range item.Operations() {
@@ -116,7 +112,7 @@ func TestOpenAPIDocumentHasTheKeysOfRequests(t *testing.T) {
 			t.Errorf("%s (-request +document):\n%s", name, diff)
 		}
 	}
-	compare("Tag", tagInput{}, document().Components.Schemas["Tag"].Value.Properties)
+	compare("Tag", tagInput{}, document().Components.Schemas["TagInput"].Value.Properties)
 	for _, rt := range protectedRows() {
 		body := document().Paths.Value(rt.Path).GetOperation(rt.Method).RequestBody
 		in := rt.Endpoint.newInput()
@@ -125,6 +121,108 @@ func TestOpenAPIDocumentHasTheKeysOfRequests(t *testing.T) {
 		} else if !bodyless {
 			compare(rt.Name, in, body.Value.Content["application/json"].Schema.Value.Properties)
 		}
+	}
+}
+
+// A client must accept what a later version or AWS adds, so answers may have
+// more keys than the document. Requests may not: the service refuses them.
+func TestOpenAPIDocumentLetsOnlyAnswersHaveMoreKeys(t *testing.T) {
+	t.Parallel()
+	document, err := openapi3.NewLoader().LoadFromData(mustMergeJSON(openAPIFiles))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rt := range routes {
+		operation := document.Paths.Value(rt.Path).GetOperation(rt.Method)
+		if body := operation.RequestBody; body != nil {
+			wantClosed(t, rt.Name, body.Value.Content, true)
+		}
+		for _, response := range operation.Responses.Map() {
+			wantClosed(t, rt.Name, response.Value.Content, false)
+		}
+	}
+}
+
+// wantClosed checks whether the objects of a body may have other keys than those
+// in the document.
+func wantClosed(t *testing.T, where string, content openapi3.Content, want bool) {
+	for _, mediaType := range content {
+		if mediaType.Schema == nil {
+			continue
+		}
+		err := mediaType.Schema.WalkSubtree(func(_ string, s *openapi3.SchemaRef) error {
+			keys, more := slices.Sorted(maps.Keys(s.Value.Properties)), s.Value.AdditionalProperties.Has
+			if closed := more != nil && !*more; keys != nil && closed != want {
+				t.Errorf("%s: the object with the keys %v is closed: %t", where, keys, closed)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("%s: %v", where, err)
+		}
+	}
+}
+
+// The service takes the bodies that fit the document, and no others.
+func TestRequestsOfTheOpenAPIDocument(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tags := func(list string) string { return `"Tags": ` + list }
+	tooMany := tags(manyTags(51))
+	for i, c := range []struct {
+		members string
+		fit     bool
+	}{
+		{``, true},
+		{`"ScanOnPush": "true"`, true}, {`"ScanOnPush": "false"`, true}, {`"ScanOnPush": true`, true}, {`"ScanOnPush": false`, true},
+		{`"ScanOnPush": null`, false}, {`"ScanOnPush": "yes"`, false}, {`"ScanOnPush": 1`, false}, {`"ScanOnPush": ""`, false},
+		{`"ImageTagMutability": "IMMUTABLE"`, true}, {`"ImageTagMutability": null`, true},
+		{`"ImageTagMutability": "MUTABLE_WITH_EXCLUSION"`, false}, {`"ImageTagMutability": ""`, false}, {`"ImageTagMutability": 1`, false},
+		{tags(`null`), true}, {tags(`[]`), true}, {tags(`{}`), false}, {tags(`[null]`), false}, {tags(`["k"]`), false},
+		{tags(`[{"Key": "k"}]`), false}, {tags(`[{"Value": "v"}]`), false}, {tags(`[{"Key": "k", "Value": "v", "More": 1}]`), false},
+		{tags(`[{"Key": "k", "Value": null}]`), false}, {tags(`[{"Key": null, "Value": "v"}]`), false},
+		{tags(tagsOf("", "v")), false}, {tags(tagsOf("k", "")), true}, {tags(tagsOf("é字 1\u00a0+-=._:/@", "é字 1\u00a0+-=._:/@")), true},
+		{tags(tagsOf("k,", "v")), false}, {tags(tagsOf("k", "v*")), false}, {tags(tagsOf("k\n", "v")), false}, {tags(tagsOf("k", "\tv")), false},
+		{tags(tagsOf(strings.Repeat("é", 128), strings.Repeat("字", 256))), true},
+		{tags(tagsOf(strings.Repeat("é", 129), "v")), false}, {tags(tagsOf("k", strings.Repeat("字", 257))), false},
+		{tags(tagsOf("aWs:k", "v")), false}, {tags(tagsOf("k", "AWS:")), false}, {tags(tagsOf("aws", " aws:v")), true},
+		{tags(manyTags(47)), true}, {tooMany, false},
+		{`"More": 1`, false},
+	} {
+		name := fmt.Sprint("g/a", i)
+		w.addRepository(account, name, org)
+		w.wantFit("CreateRepository", exchange{method: "POST", path: base + "/g"}, strings.TrimSuffix(fmt.Sprintf(`{"RepositoryName": "b%d", %s`, i, c.members), ", ")+`}`, c.fit)
+		if c.members != tooMany { // the document cannot count the tags after an update
+			w.wantFit("UpdateRepository", exchange{method: "PUT", path: base + "/" + name}, `{`+c.members+`}`, c.fit)
+		}
+	}
+}
+
+// Only create takes these.
+func TestCreatesOfTheOpenAPIDocument(t *testing.T) {
+	t.Parallel()
+	for body, fit := range map[string]bool{
+		`{}`: false, `[]`: false, `{"RepositoryName": null}`: false, `{"RepositoryName": ""}`: false,
+		`{"RepositoryName": ".."}`: false, `{"RepositoryName": "a/b"}`: false, `{"RepositoryName": "a_b-c.d"}`: true,
+		`{"RepositoryName": "a", "EncryptionType": "KMS"}`: true, `{"RepositoryName": "a", "EncryptionType": null}`: true,
+		`{"RepositoryName": "a", "EncryptionType": "KMS_DSSE"}`: false, `{"RepositoryName": "a", "EncryptionType": ""}`: false,
+		`{"RepositoryName": "a", "KmsKeyId": ""}`: true, `{"RepositoryName": "a", "KmsKeyId": null}`: true, `{"RepositoryName": "a", "KmsKeyId": 1}`: false,
+	} {
+		newWorld(t).wantFit("CreateRepository", exchange{method: "POST", path: base + "/g"}, body, fit)
+	}
+}
+
+// wantFit checks whether a body fits the document, and whether the service takes
+// it.
+func (w *world) wantFit(operation string, e exchange, body string, want bool) {
+	w.t.Helper()
+	rt := routes[slices.IndexFunc(routes, func(rt route) bool { return rt.Name == operation })]
+	schema := document().Paths.Value(rt.Path).GetOperation(rt.Method).RequestBody.Value.Content["application/json"].Schema.Value
+	misfit := schema.VisitJSON(parse(w.t, body), openapi3.EnableJSONSchema2020())
+	e.body = body
+	status, _, answer := w.do(e)
+	if (misfit == nil) != want || (status == 200) != want || !want && status != 400 {
+		w.t.Errorf("%s %.200s: the document says %v, the service %d %s; want it to fit: %t", operation, body, misfit, status, answer, want)
 	}
 }
 

@@ -66,7 +66,7 @@ var routes = []route{
 	{Method: "GET", Path: "/v1/ecr/ready", Name: "Ready", Summary: "tell whether to send requests here", Public: true, Probe: true, Endpoint: raw(ready)},
 	{Method: "GET", Path: "/v1/ecr/version", Name: "Version", Summary: "tell which version runs", Public: true, Endpoint: raw(version)},
 	{Method: "GET", Path: "/v1/ecr/metrics", Name: "Metrics", Summary: "metrics for Prometheus", Public: true, Probe: true, Endpoint: raw(metrics)},
-	{Method: "GET", Path: "/metrics", Name: "Metrics", Summary: "the same", Public: true, Probe: true, Endpoint: raw(metrics)},
+	{Method: "GET", Path: "/metrics", Name: "RootMetrics", Summary: "the same", Public: true, Probe: true, Endpoint: raw(metrics)},
 
 	{Method: "GET", Path: accountPath, Name: "ListRepositories", Summary: "list an account's repositories", Policy: listPolicy, Endpoint: handledBy(listRepositories)},
 	{Method: "GET", Path: groupPath, Name: "ListGroupRepositories", Summary: "list a group's repositories", Policy: listPolicy, Endpoint: handledBy(listRepositories)},
@@ -89,20 +89,19 @@ func checkRoutes(table []route, vars []pathVar) error {
 		return err
 	}
 	seen := map[string]bool{}
-	names := map[string]bool{} // whether the row of that name is public
+	names := map[string]bool{}
 	for _, rt := range table {
 		if err := checkRoute(rt, vars); err != nil {
 			return fmt.Errorf("route %s %w", rt, err)
 		}
-		other, taken := names[rt.Name]
 		switch {
-		case taken && !(other && rt.Public): // only public rows may share a name
-			return fmt.Errorf("route %s has the same name as another route, %s", rt, rt.Name)
 		case seen[rt.String()]:
 			return fmt.Errorf("route %s is in the table twice", rt)
+		case names[rt.Name]:
+			return fmt.Errorf("route %s has the same name as another route, %s", rt, rt.Name)
 		}
 		seen[rt.String()] = true
-		names[rt.Name] = rt.Public
+		names[rt.Name] = true
 	}
 	return checkPaths(byPath(table))
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 
@@ -35,16 +36,45 @@ func Parse(document []byte) (*Document, error) {
 	if err := t.Validate(context.Background()); err != nil {
 		return nil, err
 	}
+	if err := closeObjects(t); err != nil {
+		return nil, err
+	}
 	router, err := gorillamux.NewRouter(t)
 	if err != nil {
 		return nil, err
 	}
 	d := &Document{T: t, router: router, unmatched: &openapi3.Operation{Responses: openapi3.NewResponses()}}
 	d.unmatched.Responses.Delete("default")
-	for name, status := range map[string]int{"Forbidden": 403, "NotFound": 404, "MethodNotAllowed": 405, "ServiceUnavailable": 503} {
+	for name, status := range map[string]int{"Forbidden": 403, "NotFound": 404, "HeaderTooLarge": 431, "ServiceUnavailable": 503} {
 		d.unmatched.Responses.Set(strconv.Itoa(status), t.Components.Responses[name])
 	}
+	d.unmatched.Responses.Set("405", methodNotAllowed(t))
 	return d, nil
+}
+
+// closeObjects lets objects have only the properties in the document. The
+// document lets answers have more, so that a client accepts what a later version
+// adds. This version must not answer what the document does not have.
+func closeObjects(t *openapi3.T) error {
+	return t.WalkSchemas(func(_ string, s *openapi3.SchemaRef) error {
+		if len(s.Value.Properties) > 0 {
+			s.Value.AdditionalProperties = openapi3.BoolSchema{Has: new(bool)}
+		}
+		return nil
+	})
+}
+
+// methodNotAllowed returns the answer to a method that a path does not have. No
+// operation has it, so the document says it in words. It is a problem with the
+// header Allow.
+func methodNotAllowed(t *openapi3.T) *openapi3.ResponseRef {
+	answer := *t.Components.Responses["NotFound"].Value
+	answer.Headers = maps.Clone(answer.Headers)
+	answer.Headers["Allow"] = &openapi3.HeaderRef{Value: &openapi3.Header{Parameter: openapi3.Parameter{
+		Required: true,
+		Schema:   openapi3.NewStringSchema().WithPattern("^[A-Z]+(, [A-Z]+)*$").NewRef(),
+	}}}
+	return &openapi3.ResponseRef{Value: &answer}
 }
 
 // Check returns an error if the answer differs from what the document says
