@@ -1,6 +1,7 @@
 package program
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/google/go-cmp/cmp"
@@ -68,6 +70,49 @@ func TestConfiguredService(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The document has the answer to a header that is too large, although it does
+// not come from the service but from net/http.
+func TestHeaderTooLarge(t *testing.T) {
+	t.Parallel()
+	_, url := newAWS(t, nil)
+	p := start(t, configuration(url, "127.0.0.1:0"))
+	base := "http://" + p.address()
+	for _, path := range []string{"/metrics", "/v1/ecr/ping", "/v1/ecr/ready", "/v1/ecr/version", "/v1/ecr/metrics", "/v1/ecr/openapi.json", "/v1/ecr/docs"} {
+		answer := sendLargeHeader(t, base+path)
+		if err := document().Check(answer); answer.StatusCode != 431 || err != nil {
+			t.Errorf("%s: status %d, %v", path, answer.StatusCode, err)
+		}
+	}
+}
+
+// sendLargeHeader returns the answer to a header of 32 KiB. The server does not
+// read the whole header, so the connection is reset after the answer, and on a
+// busy machine before it is read.
+func sendLargeHeader(t *testing.T, url string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Request-Id", strings.Repeat("x", 32<<10))
+	const want = "431 Request Header Fields Too Large"
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		answer, err := client.Do(r)
+		if err != nil {
+			continue
+		}
+		body := make([]byte, len(want))
+		_, err = io.ReadFull(answer.Body, body)
+		answer.Body.Close()
+		if err == nil {
+			answer.Body = io.NopCloser(bytes.NewReader(body))
+			return answer
+		}
+	}
+	t.Fatalf("%s: no answer", url)
+	return nil
 }
 
 // Without akid and secret the SDK uses credentials from the environment.
