@@ -50,11 +50,31 @@ func TestCodesAreListed(t *testing.T) {
 	}
 
 	var listed []string
-	for _, code := range document().Components.Schemas["Problem"].Value.Properties["code"].Value.Examples {
+	for _, code := range document().Components.Schemas["Problem"].Value.Properties["code"].Value.AnyOf[0].Value.Enum {
 		listed = append(listed, code.(string))
 	}
 	if diff := cmp.Diff(declared, listed); diff != "" {
 		t.Errorf("codes (-common +OpenAPI):\n%s", diff)
+	}
+}
+
+// The document says of each code which answers have it.
+func TestAnswersOfTheOpenAPIDocumentHaveCodes(t *testing.T) {
+	t.Parallel()
+	said := map[int]string{405: document().Info.Description}
+	for _, rt := range routes {
+		for status, response := range document().Paths.Value(rt.Path).GetOperation(rt.Method).Responses.Map() {
+			n, err := strconv.Atoi(status)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said[n] += *response.Value.Description
+		}
+	}
+	for code, status := range statusByCode {
+		if status != statusClientClosed && !strings.Contains(said[status], "`"+code+"`") {
+			t.Errorf("no answer with status %d says %s", status, code)
+		}
 	}
 }
 

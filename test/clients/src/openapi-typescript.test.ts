@@ -63,7 +63,7 @@ test("the client of openapi-typescript calls the service", async () => {
   assert.equal(shown.data && isFixed(shown.data), true);
   assert.deepEqual((await api.DELETE(one, { params: repository })).data, shown.data);
   const missing = await api.GET(one, { params: repository });
-  assert.equal(missing.error?.awsCode, "RepositoryNotFoundException");
+  assert.equal(missing.error?.code, "repository-not-found");
 
   const welcome = { path: { account, group: "spindev-00001", name: "welcome" } };
   const images = await api.GET(`${one}/images`, { params: welcome });

@@ -29,7 +29,7 @@ test("the client of orval calls the service", async () => {
   assert.equal(shown.status === 200 && shown.data.ImageTagMutability, "IMMUTABLE");
   assert.deepEqual((await api.deleteRepository(...repository)).data, shown.data);
   const missing = await api.showRepository(...repository);
-  assert.equal(missing.status === 404 && missing.data.awsCode, "RepositoryNotFoundException");
+  assert.equal(missing.status === 404 && missing.data.code, "repository-not-found");
 
   const images = await api.listImages(account, "spindev-00001", "welcome");
   assert.ok(images.status === 200 && images.data.length > 0);
