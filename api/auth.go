@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -40,7 +41,8 @@ type tokens struct {
 }
 
 type remembered struct {
-	key   string
+	key   common.Key
+	cost  int
 	until time.Time
 }
 
@@ -52,27 +54,54 @@ func newTokens(keys common.Keys, maxCost int, g *gate, checks *prometheus.Counte
 	return &tokens{keys: keys, maxCost: maxCost, gate: g, checks: checks, verified: verified}, nil
 }
 
-// verify returns the name of the key that the token is a hash of. Its error is
-// errBadToken, or errBusy if the queue for comparisons is full. A token that
-// verified is remembered while it is in use. So bcrypt runs once for each token
-// and not for each request, and a flood of new tokens does not delay the
-// callers whose tokens are known.
-func (t *tokens) verify(token string) (key string, err error) {
-	sum := sha256.Sum256([]byte(token))
-	if key, ok := t.recall(sum); ok {
-		t.note(tokenRemembered)
-		return key, nil
+// keep remembers the tokens that the old set remembers, if this set would
+// verify them too. A comparison that is under way in the old set adds nothing
+// here.
+func (t *tokens) keep(old *tokens) {
+	for _, sum := range old.verified.Keys() { // the least recently used comes first
+		r, ok := old.verified.Peek(sum)
+		if !ok || r.cost > t.maxCost {
+			continue
+		}
+		at := slices.IndexFunc(t.keys, func(k common.Key) bool { return k.Secret == r.key.Secret })
+		if at >= 0 {
+			r.key = t.keys[at] // its name may be another
+			t.verified.Add(sum, r)
+		}
 	}
-	if !t.isAffordable(token) {
+}
+
+// known returns the name of the key that the token is a hash of, if the token
+// is remembered.
+func (t *tokens) known(token string) (key string, ok bool) {
+	sum := sha256.Sum256([]byte(token))
+	r, ok := t.verified.Get(sum)
+	if !ok || time.Now().After(r.until) {
+		return "", false
+	}
+	t.remember(sum, r)
+	t.note(tokenRemembered)
+	return r.key.Name, true
+}
+
+// verify returns the name of the key that the token is a hash of. Its error is
+// errBadToken, or errBusy if the client has no place in the queue for
+// comparisons. A token that verified is remembered while it is in use. So
+// bcrypt runs once for each token and not for each request, and a flood of new
+// tokens does not delay the callers whose tokens are known.
+func (t *tokens) verify(token, client string) (key string, err error) {
+	cost, ok := t.cost(token)
+	if !ok {
 		t.note(tokenRefused)
 		return "", errBadToken
 	}
+	sum := sha256.Sum256([]byte(token))
 	found, err, _ := t.flights.Do(string(sum[:]), func() (any, error) {
-		key, err := t.compare(token)
+		key, err := t.compare(token, client)
 		if err == nil {
-			t.remember(sum, key)
+			t.remember(sum, remembered{key: key, cost: cost})
 		}
-		return key, err
+		return key.Name, err
 	})
 	switch err {
 	case nil:
@@ -85,67 +114,41 @@ func (t *tokens) verify(token string) (key string, err error) {
 
 func (t *tokens) note(result string) { t.checks.WithLabelValues(result).Inc() }
 
-// verifyAgain is for a token for which verify returned errBusy. It does not
-// compare. It only looks whether another request with the same token has
-// verified it since.
-func (t *tokens) verifyAgain(token string) (key string, err error) {
-	if key, ok := t.recall(sha256.Sum256([]byte(token))); ok {
-		t.note(tokenRemembered)
-		return key, nil
-	}
-	t.note(tokenBusy)
-	return "", errBusy
-}
-
-// isAffordable tells whether the token has the form of a hash and a cost of at
-// most maxCost. The caller makes the hash, so the caller chooses what a
-// comparison costs. Each step of the cost doubles the time: 31 would take a day
-// and a half.
-func (t *tokens) isAffordable(token string) bool {
+// cost returns the cost of a token. It returns false unless the token has the
+// form of a hash and a cost of at most maxCost. The caller makes the hash, so
+// the caller chooses what a comparison costs. Each step of the cost doubles the
+// time: 31 would take a day and a half.
+func (t *tokens) cost(token string) (int, bool) {
 	if !bcryptHash.MatchString(token) {
-		return false
+		return 0, false
 	}
 	cost, err := bcrypt.Cost([]byte(token))
-	return err == nil && cost <= t.maxCost
+	return cost, err == nil && cost <= t.maxCost
 }
 
-func (t *tokens) compare(token string) (string, error) {
-	if !t.gate.enter() {
-		return "", errBusy
+func (t *tokens) compare(token, client string) (common.Key, error) {
+	if !t.gate.enter(client) {
+		return common.Key{}, errBusy
 	}
 	defer t.gate.leave()
 	for _, k := range t.keys {
 		if bcrypt.CompareHashAndPassword([]byte(token), []byte(k.Secret)) == nil {
-			return k.Name, nil
+			return k, nil
 		}
 	}
-	return "", errBadToken
+	return common.Key{}, errBadToken
 }
 
-func (t *tokens) recall(sum [sha256.Size]byte) (key string, ok bool) {
-	r, ok := t.verified.Get(sum)
-	if !ok || time.Now().After(r.until) {
-		return "", false
-	}
-	t.remember(sum, r.key)
-	return r.key, true
-}
-
-func (t *tokens) remember(sum [sha256.Size]byte, key string) {
-	t.verified.Add(sum, remembered{key: key, until: time.Now().Add(rememberFor)})
+func (t *tokens) remember(sum [sha256.Size]byte, r remembered) {
+	r.until = time.Now().Add(rememberFor)
+	t.verified.Add(sum, r)
 }
 
 // authenticate lets only requests with a good token through.
 func (s *Service) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		settings := recordOf(r).settings
-		token := r.Header.Get("X-Auth-Token")
-		key, err := settings.tokens.verify(token)
-		if err == errBusy {
-			s.measures.limits.WithLabelValues(limitTokens).Inc()
-			s.gate.delayRefusal(r.Context())
-			key, err = settings.tokens.verifyAgain(token)
-		}
+		key, err := s.keyOf(r, settings)
 		switch err {
 		case nil:
 			recordOf(r).key = key
@@ -154,11 +157,33 @@ func (s *Service) authenticate(next http.Handler) http.Handler {
 			writeError(w, r, common.Errorf(common.TooManyTokens, "Too many new tokens are being checked. Try again, with the same token."))
 		default:
 			code := common.TokenRefused
-			if token == "" {
+			if r.Header.Get("X-Auth-Token") == "" {
 				code = common.TokenMissing
 			}
 			writeError(w, r, common.Errorf(code,
 				"The X-Auth-Token header must be a bcrypt hash of the pre-shared key, of cost %d at most.", settings.config.MaxTokenCost))
 		}
 	})
+}
+
+// keyOf returns the name of the key that the request's token is a hash of. If
+// the token cannot be compared now, keyOf waits before it returns errBusy.
+// Meanwhile another request with the same token may verify it.
+func (s *Service) keyOf(r *http.Request, current *settings) (string, error) {
+	token := r.Header.Get("X-Auth-Token")
+	if key, ok := current.tokens.known(token); ok {
+		return key, nil
+	}
+	client := networkOf(clientAddress(r, current.config.TrustedProxies))
+	key, err := current.tokens.verify(token, client)
+	if err != errBusy {
+		return key, err
+	}
+	s.measures.limits.WithLabelValues(limitTokens).Inc()
+	s.gate.delayRefusal(r.Context(), client)
+	if key, ok := current.tokens.known(token); ok {
+		return key, nil
+	}
+	current.tokens.note(tokenBusy)
+	return "", errBusy
 }

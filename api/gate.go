@@ -3,73 +3,120 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"runtime"
+	"sync"
 	"time"
 )
 
 const (
-	maxWaitingTokens = 16              // a comparison takes a quarter of a second at cost 12
+	maxWaitingTokens = 64              // of all clients
+	maxWaitingEach   = 16              // of one client; a comparison takes a quarter of a second at cost 12
 	maxWait          = 5 * time.Second // in the queue
 	maxDelayed       = 256             // requests
 	refusalDelay     = time.Second     // slows down a flood of requests with wrong tokens
 )
 
 // A gate limits how much processor time the comparison of tokens takes. bcrypt
-// runs on at most half of the cores, behind a short queue.
+// runs on at most half of the cores, behind a short queue. The queue is fair to
+// clients, so that a flood from one address does not keep the tokens of others
+// from being compared.
 type gate struct {
-	comparing chan struct{} // holds an entry for each comparison that runs
-	admitted  chan struct{} // holds an entry for each comparison that runs or waits
-	delayed   chan struct{} // holds an entry for each request whose refusal is delayed
+	atOnce int           // comparisons
+	wait   time.Duration // in the queue
+
+	mu        sync.Mutex
+	comparing int
+	waiting   queue // those that will compare
+	delayed   queue // those whose refusal is delayed; no turn comes
 }
 
 func newGate() *gate {
-	atOnce := max(1, runtime.GOMAXPROCS(0)/2)
 	return &gate{
-		comparing: make(chan struct{}, atOnce),
-		admitted:  make(chan struct{}, atOnce+maxWaitingTokens),
-		delayed:   make(chan struct{}, maxDelayed),
+		atOnce:  max(1, runtime.GOMAXPROCS(0)/2),
+		wait:    maxWait,
+		waiting: queue{max: maxWaitingTokens, maxEach: maxWaitingEach},
+		delayed: queue{max: maxDelayed, maxEach: maxDelayed},
 	}
 }
 
-// enter waits until the caller may compare. It returns false at once if the
-// queue is full, and after maxWait if the caller's turn has not come. If it
-// returns true, the caller must call leave afterwards.
-func (g *gate) enter() bool {
-	select {
-	case g.admitted <- struct{}{}:
-	default:
+// enter waits until the client may compare. It returns false at once if there
+// is no place in the queue, later if the place goes to another client, and
+// after a while if the turn has not come. If it returns true, the caller must
+// call leave afterwards.
+func (g *gate) enter(client string) bool {
+	g.mu.Lock()
+	if g.comparing < g.atOnce {
+		g.comparing++
+		g.mu.Unlock()
+		return true
+	}
+	w := g.waiting.add(client)
+	g.mu.Unlock()
+	if w == nil {
 		return false
 	}
-	timer := time.NewTimer(maxWait)
+	timer := time.NewTimer(g.wait)
 	defer timer.Stop()
 	select {
-	case g.comparing <- struct{}{}:
-		return true
+	case admitted := <-w.turn:
+		return admitted
 	case <-timer.C:
-		<-g.admitted
-		return false
+		return !g.remove(&g.waiting, w) && <-w.turn
 	}
 }
 
+// leave gives the place to the next in the queue.
 func (g *gate) leave() {
-	<-g.comparing
-	<-g.admitted
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if w := g.waiting.next(); w != nil {
+		w.turn <- true
+		return
+	}
+	g.comparing--
+}
+
+// remove returns false if the queue no longer has the waiter. Then its turn has
+// come, or its place was given away.
+func (g *gate) remove(q *queue, w *waiter) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return q.remove(w)
 }
 
 // delayRefusal makes a request wait before it is refused because the queue is
 // full. If too many requests are waiting there already, it closes the
-// connection without an answer.
-func (g *gate) delayRefusal(ctx context.Context) {
-	select {
-	case g.delayed <- struct{}{}:
-	default:
+// connection without an answer. The client with the most requests there loses
+// its connections first.
+func (g *gate) delayRefusal(ctx context.Context, client string) {
+	g.mu.Lock()
+	w := g.delayed.add(client)
+	g.mu.Unlock()
+	if w == nil {
 		panic(http.ErrAbortHandler)
 	}
-	defer func() { <-g.delayed }()
+	defer g.remove(&g.delayed, w)
 	timer := time.NewTimer(refusalDelay)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
+	case <-w.turn:
+		panic(http.ErrAbortHandler)
 	}
+}
+
+// networkOf returns what counts as one client: an IPv4 address, or the /64 of
+// an IPv6 address, because a single host can use all addresses of its /64.
+func networkOf(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil || ip.Unmap().Is4() {
+		return address
+	}
+	network, err := ip.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return network.String()
 }

@@ -64,6 +64,7 @@ type measures struct {
 	assumeRole  *prometheus.CounterVec
 	tokenChecks *prometheus.CounterVec
 	limits      *prometheus.CounterVec
+	reloads     reloads
 }
 
 func newMeasures(table []route) *measures {
@@ -79,11 +80,12 @@ func newMeasures(table []route) *measures {
 		assumeRole:  counters("assume_role_total", "Sessions that requests asked for: from the cache, from STS, or refused.", "result"),
 		tokenChecks: counters("token_checks_total", "Tokens checked, by result.", "result"),
 		limits:      counters("limits_reached_total", "How often a limit of the service was reached.", "limit"),
+		reloads:     newReloads(),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ecr_api_build_info", Help: "What was built, as labels; the value is 1."},
 		[]string{"version", "githash", "goversion"})
 	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.inAWS,
-		m.awsCalls, m.awsDuration, m.awsRetries, m.assumeRole, m.tokenChecks, m.limits, build,
+		m.awsCalls, m.awsDuration, m.awsRetries, m.assumeRole, m.tokenChecks, m.limits, m.reloads.successful, m.reloads.lastSuccess, build,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	v := common.ReadVersion()

@@ -43,13 +43,6 @@ type Service struct {
 	router    *mux.Router
 }
 
-// settings are what Reload can replace while requests are under way. A request
-// keeps the settings with which it began.
-type settings struct {
-	config *common.Config
-	tokens *tokens
-}
-
 // New returns the service. It does not call AWS.
 func New(o Options) (*Service, error) {
 	return newService(o, routes)
@@ -83,6 +76,7 @@ func newService(o Options, table []route) (*Service, error) {
 	if err := s.use(o.Config); err != nil {
 		return nil, err
 	}
+	measures.reloads.succeeded()
 	s.router = s.newRouter(table)
 	return s, nil
 }
@@ -101,35 +95,6 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Service) Stop(end time.Time) {
 	s.end.Store(&end)
 	s.stopping.Store(true)
-}
-
-// Reload uses the parts of the configuration that can change without a restart:
-// the keys and the highest cost of a token, the accounts, the limits, the
-// trusted proxies and the log level. It forgets all verified tokens. It returns
-// the configuration keys that have changed but need a restart.
-func (s *Service) Reload(config *common.Config) (needRestart []string, err error) {
-	next := *s.settings.Load().config
-	needRestart = next.NeedRestart(config)
-	next.Token, next.MaxTokenCost = config.Token, config.MaxTokenCost
-	next.Accounts, next.TrustedProxies = config.Accounts, config.TrustedProxies
-	next.MaxInFlight, next.MaxInFlightPerAccount = config.MaxInFlight, config.MaxInFlightPerAccount
-	next.LogLevel = config.LogLevel
-	return needRestart, s.use(&next)
-}
-
-// use makes all requests that begin from now on use this configuration.
-func (s *Service) use(config *common.Config) error {
-	tokens, err := newTokens(config.Token, config.MaxTokenCost, s.gate, s.measures.tokenChecks)
-	if err != nil {
-		return err
-	}
-	level, err := logrus.ParseLevel(config.LogLevel)
-	if err != nil {
-		return err
-	}
-	s.log.SetLevel(level)
-	s.settings.Store(&settings{config: config, tokens: tokens})
-	return nil
 }
 
 // newRouter mounts the table. By default gorilla/mux redirects paths with // or

@@ -1,5 +1,7 @@
 package server
 
+import "github.com/sirupsen/logrus"
+
 // reload reads the configuration again and uses what can change without a
 // restart. A broken configuration changes nothing.
 func (s *server) reload() {
@@ -9,18 +11,23 @@ func (s *server) reload() {
 	}
 	config, err := s.ReadConfig()
 	if err != nil {
+		s.service.ReloadFailed()
 		s.log.WithError(err).Error("the configuration is broken: nothing changes")
 		return
 	}
-	needRestart, err := s.service.Reload(config)
+	changes, err := s.service.Reload(config)
 	if err != nil {
 		s.log.WithError(err).Error("the configuration cannot be used: nothing changes")
 		return
 	}
-	entry := s.log.WithField("keys", len(config.Token))
-	if len(needRestart) > 0 {
-		entry.WithField("needRestart", needRestart).Warn("configuration read again; some of it needs a restart")
+	fields := logrus.Fields{"keys": len(config.Token)}
+	if len(changes.Now) > 0 {
+		fields["changed"] = changes.Now
+	}
+	if len(changes.NeedRestart) > 0 {
+		fields["needRestart"] = changes.NeedRestart
+		s.log.WithFields(fields).Warn("configuration read again; some of it needs a restart")
 		return
 	}
-	entry.Info("configuration read again")
+	s.log.WithFields(fields).Info("configuration read again")
 }

@@ -37,7 +37,8 @@ func TestReload(t *testing.T) {
 			"level": "error", "msg": "the configuration is broken: nothing changes", "error": "no such file"}},
 		"unusable": {returns(badLevel, nil), map[string]any{
 			"level": "error", "msg": "the configuration cannot be used: nothing changes", "error": `not a valid logrus Level: "loud"`}},
-		"new key": {returns(twoKeys, nil), map[string]any{"level": "info", "msg": "configuration read again", "keys": 2.0}},
+		"new key":     {returns(twoKeys, nil), map[string]any{"level": "info", "msg": "configuration read again", "keys": 2.0, "changed": []any{"token.next added"}}},
+		"nothing new": {returns(newConfig(), nil), map[string]any{"level": "info", "msg": "configuration read again", "keys": 1.0}},
 		"new org": {returns(anotherOrg, nil), map[string]any{
 			"level": "warning", "msg": "configuration read again; some of it needs a restart", "keys": 1.0, "needRestart": []any{"org"}}},
 	} {

@@ -148,7 +148,7 @@ func TestHangup(t *testing.T) {
 	want("at first", "the next", 403)
 
 	write(strings.Replace(first, fmt.Sprintf("%q", preShared), fmt.Sprintf(`{"next": "the next", "old": %q}`, preShared), 1))
-	hangup(`"keys":2,"level":"info","msg":"configuration read again"`)
+	hangup(`"changed":\["token.default removed","token.next added","token.old added"\],"keys":2,"level":"info","msg":"configuration read again"`)
 	want("with both keys", preShared, 200)
 	want("with both keys", "the next", 200)
 
@@ -157,7 +157,7 @@ func TestHangup(t *testing.T) {
 	want("after a broken file", preShared, 200)
 
 	write(strings.Replace(first, fmt.Sprintf("%q", preShared), `{"next": "the next"}`, 1))
-	hangup(`"keys":1,"level":"info","msg":"configuration read again"`)
+	hangup(`"changed":\["token.old removed"\],"keys":1,"level":"info","msg":"configuration read again"`)
 	want("without the old key", preShared, 403)
 	want("without the old key", "the next", 200)
 
