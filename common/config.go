@@ -102,13 +102,16 @@ func ParseConfig(document []byte) (*Config, error) {
 	}
 	bad = append(bad, c.check(bad)...)
 	if len(bad) > 0 {
-		return nil, bad
+		return nil, bad.in(document)
 	}
 	return c, nil
 }
 
-// badKey is a key of the configuration and what is wrong with it.
-type badKey struct{ key, reason string }
+// badKey is a key of the configuration, what is wrong with it, and where it is
+// in the document, if it is there.
+type badKey struct{ key, reason, position string }
+
+const givenTwice = "is given twice"
 
 // badKeys is an error that names every bad key.
 type badKeys []badKey
@@ -117,12 +120,32 @@ func (b badKeys) Error() string {
 	reasons := make([]string, len(b))
 	for i, bad := range b {
 		reasons[i] = bad.key + " " + bad.reason
+		if bad.position != "" {
+			reasons[i] = bad.key + " (" + bad.position + ") " + bad.reason
+		}
 	}
 	return "bad configuration: " + strings.Join(reasons, "; ")
 }
 
 func (b badKeys) has(key string) bool {
 	return slices.ContainsFunc(b, func(bad badKey) bool { return bad.key == key })
+}
+
+// in returns the bad keys with their positions in the document.
+func (b badKeys) in(document []byte) badKeys {
+	offsets := keyOffsets(document)
+	placed := slices.Clone(b)
+	for i, bad := range placed {
+		at := offsets[bad.key]
+		switch {
+		case len(at) == 0:
+		case bad.reason == givenTwice:
+			placed[i].position = position(document, at[1])
+		default:
+			placed[i].position = position(document, at[0])
+		}
+	}
+	return placed
 }
 
 // decode returns the keys that it cannot decode. It returns an error if the
@@ -158,7 +181,7 @@ func (c *Config) decode(document []byte) (badKeys, error) {
 		"endpoint":   &c.Account.Endpoint,
 	})
 	if err != nil {
-		badInAccount = badKeys{{"account", "must be an object"}}
+		badInAccount = badKeys{{key: "account", reason: "must be an object"}}
 	}
 	return append(bad, badInAccount...), nil
 }
@@ -168,7 +191,7 @@ func (c *Config) decode(document []byte) (badKeys, error) {
 // document is not a JSON object.
 func decodeObject(prefix string, document []byte, target map[string]any) (badKeys, error) {
 	if err := json.Unmarshal(document, &map[string]json.RawMessage{}); err != nil || string(bytes.TrimSpace(document)) == "null" {
-		return nil, fmt.Errorf("not a JSON object%s", position(err))
+		return nil, fmt.Errorf("not a JSON object%s", brokenAt(document, err))
 	}
 	var bad badKeys
 	seen := map[string]bool{}
@@ -178,31 +201,22 @@ func decodeObject(prefix string, document []byte, target map[string]any) (badKey
 		name, _ := d.Token()
 		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {
-			return nil, fmt.Errorf("not a JSON object%s", position(err))
+			return nil, fmt.Errorf("not a JSON object%s", brokenAt(document, err))
 		}
 		key := name.(string)
 		field, known := target[key]
 		switch {
 		case !known:
-			bad = append(bad, badKey{prefix + key, "is not a known key"})
+			bad = append(bad, badKey{key: prefix + key, reason: "is not a known key"})
 		case seen[key]:
-			bad = append(bad, badKey{prefix + key, "is given twice"})
+			bad = append(bad, badKey{key: prefix + key, reason: givenTwice})
 		case json.Unmarshal(value, field) != nil:
-			bad = append(bad, badKey{prefix + key, "must be " + kindOf(field)})
+			bad = append(bad, badKey{key: prefix + key, reason: "must be " + kindOf(field)})
 		}
 		seen[key] = true
 	}
 	slices.SortFunc(bad, func(a, b badKey) int { return strings.Compare(a.key, b.key) })
 	return bad, nil
-}
-
-// position says where the syntax of a document is broken. It does not quote the
-// document, because that contains secrets.
-func position(err error) string {
-	if syntax, ok := err.(*json.SyntaxError); ok {
-		return fmt.Sprintf(" (broken at byte %d)", syntax.Offset)
-	}
-	return ""
 }
 
 // kindOf says which kind of value a field takes.

@@ -50,7 +50,7 @@ type checker struct {
 func (c *checker) require(key string, ok bool, reason string) {
 	parent, _, _ := strings.Cut(key, ".")
 	if !ok && !c.undecoded.has(key) && !c.undecoded.has(parent) {
-		c.bad = append(c.bad, badKey{key, reason})
+		c.bad = append(c.bad, badKey{key: key, reason: reason})
 	}
 }
 
@@ -86,10 +86,7 @@ func (c *Config) checkToken(check *checker) {
 	check.require("token", len(c.Token) > 0, "is missing")
 	check.require("token", len(c.Token) <= maxKeys, fmt.Sprintf("has more than %d keys: a wrong token is compared with each of them", maxKeys))
 	for _, k := range c.Token {
-		key := "token"
-		if k.Name != "default" {
-			key += "." + k.Name
-		}
+		key := k.path()
 		if !alias.MatchString(k.Name) { // the message leaves the name out: it may be the key itself
 			check.require("token", false, "has a key with a bad name (1 to 64 letters, digits and . _ -)")
 			continue
@@ -109,7 +106,8 @@ func (a *Account) check(check *checker) {
 	check.require("account.externalId", a.ExternalID == "" || isExternalID(a.ExternalID),
 		"is not an external id (2 to 1224 letters, digits and + = , . @ : / _ -)")
 	check.requireBoth("account.akid", "account.secret", a.AKID, string(a.Secret))
-	check.require("account.endpoint", a.Endpoint == "" || isHTTP(a.Endpoint), `must be like "http://127.0.0.1:4566"`)
+	check.require("account.endpoint", a.Endpoint == "" || isHTTP(a.Endpoint),
+		`must be like "http://127.0.0.1:4566", without a path, a query or a user`)
 }
 
 func (c *Config) checkAccounts(check *checker) {
@@ -134,9 +132,11 @@ func isExternalID(s string) bool {
 	return len(s) >= 2 && len(s) <= 1224 && externalID.MatchString(s)
 }
 
+// isHTTP tells whether an address is a scheme and a host, and nothing else.
 func isHTTP(address string) bool {
 	u, err := url.Parse(address)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" &&
+		(u.Path == "" || u.Path == "/") && u.RawQuery == "" && u.Fragment == "" && u.User == nil
 }
 
 // AccountID returns the twelve digits of an account. Its name is these digits

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,14 @@ func message(err error) string {
 	return err.Error()
 }
 
+// positions matches the positions in messages. Only tests about them look at
+// them.
+var positions = regexp.MustCompile(` \(line [0-9]+, column [0-9]+\)`)
+
+func messageWithoutPositions(err error) string {
+	return positions.ReplaceAllString(message(err), "")
+}
+
 func TestParseConfig(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -104,8 +113,10 @@ func TestParseConfig(t *testing.T) {
 			func(c *Config) { c.Account.AKID, c.Account.Secret = "", "" }},
 		"no external id": {document(t, keys{"account.externalId": absent{}}),
 			func(c *Config) { c.Account.ExternalID = "" }},
-		"endpoint": {document(t, keys{"account.endpoint": "https://aws.example:8443/x"}),
-			func(c *Config) { c.Account.Endpoint = "https://aws.example:8443/x" }},
+		"endpoint": {document(t, keys{"account.endpoint": "https://aws.example:8443"}),
+			func(c *Config) { c.Account.Endpoint = "https://aws.example:8443" }},
+		"endpoint with a slash": {document(t, keys{"account.endpoint": "https://aws.example/"}),
+			func(c *Config) { c.Account.Endpoint = "https://aws.example/" }},
 		"role with a path": {document(t, keys{"account.role": "spinup/ecr-api"}),
 			func(c *Config) { c.Account.Role = "spinup/ecr-api" }},
 		"region of another partition": {document(t, keys{"account.region": "us-gov-west-1"}),
@@ -212,7 +223,7 @@ func TestBadKeys(t *testing.T) {
 		badOrg        = "cannot be the value of a tag (letters, digits, inner spaces and + - = . _ : / @)"
 		badRole       = "account.role is not a role name (letters, digits and + = , . @ _ - /)"
 		badExternalID = "account.externalId is not an external id (2 to 1224 letters, digits and + = , . @ : / _ -)"
-		badURL        = `account.endpoint must be like "http://127.0.0.1:4566"`
+		badURL        = `account.endpoint must be like "http://127.0.0.1:4566", without a path, a query or a user`
 		badRegion     = `account.region must be like "us-east-1"`
 		badListen     = `listenAddress must be like ":8080" or "127.0.0.1:8080"`
 		badLevel      = "logLevel must be one of panic, fatal, error, warn, info, debug, trace"
@@ -311,6 +322,11 @@ func TestBadKeys(t *testing.T) {
 		{keys{"account.endpoint": "ftp://aws.example"}, badURL},
 		{keys{"account.endpoint": "http://"}, badURL},
 		{keys{"account.endpoint": "http://%zz"}, badURL},
+		{keys{"account.endpoint": "https://aws.example/x"}, badURL},
+		{keys{"account.endpoint": "https://aws.example//"}, badURL},
+		{keys{"account.endpoint": "https://aws.example?x=y"}, badURL},
+		{keys{"account.endpoint": "https://aws.example/#x"}, badURL},
+		{keys{"account.endpoint": "https://me:hush@aws.example"}, badURL},
 
 		{keys{"account.region": 1}, "account.region must be a string"},
 		{keys{"account.externalId": 1}, "account.externalId must be a string"},
@@ -346,7 +362,7 @@ func TestBadKeys(t *testing.T) {
 			"account.region is missing; account.role is missing; token is missing; org is missing"},
 	} {
 		_, err := ParseConfig(document(t, test.changes))
-		if diff := cmp.Diff("bad configuration: "+test.want, message(err)); diff != "" {
+		if diff := cmp.Diff("bad configuration: "+test.want, messageWithoutPositions(err)); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", test.changes, diff)
 		}
 	}
@@ -361,7 +377,7 @@ func TestKeysGivenTwice(t *testing.T) {
 		`"account":`: {`"account": {"region": "us-east-1", "role": "another"}, "account":`, "account is given twice"},
 	} {
 		_, err := ParseConfig([]byte(strings.Replace(minimal, old, test.twice, 1)))
-		if diff := cmp.Diff("bad configuration: "+test.want, message(err)); diff != "" {
+		if diff := cmp.Diff("bad configuration: "+test.want, messageWithoutPositions(err)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", old, diff)
 		}
 	}
@@ -381,27 +397,8 @@ func TestWrongTypeIsTheOnlyReason(t *testing.T) {
 		{keys{"accounts": map[string]any{"prod": 5, "test": "012345678901"}}, "accounts must be an object of strings"},
 	} {
 		_, err := ParseConfig(document(t, test.changes))
-		if diff := cmp.Diff("bad configuration: "+test.want, message(err)); diff != "" {
+		if diff := cmp.Diff("bad configuration: "+test.want, messageWithoutPositions(err)); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", test.changes, diff)
-		}
-	}
-}
-
-func TestBrokenDocuments(t *testing.T) {
-	t.Parallel()
-	for document, want := range map[string]string{
-		"":              "not a JSON object (broken at byte 0)",
-		"{":             "not a JSON object (broken at byte 1)",
-		`{"org": "x",}`: "not a JSON object (broken at byte 13)",
-		"{} {}":         "not a JSON object (broken at byte 4)",
-		"listen: 8080":  "not a JSON object (broken at byte 1)",
-		"null":          "not a JSON object",
-		"[]":            "not a JSON object",
-		`"text"`:        "not a JSON object",
-	} {
-		_, err := ParseConfig([]byte(document))
-		if diff := cmp.Diff(want, message(err)); diff != "" {
-			t.Errorf("%q (-want +got):\n%s", document, diff)
 		}
 	}
 }
@@ -434,11 +431,11 @@ func TestLoadConfig(t *testing.T) {
 		"base64 in lines":                 {none, inBase64[:76] + "\n" + inBase64[76:152] + "\r\n" + inBase64[152:] + "\n", ""},
 		"base64 instead of the file":      {bad, inBase64, ""},
 		"base64 of a bad document":        {good, base64.StdEncoding.EncodeToString([]byte(`{"org": "x"}`)), "API_CONFIG: " + missing},
-		"base64 of another text":          {good, base64.StdEncoding.EncodeToString([]byte("hello")), "API_CONFIG: not a JSON object (broken at byte 1)"},
-		"broken JSON":                     {good, minimal[:40], "API_CONFIG: not a JSON object (broken at byte 40)"},
+		"base64 of another text":          {good, base64.StdEncoding.EncodeToString([]byte("hello")), "API_CONFIG: not a JSON object (broken at line 1, column 1)"},
+		"broken JSON":                     {good, minimal[:40], "API_CONFIG: not a JSON object (it ends too early, at line 3, column 12)"},
 		"neither JSON nor base64":         {good, "hush?", "API_CONFIG is neither a JSON object nor one in base64"},
 		"base64 without its end":          {good, inBase64[:len(inBase64)-1], "API_CONFIG is neither a JSON object nor one in base64"},
-		"only spaces":                     {good, " \n", "API_CONFIG: not a JSON object (broken at byte 0)"},
+		"only spaces":                     {good, " \n", "API_CONFIG: not a JSON object (it ends too early, at line 1, column 1)"},
 		"JSON that is not an object":      {good, "[]", "API_CONFIG is neither a JSON object nor one in base64"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -29,6 +29,14 @@ type Key struct {
 	Secret Secret
 }
 
+// path is the name of the key in the configuration.
+func (k Key) path() string {
+	if k.Name == "default" {
+		return "token"
+	}
+	return "token." + k.Name
+}
+
 // NewToken returns a new value for the X-Auth-Token header: a hash of the key,
 // with bcrypt's default cost.
 func (k Key) NewToken() (string, error) {

@@ -1,0 +1,34 @@
+package common
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+)
+
+const shortKey = 16 // bytes; fewer can be guessed from a token
+
+// Warnings returns what the configuration may have but should not, one line for
+// each.
+func (c *Config) Warnings() []string {
+	var warnings []string
+	if u, err := url.Parse(c.Account.Endpoint); err == nil && u.Scheme == "http" && !isLoopbackHost(u.Hostname()) {
+		warnings = append(warnings, "account.endpoint is http: and not on loopback: the credentials in STS's answers can be read on the way")
+	}
+	for _, k := range c.Token {
+		if len(k.Secret) < shortKey {
+			warnings = append(warnings, fmt.Sprintf("%s is under %d bytes: whoever sees a token could guess the key", k.path(), shortKey))
+		}
+	}
+	return warnings
+}
+
+// FileWarning returns a warning if everyone on this machine can write the file.
+// Otherwise it is empty.
+func FileWarning(file string) string {
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm()&0o002 == 0 {
+		return ""
+	}
+	return fmt.Sprintf("everyone can write %s (%v), and so choose the keys: chmod o-w %s", file, info.Mode(), file)
+}
