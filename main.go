@@ -13,36 +13,40 @@ import (
 	"strings"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/common/check"
 	"github.com/YaleSpinup/ecr-api/common/local"
 	"github.com/YaleSpinup/ecr-api/common/server"
 )
 
 func main() {
-	err := run(server.UntilSignal(), os.Args[1:], os.Getenv("API_CONFIG"), os.Stdout, os.Stderr)
+	o, err := parseFlags(os.Args[1:], os.Stderr)
+	if err == nil {
+		err = run(server.UntilSignal(), o, os.Getenv("API_CONFIG"), os.Stdout, os.Stderr)
+	}
 	switch {
-	case errors.Is(err, flag.ErrHelp): // the help is already printed
+	case err == nil, errors.Is(err, flag.ErrHelp): // the help is already printed
+		return
 	case errors.Is(err, errUsage):
 		os.Exit(2)
-	case err != nil:
+	case o.serves:
+		server.LogEnd(os.Stderr, err)
+	default:
 		server.Complain(os.Stderr, err)
-		os.Exit(1)
 	}
+	os.Exit(1)
 }
 
-// errUsage means that the command line is wrong, and that package flag has
-// already said why.
+// errUsage means that package flag has already said what is wrong.
 var errUsage = errors.New("wrong usage")
 
 // options are what the command line says.
 type options struct {
-	config      string
-	listen      string
-	local       bool
-	localAWS    string
-	allowHosts  string
-	version     bool
-	token       bool
-	healthcheck bool
+	config, listen, localAWS           string
+	local, version, token, healthcheck bool
+	check                              bool
+	allowHosts                         []string
+	accounts                           []string // for check
+	serves                             bool     // the service runs, and its errors go to its log
 }
 
 func parseFlags(args []string, stderr io.Writer) (options, error) {
@@ -53,38 +57,46 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.listen, "listen", "", "listen on this `address` instead of the configured one")
 	flags.BoolVar(&o.local, "local", false, "run with a local AWS in the same process; this needs no configuration")
 	flags.StringVar(&o.localAWS, "local-aws", "", "run only the local AWS, without repositories, on this `address`")
-	flags.StringVar(&o.allowHosts, "allow-hosts", "", "with -local or -local-aws, also answer requests to the hosts of these `names`, separated by commas")
+	flags.Func("allow-hosts", "with -local or -local-aws, also answer requests to the hosts of these `names`, separated by commas", func(names string) error {
+		o.allowHosts = strings.FieldsFunc(names, func(c rune) bool { return c == ',' || c == ' ' })
+		return nil
+	})
 	flags.BoolVar(&o.version, "version", false, "print the version, the git hash and the build time")
 	flags.BoolVar(&o.token, "token", false, "print an X-Auth-Token for the first key of the configuration")
 	flags.BoolVar(&o.healthcheck, "healthcheck", false, "ask the service that runs on this machine with this configuration whether it is ready")
+	flags.BoolVar(&o.check, "check", false, "try what the service does in AWS, in the accounts given as arguments or else in those of the configuration")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return o, err
 	} else if err != nil {
 		return o, errUsage
 	}
-	if o.token && (o.local || o.localAWS != "") {
-		return o, errors.New("-token cannot be used with -local or -local-aws: -local prints its own token")
-	}
-	if o.allowHosts != "" && !o.local && o.localAWS == "" {
-		return o, errors.New("-allow-hosts goes with -local or -local-aws")
-	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("unknown argument %q", flags.Arg(0))
-	}
-	return o, nil
+	o.accounts = flags.Args()
+	err := o.contradiction()
+	o.serves = err == nil && !o.version && o.localAWS == "" && !o.healthcheck && !o.token && !o.check
+	return o, err
 }
 
-// hosts returns the names in -allow-hosts.
-func (o options) hosts() []string {
-	return strings.FieldsFunc(o.allowHosts, func(c rune) bool { return c == ',' || c == ' ' })
+// contradiction returns an error if the flags do not go together.
+func (o options) contradiction() error {
+	withAWS := o.local || o.localAWS != ""
+	switch {
+	case o.token && withAWS:
+		return errors.New("-token cannot be used with -local or -local-aws: -local prints its own token")
+	case o.check && withAWS:
+		return errors.New("-check cannot be used with -local or -local-aws: run -local-aws beside it, as account.endpoint")
+	case o.allowHosts != nil && !withAWS:
+		return errors.New("-allow-hosts goes with -local or -local-aws")
+	case len(o.accounts) > 0 && !o.check:
+		return fmt.Errorf("unknown argument %q", o.accounts[0])
+	}
+	return nil
 }
 
 // run does what the command line says until ctx ends. env is the value of
 // API_CONFIG.
-func run(ctx context.Context, args []string, env string, stdout, stderr io.Writer) error {
-	o, err := parseFlags(args, stderr)
-	if err != nil {
-		return err
+func run(ctx context.Context, o options, env string, stdout, stderr io.Writer) error {
+	if env != "" {
+		o.config = ""
 	}
 	readConfig := func() (*common.Config, error) { return common.LoadConfig(o.config, env) }
 	if o.local {
@@ -92,38 +104,31 @@ func run(ctx context.Context, args []string, env string, stdout, stderr io.Write
 	}
 	switch {
 	case o.version:
-		return printVersion(stdout)
+		_, err := fmt.Fprintln(stdout, common.ReadVersion())
+		return err
 	case o.localAWS != "":
-		return local.RunAWS(ctx, o.localAWS, o.hosts(), stdout)
-	case o.local && !o.healthcheck:
+		return local.RunAWS(ctx, o.localAWS, o.allowHosts, stdout)
+	case o.local && o.serves:
 		return runLocal(ctx, o, stdout, stderr)
 	}
 	config, err := readConfig()
-	switch {
-	case err != nil:
-		return err
-	case o.healthcheck:
-		return server.CheckHealth(ctx, config, o.listen)
-	case o.token:
-		return printToken(stdout, config)
-	default:
-		return server.Run(ctx, server.Options{Config: config, Listen: o.listen, Log: stderr, ReadConfig: readConfig})
-	}
-}
-
-func printVersion(stdout io.Writer) error {
-	v := common.ReadVersion()
-	_, err := fmt.Fprintf(stdout, "ecr-api %s\ngit hash %s\nbuilt %s\n", v.Version, v.GitHash, v.BuildStamp)
-	return err
-}
-
-func printToken(stdout io.Writer, config *common.Config) error {
-	token, err := config.Token[0].NewToken()
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(stdout, token)
-	return err
+	switch {
+	case o.healthcheck:
+		return server.CheckHealth(ctx, config, o.listen)
+	case o.token:
+		token, err := config.Token[0].NewToken()
+		if err == nil {
+			_, err = fmt.Fprintln(stdout, token)
+		}
+		return err
+	case o.check:
+		return check.Run(ctx, config, o.config, o.accounts, stdout)
+	}
+	return server.Run(ctx, server.Options{Config: config, Listen: o.listen, Log: stderr, ReadConfig: readConfig,
+		Warnings: check.Warnings(config, o.config), AskSTS: check.STS})
 }
 
 // runLocal runs the service with a local AWS, and prints how to use both.
@@ -138,11 +143,8 @@ func runLocal(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	}
 	defer aws.Close()
 	config.Account.Endpoint = aws.URL
-	return server.Run(ctx, server.Options{
-		Config:    config,
-		Listen:    o.listen,
-		Log:       stderr,
-		Guard:     func(service http.Handler) http.Handler { return common.GuardLocal(service, o.hosts()...) },
+	return server.Run(ctx, server.Options{Config: config, Listen: o.listen, Log: stderr,
+		Guard:     func(service http.Handler) http.Handler { return common.GuardLocal(service, o.allowHosts...) },
 		Listening: func(url string) error { return local.PrintBanner(stdout, config, url) },
 	})
 }

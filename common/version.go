@@ -2,6 +2,7 @@ package common
 
 import (
 	"cmp"
+	"fmt"
 	"runtime/debug"
 )
 
@@ -15,6 +16,11 @@ type Version struct {
 	Version    string `json:"version"`
 	GitHash    string `json:"githash"`
 	BuildStamp string `json:"buildstamp"`
+}
+
+// String returns the version for people, in three lines.
+func (v Version) String() string {
+	return fmt.Sprintf("ecr-api %s\ngit hash %s\nbuilt %s", v.Version, v.GitHash, v.BuildStamp)
 }
 
 // ReadVersion returns the values that the linker set. A value that the linker

@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/tls"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -49,7 +50,7 @@ func (c *certificate) load() error {
 	if err != nil || changed == c.changed {
 		return err
 	}
-	pair, err := tls.LoadX509KeyPair(c.certificateFile, c.keyFile)
+	pair, err := readPair(c.certificateFile, c.keyFile)
 	if err != nil {
 		return err // the next check tries again: the new key may not be written yet
 	}
@@ -57,14 +58,33 @@ func (c *certificate) load() error {
 	return nil
 }
 
+// readPair reads a certificate and its key. The error names the key of the
+// configuration that names the file.
+func readPair(certificateFile, keyFile string) (tls.Certificate, error) {
+	certificate, err := os.ReadFile(certificateFile)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("tlsCertificate: %w", err)
+	}
+	key, err := os.ReadFile(keyFile)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("tlsKey: %w", err)
+	}
+	pair, err := tls.X509KeyPair(certificate, key)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("tlsCertificate and tlsKey (%s, %s): %w", certificateFile, keyFile, err)
+	}
+	return pair, nil
+}
+
 // timesOf returns when the files last changed.
 func timesOf(certificateFile, keyFile string) (times [2]time.Time, err error) {
-	for i, file := range []string{certificateFile, keyFile} {
-		info, err := os.Stat(file)
-		if err != nil {
-			return times, err
-		}
-		times[i] = info.ModTime()
+	certificate, err := os.Stat(certificateFile)
+	if err != nil {
+		return times, fmt.Errorf("tlsCertificate: %w", err)
 	}
-	return times, nil
+	key, err := os.Stat(keyFile)
+	if err != nil {
+		return times, fmt.Errorf("tlsKey: %w", err)
+	}
+	return [2]time.Time{certificate.ModTime(), key.ModTime()}, nil
 }

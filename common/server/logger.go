@@ -40,6 +40,24 @@ func Complain(out io.Writer, err error) {
 	writeLast(out, fmt.Appendln(nil, "ecr-api:", err))
 }
 
+// LogEnd writes why the service ends as the last line of its log. At a terminal
+// that is what Complain writes.
+func LogEnd(log *os.File, err error) {
+	if isTerminal(log) {
+		Complain(log, err)
+		return
+	}
+	writeLast(log, endLine(err))
+}
+
+func endLine(err error) []byte {
+	line, failed := common.LogFormatter{}.Format(&logrus.Entry{Time: time.Now(), Level: logrus.FatalLevel, Message: err.Error()})
+	if failed != nil {
+		panic(failed)
+	}
+	return line
+}
+
 // writeLast writes the last line of the process. It does not wait long for a
 // reader that does not read.
 func writeLast(out io.Writer, line []byte) {

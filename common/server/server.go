@@ -33,6 +33,13 @@ type Options struct {
 	// others on to the service. It may be nil.
 	Guard func(service http.Handler) http.Handler
 
+	// Warnings are written to the log at the start. There may be none.
+	Warnings []string
+
+	// AskSTS asks STS once, when the service has started. Its error is written
+	// to the log as a warning. It may be nil.
+	AskSTS func(context.Context, *common.Config) error
+
 	// Listening is called with the service's URL once the service accepts
 	// connections. Its error stops the service. It may be nil.
 	Listening func(url string) error
@@ -88,6 +95,7 @@ func (s *server) run(ctx context.Context) error {
 	if err := s.announce(scheme + "://" + tcp.Addr().String()); err != nil {
 		return err
 	}
+	go s.askSTS(ctx)
 	for {
 		select {
 		case err := <-served:
@@ -105,13 +113,4 @@ func (s *server) handler() http.Handler {
 		return s.service
 	}
 	return s.Guard(s.service)
-}
-
-// announce tells where the service listens.
-func (s *server) announce(url string) error {
-	s.log.WithField("url", url).Info("listening")
-	if s.Listening == nil {
-		return nil
-	}
-	return s.Listening(url)
 }

@@ -1,11 +1,13 @@
 package program
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,6 +19,8 @@ import (
 const usage = `Usage of ecr-api:
   -allow-hosts names
     	with -local or -local-aws, also answer requests to the hosts of these names, separated by commas
+  -check
+    	try what the service does in AWS, in the accounts given as arguments or else in those of the configuration
   -config file
     	read the configuration from this file, unless API_CONFIG is set (default "config/config.json")
   -healthcheck
@@ -33,8 +37,15 @@ const usage = `Usage of ecr-api:
     	print the version, the git hash and the build time
 `
 
+// inLog returns the line that the log ends with, without its time.
+func inLog(message string) string {
+	return fmt.Sprintf(`{"level":"fatal","msg":%q,"time":"TIME"}`+"\n", message)
+}
+
+var logTime = regexp.MustCompile(`"time":"[^"]+"`)
+
 // A wrong command line ends with 2, and any other error with 1. The reason goes
-// to standard error.
+// to standard error, as the last line of the log if the service was to run.
 func TestErrorsAtTheStart(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -61,15 +72,17 @@ func TestErrorsAtTheStart(t *testing.T) {
 		"-allow-hosts alone":            {[]string{"-allow-hosts", "here"}, "", 1, "ecr-api: -allow-hosts goes with -local or -local-aws\n"},
 		"-local-aws for other machines": {[]string{"-local-aws", ":0"}, "", 1, "ecr-api: -local-aws :0: " + remote + "\n"},
 		"-local-aws, no names":          {[]string{"-local-aws", "192.0.2.1:0", "-allow-hosts", ", "}, "", 1, "ecr-api: -local-aws 192.0.2.1:0: " + remote + "\n"},
-		"argument":                      {[]string{"-local", "config.json"}, "", 1, "ecr-api: unknown argument \"config.json\"\n"},
-		"no configuration":              {[]string{"-config", none}, "", 1, "ecr-api: reading the configuration (see -config, or set API_CONFIG): open " + none + ": no such file or directory\n"},
-		"bad configuration":             {nil, "{}", 1, "ecr-api: " + missing + "\n"},
-		"-listen, address taken":        {[]string{"-listen", here}, configuration("http://127.0.0.1:1", ":0"), 1, "ecr-api: listen tcp " + here + ": bind: address already in use\n"},
-		"configured address taken":      {nil, configuration("http://127.0.0.1:1", here), 1, "ecr-api: listen tcp " + here + ": bind: address already in use\n"},
-		"-local, address taken":         {[]string{"-local", "-listen", here}, "", 1, "ecr-api: listen tcp " + here + ": bind: address already in use\n"},
 		"-local-aws, no port":           {[]string{"-local-aws", "nowhere"}, "", 1, "ecr-api: -local-aws: address nowhere: missing port in address\n"},
+		"-check with -local":            {[]string{"-local", "-check"}, "", 1, "ecr-api: -check cannot be used with -local or -local-aws: run -local-aws beside it, as account.endpoint\n"},
+		"-check, bad configuration":     {[]string{"-check"}, "{}", 1, "ecr-api: " + missing + "\n"},
+		"argument":                      {[]string{"-local", "config.json"}, "", 1, "ecr-api: unknown argument \"config.json\"\n"},
+		"no configuration":              {[]string{"-config", none}, "", 1, inLog("reading the configuration (see -config, or set API_CONFIG): open " + none + ": no such file or directory")},
+		"bad configuration":             {nil, "{}", 1, inLog(missing)},
+		"-listen, address taken":        {[]string{"-listen", here}, configuration("http://127.0.0.1:1", ":0"), 1, inLog("listen tcp " + here + ": bind: address already in use")},
+		"configured address taken":      {nil, configuration("http://127.0.0.1:1", here), 1, inLog("listen tcp " + here + ": bind: address already in use")},
+		"-local, address taken":         {[]string{"-local", "-listen", here}, "", 1, inLog("listen tcp " + here + ": bind: address already in use")},
 		"-local-aws, address taken":     {[]string{"-local-aws", here}, "", 1, "ecr-api: listen tcp " + here + ": bind: address already in use\n"},
-		"-listen, address with no port": {[]string{"-listen", "nowhere"}, configuration("http://127.0.0.1:1", ":0"), 1, "ecr-api: listen tcp: address nowhere: missing port in address\n"},
+		"-listen, address with no port": {[]string{"-listen", "nowhere"}, configuration("http://127.0.0.1:1", ":0"), 1, inLog("listen tcp: address nowhere: missing port in address")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -78,7 +91,7 @@ func TestErrorsAtTheStart(t *testing.T) {
 			if got := p.command.ProcessState.ExitCode(); got != test.code {
 				t.Errorf("exit code %d, want %d", got, test.code)
 			}
-			if diff := cmp.Diff(test.stderr, p.stderr.String()); diff != "" {
+			if diff := cmp.Diff(test.stderr, logTime.ReplaceAllString(p.stderr.String(), `"time":"TIME"`)); diff != "" {
 				t.Errorf("stderr (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff("", p.stdout.String()); diff != "" {

@@ -183,7 +183,7 @@ func TestTLS(t *testing.T) {
 	p.wantEnd()
 
 	p = start(t, strings.Replace(secured, "tls.key", "none.key", 1))
-	if err := p.waitForEnd(); err == nil || !strings.Contains(p.stderr.String(), "none.key: no such file or directory") {
+	if err := p.waitForEnd(); err == nil || !strings.Contains(p.stderr.String(), `"msg":"tlsKey: stat `) || !strings.Contains(p.stderr.String(), "none.key: no such file or directory") {
 		t.Errorf("without the key file: %v:\n%s", err, p.stderr)
 	}
 }
