@@ -115,7 +115,7 @@ func parseCondition(d dialect, name, keyText string, values []string) (condition
 	}
 	base, c.ifExists = strings.CutSuffix(base, "IfExists")
 	op, ok := operators[base]
-	if !ok {
+	if !ok || c.ifExists && c.quantifier == anyValue { // IAM does not say what ForAnyValue…IfExists means for an absent key
 		return condition{}, fmt.Errorf("condition operator %q is not known here", name)
 	}
 	if k.multivalued && c.quantifier == onlyValue {

@@ -9,7 +9,7 @@ var seeds = []string{
 		"Resource":"arn:aws:ecr:*:*:repository/${aws:PrincipalTag/team}/*",
 		"Condition":{"StringNotEquals":{"aws:ResourceTag/team":"${aws:PrincipalTag/team, 'x'}"},"Null":{"aws:TagKeys":false}}}]}`,
 	`{"Statement":[{"Effect":"Allow","Action":"ecr:X","Resource":["arn:aws:ecr:a:b:c:d","*"],
-		"Condition":{"ForAnyValue:StringLikeIfExists":{"aws:TagKeys":["a*","${*}"]},"Bool":{"kms:GrantIsForAWSResource":true}}}]}`,
+		"Condition":{"ForAllValues:StringLikeIfExists":{"aws:TagKeys":["a*","${*}"]},"Bool":{"kms:GrantIsForAWSResource":true}}}]}`,
 	`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":["012345678901"]},"Action":"sts:AssumeRole",
 		"Condition":{"StringEquals":{"sts:ExternalId":"local"}}}}`,
 	`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ecr:X","Resource":"arn:aws:ecr:${a:b:c"}}`,

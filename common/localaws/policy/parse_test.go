@@ -46,6 +46,7 @@ func TestParseErrors(t *testing.T) {
 		{statement(good + `,"Condition":{"IpAddress":{"aws:RequestedRegion":"a"}}`), "is not known"},
 		{statement(good + `,"Condition":{"ForSomeValue:StringEquals":{"aws:TagKeys":"a"}}`), "is not known"},
 		{statement(good + `,"Condition":{"NullIfExists":{"aws:TagKeys":"true"}}`), "is not known"},
+		{statement(good + `,"Condition":{"ForAnyValue:StringEqualsIfExists":{"aws:TagKeys":"a"}}`), "is not known"},
 		{statement(good + `,"Condition":{"Null":{"aws:TagKeys":"maybe"}}`), "neither true nor false"},
 		{statement(good + `,"Condition":{"Bool":{"aws:RequestedRegion":"1"}}`), "neither true nor false"},
 		{statement(good + `,"Condition":{"ArnLike":{"aws:PrincipalArn":"x"}}`), "ARN format"},

@@ -62,6 +62,8 @@ func TestConditions(t *testing.T) {
 		{`{"StringEquals":{"aws:ResourceTag/spinup:org":"x${aws:PrincipalTag/spinup:org}y"}}`, values{"xoursy"}, true},
 		{`{"StringEquals":{"aws:ResourceTag/spinup:org":"${aws:PrincipalTag/none}"}}`, values{""}, false},
 		{`{"StringNotEquals":{"aws:ResourceTag/spinup:org":"${aws:PrincipalTag/none}"}}`, values{"a"}, true},
+		{`{"StringNotEquals":{"aws:ResourceTag/spinup:org":"${aws:PrincipalTag/spinup:org}"}}`, values{"ours"}, false},
+		{`{"StringNotEquals":{"aws:ResourceTag/spinup:org":"${aws:PrincipalTag/spinup:org}"}}`, values{"theirs"}, true},
 		{`{"StringEquals":{"aws:ResourceTag/spinup:org":"${aws:PrincipalTag/none, 'a'}"}}`, values{"a"}, true},
 		{`{"StringLike":{"aws:ResourceTag/spinup:org":"${aws:PrincipalTag/wild}"}}`, values{"anything"}, false},
 		{`{"StringLike":{"aws:ResourceTag/spinup:org":"${aws:PrincipalTag/wild}"}}`, values{"*"}, true},
@@ -70,7 +72,7 @@ func TestConditions(t *testing.T) {
 		{`{"StringEqualsIfExists":{"aws:ResourceTag/spinup:org":"a"}}`, nil, true},
 		{`{"StringEqualsIfExists":{"aws:ResourceTag/spinup:org":"a"}}`, values{"b"}, false},
 		{`{"StringNotEqualsIfExists":{"aws:ResourceTag/spinup:org":"a"}}`, nil, true},
-		{`{"ForAnyValue:StringEqualsIfExists":{"aws:ResourceTag/spinup:org":"a"}}`, nil, true},
+		{`{"ForAllValues:StringEqualsIfExists":{"aws:ResourceTag/spinup:org":"a"}}`, nil, true},
 
 		{`{"Null":{"aws:ResourceTag/spinup:org":"true"}}`, nil, true},
 		{`{"Null":{"aws:ResourceTag/spinup:org":"true"}}`, values{"a"}, false},
