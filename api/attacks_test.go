@@ -85,7 +85,7 @@ func (a directAWS) state() map[string]string {
 	a.t.Helper()
 	state := map[string]string{}
 	for _, owner := range []string{account, account2} {
-		role := a.assumeRole(owner, nil)
+		role := a.auditor(owner)
 		for _, in := range []string{region, region2} {
 			api := a.ecr(in, role)
 			described, err := api.DescribeRepositories(&awsecr.DescribeRepositoriesInput{})
@@ -218,7 +218,7 @@ func TestPolicyAloneRefuses(t *testing.T) {
 	for _, rt := range protectedRows() {
 		t.Run(rt.String(), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, changeRows(func(rt *route) { rt.Endpoint = handledBy(uncheckedHandler) }), func(c *common.Config, _ *[]route) {
+			w := newUnfencedWorld(t, changeRows(func(rt *route) { rt.Endpoint = handledBy(uncheckedHandler) }), func(c *common.Config, _ *[]route) {
 				c.MaxInFlightPerAccount = c.MaxInFlight
 			})
 			w.unspecified = true
@@ -359,13 +359,12 @@ func TestLeakedSession(t *testing.T) {
 	for _, rt := range protectedRows() {
 		t.Run(rt.String(), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newUnfencedWorld(t)
 			w.addAttackTargets()
 			direct := w.direct()
 			before := direct.state()
 			entry := entryOf(t, rt)
-			document := rt.Policy(groupScope)
-			session := direct.assumeRole(account, &document)
+			session := direct.assumeRole(account, rt.Policy(groupScope))
 			for name, r := range directCalls {
 				for _, x := range attackTargets {
 					if allowed(entry, x, r.tags, r.needs...) {
@@ -391,13 +390,12 @@ func TestLeakedSession(t *testing.T) {
 
 // createSession returns ECR in the session of a create.
 func (a directAWS) createSession() *awsecr.ECR {
-	document := createPolicy(groupScope)
-	return a.ecr(region, a.assumeRole(account, &document))
+	return a.ecr(region, a.assumeRole(account, createPolicy(groupScope)))
 }
 
 func TestCreateSessionTakesNothingOver(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newUnfencedWorld(t)
 	w.addAttackTargets()
 	direct := w.direct()
 	api := direct.createSession()
@@ -487,7 +485,7 @@ func allowEverything(rt *route) { rt.Policy = policyForEverything }
 // before it changes anything or answers anything about the repository.
 func TestCodeAloneRefuses(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, changeRows(allowEverything))
+	w := newUnfencedWorld(t, changeRows(allowEverything))
 	w.addAttackTargets()
 	for name, tags := range map[string]map[string]string{
 		"team-1/key-in-capitals": {"SPINUP:ORG": org},
@@ -525,7 +523,7 @@ func TestCodeAloneRefuses(t *testing.T) {
 
 func TestCodeAloneKeepsToTheGroup(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, changeRows(allowEverything))
+	w := newUnfencedWorld(t, changeRows(allowEverything))
 	w.addAttackTargets()
 	w.run(
 		exchange{method: "GET", path: base + "/team-1", status: 200,
@@ -559,7 +557,7 @@ func TestCodeAloneKeepsToTheGroup(t *testing.T) {
 
 func TestReservedTagsStayAsTheyAre(t *testing.T) {
 	t.Parallel()
-	for name, w := range map[string]*world{"by the code alone": newWorld(t, changeRows(allowEverything)), "as it is": newWorld(t)} {
+	for name, w := range map[string]*world{"by the code alone": newUnfencedWorld(t, changeRows(allowEverything)), "as it is": newWorld(t)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w.addRepository(account, "g/a", org)
@@ -577,7 +575,7 @@ func TestReservedTagsStayAsTheyAre(t *testing.T) {
 			direct.unchanged(before)
 
 			w.run(exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "b", "Tags": [` + hostile + `]}`, status: 200, want: "-"})
-			out, err := direct.ecr(region, direct.assumeRole(account, nil)).ListTagsForResource(&awsecr.ListTagsForResourceInput{
+			out, err := direct.ecr(region, direct.auditor(account)).ListTagsForResource(&awsecr.ListTagsForResourceInput{
 				ResourceArn: aws.String(groupScope.ARN("g/b")),
 			})
 			if err != nil {

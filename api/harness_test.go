@@ -89,11 +89,26 @@ type world struct {
 // and its table of routes.
 func newWorld(t testing.TB, change ...func(*common.Config, *[]route)) *world {
 	t.Helper()
-	w := &world{t: t, log: &lockedBuffer{}}
+	return newWorldWith(t, rolesOf(config.RolePolicy, account, account2), change...)
+}
+
+// rolesOf returns the management role of each account, with these permissions,
+// and a role "auditor" that may do everything.
+func rolesOf(permissions string, accounts ...string) []localaws.Role {
+	const everything = `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`
 	var roles []localaws.Role
-	for _, a := range []string{account, account2} {
-		roles = append(roles, localaws.Role{Account: a, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: config.RolePolicy})
+	for _, a := range accounts {
+		roles = append(roles,
+			localaws.Role{Account: a, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: permissions},
+			localaws.Role{Account: a, Name: "auditor", Trust: config.TrustPolicy, Permissions: everything})
 	}
+	return roles
+}
+
+// newWorldWith is newWorld with other roles.
+func newWorldWith(t testing.TB, roles []localaws.Role, change ...func(*common.Config, *[]route)) *world {
+	t.Helper()
+	w := &world{t: t, log: &lockedBuffer{}}
 	aws, err := localaws.New(localaws.Options{
 		Roles: roles,
 		Now:   func() time.Time { return awsClock.Add(time.Duration(w.later.Load()) * time.Second) },

@@ -50,19 +50,26 @@ func (w *world) direct() directAWS {
 	return directAWS{w.t, s}
 }
 
-// assumeRole returns the credentials of a session of the management role. With
-// a nil policy, the session may do everything that the role may do.
-func (a directAWS) assumeRole(account string, document *iam.Policy) *credentials.Credentials {
+// assumeRole returns the credentials of a session of the management role, with
+// the tag of our org.
+func (a directAWS) assumeRole(account string, document iam.Policy) *credentials.Credentials {
 	a.t.Helper()
-	in := &sts.AssumeRoleInput{
-		RoleArn:         aws.String("arn:aws:iam::" + account + ":role/ecr-api"),
-		RoleSessionName: aws.String("test"),
-		ExternalId:      aws.String("local"),
-		Tags:            []*sts.Tag{{Key: aws.String(common.OrgTag), Value: aws.String(org)}},
-	}
-	if document != nil {
-		in.Policy = aws.String(document.String())
-	}
+	return a.assume("arn:aws:iam::"+account+":role/ecr-api", &sts.AssumeRoleInput{
+		Policy: aws.String(document.String()),
+		Tags:   []*sts.Tag{{Key: aws.String(common.OrgTag), Value: aws.String(org)}},
+	})
+}
+
+// auditor returns credentials that may do everything in the account.
+func (a directAWS) auditor(account string) *credentials.Credentials {
+	a.t.Helper()
+	return a.assume("arn:aws:iam::"+account+":role/auditor", &sts.AssumeRoleInput{})
+}
+
+// assume returns the credentials of a session of the role.
+func (a directAWS) assume(role string, in *sts.AssumeRoleInput) *credentials.Credentials {
+	a.t.Helper()
+	in.RoleArn, in.RoleSessionName, in.ExternalId = aws.String(role), aws.String("test"), aws.String("local")
 	out, err := sts.New(a.session).AssumeRole(in)
 	if err != nil {
 		a.t.Fatal(err)
@@ -268,6 +275,7 @@ const (
 	wholeList     = "the pattern of all repositories" // the resource of a DescribeRepositories without names
 	everything    = "*"
 	ownKey        = "a KMS key of the account, through ECR"
+	ownKeyNoGrant = "the same, but a grant on it would not be for a resource of AWS"
 	otherKey      = "another KMS key"
 	otherResource = "no repository and no key"
 )
@@ -347,6 +355,12 @@ func resourcesFor(s iam.Scope) []resource {
 	throughECR := via("ecr." + s.Region + ".amazonaws.com")
 	kms := fmt.Sprintf("arn:%s:kms:%s:%s:", s.Partition, s.Region, s.Account)
 	add(ownKey, noOrg, kms+"key/1234abcd", throughECR)
+	for _, context := range []map[string][]string{
+		{"kms:ViaService": throughECR["kms:ViaService"]},
+		{"kms:ViaService": throughECR["kms:ViaService"], "kms:GrantIsForAWSResource": {"false"}},
+	} {
+		add(ownKeyNoGrant, noOrg, kms+"key/1234abcd", context)
+	}
 	add(otherKey, noOrg, kms+"key/1234abcd", nil)
 	add(otherKey, noOrg, kms+"key/1234abcd", via("ec2."+s.Region+".amazonaws.com"))
 	add(otherKey, noOrg, kms+"key/1234abcd", via("ecr.eu-west-1.amazonaws.com"))

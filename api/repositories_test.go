@@ -51,7 +51,8 @@ var _ = describe("CreateRepository", rowTest{
 		// TagResource alone is the known gap: see
 		// TestKnownGapUntaggedRepositoryCanBeTaken.
 		{do: []string{"ecr:CreateRepository", "ecr:TagResource"}, where: []string{inGroup}, whose: []string{noOrg}, with: []string{ourOrg, ourOrgUpper}},
-		{do: []string{"kms:CreateGrant", "kms:DescribeKey", "kms:RetireGrant"}, where: []string{ownKey}},
+		{do: []string{"kms:CreateGrant"}, where: []string{ownKey}},
+		{do: []string{"kms:DescribeKey", "kms:RetireGrant"}, where: []string{ownKey, ownKeyNoGrant}},
 	},
 	never: []right{denyOtherOrgs},
 	notCalled: map[string]string{
@@ -125,7 +126,7 @@ var _ = describe("DeleteRepository", rowTest{
 	may: []right{
 		{do: []string{"ecr:DescribeRepositories", "ecr:ListTagsForResource"}, where: []string{inGroup}, whose: notOthers},
 		{do: []string{"ecr:DeleteRepository"}, where: []string{inGroup}, whose: []string{ours}},
-		{do: []string{"kms:RetireGrant"}, where: []string{ownKey}},
+		{do: []string{"kms:RetireGrant"}, where: []string{ownKey, ownKeyNoGrant}},
 	},
 	never:     []right{denyOtherOrgs, {do: []string{"ecr:DeleteRepository"}, whose: []string{noOrg}}},
 	notCalled: map[string]string{"kms:RetireGrant": "demanded by AWS where the repository has KMS encryption"},

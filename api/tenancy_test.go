@@ -55,7 +55,15 @@ func TestOtherOrgsRepositoriesAreRefused(t *testing.T) {
 
 func TestCreateOfARepositoryThatExists(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	for name, w := range map[string]*world{"role with a fence": newWorld(t), "role without": newUnfencedWorld(t)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w.createTaken()
+		})
+	}
+}
+
+func (w *world) createTaken() {
 	w.addRepository(account, "g/untagged", "")
 	w.addRepository(account, "g/ours", org)
 	w.addRepository(account, "g/others", "another-org")

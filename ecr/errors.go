@@ -68,9 +68,11 @@ func isDenied(err error) bool {
 	return errors.As(err, &e) && e.AWSCode == accessDenied
 }
 
-// isDeniedByPolicy tells whether an explicit Deny in the session policy refused
-// the call. AWS says that only in the message.
+// isDeniedByPolicy tells whether an explicit Deny in the session policy or in the
+// role's own policy refused the call. Both deny other orgs' repositories, and
+// AWS names one of them. It does so only in the message.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 func isDeniedByPolicy(err error) bool {
-	return isDenied(err) && strings.Contains(err.Error(), "explicit deny in a session policy")
+	return isDenied(err) && (strings.Contains(err.Error(), "explicit deny in a session policy") ||
+		strings.Contains(err.Error(), "explicit deny in an identity-based policy"))
 }

@@ -22,9 +22,11 @@ const (
 	region = "us-east-1"
 	org    = "spindev"
 
-	// auditor is the access key and the session name with which this program
-	// itself reads AWS, without the service.
+	// auditor is the access key, the role and the session name with which this
+	// program itself reads AWS, without the service.
 	auditor = "AUDITOR"
+	// everything is the policy of the auditor's role.
+	everything = `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`
 
 	recentCalls = 15 // how many calls are kept of each repository
 )
@@ -52,7 +54,9 @@ func startAWS() (*faultyAWS, error) {
 	a := &faultyAWS{clients: map[string]*ecr.ECR{}, faults: map[string]int{}, calls: map[string]int{}, recent: map[string][]string{}, uncertain: map[string]int{}}
 	var roles []localaws.Role
 	for _, account := range accounts {
-		roles = append(roles, localaws.Role{Account: account, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: config.RolePolicy})
+		roles = append(roles,
+			localaws.Role{Account: account, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: config.RolePolicy},
+			localaws.Role{Account: account, Name: auditor, Trust: config.TrustPolicy, Permissions: everything})
 	}
 	server, err := localaws.New(localaws.Options{Roles: roles, Watch: a.watch})
 	if err != nil {
@@ -82,7 +86,7 @@ func (a *faultyAWS) assumeRoles() error {
 		return err
 	}
 	for _, account := range accounts {
-		role := stscreds.NewCredentials(s, "arn:aws:iam::"+account+":role/ecr-api", func(p *stscreds.AssumeRoleProvider) {
+		role := stscreds.NewCredentials(s, "arn:aws:iam::"+account+":role/"+auditor, func(p *stscreds.AssumeRoleProvider) {
 			p.ExternalID = aws.String("local")
 			p.RoleSessionName = auditor
 		})
