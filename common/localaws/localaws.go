@@ -66,6 +66,7 @@ type Options struct {
 type Server struct {
 	accounts map[string]bool // those that exist
 	faults   *fault.List
+	sessions *service.Sessions
 	ecr      *ecr.Store
 	calls    *service.Server
 	paths    map[string]http.Handler // other handlers, by the beginning of the path
@@ -82,7 +83,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("localaws: %w", err)
 	}
-	s := &Server{accounts: accounts(o.Roles), faults: new(fault.List), ecr: ecr.New(o.Now)}
+	s := &Server{accounts: accounts(o.Roles), faults: new(fault.List), sessions: sessions, ecr: ecr.New(o.Now)}
 	s.calls = service.NewServer(service.Options{
 		Services: []service.Service{
 			s.ecr.Service(),
@@ -124,6 +125,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) Inject(f Fault) (remove func()) {
 	return s.faults.Inject(f)
 }
+
+// ForgetSessions makes the sessions of an account unknown, as if its roles had
+// been deleted and made anew.
+func (s *Server) ForgetSessions(account string) { s.sessions.Forget(account) }
 
 // AddRepository adds a repository directly, without checking a policy.
 func (s *Server) AddRepository(account, region, name string, tags map[string]string) error {

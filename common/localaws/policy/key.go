@@ -25,12 +25,14 @@ func init() {
 		"aws:PrincipalType",
 		"aws:RequestedRegion",
 		"aws:ResourceAccount",
+		"aws:SourceIdentity",
 		"aws:userid",
 		"kms:CallerAccount",
 		"kms:GrantIsForAWSResource",
 		"kms:ViaService",
 		"sts:ExternalId",
 		"sts:RoleSessionName",
+		"sts:SourceIdentity",
 	} {
 		name = caseless(name)
 		keys[name] = key{name: name}

@@ -79,6 +79,9 @@ func (c *Request) context(p Permission) map[string][]string {
 	if p.Owner != "" {
 		context["aws:ResourceAccount"] = []string{p.Owner}
 	}
+	if c.Caller.SourceIdentity != "" {
+		context["aws:SourceIdentity"] = []string{c.Caller.SourceIdentity}
+	}
 	AddTags(context, "aws:PrincipalTag/", c.Caller.Tags)
 	maps.Copy(context, p.Context)
 	return context

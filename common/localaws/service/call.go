@@ -11,6 +11,7 @@ type Call struct {
 	Service, Operation string    // "ecr", "CreateRepository"
 	AccessKey          string    // the key that signed
 	Principal          string    // ARN, such as arn:aws:sts::012345678901:assumed-role/ecr-api/NAME
+	SourceIdentity     string    // of the principal
 	Policy             string    // session policy of the principal
 	Account, Region    string    // the principal's account, and the region of the signature
 	Repository         string    // the repository that the call is about, the first of several

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go/service/ecr"
 	"github.com/aws/aws-sdk-go/service/sts"
 
+	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/YaleSpinup/ecr-api/common/localaws/awstest"
 )
 
@@ -38,6 +39,10 @@ func TestCredentials(t *testing.T) {
 		awstest.WantError(t, test.name, ecrErr, test.ecrCode, "")
 		awstest.WantError(t, test.name, stsErr, test.stsCode, "")
 	}
+	b.ForgetSessions(localaws.AdministratorAccount)
+	ecrErr, stsErr := call(value.AccessKeyID, value.SecretAccessKey, value.SessionToken)
+	awstest.WantError(t, "another account's sessions are forgotten", ecrErr, "", "")
+	awstest.WantError(t, "another account's sessions are forgotten", stsErr, "", "")
 	for _, test := range []struct {
 		after            time.Duration
 		ecrCode, stsCode string
@@ -50,4 +55,8 @@ func TestCredentials(t *testing.T) {
 		awstest.WantError(t, "later", ecrErr, test.ecrCode, "")
 		awstest.WantError(t, "later", stsErr, test.stsCode, "")
 	}
+	b.ForgetSessions(awstest.Other)
+	ecrErr, stsErr = call(value.AccessKeyID, value.SecretAccessKey, value.SessionToken)
+	awstest.WantError(t, "forgotten", ecrErr, "UnrecognizedClientException", "The security token included in the request is invalid.")
+	awstest.WantError(t, "forgotten", stsErr, "InvalidClientTokenId", "")
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +31,9 @@ type Principal struct {
 	// Transitive holds the tags that a session inherits if this principal
 	// assumes its role.
 	Transitive map[string]string
+	// SourceIdentity says for whom the session was made, "" if nobody said so. A
+	// session inherits it if this principal assumes its role.
+	SourceIdentity string
 }
 
 func administrator(in Region) Principal {
@@ -120,6 +124,14 @@ func (ss *Sessions) sweep(now time.Time) {
 	ss.sweepAt = max(minSweep, 2*len(ss.byKey))
 }
 
+// Forget drops the sessions of the roles of an account. From then on they are
+// unknown and not expired.
+func (ss *Sessions) Forget(account string) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	maps.DeleteFunc(ss.byKey, func(_ string, s *Session) bool { return s.Principal.Account == account })
+}
+
 func (ss *Sessions) find(accessKey string) *Session {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
@@ -151,7 +163,7 @@ func (c *Request) identify(sessions *Sessions, sig signature, body []byte) error
 }
 
 func (c *Request) setCaller(p Principal) {
-	c.Caller, c.Account, c.Principal = p, p.Account, p.ARN
+	c.Caller, c.Account, c.Principal, c.SourceIdentity = p, p.Account, p.ARN, p.SourceIdentity
 }
 
 func errUnknownClient() error {

@@ -11,24 +11,34 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
 )
 
+const setSourceIdentity = "sts:SetSourceIdentity"
+
 // needsToAssumeRole returns the permissions for AssumeRole. The policies of the
 // caller must allow them, and the trust policy of the role too, which
 // assumeRole checks.
-func needsToAssumeRole(_ *service.Request, in assumeRoleInput) []service.Permission {
-	assume := service.Permission{Action: "sts:AssumeRole", Resource: in.roleARN, Context: in.context()}
-	if len(in.tags) == 0 {
-		return []service.Permission{assume}
+func needsToAssumeRole(c *service.Request, in assumeRoleInput) []service.Permission {
+	actions := []string{"sts:AssumeRole"}
+	if len(in.tags) > 0 {
+		actions = append(actions, "sts:TagSession")
 	}
-	tagging := assume
-	tagging.Action = "sts:TagSession"
-	return []service.Permission{assume, tagging}
+	if in.identity(c) != "" {
+		actions = append(actions, setSourceIdentity)
+	}
+	var permissions []service.Permission
+	for _, action := range actions {
+		permissions = append(permissions, service.Permission{Action: action, Resource: in.roleARN, Context: in.context(c)})
+	}
+	return permissions
 }
 
 // context returns the condition keys that come from the input.
-func (in assumeRoleInput) context() map[string][]string {
+func (in assumeRoleInput) context(c *service.Request) map[string][]string {
 	context := map[string][]string{"sts:RoleSessionName": {in.sessionName}}
 	if in.externalID != nil {
 		context["sts:ExternalId"] = []string{*in.externalID}
+	}
+	if identity := in.identity(c); identity != "" {
+		context["sts:SourceIdentity"] = []string{identity}
 	}
 	if len(in.transitive) > 0 {
 		context["sts:TransitiveTagKeys"] = in.transitive
@@ -47,6 +57,7 @@ type assumeRoleResult struct {
 	AssumedRoleID    string   `xml:"AssumedRoleUser>AssumedRoleId"`
 	ARN              string   `xml:"AssumedRoleUser>Arn"`
 	PackedPolicySize *int     `xml:"PackedPolicySize,omitempty"`
+	SourceIdentity   string   `xml:"SourceIdentity,omitempty"`
 }
 
 func (s *sts) assumeRole(c *service.Request, in assumeRoleInput) (any, error) {
@@ -79,6 +90,7 @@ func (s *sts) assumeRole(c *service.Request, in assumeRoleInput) (any, error) {
 		AssumedRoleID:    session.Principal.UserID,
 		ARN:              session.Principal.ARN,
 		PackedPolicySize: percent,
+		SourceIdentity:   session.Principal.SourceIdentity,
 	}, nil
 }
 
@@ -102,5 +114,7 @@ func (in assumeRoleInput) principal(c *service.Request, r role) service.Principa
 		UserID:     service.UniqueID("AROA", identity) + ":" + in.sessionName,
 		Tags:       tags,
 		Transitive: transitive,
+
+		SourceIdentity: in.identity(c),
 	}
 }

@@ -14,7 +14,8 @@ import (
 type assumeRoleInput struct {
 	roleARN, sessionName string
 	externalID, policy   *string // nil if absent
-	duration             string  // in seconds, as written; "" means defaultDuration
+	sourceIdentity       *string
+	duration             string // in seconds, as written; "" means defaultDuration
 	tags                 []service.Tag
 	transitive           []string
 	unsupported          string // a parameter that this AWS does not support; "" if there is none
@@ -22,7 +23,7 @@ type assumeRoleInput struct {
 
 // unsupportedParameters are refused. If they were ignored, a session could have
 // more rights here than in AWS.
-var unsupportedParameters = []string{"PolicyArns", "SerialNumber", "TokenCode", "SourceIdentity", "ProvidedContexts"}
+var unsupportedParameters = []string{"PolicyArns", "SerialNumber", "TokenCode", "ProvidedContexts"}
 
 func decodeAssumeRole(_ *service.Request, body []byte) (assumeRoleInput, error) {
 	form, err := service.ParseForm(body)
@@ -35,6 +36,8 @@ func decodeAssumeRole(_ *service.Request, body []byte) (assumeRoleInput, error) 
 		externalID:  optional(form, "ExternalId"),
 		policy:      optional(form, "Policy"),
 		duration:    form.Get("DurationSeconds"),
+
+		sourceIdentity: optional(form, "SourceIdentity"),
 	}
 	for n := 1; form.Has(member("Tags", n) + ".Key"); n++ {
 		tag := member("Tags", n)
@@ -96,6 +99,9 @@ func (in assumeRoleInput) Check(c *service.Request) error {
 		return service.Errorf("ValidationError",
 			"The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
 	}
+	if has := c.Caller.SourceIdentity; has != "" && in.sourceIdentity != nil && *in.sourceIdentity != has {
+		return c.Denied(service.Permission{Action: setSourceIdentity, Resource: in.roleARN}, "")
+	}
 	if err := in.checkTagKeys(); err != nil {
 		return err
 	}
@@ -109,6 +115,9 @@ func (in assumeRoleInput) violations() violations {
 	v.text("roleSessionName", in.sessionName, 2, 64, sessionNamePattern)
 	if in.externalID != nil {
 		v.text("externalId", *in.externalID, 2, 1224, externalIDPattern)
+	}
+	if in.sourceIdentity != nil {
+		v.text("sourceIdentity", *in.sourceIdentity, 2, 64, sessionNamePattern)
 	}
 	if in.policy != nil {
 		v.text("policy", *in.policy, 1, maxPolicy, policyPattern)
@@ -164,6 +173,15 @@ func (in assumeRoleInput) checkTransitive(inherited map[string]string) error {
 // hasTag reports whether there is a tag with the key. Case makes no difference.
 func (in assumeRoleInput) hasTag(key string) bool {
 	return slices.ContainsFunc(in.tags, func(t service.Tag) bool { return strings.EqualFold(t.Key, key) })
+}
+
+// identity returns the source identity of the new session. It is that of the
+// caller if the caller has one.
+func (in assumeRoleInput) identity(c *service.Request) string {
+	if in.sourceIdentity == nil || c.Caller.SourceIdentity != "" {
+		return c.Caller.SourceIdentity
+	}
+	return *in.sourceIdentity
 }
 
 func (in assumeRoleInput) seconds() int {

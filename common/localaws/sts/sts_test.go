@@ -140,7 +140,10 @@ func TestAssumeRoleErrors(t *testing.T) {
 		{"managed policy", func(in *sts.AssumeRoleInput) {
 			in.PolicyArns = []*sts.PolicyDescriptorType{{Arn: aws.String("arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly")}}
 		}, invalid, "PolicyArns is not supported here"},
-		{"source identity", func(in *sts.AssumeRoleInput) { in.SetSourceIdentity("ab") }, invalid, "SourceIdentity is not supported"},
+		{"source identity for a role that allows none", func(in *sts.AssumeRoleInput) { in.SetSourceIdentity("ab") }, no,
+			denied("sts:SetSourceIdentity", *awstest.RoleARN(awstest.Other, "ecr-api"))},
+		{"malformed source identity", func(in *sts.AssumeRoleInput) { in.SetSourceIdentity("aws:a") }, invalid, "at 'sourceIdentity' failed to satisfy constraint: Member must satisfy regular expression pattern: "},
+		{"long source identity", func(in *sts.AssumeRoleInput) { in.SetSourceIdentity(strings.Repeat("a", 65)) }, invalid, "'sourceIdentity'"},
 
 		{"malformed tag key", func(in *sts.AssumeRoleInput) { in.Tags = []*sts.Tag{tag("a*", "")} }, invalid, "'tags.1.member.key'"},
 		{"tag value too long", func(in *sts.AssumeRoleInput) { in.Tags = []*sts.Tag{tag("b", ""), tag("a", strings.Repeat("x", 257))} }, invalid, "'tags.2.member.value'"},
@@ -159,6 +162,51 @@ func TestAssumeRoleErrors(t *testing.T) {
 		_, err := b.STS().AssumeRole(in)
 		awstest.WantError(t, test.name, err, test.code, test.text)
 	}
+}
+
+func TestSourceIdentity(t *testing.T) {
+	t.Parallel()
+	trust := `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":["sts:AssumeRole"],"Principal":{"AWS":"*"}},
+		{"Effect":"Allow","Action":["sts:SetSourceIdentity"],"Principal":{"AWS":"*"},"Condition":{"StringLike":{"sts:SourceIdentity":"ops*"}}}]}`
+	onlyFor := func(identity string) string {
+		return `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:SourceIdentity":"` + identity + `"}}}}`
+	}
+	b := awstest.New(t,
+		localaws.Role{Account: awstest.Other, Name: "first", Trust: trust, Permissions: onlyFor("ops1")},
+		localaws.Role{Account: awstest.Other, Name: "second", Trust: trust, Permissions: onlyFor("ops1")},
+	)
+	assume := func(s *sts.STS, role, identity string) (*sts.AssumeRoleOutput, error) {
+		in := &sts.AssumeRoleInput{RoleArn: awstest.RoleARN(awstest.Other, role), RoleSessionName: aws.String("me")}
+		if identity != "" {
+			in.SourceIdentity = &identity
+		}
+		return s.AssumeRole(in)
+	}
+	list := func(out *sts.AssumeRoleOutput) error {
+		return awstest.ErrorOf(ecr.New(b.Session(awstest.Here, awstest.Issued(out))).DescribeRepositories(&ecr.DescribeRepositoriesInput{}))
+	}
+	first, err := assume(b.STS(), "first", "ops1")
+	awstest.Must(t, err)
+	session := sts.New(b.Session(awstest.Here, awstest.Issued(first)))
+	second, err := assume(session, "second", "")
+	awstest.Must(t, err)
+	for _, out := range []*sts.AssumeRoleOutput{first, second} {
+		if aws.StringValue(out.SourceIdentity) != "ops1" {
+			t.Errorf("source identity %v", out.SourceIdentity)
+		}
+		awstest.Must(t, list(out))
+		if calls := b.Calls(); calls[len(calls)-1].SourceIdentity != "ops1" {
+			t.Errorf("the call has the source identity %q", calls[len(calls)-1].SourceIdentity)
+		}
+	}
+	_, err = assume(session, "second", "ops2")
+	awstest.WantError(t, "another identity than the caller's", err, "AccessDenied", "sts:SetSourceIdentity")
+	_, err = assume(b.STS(), "first", "dev1")
+	awstest.WantError(t, "identity that the role does not allow", err, "AccessDenied", "sts:SetSourceIdentity")
+	without, err := assume(b.STS(), "first", "")
+	awstest.Must(t, err)
+	awstest.WantError(t, "session without an identity", list(without), "AccessDeniedException", "no identity-based policy allows")
 }
 
 func TestChaining(t *testing.T) {
