@@ -44,7 +44,7 @@ type roleProvider struct {
 	lastEnds time.Time
 
 	valid   atomic.Pointer[validity] // nil if the next call must ask STS
-	expired atomic.Pointer[signer]   // the last one of which AWS said that it has expired
+	expired atomic.Pointer[signer]   // the last one of which AWS said that it has expired or is unknown
 }
 
 // validity says which credentials are valid and how long. It is read without
@@ -62,8 +62,9 @@ func (p *roleProvider) validSigner() *signer {
 	return nil
 }
 
-// expire notes that AWS says that an access key has expired. It ignores an
-// older access key, because a slow call may report it after the renewal.
+// expire notes that AWS says that an access key has expired, or that it does not
+// know the key. It ignores an older access key, because a slow call may report
+// it after the renewal.
 func (p *roleProvider) expire(accessKey string) {
 	g := p.valid.Load()
 	if g != nil && g.AccessKeyID == accessKey && p.valid.CompareAndSwap(g, nil) {

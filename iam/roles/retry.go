@@ -1,11 +1,13 @@
 package roles
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go/aws/awserr"
 	"github.com/aws/aws-sdk-go/aws/client"
 	"github.com/aws/aws-sdk-go/aws/request"
 )
@@ -59,7 +61,7 @@ func (b *budget) spend() bool {
 func (b *budget) applyTo(r *request.Request) { b.applyInSession(r, nil) }
 
 // applyInSession is applyTo for a request in a session. It calls expire if AWS
-// says that the session has expired.
+// says that the session has expired, or that it does not know the session.
 func (b *budget) applyInSession(r *request.Request, expire func(accessKey string)) {
 	b.earn()
 	r.Retryer = &retryer{budget: b, expire: expire}
@@ -69,7 +71,7 @@ func (b *budget) applyInSession(r *request.Request, expire func(accessKey string
 type retryer struct {
 	budget  *budget
 	expire  func(accessKey string) // nil: the SDK renews the credentials itself
-	expired bool                   // the call was repeated because its session had expired
+	lost    bool                   // AWS has said of a session of this call that it is lost
 	delay   time.Duration
 	answers []string // AWS's ids of the attempts that it answered
 }
@@ -82,9 +84,14 @@ func (r *retryer) MaxRetries() int { return maxRetries }
 func (r *retryer) RetryRules(*request.Request) time.Duration { return r.delay }
 
 // ShouldRetry tells whether to repeat a call that failed. It never allows a
-// retry beyond the call's deadline or beyond the budget.
+// retry beyond the call's deadline or beyond the budget. A call whose session is
+// lost is repeated without regard to the budget: that is no trouble in AWS.
 func (r *retryer) ShouldRetry(req *request.Request) bool {
-	delay, worth := r.worthRetry(req)
+	lost := r.lostSession(req)
+	if lost && !r.drop(req) {
+		return false
+	}
+	delay, worth := r.worthRetry(req, lost)
 	if !worth {
 		return false
 	}
@@ -93,31 +100,61 @@ func (r *retryer) ShouldRetry(req *request.Request) bool {
 	if ok && time.Until(deadline) < r.delay+minAttemptTime {
 		return false
 	}
-	if !r.budget.spend() {
-		r.budget.observer.OutOfRetries()
-		return false
-	}
-	if req.IsErrorExpired() && r.expire != nil {
+	if lost && r.expire != nil {
 		// For its own error the SDK would now wait for the lock of the
 		// credentials, without a deadline. It does not do that for an error
 		// that it does not know.
 		req.Error = fmt.Errorf("to be repeated in a new session: %w", req.Error)
+		return true
+	}
+	if !r.budget.spend() {
+		r.budget.observer.OutOfRetries()
+		return false
+	}
+	return true
+}
+
+// unknownSession has the error codes with which AWS says that it does not know a
+// session, such as one of a role that was deleted and made anew.
+// https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html
+var unknownSession = map[string]bool{
+	"InvalidClientTokenId":        true,
+	"UnrecognizedClientException": true,
+}
+
+// lostSession tells whether AWS says that the session of the call has expired,
+// or that it does not know the session. AWS has done nothing then. If AWS does
+// not know the service's own identity, a retry does not help.
+func (r *retryer) lostSession(req *request.Request) bool {
+	if req.IsErrorExpired() {
+		return true
+	}
+	var fault awserr.Error
+	return r.expire != nil && errors.As(req.Error, &fault) && unknownSession[fault.Code()]
+}
+
+// drop makes the next call have a new session, also if this call is not
+// repeated. It returns false if the call had a new session already, because
+// another one does not help then.
+func (r *retryer) drop(req *request.Request) bool {
+	if r.lost {
+		req.Error = fmt.Errorf("the call was repeated in a new session, which is lost too: %w", req.Error)
+		return false
+	}
+	r.lost = true
+	if r.expire != nil {
 		r.expire(accessKeyOf(req))
 	}
 	return true
 }
 
-// worthRetry tells whether a retry after the delay may succeed. A call whose
-// session has expired is repeated once in a new session. If AWS says "expired"
-// for the new session too, another retry does not help.
-func (r *retryer) worthRetry(req *request.Request) (delay time.Duration, worth bool) {
+// worthRetry tells whether a retry after the delay may succeed.
+func (r *retryer) worthRetry(req *request.Request, lost bool) (delay time.Duration, worth bool) {
 	switch {
 	case req.RetryCount >= maxRetries:
 		return 0, false
-	case req.IsErrorExpired():
-		first := !r.expired
-		r.expired = true
-		return 0, first
+	case lost:
+		return 0, true
 	case !backoff.ShouldRetry(req):
 		return 0, false
 	}
