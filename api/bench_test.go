@@ -95,10 +95,10 @@ func BenchmarkEncode(b *testing.B) {
 // BenchmarkConnect makes a client for a session that is kept.
 func BenchmarkConnect(b *testing.B) {
 	w := newWorld(b)
-	show := rowNamed("ShowRepository")
+	show, rec := rowNamed("ShowRepository"), &record{settings: w.service.settings.Load()}
 	b.ReportAllocs()
 	for b.Loop() {
-		w.service.connector.connect(show, exampleScope).ECR()
+		w.service.connector.connect(show, exampleScope, rec).ECR()
 	}
 }
 

@@ -42,14 +42,20 @@ func newConnector(c *common.Config, o observer) (*connector, error) {
 
 // connect returns the clients of a request. They can do what the row's policy
 // allows in the scope, and nothing else.
-func (c *connector) connect(rt route, scope iam.Scope) clients {
+func (c *connector) connect(rt route, scope iam.Scope, rec *record) clients {
 	key := policyKey{rt.Name, scope}
 	text, ok := c.texts.Get(key)
 	if !ok {
 		text = rt.Policy(scope).String()
 		c.texts.Add(key, text)
 	}
-	return clients{connector: c, registry: scope.Registry, session: c.roles.Session(scope.Registry, text)}
+	session := c.roles.Session(roles.Want{
+		Registry: scope.Registry,
+		Policy:   text,
+		Key:      rec.key,
+		Listed:   rec.settings.config.Accounts != nil, // no other account comes this far
+	})
+	return clients{connector: c, registry: scope.Registry, session: session}
 }
 
 // clients has the AWS clients of one request, which all use its session. A

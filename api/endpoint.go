@@ -109,7 +109,7 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 	}
 	ctx, cancel := context.WithDeadline(lifetime(r), end)
 	defer cancel()
-	t := target{pathValues: p, Org: config.Org, clients: s.connector.connect(rt, s.scope(p, config))}
+	t := target{pathValues: p, Org: config.Org, clients: s.connector.connect(rt, s.scope(p, config), record)}
 	record.session = t.session.Name
 	return handle(ctx, t, in)
 }

@@ -84,7 +84,7 @@ func TestSessionThatStaysUnknown(t *testing.T) {
 			}
 			w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: code, Message: "invalid"})
 			w.forget()
-			list.status, list.want = 500, problemByAWS(500, internalError, code)
+			list.status, list.want = 500, problemByAWS("internal", internalError, code)
 			w.run(list)
 			if diff := cmp.Diff(want, w.called()); diff != "" {
 				t.Errorf("calls if it stays unknown (-want +got):\n%s", diff)

@@ -46,7 +46,11 @@ const (
 	limitRequests        = "requests"         // maxInFlight
 	limitAccountRequests = "account_requests" // maxInFlightPerAccount
 	limitTokens          = "tokens"           // new tokens that are compared
-	limitRetries         = "retries"          // an account's retry budget
+
+	// Those of package roles.
+	limitRetries     = string(roles.Retries)
+	limitSessions    = string(roles.NewSessions)
+	limitNewAccounts = string(roles.NewAccounts)
 )
 
 // measures are the metrics for Prometheus. Each service has its own registry.
@@ -77,7 +81,7 @@ func newMeasures(table []route) *measures {
 		awsCalls:    counters("aws_calls_total", "Calls to AWS by result; a call with its retries counts once.", "service", "operation", "result"),
 		awsDuration: histograms("aws_call_duration_seconds", "Time that a call to AWS took, with all its attempts and the waits between.", "service", "operation"),
 		awsRetries:  counters("aws_retries_total", "Attempts of calls to AWS beyond the first.", "service", "operation"),
-		assumeRole:  counters("assume_role_total", "Sessions that requests asked for: from the cache, from STS, or refused.", "result"),
+		assumeRole:  counters("assume_role_total", "Sessions that requests asked for: from the cache, from STS, refused, or beyond a limit.", "result"),
 		tokenChecks: counters("token_checks_total", "Tokens checked, by result.", "result"),
 		limits:      counters("limits_reached_total", "How often a limit of the service was reached.", "limit"),
 		reloads:     newReloads(),
@@ -136,13 +140,13 @@ func (m *measures) startAtZero(table []route) {
 		m.awsDuration.WithLabelValues(call.Service, call.Operation)
 		m.awsRetries.WithLabelValues(call.Service, call.Operation)
 	}
-	for _, result := range []roles.SessionResult{roles.Hit, roles.Miss, roles.Refused} {
+	for _, result := range []roles.SessionResult{roles.Hit, roles.Miss, roles.Refused, roles.Limited} {
 		m.assumeRole.WithLabelValues(string(result))
 	}
 	for _, result := range []string{tokenRemembered, tokenVerified, tokenRefused, tokenBusy} {
 		m.tokenChecks.WithLabelValues(result)
 	}
-	for _, limit := range []string{limitRequests, limitAccountRequests, limitTokens, limitRetries} {
+	for _, limit := range []string{limitRequests, limitAccountRequests, limitTokens, limitRetries, limitSessions, limitNewAccounts} {
 		m.limits.WithLabelValues(limit)
 	}
 }
@@ -232,9 +236,14 @@ func (o observer) SessionRequested(e roles.SessionResult) {
 	o.assumeRole.WithLabelValues(string(e)).Inc()
 }
 
-// OutOfRetries counts a call that was not retried because the retry budget is
-// spent.
-func (o observer) OutOfRetries() { o.limits.WithLabelValues(limitRetries).Inc() }
+// LimitReached counts a call that was not made because of a limit.
+func (o observer) LimitReached(l roles.Limit) { o.limits.WithLabelValues(string(l)).Inc() }
+
+// NoSourceIdentity logs what is missing in the set-up of an account.
+func (o observer) NoSourceIdentity(account string) {
+	o.log.WithField("account", account).Warn("CloudTrail will not show which key the calls in this account are for: " +
+		"the trust policy of the role, or the policy of the service's identity, does not allow sts:SetSourceIdentity (docs/aws.md)")
+}
 
 // awsResult returns the result label for the error code of a call.
 func awsResult(code common.Code) string {

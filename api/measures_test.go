@@ -74,7 +74,7 @@ func TestMetricsCount(t *testing.T) {
 		`ecr_api_requests_total{code="503",method="get",` + all + `}`:   "1",
 
 		`ecr_api_aws_calls_total{operation="AssumeRole",result="ok",service="sts"}`:                  "2",
-		`ecr_api_aws_calls_total{operation="AssumeRole",result="denied",service="sts"}`:              "1",
+		`ecr_api_aws_calls_total{operation="AssumeRole",result="denied",service="sts"}`:              "2", // with a source identity, and without
 		`ecr_api_aws_calls_total{operation="ListTagsForResource",result="ok",service="ecr"}`:         "2",
 		`ecr_api_aws_calls_total{operation="DescribeRepositories",result="ok",service="ecr"}`:        "3",
 		`ecr_api_aws_calls_total{operation="DescribeRepositories",result="throttled",service="ecr"}`: "1",

@@ -267,7 +267,7 @@ func TestMoreGroupsThanSessionsAreKept(t *testing.T) {
 		for range n {
 			filled++
 			scope := iam.Scope{Registry: common.Registry{Partition: "aws", Region: region, Account: account}, Org: org, Group: fmt.Sprintf("other%d", filled)}
-			c.service.connector.connect(rowNamed("ShowRepository"), scope)
+			c.service.connector.connect(rowNamed("ShowRepository"), scope, &record{settings: c.service.settings.Load()})
 		}
 	}
 	first := visit()

@@ -161,7 +161,7 @@ func (c *checker) account(ctx context.Context, name, identity string) error {
 	registry := common.Registry{Partition: roles.Partition(region), Region: region, Account: id}
 	scope := iam.Scope{Registry: registry, Org: c.config.Org}
 	policy := iam.NewPolicy(iam.Allow(scope.AllRepositories(), "ecr:DescribeRepositories"))
-	session := c.roles.Session(registry, policy.String())
+	session := c.roles.Session(roles.Want{Registry: registry, Policy: policy.String(), Listed: true})
 	if err := session.Assume(ctx, identity); err != nil {
 		return err
 	}
@@ -186,4 +186,5 @@ type nobody struct{}
 
 func (nobody) Called(context.Context, roles.Call)   {}
 func (nobody) SessionRequested(roles.SessionResult) {}
-func (nobody) OutOfRetries()                        {}
+func (nobody) LimitReached(roles.Limit)             {}
+func (nobody) NoSourceIdentity(string)              {}

@@ -15,10 +15,11 @@ import (
 	"github.com/aws/aws-sdk-go/service/sts"
 )
 
-// An assumer is an STS client with the retry budget of one account.
+// An assumer is the STS client of a provider. Its calls keep to the pace and to
+// the retry budget of STS.
 type assumer struct {
 	*sts.STS
-	budget *budget
+	provider *roleProvider
 }
 
 // AssumeRoleWithContext is what stscreds calls. Its error is the one that
@@ -26,19 +27,21 @@ type assumer struct {
 func (a assumer) AssumeRoleWithContext(ctx aws.Context, in *sts.AssumeRoleInput, o ...request.Option) (*sts.AssumeRoleOutput, error) {
 	r, out := a.AssumeRoleRequest(in)
 	r.SetContext(ctx)
-	r.ApplyOptions(append(o, a.budget.applyTo)...)
+	r.ApplyOptions(append(o, a.provider.roles.budget.applyTo, a.provider.keepPace)...)
 	_ = r.Send() // the same error, not yet translated
 	return out, r.Error
 }
 
-// A roleProvider is the SDK's AssumeRoleProvider with three additions. Its
-// errors are common.Errors. It remembers refusals. If a renewal fails, it keeps
-// using the old credentials.
+// A roleProvider is the SDK's AssumeRoleProvider with four additions. Its errors
+// are common.Errors. It remembers refusals. If a renewal fails, it keeps using
+// the old credentials. It leaves out the source identity where the role does not
+// take one.
 type roleProvider struct {
 	unprintable
 	stscreds.AssumeRoleProvider
-	roles   *Roles
-	account string
+	roles    *Roles
+	account  string
+	identity *string // nil if there is none to send
 
 	last     *signer // has the last credentials
 	lastEnds time.Time
@@ -87,15 +90,23 @@ func (p *roleProvider) calledExpired() bool {
 // that wait for these credentials. The context has no deadline.
 func (p *roleProvider) RetrieveWithContext(ctx credentials.Context) (credentials.Value, error) {
 	value, err := p.retrieve(ctx)
-	result := Miss
-	if common.CodeOf(err) == common.RoleRefused {
-		result = Refused
-	}
-	p.roles.observer.SessionRequested(result)
+	p.roles.observer.SessionRequested(resultOf(err))
 	if err == nil {
+		p.roles.known.Add(p.account, struct{}{})
 		p.valid.Store(&validity{signer: p.last, until: p.ExpiresAt()})
 	}
 	return value, err
+}
+
+func resultOf(err error) SessionResult {
+	switch {
+	case common.CodeOf(err) == common.RoleRefused:
+		return Refused
+	case err == errSessionLimit || err == errAccountLimit:
+		return Limited
+	default:
+		return Miss
+	}
 }
 
 func (p *roleProvider) retrieve(ctx credentials.Context) (credentials.Value, error) {
@@ -111,7 +122,7 @@ func (p *roleProvider) retrieve(ctx credentials.Context) (credentials.Value, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	value, err := p.AssumeRoleProvider.RetrieveWithContext(ctx)
+	value, err := p.assume(ctx)
 	if err == nil {
 		p.last, p.lastEnds = &signer{Value: value}, p.ExpiresAt().Add(renewBefore)
 		return value, nil
@@ -123,6 +134,53 @@ func (p *roleProvider) retrieve(ctx credentials.Context) (credentials.Value, err
 		return p.last.Value, nil
 	}
 	return credentials.Value{}, err
+}
+
+// assume assumes the role. If STS refuses that with a source identity, it tries
+// without: STS names the action that it refuses, but no document says that it
+// always does.
+func (p *roleProvider) assume(ctx context.Context) (credentials.Value, error) {
+	p.SourceIdentity = p.identity
+	if !p.roles.identities.usableIn(p.account) {
+		p.SourceIdentity = nil
+	}
+	value, err := p.AssumeRoleProvider.RetrieveWithContext(ctx)
+	if p.SourceIdentity == nil {
+		return value, err
+	}
+	if err == nil {
+		p.roles.identities.works(p.account)
+	}
+	if common.CodeOf(err) != common.RoleRefused {
+		return value, err
+	}
+	p.SourceIdentity = nil
+	value, err = p.AssumeRoleProvider.RetrieveWithContext(ctx)
+	if p.roles.identities.leaveOut(p.account, err == nil) {
+		p.roles.observer.NoSourceIdentity(p.account)
+	}
+	return value, err
+}
+
+// keepPace is an option for a request to STS. Each attempt waits for its turn.
+func (p *roleProvider) keepPace(r *request.Request) {
+	r.Handlers.Sign.PushFront(func(r *request.Request) {
+		if err := p.roles.pace.wait(r.Context(), p.lane()); err != nil {
+			r.Error = err
+		}
+	})
+}
+
+// lane returns the lane of the AssumeRole that is under way.
+func (p *roleProvider) lane() lane {
+	switch {
+	case p.canKeepLast():
+		return renewals
+	case p.last != nil || p.roles.known.Contains(p.account):
+		return knownRoles
+	default:
+		return unknownRoles
+	}
 }
 
 // canKeepLast tells whether the credentials that are being renewed last longer

@@ -15,7 +15,7 @@ import (
 const (
 	maxRetries      = 3                      // of one call
 	callsPerRetry   = 6                      // six calls earn one retry
-	maxSavedRetries = 10                     // an account starts with this many and can save at most this many
+	maxSavedRetries = 10                     // a budget starts with this many and can save at most this many
 	minAttemptTime  = 500 * time.Millisecond // a shorter attempt would only be cut off by the deadline
 )
 
@@ -23,10 +23,11 @@ const (
 // to wait. The waits are random and double each time.
 var backoff = client.DefaultRetryer{NumMaxRetries: maxRetries}
 
-// A budget limits the retries of one account's calls, so that they do not make
-// trouble in AWS worse. If every call fails, only one in six is retried. Each
-// account has its own budget, so that an account in trouble takes no retries
-// from the others.
+// A budget limits the retries of calls, so that they do not make trouble in AWS
+// worse. If every call fails, only one in six is retried. Each account has its
+// own budget for ECR, so that an account in trouble takes no retries from the
+// others. STS has one budget for all accounts, because its limits are those of
+// our own account.
 type budget struct {
 	observer Observer
 
@@ -108,7 +109,7 @@ func (r *retryer) ShouldRetry(req *request.Request) bool {
 		return true
 	}
 	if !r.budget.spend() {
-		r.budget.observer.OutOfRetries()
+		r.budget.observer.LimitReached(Retries)
 		return false
 	}
 	return true

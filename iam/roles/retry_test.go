@@ -271,10 +271,10 @@ func TestExpiredForManyCallsAtOnce(t *testing.T) {
 func TestBudgetsInUseStay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	first := w.roles.budget(account)
+	first := w.roles.budgetOf(account)
 	for i := range 2 * maxSessions {
-		w.roles.budget(strconv.Itoa(i))
-		if w.roles.budget(account) != first {
+		w.roles.budgetOf(strconv.Itoa(i))
+		if w.roles.budgetOf(account) != first {
 			t.Fatalf("after %d other accounts it has another budget", i)
 		}
 	}

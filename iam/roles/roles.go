@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -37,15 +38,28 @@ type Roles struct {
 	org        string
 	refusal    string        // what callers are told if STS refuses the role
 	timeout    time.Duration // of assuming a role, all attempts together
-	sessions   *lru.Cache[sessionKey, *Session]
-	refusals   *lru.Cache[string, refusal] // by account
-	budgets    *lru.Cache[string, *budget] // by account
+	pace       *pace
+	budget     *budget // of STS
+	identities identities
 	observer   Observer
+
+	known     *lru.Cache[string, struct{}] // accounts that are in the configuration, or whose role was assumed
+	sessions  *lru.Cache[sessionKey, *Session]
+	strangers *lru.Cache[sessionKey, *Session] // of accounts that are not known: they push no other session out
+	refusals  *lru.Cache[string, refusal]      // by account
+	budgets   *lru.Cache[string, *budget]      // of ECR, by account
 }
 
-// A sessionKey identifies a session: the account, and the text of the session
-// policy.
-type sessionKey struct{ account, policy string }
+// A Want says which session a request needs.
+type Want struct {
+	Registry common.Registry
+	Policy   string // session policy
+	Key      string // name of the pre-shared key of the request; CloudTrail shows it as source identity
+	Listed   bool   // the account is in the configuration
+}
+
+// A sessionKey identifies a session.
+type sessionKey struct{ account, policy, key string }
 
 // A refusal is an AccessDenied of STS for an account. It is remembered for a
 // few seconds. So further requests for that account do not wait for STS, and
@@ -58,32 +72,34 @@ type refusal struct {
 // New returns Roles that assume the configured role. They call STS with the
 // given AWS session of the SDK.
 func New(sdk client.ConfigProvider, config *common.Config, o Observer) (*Roles, error) {
-	sessions, err := lru.New[sessionKey, *Session](maxSessions)
-	if err != nil {
-		return nil, err
-	}
-	refusals, err := lru.New[string, refusal](maxSessions)
-	if err != nil {
-		return nil, err
-	}
-	budgets, err := lru.New[string, *budget](maxSessions)
-	if err != nil {
-		return nil, err
-	}
 	r := &Roles{
 		sts:        sts.New(sdk),
 		name:       config.Account.Role,
 		externalID: config.Account.ExternalID,
 		org:        config.Org,
 		timeout:    config.RequestTimeout,
-		sessions:   sessions,
-		refusals:   refusals,
-		budgets:    budgets,
+		pace:       newPace(o),
+		budget:     newBudget(o),
 		observer:   o,
 		refusal:    refusalText(config.Account.Role),
 	}
+	r.sts.Handlers.Sign.AfterEachFn = request.HandlerListStopOnError // keepPace may fail
+	r.sts.Handlers.CompleteAttempt.PushBack(r.pace.learn)
 	r.sts.Handlers.Complete.PushFront(r.translate)
-	return r, nil
+	return r, errors.Join(
+		newCache(&r.known),
+		newCache(&r.sessions),
+		newCache(&r.strangers),
+		newCache(&r.refusals),
+		newCache(&r.budgets),
+		newCache(&r.identities.leftOut),
+	)
+}
+
+// newCache makes a cache of maxSessions entries.
+func newCache[K comparable, V any](cache **lru.Cache[K, V]) (err error) {
+	*cache, err = lru.New[K, V](maxSessions)
+	return err
 }
 
 // A Session is a session of the management role in one account, under one
@@ -124,50 +140,72 @@ func (s *Session) signer(ctx context.Context) (*signer, error) {
 	if valid := s.provider.validSigner(); valid != nil {
 		return valid, nil
 	}
-	value, err := s.Credentials.GetWithContext(ctx)
-	if err != nil {
-		return nil, err
+	for {
+		value, err := s.Credentials.GetWithContext(withCaller(ctx))
+		switch {
+		case err == nil:
+			return &signer{Value: value}, nil
+		case common.CodeOf(err) != common.Canceled || ctx.Err() != nil:
+			return nil, err
+		}
+		// Another request was to ask STS for all who wait, and its caller has
+		// hung up.
 	}
-	return &signer{Value: value}, nil
 }
 
 // Session returns a session in the registry's account that may do what the
-// session policy allows and nothing else. The same account and policy get the
-// same session. The credentials come from STS when they are first used, and are
-// renewed before they expire. Their errors are common.Errors.
-func (r *Roles) Session(registry common.Registry, policy string) *Session {
-	key := sessionKey{account: registry.Account, policy: policy}
-	if kept, ok := r.sessions.Get(key); ok {
-		if kept.provider.validSigner() != nil {
-			r.observer.SessionRequested(Hit)
-		}
-		return kept
+// session policy allows and nothing else. The same account, policy and key get
+// the same session. The credentials come from STS when they are first used, and
+// are renewed before they expire. Their errors are common.Errors.
+func (r *Roles) Session(w Want) *Session {
+	s := r.session(w)
+	if s.provider.validSigner() != nil {
+		r.observer.SessionRequested(Hit)
 	}
-	fresh := r.newSession(registry, policy)
-	if kept, ok, _ := r.sessions.PeekOrAdd(key, fresh); ok {
-		return kept
-	}
-	return fresh
+	return s
 }
 
-func (r *Roles) newSession(registry common.Registry, policy string) *Session {
-	b := r.budget(registry.Account)
-	p := &roleProvider{roles: r, account: registry.Account}
+func (r *Roles) session(w Want) *Session {
+	key := sessionKey{account: w.Registry.Account, policy: w.Policy, key: w.Key}
+	if kept, ok := r.sessions.Get(key); ok {
+		return kept
+	}
+	if w.Listed {
+		r.known.Add(w.Registry.Account, struct{}{})
+	}
+	next, known := r.strangers.Get(key)
+	if !known {
+		next = r.newSession(w)
+	}
+	cache := r.strangers
+	if r.known.Contains(w.Registry.Account) {
+		r.strangers.Remove(key)
+		cache = r.sessions
+	}
+	if kept, ok, _ := cache.PeekOrAdd(key, next); ok {
+		return kept
+	}
+	return next
+}
+
+func (r *Roles) newSession(w Want) *Session {
+	account := w.Registry.Account
+	p := &roleProvider{roles: r, account: account, identity: identityFor(w.Key)}
 	p.RoleSessionName = sessionName(r.org)
-	p.Client = assumer{r.sts, b}
-	p.RoleARN = fmt.Sprintf("arn:%s:iam::%s:role/%s", registry.Partition, registry.Account, r.name)
-	p.Policy = aws.String(policy)
+	p.Client = assumer{r.sts, p}
+	p.RoleARN = fmt.Sprintf("arn:%s:iam::%s:role/%s", w.Registry.Partition, account, r.name)
+	p.Policy = aws.String(w.Policy)
 	p.Tags = []*sts.Tag{{Key: aws.String(common.OrgTag), Value: aws.String(r.org)}}
 	p.Duration = sessionDuration
 	p.ExpiryWindow = renewBefore
 	if r.externalID != "" {
 		p.ExternalID = aws.String(r.externalID)
 	}
-	return &Session{Name: p.RoleSessionName, Credentials: credentials.NewCredentials(p), provider: p, budget: b}
+	return &Session{Name: p.RoleSessionName, Credentials: credentials.NewCredentials(p), provider: p, budget: r.budgetOf(account)}
 }
 
-// budget returns the retry budget of the account.
-func (r *Roles) budget(account string) *budget {
+// budgetOf returns the retry budget of the account's calls to ECR.
+func (r *Roles) budgetOf(account string) *budget {
 	if kept, ok := r.budgets.Get(account); ok {
 		return kept
 	}

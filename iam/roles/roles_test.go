@@ -152,7 +152,7 @@ func registryOf(account string) common.Registry {
 func (w *world) listSession(account string) *Session { return w.sessionFor(account, listing(account)) }
 
 func (w *world) sessionFor(account, policy string) *Session {
-	return w.roles.Session(registryOf(account), policy)
+	return w.roles.Session(Want{Registry: registryOf(account), Policy: policy})
 }
 
 // get returns the session's credentials. The test fails if there are none.
@@ -256,7 +256,7 @@ func TestRoleOfAnotherPartition(t *testing.T) {
 	})
 	govCloud := common.Registry{Partition: "aws-us-gov", Region: "us-gov-west-1", Account: account2}
 	const policy = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["*"],"Resource":["*"]}]}`
-	w.get(w.roles.Session(govCloud, policy))
+	w.get(w.roles.Session(Want{Registry: govCloud, Policy: policy}))
 	got := []string{w.forms[0].Get("RoleArn"), w.forms[0].Get("Policy")}
 	if diff := cmp.Diff([]string{"arn:aws-us-gov:iam::210987654321:role/ecr-api", policy}, got); diff != "" {
 		t.Errorf("role and session policy (-want +got):\n%s", diff)
@@ -567,12 +567,15 @@ func TestCallerLeaves(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.get(w.listSession(account))
 	used := w.sessionFor(account, showing(account, "used"))
 	idle := w.sessionFor(account, showing(account, "idle"))
 	for i := range 3 * maxSessions {
 		id := strconv.Itoa(i)
 		w.sessionFor(account, showing(account, id))
 		w.roles.remember(id, &common.Error{Code: common.RoleRefused})
+		w.roles.identities.leaveOut(id, true)
+		w.sessionFor(id, "a stranger's")
 		if w.sessionFor(account, showing(account, "used")) != used {
 			t.Fatalf("after %d other sessions, the session in use is gone", i)
 		}
@@ -583,8 +586,14 @@ func TestMemoryIsBounded(t *testing.T) {
 	if n := w.roles.sessions.Len(); n != maxSessions {
 		t.Errorf("%d sessions are kept", n)
 	}
-	if n := w.roles.refusals.Len(); n != maxSessions {
-		t.Errorf("%d refusals are kept", n)
+	for name, n := range map[string]int{
+		"refusals":                           w.roles.refusals.Len(),
+		"strangers' sessions":                w.roles.strangers.Len(),
+		"accounts without a source identity": w.roles.identities.leftOut.Len(),
+	} {
+		if n != maxSessions {
+			t.Errorf("%d %s are kept", n, name)
+		}
 	}
 }
 

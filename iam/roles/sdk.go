@@ -42,6 +42,17 @@ const (
 	Hit     SessionResult = "hit"     // its credentials were there already
 	Miss    SessionResult = "miss"    // STS was asked, whether it answered or failed
 	Refused SessionResult = "refused" // STS refused it, now or some seconds ago
+	Limited SessionResult = "limited" // STS was not asked, because of a limit of our own
+)
+
+// A Limit is a limit of our own on calls to AWS.
+type Limit string
+
+// The Limits.
+const (
+	Retries     Limit = "retries"      // the retry budget of an account, or that of STS
+	NewSessions Limit = "sessions"     // how fast sessions are started, over all accounts
+	NewAccounts Limit = "new_accounts" // the same, in accounts that may not exist
 )
 
 // An Observer is called when something happens that it may count or log. It
@@ -54,9 +65,11 @@ type Observer interface {
 	// SessionRequested is called when a request needs the credentials of a
 	// session.
 	SessionRequested(SessionResult)
-	// OutOfRetries is called when a call is not retried because the retry
-	// budget of its account is spent.
-	OutOfRetries()
+	// LimitReached is called when a call is not made because of a limit.
+	LimitReached(Limit)
+	// NoSourceIdentity is called once for an account whose role can be assumed
+	// only without a source identity.
+	NoSourceIdentity(account string)
 }
 
 // NewSDKSession returns the AWS session of this process, in the SDK's sense:

@@ -24,7 +24,8 @@ type unobserved struct{}
 
 func (unobserved) Called(context.Context, Call)   {}
 func (unobserved) SessionRequested(SessionResult) {}
-func (unobserved) OutOfRetries()                  {}
+func (unobserved) LimitReached(Limit)             {}
+func (unobserved) NoSourceIdentity(string)        {}
 
 func TestPartition(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,186 @@
+package roles
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/aws/aws-sdk-go/aws/request"
+	"golang.org/x/time/rate"
+)
+
+// The rates are AssumeRoles per second. STS takes 600 calls per second of all
+// that the service's own account does in a region, whichever accounts the roles
+// are in.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+const (
+	fullRate     = 200
+	leastRate    = 1               // while STS throttles
+	recoverAfter = time.Minute     // without a throttle
+	maxWait      = 5 * time.Second // for a place in the pace
+)
+
+// A lane is a kind of AssumeRole. Those of a lane may use a part of the rate
+// only, so that there is always room for the lanes before it.
+type lane int
+
+const (
+	renewals     lane = iota // of credentials that are still good
+	knownRoles               // the account is in the configuration, or its role was assumed before
+	unknownRoles             // anybody with a token may name any twelve digits
+)
+
+// lanes have for each lane its part of the rate, and for how many seconds of
+// that rate it can save up.
+var lanes = [...]struct{ part, seconds float64 }{
+	renewals:     {1, 0.1},
+	knownRoles:   {0.75, 0.1},
+	unknownRoles: {0.1, 2.5},
+}
+
+// The errors of an AssumeRole that is not sent because of our own limit.
+var (
+	errSessionLimit = common.Errorf(common.Throttled, "This service limits how fast it starts sessions in AWS, so that AWS does not have to. The limit is reached. Try again later.")
+	errAccountLimit = common.Errorf(common.Throttled, "This service limits how fast it tries AWS accounts that it has not used yet. The limit is reached. Try again later.")
+)
+
+// A pace limits how fast the process calls AssumeRole, over all accounts. Each
+// attempt that STS throttles halves the rate. Each success adds one per second.
+type pace struct {
+	observer Observer
+
+	mu        sync.Mutex
+	rate      float64
+	limiters  [len(lanes)]*rate.Limiter
+	throttled time.Time     // when STS throttled last
+	slowed    chan struct{} // closed when the rate falls
+}
+
+func newPace(o Observer) *pace {
+	p := &pace{observer: o, slowed: make(chan struct{})}
+	p.setRate(fullRate)
+	return p
+}
+
+// setRate starts all lanes anew, with what they can save up.
+func (p *pace) setRate(perSecond float64) {
+	p.rate = perSecond
+	for i, l := range lanes {
+		limit := perSecond * l.part
+		p.limiters[i] = rate.NewLimiter(rate.Limit(limit), max(1, int(limit*l.seconds)))
+	}
+}
+
+// learn is a handler of the SDK. It changes the rate after an attempt.
+func (p *pace) learn(r *request.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case r.Error == nil && p.rate < fullRate:
+		p.rate = min(p.rate+1, fullRate)
+		for i, l := range lanes {
+			p.limiters[i].SetLimit(rate.Limit(p.rate * l.part))
+		}
+	case r.Error != nil && r.IsErrorThrottle():
+		p.slow()
+	}
+}
+
+// slow halves the rate. What was saved up is lost, and all who wait get new and
+// later places.
+func (p *pace) slow() {
+	p.throttled = time.Now()
+	if p.rate == leastRate {
+		return
+	}
+	p.setRate(max(p.rate/2, leastRate))
+	for _, l := range p.limiters {
+		l.AllowN(time.Now(), l.Burst())
+	}
+	close(p.slowed)
+	p.slowed = make(chan struct{})
+}
+
+// reserve returns a place in a lane, and a channel that is closed if the place
+// is no longer good.
+func (p *pace) reserve(l lane) (place *rate.Reservation, slowed <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.rate < fullRate && time.Since(p.throttled) > recoverAfter {
+		p.setRate(fullRate)
+	}
+	return p.limiters[l].Reserve(), p.slowed
+}
+
+// wait returns when an attempt of the lane may be sent. It returns an error at
+// once if that is too late, and when the caller hangs up.
+func (p *pace) wait(ctx context.Context, l lane) error {
+	until := time.Now().Add(maxWait)
+	for _, c := range []context.Context{ctx, callerOf(ctx)} {
+		if end, ok := c.Deadline(); ok && end.Add(-minAttemptTime).Before(until) {
+			until = end.Add(-minAttemptTime)
+		}
+	}
+	for i := l; i >= renewals; i-- { // the narrowest lane first
+		if err := p.waitIn(ctx, i, until); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *pace) waitIn(ctx context.Context, l lane, until time.Time) error {
+	for {
+		place, slowed := p.reserve(l)
+		delay := place.Delay()
+		if delay == 0 {
+			return nil
+		}
+		if time.Until(until) < delay {
+			place.Cancel()
+			return p.limitReached(l)
+		}
+		timer := time.NewTimer(delay)
+		select {
+		case <-timer.C:
+			return nil
+		case <-slowed:
+			timer.Stop()
+		case <-ctx.Done():
+			place.Cancel()
+			return ctx.Err()
+		case <-callerOf(ctx).Done():
+			place.Cancel()
+			return callerOf(ctx).Err()
+		}
+	}
+}
+
+func (p *pace) limitReached(l lane) error {
+	if l == unknownRoles {
+		p.observer.LimitReached(NewAccounts)
+		return errAccountLimit
+	}
+	p.observer.LimitReached(NewSessions)
+	return errSessionLimit
+}
+
+// callerKey is the key of a context that has the context of the request that
+// asks for a session. The SDK keeps the values of that context and drops its
+// end.
+type callerKey struct{}
+
+// withCaller returns the context with itself as a value.
+func withCaller(ctx context.Context) context.Context {
+	return context.WithValue(ctx, callerKey{}, ctx)
+}
+
+// callerOf returns the context that was given to withCaller, or else the
+// context itself.
+func callerOf(ctx context.Context) context.Context {
+	if caller, ok := ctx.Value(callerKey{}).(context.Context); ok {
+		return caller
+	}
+	return ctx
+}
