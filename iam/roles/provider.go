@@ -40,6 +40,7 @@ type roleProvider struct {
 	unprintable
 	stscreds.AssumeRoleProvider
 	roles    *Roles
+	session  *Session // whose credentials it provides
 	account  string
 	identity *string // nil if there is none to send
 
@@ -92,7 +93,7 @@ func (p *roleProvider) RetrieveWithContext(ctx credentials.Context) (credentials
 	value, err := p.retrieve(ctx)
 	p.roles.observer.SessionRequested(resultOf(err))
 	if err == nil {
-		p.roles.known.Add(p.account, struct{}{})
+		p.roles.keep(p.session)
 		p.valid.Store(&validity{signer: p.last, until: p.ExpiresAt()})
 	}
 	return value, err

@@ -108,6 +108,7 @@ type Session struct {
 	unprintable
 	Name        string // CloudTrail has it with each of the session's calls
 	Credentials *credentials.Credentials
+	key         sessionKey
 	provider    *roleProvider
 	budget      *budget
 }
@@ -170,26 +171,32 @@ func (r *Roles) session(w Want) *Session {
 	if kept, ok := r.sessions.Get(key); ok {
 		return kept
 	}
+	if kept, ok := r.strangers.Get(key); ok {
+		return kept
+	}
 	if w.Listed {
 		r.known.Add(w.Registry.Account, struct{}{})
 	}
-	next, known := r.strangers.Get(key)
-	if !known {
-		next = r.newSession(w)
-	}
 	cache := r.strangers
 	if r.known.Contains(w.Registry.Account) {
-		r.strangers.Remove(key)
 		cache = r.sessions
 	}
-	if kept, ok, _ := cache.PeekOrAdd(key, next); ok {
+	fresh := r.newSession(w, key)
+	if kept, ok, _ := cache.PeekOrAdd(key, fresh); ok {
 		return kept
 	}
-	return next
+	return fresh
 }
 
-func (r *Roles) newSession(w Want) *Session {
-	account := w.Registry.Account
+// keep notes that the session's role was assumed.
+func (r *Roles) keep(s *Session) {
+	r.known.Add(s.key.account, struct{}{})
+	r.sessions.PeekOrAdd(s.key, s)
+	r.strangers.Remove(s.key)
+}
+
+func (r *Roles) newSession(w Want, key sessionKey) *Session {
+	account := key.account
 	p := &roleProvider{roles: r, account: account, identity: identityFor(w.Key)}
 	p.RoleSessionName = sessionName(r.org)
 	p.Client = assumer{r.sts, p}
@@ -201,7 +208,8 @@ func (r *Roles) newSession(w Want) *Session {
 	if r.externalID != "" {
 		p.ExternalID = aws.String(r.externalID)
 	}
-	return &Session{Name: p.RoleSessionName, Credentials: credentials.NewCredentials(p), provider: p, budget: r.budgetOf(account)}
+	p.session = &Session{Name: p.RoleSessionName, Credentials: credentials.NewCredentials(p), key: key, provider: p, budget: r.budgetOf(account)}
+	return p.session
 }
 
 // budgetOf returns the retry budget of the account's calls to ECR.

@@ -48,6 +48,8 @@ type world struct {
 
 	unobserved
 	results []SessionResult
+	limits  map[Limit]int // how often each was reached
+	warned  []string      // accounts without a source identity
 }
 
 // SessionRequested keeps the results.
@@ -57,9 +59,23 @@ func (w *world) SessionRequested(e SessionResult) {
 	w.results = append(w.results, e)
 }
 
+// LimitReached counts the limits.
+func (w *world) LimitReached(l Limit) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.limits[l]++
+}
+
+// NoSourceIdentity keeps the accounts.
+func (w *world) NoSourceIdentity(account string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.warned = append(w.warned, account)
+}
+
 func newWorld(t testing.TB, change ...func(*common.Config, *localaws.Options)) *world {
 	t.Helper()
-	w := &world{t: t}
+	w := &world{t: t, limits: map[Limit]int{}}
 	options := localaws.Options{Watch: w.watch}
 	for _, a := range []string{account, account2} {
 		options.Roles = append(options.Roles, localaws.Role{Account: a, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: config.RolePolicy})
