@@ -154,7 +154,7 @@ func TestRepositoryWithASecondOrgTag(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		indifferent := newWorld(t, changeRows(allowEverything))
+		indifferent := newUnfencedWorld(t, changeRows(allowEverything))
 		if err := indifferent.aws.AddRepository(account, region, "g/a", tags); err != nil {
 			t.Fatal(err)
 		}

@@ -19,8 +19,9 @@ const (
 const resourceOrg = "aws:ResourceTag/" + common.OrgTag
 
 // checkOwner returns an error unless the tags say that the repository is our
-// org's. The session policies check the same, so there are two independent
-// checks. Only this one stops the read of a repository without an org.
+// org's. The session policies check the same, and so does the role's own policy
+// (config/aws/role-policy.json), so there are three independent checks. Only
+// this one stops the read of a repository without an org.
 func (t target) checkOwner(tags []ecr.Tag) error {
 	for _, tag := range tags {
 		if tag.Key == common.OrgTag && tag.Value == t.Org {

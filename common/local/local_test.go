@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go/aws/credentials/stscreds"
 	"github.com/aws/aws-sdk-go/aws/session"
 	"github.com/aws/aws-sdk-go/service/ecr"
+	"github.com/aws/aws-sdk-go/service/sts"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -43,6 +44,7 @@ func newSession(t *testing.T, a *AWS) *session.Session {
 func assumeRole(s *session.Session, account, externalID string) *ecr.ECR {
 	role := stscreds.NewCredentials(s, "arn:aws:iam::"+account+":role/ecr-api", func(p *stscreds.AssumeRoleProvider) {
 		p.ExternalID = &externalID
+		p.Tags = []*sts.Tag{{Key: aws.String(common.OrgTag), Value: aws.String("spindev")}}
 	})
 	return ecr.New(s, &aws.Config{Credentials: role})
 }

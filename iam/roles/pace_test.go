@@ -201,7 +201,7 @@ func TestCallerLeavesBeforeItsTurn(t *testing.T) {
 		w.roles.pace.slow()
 		ctx, hangUp := context.WithCancel(t.Context())
 		time.AfterFunc(time.Millisecond, hangUp)
-		if code := common.CodeOf(common.FromAWS(w.listWithin(ctx, w.first(account, false)), nil)); code != common.Canceled {
+		if code := common.CodeOf(common.FromAWS(w.listWithin(ctx, w.first(account, false)), nil, "")); code != common.Canceled {
 			t.Errorf("the caller that hangs up: %q", code)
 		}
 		time.Sleep(time.Minute)
@@ -226,7 +226,7 @@ func TestCallersLeaveOneAfterAnother(t *testing.T) {
 		hangUps = append(hangUps, hangUp)
 		all.Go(func() {
 			err := w.listWithin(ctx, s)
-			if code := common.CodeOf(common.FromAWS(err, nil)); i == 10 && code != "" || i != 10 && code != common.Canceled {
+			if code := common.CodeOf(common.FromAWS(err, nil, "")); i == 10 && code != "" || i != 10 && code != common.Canceled {
 				t.Errorf("caller %d: %v", i, err)
 			}
 		})
