@@ -26,7 +26,7 @@ const (
 	RepositoryExists   Code = "repository-exists"    // the name of a create is taken
 	RepositoryNotEmpty Code = "repository-not-empty" // AWS does not delete it while it has images
 	BodyTooLarge       Code = "body-too-large"       // the body is over the limit
-	Throttled          Code = "throttled"            // AWS throttles
+	Throttled          Code = "throttled"            // AWS throttles, or the service holds back sessions so that AWS need not
 	QuotaReached       Code = "quota-reached"        // a quota of the account is reached
 	Canceled           Code = "canceled"             // the caller has hung up
 	Internal           Code = "internal"             // everything else
