@@ -133,7 +133,7 @@ func quickRequest(number, n int) *http.Request {
 	method, body := http.MethodGet, ""
 	switch {
 	case n%10 > 1:
-		path = "http://service/v1/ecr/ping"
+		path = "http://service/v1/ecr/version"
 	case n%10 == 1:
 		method, body = http.MethodPut, fmt.Sprintf(`{"Tags": [{"Key": "N", "Value": "%d"}]}`, n)
 	}
