@@ -70,7 +70,13 @@ func (e endpoint) dropsQuery() bool {
 func handledBy[In input, Out any](handle handler[In, Out]) endpoint {
 	serve := func(s *Service, rt route) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			out, err := perform(s, rt, w, r, handle)
+			if err := s.enter(r); err != nil {
+				writeError(w, r, err)
+				return
+			}
+			defer s.limits.leave(recordOf(r).path.Account) // not before the answer is written
+			out, done, err := perform(s, rt, w, r, handle)
+			defer done()
 			if err != nil {
 				writeError(w, r, err)
 				return
@@ -81,37 +87,48 @@ func handledBy[In input, Out any](handle handler[In, Out]) endpoint {
 	return endpoint{serve: serve, newInput: func() any { return new(In) }}
 }
 
-// perform reads and checks the request before it calls AWS. Then it makes the
-// clients and calls the handler.
-func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *http.Request, handle handler[In, Out]) (out Out, err error) {
+// enter reads and checks the path. It admits the request, unless too many are
+// being answered.
+func (s *Service) enter(r *http.Request) error {
 	record := recordOf(r)
-	config := record.settings.config
-	p, err := readPath(r, config)
+	p, err := readPath(r, record.settings.config)
 	if err != nil {
-		return out, err
+		return err
 	}
 	record.path = p
-	if err := s.limits.enter(p.Account, config); err != nil {
-		return out, err
-	}
-	defer s.limits.leave(p.Account)
+	return s.limits.enter(p.Account, record.settings.config)
+}
+
+// perform reads and checks the rest of the request before it calls AWS. Then it
+// makes the clients and calls the handler. When the answer is written, the
+// caller must call done.
+func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *http.Request, handle handler[In, Out]) (out Out, done func(), err error) {
+	record := recordOf(r)
+	config, p, done := record.settings.config, record.path, func() {}
 	end := s.deadline(r, config.RequestTimeout)
 	in, err := decode[In](w, r, end)
 	if err != nil {
-		return out, err
+		return out, done, err
 	}
 	if n, ok := any(in).(namer); ok {
 		p.Name = n.name()
 		record.path = p
 	}
 	if err := checkFullName(p.Group, p.Name); err != nil {
-		return out, err
+		return out, done, err
 	}
 	ctx, cancel := context.WithDeadline(lifetime(r), end)
 	defer cancel()
 	t := target{pathValues: p, Org: config.Org, clients: s.connector.connect(rt, s.scope(p, config), record)}
 	record.session = t.session.Name
-	return handle(ctx, t, in)
+	if !isList(reflect.ValueOf(out)) || isChange(rt.Method) {
+		out, err = handle(ctx, t, in)
+		return out, done, err
+	}
+	key := sharedKey{listKey{rt.Name, p, r.URL.RawQuery}, record.settings}
+	list, done, err := s.lists.do(ctx, key, func(ctx context.Context) (any, error) { return handle(ctx, t, in) })
+	out, _ = list.(Out)
+	return out, done, err
 }
 
 // scope returns what the session of a request is limited to.

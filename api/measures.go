@@ -46,6 +46,7 @@ const (
 	limitRequests        = "requests"         // maxInFlight
 	limitAccountRequests = "account_requests" // maxInFlightPerAccount
 	limitTokens          = "tokens"           // new tokens that are compared
+	limitMemory          = "memory"           // of long lists
 
 	// Those of package roles.
 	limitRetries     = string(roles.Retries)
@@ -146,7 +147,7 @@ func (m *measures) startAtZero(table []route) {
 	for _, result := range []string{tokenRemembered, tokenVerified, tokenRefused, tokenBusy} {
 		m.tokenChecks.WithLabelValues(result)
 	}
-	for _, limit := range []string{limitRequests, limitAccountRequests, limitTokens, limitRetries, limitSessions, limitNewAccounts} {
+	for _, limit := range []string{limitRequests, limitAccountRequests, limitTokens, limitMemory, limitRetries, limitSessions, limitNewAccounts} {
 		m.limits.WithLabelValues(limit)
 	}
 }

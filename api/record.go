@@ -34,8 +34,9 @@ type record struct {
 	took     time.Duration // until the answer
 	inAWS    time.Duration // for which the request waited for AWS
 
-	mu       sync.Mutex
-	awsCalls []roles.Call // some run at the same time
+	mu         sync.Mutex
+	awsCalls   []roles.Call // some run at the same time
+	sharedWith string       // id of the request with whose answer this one was answered
 }
 
 type recordKey struct{}
@@ -52,10 +53,20 @@ func (rec *record) noteCall(call roles.Call) {
 	rec.awsCalls = append(rec.awsCalls, call)
 }
 
+// noteReading keeps the calls of a reading that may be for several requests.
+func (rec *record) noteReading(reading *record, joined bool) {
+	reading.mu.Lock()
+	rec.awsCalls = slices.Clone(reading.awsCalls)
+	reading.mu.Unlock()
+	if joined {
+		rec.sharedWith = reading.id
+	}
+}
+
 // logFields are the fields of the log line that are not of a path variable.
 var logFields = []string{
 	"requestId", "traceId", "method", "route", "status", "outcome", "code", "duration", "bytes", "client", "userAgent", "path",
-	"key", "action", "session", "awsCalls", "awsTime",
+	"key", "action", "session", "awsCalls", "awsTime", "sharedWith",
 	"error", "awsCode", "awsRequestId", "applied", "unknown",
 	"time", "level", "msg", // of logrus
 }
@@ -165,6 +176,7 @@ func (rec *record) fields(route string, r *http.Request) common.LogFields {
 	fields.Add("requestId", rec.id)
 	fields.Add("route", route)
 	add("session", rec.session)
+	add("sharedWith", rec.sharedWith)
 	fields.Add("status", rec.answer.status)
 	add("traceId", rec.traceID)
 	add("userAgent", printable(r.UserAgent(), maxUserAgent))

@@ -3,6 +3,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -24,6 +25,10 @@ type Options struct {
 	// Queue is what Log writes to. Without it, audit lines go where the others
 	// go, and the service does not know whether they are written.
 	Queue *common.LogQueue
+
+	// ListMemory is how many bytes all lists under way may take together. 0
+	// means a default.
+	ListMemory int64
 }
 
 // A Service is what all requests share. It is an http.Handler.
@@ -33,6 +38,7 @@ type Service struct {
 	connector *connector
 	gate      *gate
 	limits    *limits
+	lists     *lists
 	stopping  atomic.Bool
 	end       atomic.Pointer[time.Time] // set once the service is stopping
 	measures  *measures
@@ -60,12 +66,17 @@ func newService(o Options, table []route) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	lists, err := newLists(cmp.Or(o.ListMemory, defaultListMemory), measures.limits, o.Log)
+	if err != nil {
+		return nil, err
+	}
 	region := o.Config.Account.Region
 	s := &Service{
 		registry:  common.Registry{Partition: roles.Partition(region), Region: region},
 		connector: connector,
 		gate:      newGate(),
 		limits:    newLimits(measures.limits),
+		lists:     lists,
 		measures:  measures,
 		log:       o.Log,
 		logQueue:  o.Queue,

@@ -41,12 +41,18 @@ func decode(r *request.Request) {
 	}
 }
 
-func readAnswer(r *request.Request) error {
+func readAnswer(r *request.Request) (err error) {
 	defer r.HTTPResponse.Body.Close()
+	room, length := newMeter(r.Context()), r.HTTPResponse.ContentLength
+	defer func() { room.settle(r.Data, err) }()
+	source, err := room.body(r.HTTPResponse.Body, length)
+	if err != nil {
+		return err
+	}
 	body := bodies.Get().(*bytes.Buffer)
 	defer keep(body)
-	body.Grow(int(min(max(r.HTTPResponse.ContentLength, 0), largestPage)) + bytes.MinRead)
-	if _, err := body.ReadFrom(r.HTTPResponse.Body); err != nil {
+	body.Grow(int(min(max(length, 0), largestPage)) + bytes.MinRead)
+	if _, err := body.ReadFrom(source); err != nil {
 		return err
 	}
 	if _, none := r.Data.(*struct{}); none && body.Len() == 0 { // such as that of TagResource

@@ -56,12 +56,12 @@ type server struct {
 // Run answers requests until ctx ends. Then it lets requests under way finish,
 // and returns nil if all of them did.
 func Run(ctx context.Context, o Options) error {
-	limitMemory()
+	listMemory := limitMemory()
 	signal.Ignore(syscall.SIGPIPE) // it would end the service when the reader of the log dies
 	log, queue := newQueuedLogger(o.Config.LogLevel, o.Log)
 	s := &server{Options: o, log: log}
 	defer s.closeLog(queue)
-	service, err := api.New(api.Options{Config: o.Config, Log: log, Queue: queue})
+	service, err := api.New(api.Options{Config: o.Config, Log: log, Queue: queue, ListMemory: listMemory})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,198 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/ecr"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+)
+
+// lists reads lists within the memory for them. While a list waits for memory,
+// equal requests join it, and all of them get the same answer. Once AWS is
+// asked, nobody joins it any more: a caller must see what was changed before
+// its request.
+type lists struct {
+	memory *memory
+	full   prometheus.Counter // requests for which there was no memory in time
+	log    *logrus.Logger
+
+	mu      sync.Mutex
+	waiting map[sharedKey]*reading
+}
+
+// A sharedKey identifies requests that get the same answer.
+type sharedKey struct {
+	listKey
+	settings *settings
+}
+
+// A listReader is what a handler does, without its input and the type of its
+// output.
+type listReader func(context.Context) (any, error)
+
+var errNoMemory = common.Errorf(common.Unavailable, "Too many long lists are being read. Try again.")
+
+func newLists(size int64, reached *prometheus.CounterVec, log *logrus.Logger) (*lists, error) {
+	memory, err := newMemory(size)
+	if err != nil {
+		return nil, err
+	}
+	return &lists{memory: memory, full: reached.WithLabelValues(limitMemory), log: log, waiting: map[sharedKey]*reading{}}, nil
+}
+
+// do returns what handle returns, which may be what it returned for an equal
+// request. The context is that of the request, with its deadline. Once the
+// answer is written, the caller must call done.
+func (s *lists) do(ctx context.Context, key sharedKey, handle listReader) (out any, done func(), err error) {
+	r, first := s.join(ctx, key, handle)
+	done = func() { r.leave() }
+	select {
+	case <-r.ended:
+		out, err = r.out, r.err
+	case <-ctx.Done():
+		done, err = func() {}, r.giveUp(ctx)
+	}
+	if errors.Is(err, errNoMemory) {
+		s.full.Inc()
+	}
+	ctx.Value(recordKey{}).(*record).noteReading(r.record, !first)
+	return out, done, err
+}
+
+// join returns an equal reading that has not asked AWS yet, or else begins one.
+func (s *lists) join(ctx context.Context, key sharedKey, handle listReader) (r *reading, first bool) {
+	end, _ := ctx.Deadline()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r, ok := s.waiting[key]; ok {
+		r.users++
+		if end.After(r.end) {
+			r.end = end
+		}
+		return r, false
+	}
+	rec := ctx.Value(recordKey{}).(*record)
+	r = &reading{lists: s, key: key, record: &record{id: rec.id, settings: rec.settings}, ended: make(chan struct{}), users: 2, end: end}
+	ctx, r.cancel = context.WithCancel(context.WithValue(context.WithoutCancel(ctx), recordKey{}, r.record))
+	s.waiting[key] = r
+	go r.run(ctx, handle)
+	return r, true
+}
+
+// A reading is the reading of one list, for all requests that have joined it.
+type reading struct {
+	lists  *lists
+	key    sharedKey
+	record *record            // has the calls to AWS, and the id of the first request
+	cancel context.CancelFunc // ends the reading
+
+	ended chan struct{} // is closed when the fields below are set
+	out   any
+	err   error
+	lease *lease // nil if there was no memory
+
+	// Under the lock of lists:
+	users int       // requests that need it, and the reading itself
+	end   time.Time // the latest deadline of a request
+
+	asking atomic.Bool // it has memory, and asks AWS
+}
+
+// run reads the list as soon as there is memory for it.
+func (r *reading) run(ctx context.Context, handle listReader) {
+	defer r.leave()
+	defer close(r.ended)
+	memory := r.lists.memory
+	l, err := memory.lease(ctx, r.key.path.Account, memory.need(r.key.listKey))
+	ctx, cancel := context.WithDeadline(ctx, r.close())
+	defer cancel()
+	for err == nil {
+		r.asking.Store(true)
+		if r.try(ctx, l, handle); !l.short {
+			r.lease = l
+			l.shrink()
+			memory.sizes.Add(r.key.listKey, l.most)
+			return
+		}
+		r.asking.Store(false)
+		l.release()
+		l, err = memory.lease(ctx, r.key.path.Account, 2*l.most)
+	}
+	r.out, r.err = nil, errNoMemory
+}
+
+// close lets no more requests join, and returns when all of them must be
+// answered.
+func (r *reading) close() (end time.Time) {
+	r.lists.mu.Lock()
+	defer r.lists.mu.Unlock()
+	r.forget()
+	return r.end
+}
+
+// forget takes the read from the waiting ones.
+func (r *reading) forget() {
+	if r.lists.waiting[r.key] == r {
+		delete(r.lists.waiting, r.key)
+	}
+}
+
+// try reads the list. It stops early if the list needs more memory than the
+// lease can give.
+func (r *reading) try(ctx context.Context, l *lease, handle listReader) {
+	ctx, l.end = context.WithCancel(ctx)
+	defer l.end()
+	defer func() {
+		if p := recover(); p != nil { // otherwise the process would end
+			r.err = &common.Error{Code: common.Internal, Cause: fmt.Errorf("panic: %v", p)}
+			r.lists.log.WithField("requestId", r.record.id).Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	r.out, r.err = handle(ecr.WithRoom(ctx, l))
+}
+
+// leave is called when a request no longer needs the read, and when the reading
+// has ended. It returns true if only the reading is left, which then ends too.
+func (r *reading) leave() (alone bool) {
+	r.lists.mu.Lock()
+	defer r.lists.mu.Unlock()
+	r.users--
+	switch {
+	case r.users == 1:
+		r.forget()
+		r.cancel()
+		return !r.hasEnded()
+	case r.users == 0 && r.lease != nil:
+		r.lease.release()
+	}
+	return false
+}
+
+func (r *reading) hasEnded() bool {
+	select {
+	case <-r.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// giveUp is leave for a request whose context has ended, and returns its error.
+// If nobody else needs the read, it waits until all its calls are noted.
+func (r *reading) giveUp(ctx context.Context) error {
+	if r.leave() {
+		<-r.ended
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && !r.asking.Load() {
+		return errNoMemory
+	}
+	return common.FromAWS(ctx.Err(), nil)
+}
