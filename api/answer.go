@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	partLength = 64       // elements of a list are encoded at once
-	pieceSize  = 64 << 10 // bytes are sent at once, and the rest of the part
+	partLength = 32       // elements of a list are encoded at once
+	pieceSize  = 16 << 10 // bytes are sent at once, and the rest of the part
+	keptByHTTP = 2 << 10  // bytes that net/http keeps until the handler returns
 )
 
 // writeJSON sends a body. It encodes the whole body before it writes the
@@ -110,18 +111,24 @@ func (a *answer) sendPiece() error {
 	return err
 }
 
-// sendRest sends what is encoded, which may be the whole answer.
+// sendRest sends what is encoded, which may be the whole answer. It leaves the
+// end of the answer to net/http, which sends it when the handler has returned.
+// Otherwise a caller could send the next request while this one still counts in
+// maxInFlight.
 func (a *answer) sendRest() {
 	if !a.begun {
 		a.w.Header().Set("Content-Length", strconv.Itoa(a.Len()))
 		a.w.WriteHeader(a.status)
 	}
-	a.WriteTo(a.w) // an error means that the caller has gone
+	if a.Len() > keptByHTTP {
+		a.w.Write(a.Next(a.Len() - 1)) // an error means that the caller has gone
+	}
+	a.WriteTo(a.w)
 }
 
 // giveBack keeps the memory for another answer, unless that is too much.
 func (a *answer) giveBack() {
-	if a.Cap() > 4*pieceSize {
+	if a.Cap() > 8*pieceSize {
 		return
 	}
 	a.Reset()

@@ -104,7 +104,7 @@ func (s *Service) enter(r *http.Request) error {
 // caller must call done.
 func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *http.Request, handle handler[In, Out]) (out Out, done func(), err error) {
 	record := recordOf(r)
-	config, p, done := record.settings.config, record.path, func() {}
+	config, p, done := record.settings.config, record.path, nothingHeld
 	end := s.deadline(r, config.RequestTimeout)
 	in, err := decode[In](w, r, end)
 	if err != nil {
@@ -121,13 +121,21 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 	defer cancel()
 	t := target{pathValues: p, Org: config.Org, clients: s.connector.connect(rt, s.scope(p, config), record)}
 	record.session = t.session.Name
-	if !isList(reflect.ValueOf(out)) || isChange(rt.Method) {
-		out, err = handle(ctx, t, in)
-		return out, done, err
+	if isList(reflect.ValueOf(out)) && !isChange(rt.Method) {
+		key := sharedKey{listKey{rt.Name, p, r.URL.RawQuery}, record.settings}
+		return readList(ctx, s.lists, key, t, in, handle)
 	}
-	key := sharedKey{listKey{rt.Name, p, r.URL.RawQuery}, record.settings}
-	list, done, err := s.lists.do(ctx, key, func(ctx context.Context) (any, error) { return handle(ctx, t, in) })
-	out, _ = list.(Out)
+	out, err = handle(ctx, t, in)
+	return out, done, err
+}
+
+func nothingHeld() {}
+
+// readList calls the handler of a list, or takes the list that an equal request
+// gets.
+func readList[In input, Out any](ctx context.Context, l *lists, key sharedKey, t target, in In, handle handler[In, Out]) (Out, func(), error) {
+	list, done, err := l.do(ctx, key, func(ctx context.Context) (any, error) { return handle(ctx, t, in) })
+	out, _ := list.(Out)
 	return out, done, err
 }
 

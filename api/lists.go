@@ -58,7 +58,7 @@ func (s *lists) do(ctx context.Context, key sharedKey, handle listReader) (out a
 	case <-r.ended:
 		out, err = r.out, r.err
 	case <-ctx.Done():
-		done, err = func() {}, r.giveUp(ctx)
+		done, err = nothingHeld, r.giveUp(ctx)
 	}
 	if errors.Is(err, errNoMemory) {
 		s.full.Inc()
@@ -119,7 +119,9 @@ func (r *reading) run(ctx context.Context, handle listReader) {
 		if r.try(ctx, l, handle); !l.short {
 			r.lease = l
 			l.shrink()
-			memory.sizes.Add(r.key.listKey, l.most)
+			if r.err == nil {
+				memory.sizes.Add(r.key.listKey, l.most)
+			}
 			return
 		}
 		r.asking.Store(false)

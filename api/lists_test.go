@@ -1,0 +1,353 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/google/go-cmp/cmp"
+)
+
+// withListMemory is newWorld with so much memory for lists. When the test ends,
+// all of it must be free.
+func withListMemory(t *testing.T, bytes int64, change ...func(*common.Config, *[]route)) *world {
+	t.Helper()
+	w := newWorld(t, change...)
+	memory, err := newMemory(bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.service.lists.memory = memory
+	t.Cleanup(func() {
+		waitFor(t, "all memory to be free", func() bool {
+			memory.mu.Lock()
+			defer memory.mu.Unlock()
+			return memory.all.TryAcquire(bytes) && len(memory.accounts) == 0 && len(w.service.lists.waiting) == 0
+		})
+	})
+	return w
+}
+
+// lend takes memory from the lists of the account until release is called.
+func (w *world) lend(t *testing.T, account string, bytes int64) (release func()) {
+	t.Helper()
+	l, err := w.service.lists.memory.lease(t.Context(), account, bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.release
+}
+
+// waitForUsers waits until one list waits for memory, for n requests.
+func (w *world) waitForUsers(t *testing.T, n int) {
+	t.Helper()
+	waitFor(t, fmt.Sprintf("%d requests to wait", n), func() bool {
+		w.service.lists.mu.Lock()
+		defer w.service.lists.mu.Unlock()
+		for _, r := range w.service.lists.waiting {
+			return r.users == n+1
+		}
+		return n == 0
+	})
+}
+
+func listBy(id string) exchange {
+	return exchange{method: "GET", path: base, header: map[string]string{"X-Request-Id": id}, status: 200, want: `["g/a"]`}
+}
+
+func TestListsThatWaitShareOneAnswer(t *testing.T) {
+	t.Parallel()
+	const all = 1 << 20
+	w := withListMemory(t, all)
+	w.addRepository(account, "g/a", org)
+	release := w.lend(t, account2, all)
+	var answered sync.WaitGroup
+	for i, id := range []string{"first", "second", "third"} {
+		answered.Go(func() { w.run(listBy(id)) })
+		w.waitForUsers(t, i+1)
+	}
+	answered.Go(func() { w.run(exchange{name: "another list", method: "GET", path: base + "/g", status: 200, want: `["g/a"]`}) })
+	waitFor(t, "another list", func() bool {
+		w.service.lists.mu.Lock()
+		defer w.service.lists.mu.Unlock()
+		return len(w.service.lists.waiting) == 2
+	})
+	if calls := w.called(); calls != nil {
+		t.Errorf("AWS was called before there was memory: %v", calls)
+	}
+	release()
+	answered.Wait()
+	if diff := cmp.Diff([]string{"sts:AssumeRole", "ecr:DescribeRepositories", "ecr:DescribeRepositories"}, w.called()); diff != "" {
+		t.Errorf("AWS calls (-want +got):\n%s", diff)
+	}
+	lines := map[string]map[string]any{}
+	for _, line := range w.logged(t) {
+		lines[line["requestId"].(string)] = line
+	}
+	first := lines["first"]
+	for _, id := range []string{"second", "third"} {
+		if line := lines[id]; line["sharedWith"] != "first" || !cmp.Equal(line["awsCalls"], first["awsCalls"]) || line["awsTime"] == nil {
+			t.Errorf("the line of the %s request is %v,\nthat of the first %v", id, line, first)
+		}
+	}
+	if first["sharedWith"] != nil || lines["test"]["sharedWith"] != nil {
+		t.Errorf("shared: %v\n%v", first, lines["test"])
+	}
+}
+
+// A caller must see what was changed before its request.
+func TestListThatAsksAWSIsNotShared(t *testing.T) {
+	t.Parallel()
+	w := withListMemory(t, 8<<20)
+	var asked atomic.Int64
+	proceed := make(chan struct{})
+	w.after = func(c localaws.Call) {
+		if c.Operation == "DescribeRepositories" && asked.Add(1) == 1 {
+			<-proceed // AWS has decided on its answer
+		}
+	}
+	var answered sync.WaitGroup
+	answered.Go(func() { w.run(exchange{name: "before", method: "GET", path: base, status: 200, want: `[]`}) })
+	waitFor(t, "AWS to be asked", func() bool { return asked.Load() == 1 })
+	w.addRepository(account, "g/a", org)
+	w.run(listBy("after"))
+	close(proceed)
+	answered.Wait()
+}
+
+// startThenCancel sends a request, which hangUp cancels. Its answer must not
+// come before that.
+func (w *world) startThenCancel(t *testing.T, e exchange) (hangUp func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := http.NewRequestWithContext(ctx, e.method, w.url+e.path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Auth-Token", token())
+	r.Header.Set("X-Request-Id", e.header["X-Request-Id"])
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if response, err := http.DefaultTransport.RoundTrip(r); err == nil {
+			response.Body.Close()
+			t.Error("it answered before the caller hung up")
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+		waitFor(t, "the request to be logged", func() bool { return strings.Contains(w.log.String(), `"status":499`) })
+	}
+}
+
+// A caller that hangs up does not take the list from others, neither while it
+// waits nor while AWS is asked.
+func TestHangingUpLeavesTheListToOthers(t *testing.T) {
+	t.Parallel()
+	for name, whileAsking := range map[string]bool{"while it waits": false, "while AWS is asked": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const all = 1 << 20
+			w := withListMemory(t, all)
+			w.addRepository(account, "g/a", org)
+			proceed, asked := make(chan struct{}), make(chan struct{})
+			w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Times: 1, When: func(localaws.Call) bool {
+				close(asked)
+				<-proceed
+				return true
+			}})
+			release := w.lend(t, account2, all)
+			hangUp := w.startThenCancel(t, listBy("first"))
+			w.waitForUsers(t, 1)
+			var answered sync.WaitGroup
+			answered.Go(func() { w.run(listBy("second")) })
+			w.waitForUsers(t, 2)
+			if !whileAsking {
+				hangUp()
+			}
+			release()
+			<-asked
+			if whileAsking {
+				hangUp()
+			}
+			close(proceed)
+			answered.Wait()
+			if diff := cmp.Diff([]string{"sts:AssumeRole", "ecr:DescribeRepositories"}, w.called()); diff != "" {
+				t.Errorf("AWS calls (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// If all callers hang up while a list waits, AWS is not asked.
+func TestNobodyWaitsForTheList(t *testing.T) {
+	t.Parallel()
+	const all = 1 << 20
+	w := withListMemory(t, all)
+	w.addRepository(account, "g/a", org)
+	release := w.lend(t, account2, all)
+	hangUp := w.startThenCancel(t, listBy("first"))
+	w.waitForUsers(t, 1)
+	hangUp()
+	w.waitForUsers(t, 0)
+	release()
+	if calls := w.called(); calls != nil {
+		t.Errorf("AWS was called: %v", calls)
+	}
+	w.run(listBy("second"))
+}
+
+func TestListWaitsForMemoryInVain(t *testing.T) {
+	t.Parallel()
+	const all = 1 << 20
+	w := withListMemory(t, all, func(c *common.Config, _ *[]route) { c.RequestTimeout = time.Second })
+	w.addRepository(account, "g/a", org)
+	release := w.lend(t, account2, all)
+	w.run(
+		exchange{method: "GET", path: base, status: 503, wants: http.Header{"Retry-After": {"1"}},
+			want: problemOf(503, "Too many long lists are being read. Try again.")},
+		exchange{name: "what is no list", method: "GET", path: base + "/g/a", status: 200, want: shown("g/a")},
+	)
+	if _, _, metrics := w.do(exchange{method: "GET", path: "/metrics"}); !strings.Contains(metrics, `ecr_api_limits_reached_total{limit="memory"} 1`) {
+		t.Error("the metrics do not count it")
+	}
+	release()
+	w.run(listBy("next"))
+}
+
+// The lists of an account in which AWS stalls leave memory for others.
+func TestAccountGetsHalfOfTheMemory(t *testing.T) {
+	t.Parallel()
+	const all = 4 << 20
+	w := withListMemory(t, all)
+	w.addRepository(account, "g/a", org)
+	release := w.lend(t, account, all/2)
+	var answered sync.WaitGroup
+	answered.Go(func() { w.run(listBy("test")) })
+	w.waitForUsers(t, 1)
+	w.run(exchange{name: "another account", method: "GET", path: base2, status: 200, want: `[]`})
+	release()
+	answered.Wait()
+}
+
+// A list that turns out to be too long for what it has lets go of that, and
+// begins again when there is more.
+func TestListGrows(t *testing.T) {
+	t.Parallel()
+	const all = 2 * unknownList
+	w := withListMemory(t, all)
+	want := []string{}
+	for i := range 2500 {
+		want = append(want, fmt.Sprintf("g/%05d%s", i, strings.Repeat("a", 240)))
+		w.addRepository(account, want[i], org)
+	}
+	release := w.lend(t, account2, all/2)
+	var answered sync.WaitGroup
+	path := exchange{method: "GET", path: base + "/g", status: 200, want: encoded(t, want)}
+	answered.Go(func() { w.run(path) })
+	waitFor(t, "the first page to be too long", func() bool {
+		_, _, metrics := w.do(exchange{method: "GET", path: "/metrics"})
+		return strings.Contains(metrics, `ecr_api_aws_calls_total{operation="DescribeRepositories",result="cancelled",service="ecr"} 1`)
+	})
+	release()
+	answered.Wait()
+	pages := []string{"ecr:DescribeRepositories", "ecr:DescribeRepositories", "ecr:DescribeRepositories"}
+	if diff := cmp.Diff(append([]string{"sts:AssumeRole", "ecr:DescribeRepositories"}, pages...), w.called()); diff != "" {
+		t.Errorf("AWS calls (-want +got):\n%s", diff)
+	}
+	w.forget()
+	w.run(path) // from now on its length is known
+	if diff := cmp.Diff(pages, w.called()); diff != "" {
+		t.Errorf("AWS calls of the second time (-want +got):\n%s", diff)
+	}
+}
+
+// All requests that share a list share its error, or the panic of its handler.
+func TestErrorOfAListIsShared(t *testing.T) {
+	t.Parallel()
+	const all = 1 << 20
+	w := withListMemory(t, all, changeRows(func(rt *route) {
+		if rt.Name == "ListRepositories" {
+			rt.Endpoint = handledBy(func(context.Context, target, nothing) ([]string, error) { panic("a marked panic") })
+		}
+	}))
+	missing := problemByAWS(404, "The repository with name 'g/none' does not exist in the registry with id '012345678901'", "RepositoryNotFoundException")
+	for _, e := range []exchange{
+		{method: "GET", path: base + "/g/none/images", status: 404, want: missing},
+		{method: "GET", path: base, status: 500, want: problemOf(500, internalError)},
+	} {
+		release := w.lend(t, account2, all)
+		var answered sync.WaitGroup
+		for range 3 {
+			answered.Go(func() { w.run(e) })
+		}
+		w.waitForUsers(t, 3)
+		release()
+		answered.Wait()
+	}
+	if log := w.log.String(); strings.Count(log, "lists_test.go") != 1 {
+		t.Errorf("the log does not have the stack of the panic once:\n%s", log)
+	}
+}
+
+// A request counts until its answer is written.
+func TestUnreadAnswersCount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, changeRows(func(rt *route) {
+		if rt.Name == "ListRepositories" {
+			rt.Endpoint = handledBy(func(context.Context, target, nothing) ([]string, error) { return longList, nil })
+		}
+	}), func(c *common.Config, _ *[]route) { c.MaxInFlight = 1 })
+	w.unspecified = true
+	c, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	io.WriteString(c, "GET "+base+" HTTP/1.1\r\nHost: here\r\nX-Auth-Token: "+token()+"\r\n\r\n")
+	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil || answer.StatusCode != 200 {
+		t.Fatal(answer, err)
+	}
+	next := exchange{name: "the next", method: "GET", path: base + "/g", status: 503, want: "-"}
+	w.run(next)
+	var list []string
+	if err := json.NewDecoder(answer.Body).Decode(&list); err != nil || !cmp.Equal(longList, list) {
+		t.Errorf("%v, %d names", err, len(list))
+	}
+	io.Copy(io.Discard, answer.Body)
+	next.status = 200
+	w.run(next)
+}
+
+// A caller that has the whole answer can send its next request.
+func TestAnsweredRequestDoesNotCount(t *testing.T) {
+	t.Parallel()
+	for name, length := range map[string]int{"short": 1, "longer than a buffer": 10_000, "in pieces": 100_000} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			list := []string{strings.Repeat("a", length/2), strings.Repeat("b", length/2)}
+			w := newWorld(t, changeRows(func(rt *route) {
+				if rt.Name == "ListRepositories" {
+					rt.Endpoint = handledBy(func(context.Context, target, nothing) ([]string, error) { return list, nil })
+				}
+			}), func(c *common.Config, _ *[]route) { c.MaxInFlight = 1 })
+			w.unspecified = true
+			for range 100 {
+				w.run(exchange{method: "GET", path: base, status: 200, want: "-"})
+			}
+		})
+	}
+}

@@ -1,0 +1,82 @@
+package ecr
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/YaleSpinup/ecr-api/common"
+)
+
+// A smallRoom gives so many bytes.
+type smallRoom struct {
+	size        int64
+	taken, most int64
+	end         context.CancelFunc
+}
+
+func (r *smallRoom) Take(bytes int64) bool {
+	r.taken += bytes
+	r.most = max(r.most, r.taken)
+	if r.most > r.size {
+		r.end()
+	}
+	return r.most <= r.size
+}
+
+// The room of an answer is taken before it is read, or while it is read if its
+// length is not known. What is left taken in the end is for what was read.
+func TestRoomForAnswers(t *testing.T) {
+	t.Parallel()
+	const tags = `{"tags": [{"Key": "k", "Value": "v"}]}`         // 38 bytes
+	const names = `{"repositories": [{"repositoryName": "g/a"}]}` // 45 bytes
+	length := func(body string) string { return fmt.Sprint(len(body)) }
+	for name, test := range map[string]struct {
+		body, length string
+		call         func(context.Context, *Client) error
+		room         int64
+		most, left   int64
+		code         common.Code
+	}{
+		"known length":                {tags, length(tags), callTags, 100, 76, 38, ""},
+		"unknown length":              {tags, "", callTags, 100, 76, 38, ""},
+		"names":                       {names, length(names), callRepositories, 100, 90, 51, ""},
+		"too long":                    {tags, length(tags), callTags, 75, 76, 0, common.Canceled},
+		"too long, of unknown length": {tags, "", callTags, 75, 76, 0, common.Canceled},
+		"not JSON":                    {"x", "1", callTags, 100, 2, 0, common.Internal},
+		"cut off":                     {tags, "50", callTags, 100, 100, 0, common.Internal},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
+				if test.length != "" {
+					w.Header().Set("Content-Length", test.length)
+				}
+				io.WriteString(w, test.body)
+				w.(http.Flusher).Flush()
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			room := &smallRoom{size: test.room, end: cancel}
+			err := test.call(WithRoom(ctx, room), client)
+			if code := common.CodeOf(err); code != test.code {
+				t.Errorf("the error is %v", err)
+			}
+			if room.most != test.most || room.taken != test.left {
+				t.Errorf("%d bytes were taken at most, and %d in the end", room.most, room.taken)
+			}
+		})
+	}
+}
+
+func callTags(ctx context.Context, c *Client) error {
+	_, err := c.Tags(ctx, "g/a")
+	return err
+}
+
+func callRepositories(ctx context.Context, c *Client) error {
+	_, err := c.Repositories(ctx, "")
+	return err
+}
