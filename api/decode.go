@@ -19,23 +19,25 @@ import (
 )
 
 const (
-	maxBody  = 1 << 20 // bytes
-	bodyTime = 10 * time.Second
+	maxBody   = 1 << 20  // bytes
+	shortBody = 64 << 10 // bytes; fifty tags have less, unless they are escaped
+	bodyTime  = 10 * time.Second
 )
 
 // decode reads the input of a request from its query and its body, and checks
-// it. The whole body must arrive before end.
-func decode[In input](w http.ResponseWriter, r *http.Request, end time.Time) (in In, err error) {
+// it. The whole body must arrive before end. A long body needs memory of lists.
+func decode[In input](w http.ResponseWriter, r *http.Request, end time.Time, l *lists) (in In, err error) {
 	if err := decodeQuery(r.URL.RawQuery, &in); err != nil {
 		return in, err
 	}
 	if _, none := any(in).(interface{ hasNoBody() }); none {
 		return in, in.check()
 	}
-	body, err := readBody(w, r, end)
+	body, done, err := readBody(w, r, end, l)
 	if err != nil {
 		return in, err
 	}
+	defer done()
 	if err := decodeJSON(body, &in); err != nil {
 		return in, err
 	}
@@ -44,20 +46,37 @@ func decode[In input](w http.ResponseWriter, r *http.Request, end time.Time) (in
 
 // readBody reads the body. The whole body must arrive before end and within
 // bodyTime. It ignores the content type, so that curl -d works without a
-// header.
-func readBody(w http.ResponseWriter, r *http.Request, end time.Time) ([]byte, error) {
+// header. When a body is decoded, the caller must call done.
+func readBody(w http.ResponseWriter, r *http.Request, end time.Time, l *lists) (body []byte, done func(), err error) {
+	limited := http.MaxBytesReader(w, r.Body, maxBody)
+	body, err = readUntil(w, io.LimitReader(limited, shortBody), end)
+	if err != nil || len(body) < shortBody {
+		return body, nothingHeld, err
+	}
+	lent, err := l.lendToBody(r, end)
+	if err != nil {
+		return nil, nil, err
+	}
+	rest, err := readUntil(w, limited, end)
+	if err != nil {
+		lent.release()
+	}
+	return append(body, rest...), lent.release, err
+}
+
+// readUntil reads all. net/http takes the deadline away when the body has ended.
+func readUntil(w http.ResponseWriter, body io.Reader, end time.Time) ([]byte, error) {
 	if soon := time.Now().Add(bodyTime); soon.Before(end) {
 		end = soon
 	}
-	// net/http takes this deadline away when the body has ended.
 	if err := http.NewResponseController(w).SetReadDeadline(end); err != nil {
 		return nil, err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	all, err := io.ReadAll(body)
 	if err != nil {
 		return nil, bodyError(err)
 	}
-	return body, nil
+	return all, nil
 }
 
 func bodyError(err error) error {

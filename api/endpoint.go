@@ -106,7 +106,7 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 	record := recordOf(r)
 	config, p, done := record.settings.config, record.path, nothingHeld
 	end := s.deadline(r, config.RequestTimeout)
-	in, err := decode[In](w, r, end)
+	in, err := decode[In](w, r, end, s.lists)
 	if err != nil {
 		return out, done, err
 	}

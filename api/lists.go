@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -38,7 +39,7 @@ type sharedKey struct {
 // output.
 type listReader func(context.Context) (any, error)
 
-var errNoMemory = common.Errorf(common.Unavailable, "Too many long lists are being read. Try again.")
+var errNoMemory = common.Errorf(common.Unavailable, "Too many long lists or bodies are being read. Try again.")
 
 func newLists(size int64, reached *prometheus.CounterVec, log *logrus.Logger) (*lists, error) {
 	memory, err := newMemory(size)
@@ -65,6 +66,18 @@ func (s *lists) do(ctx context.Context, key sharedKey, handle listReader) (out a
 	}
 	ctx.Value(recordKey{}).(*record).noteReading(r.record, !first)
 	return out, done, err
+}
+
+// lendToBody waits for the memory of a long body and of what is read from it.
+func (s *lists) lendToBody(r *http.Request, end time.Time) (*lease, error) {
+	ctx, cancel := context.WithDeadline(r.Context(), end)
+	defer cancel()
+	l, err := s.memory.lease(ctx, recordOf(r).path.Account, longBody)
+	if err != nil {
+		s.full.Inc()
+		return nil, errNoMemory
+	}
+	return l, nil
 }
 
 // join returns an equal reading that has not asked AWS yet, or else begins one.

@@ -62,6 +62,19 @@ func (w *world) waitForUsers(t *testing.T, n int) {
 	})
 }
 
+// shareLists sends equal requests at the same time, which share one answer.
+func (w *world) shareLists(t *testing.T, e exchange, n int) {
+	t.Helper()
+	release := w.lend(t, account2, w.service.lists.memory.size)
+	var answered sync.WaitGroup
+	for i := range n {
+		answered.Go(func() { w.run(e) })
+		w.waitForUsers(t, i+1)
+	}
+	release()
+	answered.Wait()
+}
+
 func listBy(id string) exchange {
 	return exchange{method: "GET", path: base, header: map[string]string{"X-Request-Id": id}, status: 200, want: `["g/a"]`}
 }
@@ -77,7 +90,9 @@ func TestListsThatWaitShareOneAnswer(t *testing.T) {
 		answered.Go(func() { w.run(listBy(id)) })
 		w.waitForUsers(t, i+1)
 	}
-	answered.Go(func() { w.run(exchange{name: "another list", method: "GET", path: base + "/g", status: 200, want: `["g/a"]`}) })
+	answered.Go(func() {
+		w.run(exchange{name: "another list", method: "GET", path: base + "/g", status: 200, want: `["g/a"]`})
+	})
 	waitFor(t, "another list", func() bool {
 		w.service.lists.mu.Lock()
 		defer w.service.lists.mu.Unlock()
@@ -217,11 +232,12 @@ func TestListWaitsForMemoryInVain(t *testing.T) {
 	release := w.lend(t, account2, all)
 	w.run(
 		exchange{method: "GET", path: base, status: 503, wants: http.Header{"Retry-After": {"1"}},
-			want: problemOf(503, "Too many long lists are being read. Try again.")},
+			want: problemOf(503, "Too many long lists or bodies are being read. Try again.")},
+		exchange{name: "a long body", method: "POST", path: base + "/g", body: `{` + strings.Repeat(" ", shortBody), status: 503, want: "-"},
 		exchange{name: "what is no list", method: "GET", path: base + "/g/a", status: 200, want: shown("g/a")},
 	)
-	if _, _, metrics := w.do(exchange{method: "GET", path: "/metrics"}); !strings.Contains(metrics, `ecr_api_limits_reached_total{limit="memory"} 1`) {
-		t.Error("the metrics do not count it")
+	if _, _, metrics := w.do(exchange{method: "GET", path: "/metrics"}); !strings.Contains(metrics, `ecr_api_limits_reached_total{limit="memory"} 2`) {
+		t.Error("the metrics do not count them")
 	}
 	release()
 	w.run(listBy("next"))
@@ -288,24 +304,18 @@ func TestErrorOfAListIsShared(t *testing.T) {
 		{method: "GET", path: base + "/g/none/images", status: 404, want: missing},
 		{method: "GET", path: base, status: 500, want: problemOf(500, internalError)},
 	} {
-		release := w.lend(t, account2, all)
-		var answered sync.WaitGroup
-		for range 3 {
-			answered.Go(func() { w.run(e) })
-		}
-		w.waitForUsers(t, 3)
-		release()
-		answered.Wait()
+		w.shareLists(t, e, 3)
 	}
 	if log := w.log.String(); strings.Count(log, "lists_test.go") != 1 {
 		t.Errorf("the log does not have the stack of the panic once:\n%s", log)
 	}
 }
 
-// A request counts until its answer is written.
+// A request counts until its answer is written. A list has then given back what
+// it did not need.
 func TestUnreadAnswersCount(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, changeRows(func(rt *route) {
+	w := withListMemory(t, 2*unknownList, changeRows(func(rt *route) {
 		if rt.Name == "ListRepositories" {
 			rt.Endpoint = handledBy(func(context.Context, target, nothing) ([]string, error) { return longList, nil })
 		}
@@ -320,6 +330,12 @@ func TestUnreadAnswersCount(t *testing.T) {
 	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil || answer.StatusCode != 200 {
 		t.Fatal(answer, err)
+	}
+	rest, mine := int64(unknownList-smallestList), w.service.lists.memory.accounts[account]
+	if !mine.TryAcquire(rest) {
+		t.Error("the list has more memory than it needs")
+	} else {
+		mine.Release(rest)
 	}
 	next := exchange{name: "the next", method: "GET", path: base + "/g", status: 503, want: "-"}
 	w.run(next)

@@ -209,6 +209,7 @@ func TestLogFieldsAreAllThatTheLogLineHas(t *testing.T) {
 	for _, rt := range protectedRows() {
 		w.do(entryOf(t, rt).usual(rt))
 	}
+	w.shareLists(t, exchange{method: "GET", path: base, status: 200, want: "-"}, 2)
 	w.aws.Inject(localaws.Fault{Operation: "ecr:PutImageScanningConfiguration", Code: "ServerException", Status: 500})
 	w.addRepository(account, "g/b", org)
 	for _, e := range []exchange{
