@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"reflect"
 	"time"
@@ -78,13 +79,21 @@ func handledBy[In input, Out any](handle handler[In, Out]) endpoint {
 			out, done, err := perform(s, rt, w, r, handle)
 			defer done()
 			if err != nil {
-				writeError(w, r, err)
+				s.fail(w, r, err)
 				return
 			}
 			writeJSON(w, "application/json", rt.status(), out)
 		})
 	}
 	return endpoint{serve: serve, newInput: func() any { return new(In) }}
+}
+
+// fail answers with an error, and counts it if it says that there is no memory.
+func (s *Service) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, errNoMemory) {
+		s.measures.limits.WithLabelValues(limitMemory).Inc()
+	}
+	writeError(w, r, err)
 }
 
 // enter reads and checks the path. It admits the request, unless too many are

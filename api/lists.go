@@ -12,7 +12,6 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 )
 
@@ -22,7 +21,6 @@ import (
 // its request.
 type lists struct {
 	memory *memory
-	full   prometheus.Counter // requests for which there was no memory in time
 	log    *logrus.Logger
 
 	mu      sync.Mutex
@@ -39,14 +37,14 @@ type sharedKey struct {
 // output.
 type listReader func(context.Context) (any, error)
 
-var errNoMemory = common.Errorf(common.Unavailable, "Too many long lists or bodies are being read. Try again.")
+var errNoMemory = common.Errorf(common.TooManyRequests, "Too many long lists or bodies are being read. Try again.")
 
-func newLists(size int64, reached *prometheus.CounterVec, log *logrus.Logger) (*lists, error) {
+func newLists(size int64, log *logrus.Logger) (*lists, error) {
 	memory, err := newMemory(size)
 	if err != nil {
 		return nil, err
 	}
-	return &lists{memory: memory, full: reached.WithLabelValues(limitMemory), log: log, waiting: map[sharedKey]*reading{}}, nil
+	return &lists{memory: memory, log: log, waiting: map[sharedKey]*reading{}}, nil
 }
 
 // do returns what handle returns, which may be what it returned for an equal
@@ -61,9 +59,6 @@ func (s *lists) do(ctx context.Context, key sharedKey, handle listReader) (out a
 	case <-ctx.Done():
 		done, err = nothingHeld, r.giveUp(ctx)
 	}
-	if errors.Is(err, errNoMemory) {
-		s.full.Inc()
-	}
 	ctx.Value(recordKey{}).(*record).noteReading(r.record, !first)
 	return out, done, err
 }
@@ -74,7 +69,6 @@ func (s *lists) lendToBody(r *http.Request, end time.Time) (*lease, error) {
 	defer cancel()
 	l, err := s.memory.lease(ctx, recordOf(r).path.Account, longBody)
 	if err != nil {
-		s.full.Inc()
 		return nil, errNoMemory
 	}
 	return l, nil
@@ -92,8 +86,8 @@ func (s *lists) join(ctx context.Context, key sharedKey, handle listReader) (r *
 		}
 		return r, false
 	}
-	rec := ctx.Value(recordKey{}).(*record)
-	r = &reading{lists: s, key: key, record: &record{id: rec.id, settings: rec.settings}, ended: make(chan struct{}), users: 2, end: end}
+	record := ctx.Value(recordKey{}).(*record).forReading()
+	r = &reading{lists: s, key: key, record: record, ended: make(chan struct{}), users: 2, end: end}
 	ctx, r.cancel = context.WithCancel(context.WithValue(context.WithoutCancel(ctx), recordKey{}, r.record))
 	s.waiting[key] = r
 	go r.run(ctx, handle)
@@ -107,10 +101,10 @@ type reading struct {
 	record *record            // has the calls to AWS, and the id of the first request
 	cancel context.CancelFunc // ends the reading
 
-	ended chan struct{} // is closed when the fields below are set
-	out   any
-	err   error
-	lease *lease // nil if there was no memory
+	ended   chan struct{} // is closed when the fields below are set
+	out     any
+	err     error
+	release func() // gives the memory of out back; may be nil
 
 	// Under the lock of lists:
 	users int       // requests that need it, and the reading itself
@@ -119,7 +113,8 @@ type reading struct {
 	asking atomic.Bool // it has memory, and asks AWS
 }
 
-// run reads the list as soon as there is memory for it.
+// run reads the list as soon as there is memory for it. If the list turns out
+// to need more, it begins again, and then knows better.
 func (r *reading) run(ctx context.Context, handle listReader) {
 	defer r.leave()
 	defer close(r.ended)
@@ -127,21 +122,24 @@ func (r *reading) run(ctx context.Context, handle listReader) {
 	l, err := memory.lease(ctx, r.key.path.Account, memory.need(r.key.listKey))
 	ctx, cancel := context.WithDeadline(ctx, r.close())
 	defer cancel()
-	for err == nil {
-		r.asking.Store(true)
-		if r.try(ctx, l, handle); !l.short {
-			r.lease = l
-			l.shrink()
-			if r.err == nil {
-				memory.sizes.Add(r.key.listKey, l.most)
-			}
-			return
-		}
-		r.asking.Store(false)
-		l.release()
-		l, err = memory.lease(ctx, r.key.path.Account, 2*l.most)
+	if err != nil {
+		r.err = errNoMemory
+		return
 	}
-	r.out, r.err = nil, errNoMemory
+	r.asking.Store(true)
+	r.try(ctx, l, handle)
+	if l.short {
+		memory.sizes.Add(r.key.listKey, 2*l.most)
+		l.release()
+		r.asking.Store(false)
+		r.out, r.release, r.err = r.lists.do(ctx, r.key, handle)
+		return
+	}
+	if r.err == nil {
+		memory.sizes.Add(r.key.listKey, l.most)
+	}
+	l.shrink()
+	r.release = l.release
 }
 
 // close lets no more requests join, and returns when all of them must be
@@ -168,7 +166,7 @@ func (r *reading) try(ctx context.Context, l *lease, handle listReader) {
 	defer func() {
 		if p := recover(); p != nil { // otherwise the process would end
 			r.err = &common.Error{Code: common.Internal, Cause: fmt.Errorf("panic: %v", p)}
-			r.lists.log.WithField("requestId", r.record.id).Errorf("panic: %v\n%s", p, debug.Stack())
+			r.lists.log.WithFields(r.record.ids()).Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
 	r.out, r.err = handle(ecr.WithRoom(ctx, l))
@@ -177,18 +175,26 @@ func (r *reading) try(ctx context.Context, l *lease, handle listReader) {
 // leave is called when a request no longer needs the read, and when the reading
 // has ended. It returns true if only the reading is left, which then ends too.
 func (r *reading) leave() (alone bool) {
+	switch r.usersAfterLeave() {
+	case 0:
+		if r.release != nil {
+			r.release()
+		}
+	case 1:
+		r.cancel()
+		return !r.hasEnded()
+	}
+	return false
+}
+
+func (r *reading) usersAfterLeave() int {
 	r.lists.mu.Lock()
 	defer r.lists.mu.Unlock()
 	r.users--
-	switch {
-	case r.users == 1:
+	if r.users == 1 {
 		r.forget()
-		r.cancel()
-		return !r.hasEnded()
-	case r.users == 0 && r.lease != nil:
-		r.lease.release()
 	}
-	return false
+	return r.users
 }
 
 func (r *reading) hasEnded() bool {
@@ -209,5 +215,5 @@ func (r *reading) giveUp(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) && !r.asking.Load() {
 		return errNoMemory
 	}
-	return common.FromAWS(ctx.Err(), nil)
+	return common.FromAWS(ctx.Err(), nil, "")
 }

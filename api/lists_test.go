@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -232,7 +233,7 @@ func TestListWaitsForMemoryInVain(t *testing.T) {
 	release := w.lend(t, account2, all)
 	w.run(
 		exchange{method: "GET", path: base, status: 503, wants: http.Header{"Retry-After": {"1"}},
-			want: problemOf(503, "Too many long lists or bodies are being read. Try again.")},
+			want: problemOf("too-many-requests", "Too many long lists or bodies are being read. Try again.")},
 		exchange{name: "a long body", method: "POST", path: base + "/g", body: `{` + strings.Repeat(" ", shortBody), status: 503, want: "-"},
 		exchange{name: "what is no list", method: "GET", path: base + "/g/a", status: 200, want: shown("g/a")},
 	)
@@ -290,6 +291,49 @@ func TestListGrows(t *testing.T) {
 	}
 }
 
+// Lists that begin again share one answer, too.
+func TestListsThatBeginAgainShareOneAnswer(t *testing.T) {
+	t.Parallel()
+	const all = 4 * unknownList
+	w := withListMemory(t, all)
+	want := []string{}
+	for i := range 2500 {
+		want = append(want, fmt.Sprintf("g/%05d%s", i, strings.Repeat("a", 240)))
+		w.addRepository(account, want[i], org)
+	}
+	var asked sync.WaitGroup
+	asked.Add(2)
+	w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Times: 2, When: func(localaws.Call) bool {
+		asked.Done()
+		asked.Wait() // both have begun
+		return true
+	}})
+	release := w.lend(t, account2, all/2)
+	var answered sync.WaitGroup
+	for range 2 {
+		answered.Go(func() { w.run(exchange{method: "GET", path: base, status: 200, want: encoded(t, want)}) })
+	}
+	w.waitForUsers(t, 2)
+	release()
+	answered.Wait()
+	pages := slices.Repeat([]string{"ecr:DescribeRepositories"}, 2+3)
+	if diff := cmp.Diff(append([]string{"sts:AssumeRole"}, pages...), w.called()); diff != "" {
+		t.Errorf("AWS calls (-want +got):\n%s", diff)
+	}
+	shared := 0
+	for _, line := range w.logged(t) {
+		if calls := line["awsCalls"].([]any); len(calls) < 1+3 {
+			t.Errorf("the line does not have all calls: %v", calls)
+		}
+		if line["sharedWith"] != nil {
+			shared++
+		}
+	}
+	if shared != 1 {
+		t.Errorf("%d lines say that they share", shared)
+	}
+}
+
 // All requests that share a list share its error, or the panic of its handler.
 func TestErrorOfAListIsShared(t *testing.T) {
 	t.Parallel()
@@ -299,10 +343,10 @@ func TestErrorOfAListIsShared(t *testing.T) {
 			rt.Endpoint = handledBy(func(context.Context, target, nothing) ([]string, error) { panic("a marked panic") })
 		}
 	}))
-	missing := problemByAWS(404, "The repository with name 'g/none' does not exist in the registry with id '012345678901'", "RepositoryNotFoundException")
+	missing := problemByAWS("repository-not-found", "The repository with name 'g/none' does not exist in the registry with id '012345678901'", "RepositoryNotFoundException")
 	for _, e := range []exchange{
 		{method: "GET", path: base + "/g/none/images", status: 404, want: missing},
-		{method: "GET", path: base, status: 500, want: problemOf(500, internalError)},
+		{method: "GET", path: base, status: 500, want: problemOf("internal", internalError)},
 	} {
 		w.shareLists(t, e, 3)
 	}

@@ -53,13 +53,23 @@ func (rec *record) noteCall(call roles.Call) {
 	rec.awsCalls = append(rec.awsCalls, call)
 }
 
+// forReading returns a record for the calls of a reading that may be for several
+// requests, of which this is the first.
+func (rec *record) forReading() *record {
+	return &record{start: rec.start, settings: rec.settings, id: rec.id, traceID: rec.traceID}
+}
+
 // noteReading keeps the calls of a reading that may be for several requests.
 func (rec *record) noteReading(reading *record, joined bool) {
 	reading.mu.Lock()
-	rec.awsCalls = slices.Clone(reading.awsCalls)
+	calls, sharedWith := slices.Clone(reading.awsCalls), reading.sharedWith
 	reading.mu.Unlock()
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	rec.awsCalls = append(rec.awsCalls, calls...)
+	rec.sharedWith = sharedWith
 	if joined {
-		rec.sharedWith = reading.id
+		rec.sharedWith = cmp.Or(sharedWith, reading.id)
 	}
 }
 

@@ -66,7 +66,7 @@ func newService(o Options, table []route) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	lists, err := newLists(cmp.Or(o.ListMemory, defaultListMemory), measures.limits, o.Log)
+	lists, err := newLists(cmp.Or(o.ListMemory, defaultListMemory), o.Log)
 	if err != nil {
 		return nil, err
 	}
