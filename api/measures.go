@@ -30,7 +30,7 @@ const (
 	awsThrottled = "throttled"
 	awsDenied    = "denied"
 	awsError     = "error"
-	awsCancelled = "cancelled" // the caller has hung up
+	awsCancelled = "cancelled" // the caller has hung up, or there was no memory for the answer
 )
 
 // The ways in which the check of a token ends.

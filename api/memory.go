@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	defaultListMemory = 40 << 20 // a third of the service's own memory limit
+	defaultListMemory = 40 << 20 // bytes: a third of the memory limit that the service sets
 	unknownList       = 1 << 20  // bytes: a page of a thousand images, while it is read
 	smallestList      = 64 << 10 // bytes: a list counts as this at least
 	longBody          = 32 << 20 // bytes: a body full of empty tags, once it is decoded

@@ -16,6 +16,10 @@ import (
 type service struct {
 	drain time.Duration // how long requests under way may take at the end
 	user  string        // the user of the image
+
+	// With these, a test of the program measures its memory.
+	goMemLimit   string
+	containerMiB int64
 }
 
 func readService(t *testing.T) service {
@@ -32,9 +36,17 @@ func readService(t *testing.T) service {
 	if err != nil {
 		t.Fatal(err)
 	}
+	measured := read(t, root+"/test/program/memory_test.go")
+	container, err := strconv.ParseInt(find(t, measured, `containerMiB += (\d+)`), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return service{
 		drain: time.Duration(drain) * time.Second,
 		user:  find(t, read(t, root+"/Dockerfile"), `(?m)^USER (\d+:\d+)$`),
+
+		goMemLimit:   find(t, measured, `goMemLimit += "(\w+)"`),
+		containerMiB: container,
 	}
 }
 

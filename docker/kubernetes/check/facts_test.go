@@ -131,6 +131,7 @@ var facts = []fact{
 		"small limit":      func(o *objects) { o.container().Resources.Limits[corev1.ResourceMemory] = resource.MustParse("96Mi") },
 		"no GOMEMLIMIT":    func(o *objects) { o.container().Env = o.container().Env[:1] },
 		"bad GOMEMLIMIT":   func(o *objects) { o.container().Env[1].Value = "96Mi" },
+		"not measured":     func(o *objects) { o.container().Env[1].Value = "160MiB" },
 		"small GOMEMLIMIT": func(o *objects) { o.container().Env[1].Value = "48MiB" },
 	}},
 	{"each object has the common labels, and the image has a version", haveLabels, map[string]func(*objects){

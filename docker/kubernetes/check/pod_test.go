@@ -94,7 +94,7 @@ func isProbed(o *objects, _ service) error {
 	)
 }
 
-func isBounded(o *objects, _ service) error {
+func isBounded(o *objects, program service) error {
 	limits, requests := o.container().Resources.Limits, o.container().Resources.Requests
 	variables := map[string]string{}
 	for _, env := range o.container().Env {
@@ -104,6 +104,8 @@ func isBounded(o *objects, _ service) error {
 		errorUnless(!requests.Cpu().IsZero(), "without a CPU request the autoscaler cannot work"),
 		errorUnless(!requests.Memory().IsZero() && !limits.Cpu().IsZero(), "a request or a limit is missing"),
 		fitsMemory(variables["GOMEMLIMIT"], limits.Memory().Value()),
+		errorUnless(variables["GOMEMLIMIT"] == program.goMemLimit && limits.Memory().Value() == program.containerMiB<<20,
+			"the memory is measured with %s in %d MiB", program.goMemLimit, program.containerMiB),
 	)
 }
 
