@@ -131,7 +131,7 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 	t := target{pathValues: p, Org: config.Org, clients: s.connector.connect(rt, s.scope(p, config), record)}
 	record.session = t.session.Name
 	if isList(reflect.ValueOf(out)) && !isChange(rt.Method) {
-		key := sharedKey{listKey{rt.Name, p, r.URL.RawQuery}, record.settings}
+		key := sharedKey{listKey{rt.Name, p, r.URL.RawQuery}, record.settings, t.session}
 		return readList(ctx, s.lists, key, t, in, handle)
 	}
 	out, err = handle(ctx, t, in)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
+	"github.com/YaleSpinup/ecr-api/iam/roles"
 	"github.com/sirupsen/logrus"
 )
 
@@ -27,10 +28,12 @@ type lists struct {
 	waiting map[sharedKey]*reading
 }
 
-// A sharedKey identifies requests that get the same answer.
+// A sharedKey identifies requests that get the same answer. They have the same
+// session, so CloudTrail shows their key.
 type sharedKey struct {
 	listKey
 	settings *settings
+	session  *roles.Session
 }
 
 // A listReader is what a handler does, without its input and the type of its

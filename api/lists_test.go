@@ -83,7 +83,8 @@ func listBy(id string) exchange {
 func TestListsThatWaitShareOneAnswer(t *testing.T) {
 	t.Parallel()
 	const all = 1 << 20
-	w := withListMemory(t, all)
+	change, portal := twoKeys(t)
+	w := withListMemory(t, all, change)
 	w.addRepository(account, "g/a", org)
 	release := w.lend(t, account2, all)
 	var answered sync.WaitGroup
@@ -94,17 +95,22 @@ func TestListsThatWaitShareOneAnswer(t *testing.T) {
 	answered.Go(func() {
 		w.run(exchange{name: "another list", method: "GET", path: base + "/g", status: 200, want: `["g/a"]`})
 	})
-	waitFor(t, "another list", func() bool {
+	byPortal := listBy("portal")
+	byPortal.header["X-Auth-Token"] = portal
+	answered.Go(func() { w.run(byPortal) })
+	waitFor(t, "the other lists", func() bool {
 		w.service.lists.mu.Lock()
 		defer w.service.lists.mu.Unlock()
-		return len(w.service.lists.waiting) == 2
+		return len(w.service.lists.waiting) == 3
 	})
 	if calls := w.called(); calls != nil {
 		t.Errorf("AWS was called before there was memory: %v", calls)
 	}
 	release()
 	answered.Wait()
-	if diff := cmp.Diff([]string{"sts:AssumeRole", "ecr:DescribeRepositories", "ecr:DescribeRepositories"}, w.called()); diff != "" {
+	if diff := cmp.Diff([]string{
+		"ecr:DescribeRepositories", "ecr:DescribeRepositories", "ecr:DescribeRepositories", "sts:AssumeRole", "sts:AssumeRole",
+	}, slices.Sorted(slices.Values(w.called()))); diff != "" {
 		t.Errorf("AWS calls (-want +got):\n%s", diff)
 	}
 	lines := map[string]map[string]any{}
@@ -117,8 +123,10 @@ func TestListsThatWaitShareOneAnswer(t *testing.T) {
 			t.Errorf("the line of the %s request is %v,\nthat of the first %v", id, line, first)
 		}
 	}
-	if first["sharedWith"] != nil || lines["test"]["sharedWith"] != nil {
-		t.Errorf("shared: %v\n%v", first, lines["test"])
+	for _, id := range []string{"first", "test", "portal"} {
+		if shared := lines[id]["sharedWith"]; shared != nil {
+			t.Errorf("the %s request shared the answer of %v", id, shared)
+		}
 	}
 }
 
@@ -301,17 +309,20 @@ func TestListsThatBeginAgainShareOneAnswer(t *testing.T) {
 		want = append(want, fmt.Sprintf("g/%05d%s", i, strings.Repeat("a", 240)))
 		w.addRepository(account, want[i], org)
 	}
-	var asked sync.WaitGroup
-	asked.Add(2)
+	var asked atomic.Int64
+	both := make(chan struct{})
 	w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Times: 2, When: func(localaws.Call) bool {
-		asked.Done()
-		asked.Wait() // both have begun
+		if asked.Add(1) == 2 {
+			close(both)
+		}
+		<-both // have begun
 		return true
 	}})
 	release := w.lend(t, account2, all/2)
 	var answered sync.WaitGroup
-	for range 2 {
+	for i := range int64(2) {
 		answered.Go(func() { w.run(exchange{method: "GET", path: base, status: 200, want: encoded(t, want)}) })
+		waitFor(t, "AWS to be asked", func() bool { return asked.Load() == i+1 })
 	}
 	w.waitForUsers(t, 2)
 	release()
