@@ -75,6 +75,9 @@ func TestMemoryIsBounded(t *testing.T) {
 	t.Cleanup(aws.Close)
 	command, _, stderr := process(t, []string{"GOMEMLIMIT=" + goMemLimit, "API_CONFIG=" + with(configuration(aws.URL, "127.0.0.1:0"), `"requestTimeout": "29s"`)})
 	service := "http://" + stderr.waitFor(t, listening) + "/v1/ecr/"
+	if !limitMemory(t, command, containerMiB<<20) {
+		t.Log("the service is not killed beyond its memory: the test can make no cgroup here")
+	}
 	token := token(t)
 	answers := make([]listAnswer, callers)
 	var answered sync.WaitGroup
@@ -108,6 +111,9 @@ func peakMiB(t *testing.T, pid int) int {
 		t.Skip("this system does not tell how much memory a process took: ", err)
 	}
 	match := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)
+	if match == nil {
+		t.Fatal("the process has ended")
+	}
 	kib, err := strconv.Atoi(string(match[1]))
 	if err != nil {
 		t.Fatal(err)
