@@ -79,7 +79,7 @@ func TestEveryPathNeedsTheTokenUnlessPublic(t *testing.T) {
 		}
 	}
 	want := map[string]string{"/v1/ecr/ping": "", "/v1/ecr/ready": "", "/v1/ecr/version": "", "/v1/ecr/metrics": "", "/metrics": "",
-		"/v1/ecr/openapi.json": "", "/v1/ecr/docs": "", "/v1/ecr/docs/files/{file}": ""}
+		"/v1/ecr/openapi.json": "", "/v1/ecr/docs": "", "/v1/ecr/docs/files/{file}": "", "/docs": "", "/": ""}
 	if diff := cmp.Diff(want, public); diff != "" {
 		t.Errorf("public paths (-want +got):\n%s", diff)
 	}
@@ -88,7 +88,7 @@ func TestEveryPathNeedsTheTokenUnlessPublic(t *testing.T) {
 	for _, rt := range routes {
 		paths = append(paths, inG.fill(rt.Path))
 	}
-	paths = append(paths, "/", "/nothing", "//v1/ecr/ping", "/v1/ecr/ping/", "/v1/ecr/p%69ng", "/v1/ecr/x/../ping", "/v1/ecr/bad/repositories", base+"/*")
+	paths = append(paths, "/nothing", "//", "/docs/", "//v1/ecr/ping", "/v1/ecr/ping/", "/v1/ecr/p%69ng", "/v1/ecr/x/../ping", "/v1/ecr/bad/repositories", base+"/*")
 	for _, path := range paths {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"} {
 			status, _, body := w.do(exchange{method: method, path: path, header: noToken})

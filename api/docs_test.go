@@ -1,16 +1,20 @@
 package api
 
 import (
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -66,8 +70,45 @@ func TestDocsPage(t *testing.T) {
 		exchange{method: "GET", path: docsFilesPath + "/swagger-ui.js", header: noToken, status: 404, want: problemOf("path-unknown", "There is nothing at this path. The README lists the endpoints.")},
 		exchange{method: "GET", path: docsFilesPath + "/..%2fopenapi.json", header: noToken, status: 404, want: "-"},
 	)
-	if _, _, same := w.do(exchange{method: "GET", path: docsPath + "?proxy=" + url.QueryEscape(w.url+"/v1/ecr/ping")}); same != page {
-		t.Errorf("with a URL in the query, the page is another one: %s", same)
+	for _, path := range []string{docsPath + "?proxy=" + url.QueryEscape(w.url+"/v1/ecr/ping"), "/docs", "/", "/?a=/b"} {
+		status, header, same := w.do(exchange{method: "GET", path: path, header: noToken})
+		if status != 200 || same != page || header.Get("Content-Security-Policy") != docsPolicy {
+			t.Errorf("%s: another page: %d %v %s", path, status, header, same)
+		}
+	}
+}
+
+// A caller that does not say that it unpacks gets the same file, unpacked.
+func TestDocsFilesArePackedForThoseWhoUnpack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, name := range docsFiles {
+		path := docsFilesPath + "/" + name
+		_, header, plain := w.do(exchange{method: "GET", path: path, header: map[string]string{"Accept-Encoding": "identity"}})
+		wantHeader(t, name, header, "", len(plain))
+		_, header, packed := w.do(exchange{method: "GET", path: path, header: map[string]string{"Accept-Encoding": "br, gzip"}})
+		if strings.HasSuffix(name, ".png") {
+			wantHeader(t, name, header, "", len(plain))
+			continue
+		}
+		wantHeader(t, name, header, "gzip", len(packed))
+		reader, err := gzip.NewReader(strings.NewReader(packed))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if unpacked, err := io.ReadAll(reader); err != nil || string(unpacked) != plain {
+			t.Errorf("%s: the packed file is another one: %v", name, err)
+		}
+	}
+}
+
+// wantHeader compares what says how to read a file.
+func wantHeader(t *testing.T, file string, header http.Header, encoding string, length int) {
+	t.Helper()
+	got := []string{header.Get("Content-Encoding"), header.Get("Content-Length"), header.Get("Vary"), header.Get("Accept-Ranges")}
+	if diff := cmp.Diff([]string{encoding, strconv.Itoa(length), "Accept-Encoding", ""}, got); diff != "" {
+		t.Errorf("%s: header (-want +got):\n%s", file, diff)
 	}
 }
 

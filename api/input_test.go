@@ -86,7 +86,7 @@ func TestBadInputIsRefusedBeforeAWS(t *testing.T) {
 		get("/v1/ecr/12345678901/repositories", "account-unknown", noAccnt), get("/v1/ecr/0123456789012/repositories", "account-unknown", noAccnt),
 		get("/v1/ecr/main/repositories", "account-unknown", noAccnt), get("/v1/ecr/01234567890%2A/repositories/g/a", "account-unknown", noAccnt),
 
-		get("/", "path-unknown", noPath), get("/v1/ecr", "path-unknown", noPath), get("/v1/ecr/ping/", "path-unknown", noPath), get("/v1/ecr/nothing", "path-unknown", noPath),
+		get("/v1/ecr", "path-unknown", noPath), get("/v1/ecr/ping/", "path-unknown", noPath), get("/v1/ecr/nothing", "path-unknown", noPath),
 		get("//v1/ecr/ping", "path-unknown", noPath), get("/v1//ecr/ping", "path-unknown", noPath), get("/v1/ecr/x/../ping", "path-unknown", noPath), get(base+"/..", "path-unknown", noPath),
 		get(base+"/g/../images", "path-unknown", noPath), get(base+"/", "path-unknown", noPath), get(base+"//a", "path-unknown", noPath), get(base+"/g/a/", "path-unknown", noPath), get(base+"/g/a/b", "path-unknown", noPath),
 	)

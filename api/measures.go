@@ -47,6 +47,8 @@ const (
 	limitAccountRequests = "account_requests" // maxInFlightPerAccount
 	limitTokens          = "tokens"           // new tokens that are compared
 	limitMemory          = "memory"           // of long lists
+	limitPublicRequests  = "public_requests"  // of a public path
+	limitConnections     = "connections"      // maxConnections
 
 	// Those of package roles.
 	limitRetries     = string(roles.Retries)
@@ -70,6 +72,7 @@ type measures struct {
 	tokenChecks *prometheus.CounterVec
 	limits      *prometheus.CounterVec
 	reloads     reloads
+	connections *Connections
 }
 
 func newMeasures(table []route) *measures {
@@ -87,10 +90,12 @@ func newMeasures(table []route) *measures {
 		limits:      counters("limits_reached_total", "How often a limit of the service was reached.", "limit"),
 		reloads:     newReloads(),
 	}
+	m.connections = NewConnections(m.limits.WithLabelValues(limitConnections))
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ecr_api_build_info", Help: "What was built, as labels; the value is 1."},
 		[]string{"version", "githash", "goversion"})
 	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.inAWS,
 		m.awsCalls, m.awsDuration, m.awsRetries, m.assumeRole, m.tokenChecks, m.limits, m.reloads.successful, m.reloads.lastSuccess, build,
+		m.connections.Open, m.connections.ClosedEarly,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	v := common.ReadVersion()
@@ -147,7 +152,7 @@ func (m *measures) startAtZero(table []route) {
 	for _, result := range []string{tokenRemembered, tokenVerified, tokenRefused, tokenBusy} {
 		m.tokenChecks.WithLabelValues(result)
 	}
-	for _, limit := range []string{limitRequests, limitAccountRequests, limitTokens, limitMemory, limitRetries, limitSessions, limitNewAccounts} {
+	for _, limit := range []string{limitRequests, limitAccountRequests, limitTokens, limitMemory, limitPublicRequests, limitConnections, limitRetries, limitSessions, limitNewAccounts} {
 		m.limits.WithLabelValues(limit)
 	}
 }

@@ -65,8 +65,8 @@ var routes = []route{
 	{Method: "GET", Path: "/v1/ecr/ping", Name: "Ping", Summary: "tell that the service is up", Public: true, Probe: true, Endpoint: raw(ping)},
 	{Method: "GET", Path: "/v1/ecr/ready", Name: "Ready", Summary: "tell whether to send requests here", Public: true, Probe: true, Endpoint: raw(ready)},
 	{Method: "GET", Path: "/v1/ecr/version", Name: "Version", Summary: "tell which version runs", Public: true, Endpoint: raw(version)},
-	{Method: "GET", Path: "/v1/ecr/metrics", Name: "Metrics", Summary: "metrics for Prometheus", Public: true, Probe: true, Endpoint: raw(metrics)},
-	{Method: "GET", Path: "/metrics", Name: "RootMetrics", Summary: "the same", Public: true, Probe: true, Endpoint: raw(metrics)},
+	{Method: "GET", Path: "/v1/ecr/metrics", Name: "Metrics", Summary: "metrics for Prometheus", Public: true, Probe: true, Endpoint: raw(bounded(maxMetrics, metrics))},
+	{Method: "GET", Path: "/metrics", Name: "RootMetrics", Summary: "the same", Public: true, Probe: true, Endpoint: raw(bounded(maxMetrics, metrics))},
 
 	{Method: "GET", Path: accountPath, Name: "ListRepositories", Summary: "list an account's repositories", Policy: listPolicy, Endpoint: handledBy(listRepositories)},
 	{Method: "GET", Path: groupPath, Name: "ListGroupRepositories", Summary: "list a group's repositories", Policy: listPolicy, Endpoint: handledBy(listRepositories)},
@@ -77,9 +77,11 @@ var routes = []route{
 
 	{Method: "GET", Path: imagesPath, Name: "ListImages", Summary: "list a repository's images", Policy: imagesPolicy, Endpoint: handledBy(listImages)},
 
-	{Method: "GET", Path: openAPIPath, Name: "OpenAPI", Summary: "this API as an OpenAPI document", Public: true, Endpoint: raw(openAPI)},
-	{Method: "GET", Path: docsPath, Name: "Docs", Summary: "this API as a page to read and try", Public: true, Endpoint: raw(docs)},
-	{Method: "GET", Path: docsFilesPath + "/{file}", Name: "DocsFile", Summary: "scripts and styles of that page", Public: true, Endpoint: raw(docsFile)},
+	{Method: "GET", Path: openAPIPath, Name: "OpenAPI", Summary: "this API as an OpenAPI document", Public: true, Endpoint: raw(bounded(maxDocs, openAPI))},
+	{Method: "GET", Path: docsPath, Name: "Docs", Summary: "this API as a page to read and try", Public: true, Endpoint: raw(bounded(maxDocs, docs))},
+	{Method: "GET", Path: docsFilesPath + "/{file}", Name: "DocsFile", Summary: "scripts and styles of that page", Public: true, Endpoint: raw(bounded(maxDocs, docsFile))},
+	{Method: "GET", Path: "/docs", Name: "ShortDocs", Summary: "the same page", Public: true, Endpoint: raw(bounded(maxDocs, docs))},
+	{Method: "GET", Path: "/", Name: "RootDocs", Summary: "the same page", Public: true, Endpoint: raw(bounded(maxDocs, docs))},
 }
 
 // checkRoutes returns what is wrong with a table. If there is an error, the

@@ -26,6 +26,7 @@ type Config struct {
 	ShutdownDelay         time.Duration // how long connections are still accepted after SIGTERM
 	MaxInFlight           int           // how many requests may be under way
 	MaxInFlightPerAccount int           // how many of these may be for the same account
+	MaxConnections        int           // how many connections callers may have; 0 chooses by the process's file limit
 
 	PprofAddress   string         // where the profiler listens, on loopback; may be empty
 	TrustedProxies []netip.Prefix // networks of proxies whose X-Forwarded-For is trusted
@@ -164,6 +165,7 @@ func (c *Config) decode(document []byte) (badKeys, error) {
 		"shutdownDelay":         (*duration)(&c.ShutdownDelay),
 		"maxInFlight":           &c.MaxInFlight,
 		"maxInFlightPerAccount": &c.MaxInFlightPerAccount,
+		"maxConnections":        &c.MaxConnections,
 		"pprofAddress":          &c.PprofAddress,
 		"trustedProxies":        &c.TrustedProxies,
 		"tlsCertificate":        &c.TLSCertificate,
@@ -257,6 +259,7 @@ func (c *Config) NeedRestart(other *Config) []string {
 		"org":            c.Org != other.Org,
 		"requestTimeout": c.RequestTimeout != other.RequestTimeout,
 		"shutdownDelay":  c.ShutdownDelay != other.ShutdownDelay,
+		"maxConnections": c.MaxConnections != other.MaxConnections,
 		"pprofAddress":   c.PprofAddress != other.PprofAddress,
 		"tlsCertificate": c.TLSCertificate != other.TLSCertificate,
 		"tlsKey":         c.TLSKey != other.TLSKey,

@@ -126,6 +126,7 @@ func (c *Config) checkLimits(check *checker) {
 		fmt.Sprintf("must be 0s to %v", maxShutdownDelay))
 	check.require("maxInFlight", c.MaxInFlight > 0, "must be at least 1")
 	check.require("maxInFlightPerAccount", c.MaxInFlightPerAccount > 0, "must be at least 1")
+	check.require("maxConnections", c.MaxConnections >= 0, "must be at least 1, or 0 for as many as the process's files allow")
 }
 
 func isExternalID(s string) bool {

@@ -275,6 +275,7 @@ func TestBadKeys(t *testing.T) {
 		{keys{"shutdownDelay": "5"}, `shutdownDelay must be a duration such as "25s"`},
 		{keys{"maxInFlight": 0}, "maxInFlight must be at least 1"},
 		{keys{"maxInFlight": "512"}, "maxInFlight must be a whole number"},
+		{keys{"maxConnections": -1}, "maxConnections must be at least 1, or 0 for as many as the process's files allow"},
 		{keys{"maxInFlightPerAccount": -1}, "maxInFlightPerAccount must be at least 1"},
 
 		{keys{"pprofAddress": ":6060"}, badPprof},

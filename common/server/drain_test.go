@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -10,6 +11,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/YaleSpinup/ecr-api/api"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // drainServer is a server with a trackedListener. Its handler holds requests
@@ -24,26 +28,52 @@ type drainServer struct {
 }
 
 func newDrainServer(t *testing.T) *drainServer {
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	return serve(t, track(listenLocally(t), 100), nil)
+}
+
+// serve starts a server with this listener. It speaks TLS if there is a
+// configuration for that.
+func serve(t *testing.T, l *trackedListener, secured *tls.Config) *drainServer {
+	s := &drainServer{t: t, listener: l, arrived: make(chan struct{}, 1<<16), release: make(chan struct{}), served: make(chan error, 1)}
+	h := &http.Server{Handler: http.HandlerFunc(s.answer)}
+	l.attach(h)
+	t.Cleanup(func() { h.Close() })
+	var outer net.Listener = l
+	if secured != nil {
+		outer = tls.NewListener(l, secured)
+	}
+	go func() { s.served <- h.Serve(outer) }()
+	return s
+}
+
+func (s *drainServer) answer(w http.ResponseWriter, r *http.Request) {
+	s.arrived <- struct{}{}
+	switch r.URL.Path {
+	case "/slow":
+		<-s.release
+	case "/big":
+		w.Write(make([]byte, 16<<20))
+		return
+	case "/endless":
+		writeEndlessly(w)
+		return
+	}
+	io.WriteString(w, "answer")
+}
+
+func listenLocally(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &drainServer{t: t, listener: trackConnections(inner), arrived: make(chan struct{}, 10), release: make(chan struct{}), served: make(chan error, 1)}
-	h := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.arrived <- struct{}{}
-		switch r.URL.Path {
-		case "/slow":
-			<-s.release
-		case "/endless":
-			writeEndlessly(w)
-			return
-		}
-		io.WriteString(w, "answer")
-	})}
-	s.listener.attach(h)
-	t.Cleanup(func() { h.Close() })
-	go func() { s.served <- h.Serve(s.listener) }()
-	return s
+	return l
+}
+
+// track wraps a listener whose errors are of no interest.
+func track(inner net.Listener, most int) *trackedListener {
+	limits := prometheus.NewCounter(prometheus.CounterOpts{})
+	return trackConnections(inner, most, api.NewConnections(limits), func(error) {})
 }
 
 // writeEndlessly has a deadline instead of the server's WriteTimeout.
@@ -182,7 +212,7 @@ func TestDrainWaitsForAPipelinedRequest(t *testing.T) {
 func TestNoHandlerAfterClose(t *testing.T) {
 	t.Parallel()
 	ours, _ := net.Pipe()
-	c := &trackedConn{Conn: ours, listener: trackConnections(nil)}
+	c := &trackedConn{Conn: ours, listener: track(nil, 100)}
 	c.closeIfIdle()
 	defer func() {
 		if p := recover(); p != http.ErrAbortHandler {
@@ -197,12 +227,9 @@ func TestNoHandlerAfterClose(t *testing.T) {
 // drain waits for a connection that is accepted but not yet in the list.
 func TestDrainWaitsForAccept(t *testing.T) {
 	t.Parallel()
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	inner := listenLocally(t)
 	late := lateListener{inner, make(chan struct{}), make(chan struct{})}
-	l := trackConnections(late)
+	l := track(late, 100)
 	h := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "answer") })}
 	l.attach(h)
 	defer h.Close()
@@ -250,7 +277,7 @@ func TestNoReadAfterClose(t *testing.T) {
 	t.Parallel()
 	ours, theirs := net.Pipe()
 	slow := &slowConn{Conn: ours, read: make(chan struct{}), release: make(chan struct{})}
-	c := &trackedConn{Conn: slow, listener: trackConnections(nil)}
+	c := &trackedConn{Conn: slow, listener: track(nil, 100)}
 	result := make(chan error, 1)
 	go func() {
 		n, err := c.Read(make([]byte, 10))
@@ -294,14 +321,23 @@ func (s *drainServer) waitUntilRead(c net.Conn) {
 }
 
 func (s *drainServer) isBusy(c net.Conn) bool {
+	tracked := s.tracked(c)
+	if tracked == nil {
+		return false
+	}
+	tracked.mu.Lock()
+	defer tracked.mu.Unlock()
+	return tracked.phase != idle
+}
+
+// tracked returns the other end of c, or nil.
+func (s *drainServer) tracked(c net.Conn) *trackedConn {
 	s.listener.mu.Lock()
 	defer s.listener.mu.Unlock()
 	for tracked := range s.listener.conns {
 		if tracked.RemoteAddr().String() == c.LocalAddr().String() {
-			tracked.mu.Lock()
-			defer tracked.mu.Unlock()
-			return tracked.busy
+			return tracked
 		}
 	}
-	return false
+	return nil
 }

@@ -6,6 +6,8 @@ package server
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -70,12 +72,16 @@ func Run(ctx context.Context, o Options) error {
 }
 
 func (s *server) run(ctx context.Context) error {
-	tcp, err := net.Listen("tcp", cmp.Or(s.Listen, s.Config.ListenAddress))
+	most, err := maxConnections(s.Config, fileLimit())
+	if err != nil {
+		return err
+	}
+	tcp, err := listen(cmp.Or(s.Listen, s.Config.ListenAddress))
 	if err != nil {
 		return err
 	}
 	defer tcp.Close() // an error says that it is closed already
-	connections := trackConnections(tcp)
+	connections := trackConnections(tcp, most, s.service.Connections(), s.acceptFailed)
 	listener, scheme, err := s.secure(connections)
 	if err != nil {
 		return err
@@ -113,4 +119,18 @@ func (s *server) handler() http.Handler {
 		return s.service
 	}
 	return s.Guard(s.service)
+}
+
+// listen is net.Listen. If another program has the address, the error says what
+// to do.
+func listen(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%w: choose another address with -listen, such as -listen 127.0.0.1:8081", err)
+	}
+	return l, err
+}
+
+func (s *server) acceptFailed(err error) {
+	s.log.WithError(err).Warn("a connection could not be accepted: trying again")
 }

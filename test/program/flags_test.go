@@ -58,6 +58,7 @@ func TestErrorsAtTheStart(t *testing.T) {
 	const missing = "API_CONFIG: bad configuration: account.region is missing; account.role is missing; token is missing; org is missing"
 	const remote = "other machines could reach this address, and every caller may do everything. " +
 		"Listen on 127.0.0.1, or name with -allow-hosts the hosts by which it is called"
+	const elsewhere = ": choose another address with -listen, such as -listen 127.0.0.1:8081"
 	for name, test := range map[string]struct {
 		args   []string
 		env    string
@@ -78,9 +79,9 @@ func TestErrorsAtTheStart(t *testing.T) {
 		"argument":                      {[]string{"-local", "config.json"}, "", 1, "ecr-api: unknown argument \"config.json\"\n"},
 		"no configuration":              {[]string{"-config", none}, "", 1, inLog("reading the configuration (see -config, or set API_CONFIG): open " + none + ": no such file or directory")},
 		"bad configuration":             {nil, "{}", 1, inLog(missing)},
-		"-listen, address taken":        {[]string{"-listen", here}, configuration("http://127.0.0.1:1", ":0"), 1, inLog("listen tcp " + here + ": bind: address already in use")},
-		"configured address taken":      {nil, configuration("http://127.0.0.1:1", here), 1, inLog("listen tcp " + here + ": bind: address already in use")},
-		"-local, address taken":         {[]string{"-local", "-listen", here}, "", 1, inLog("listen tcp " + here + ": bind: address already in use")},
+		"-listen, address taken":        {[]string{"-listen", here}, configuration("http://127.0.0.1:1", ":0"), 1, inLog("listen tcp " + here + ": bind: address already in use" + elsewhere)},
+		"configured address taken":      {nil, configuration("http://127.0.0.1:1", here), 1, inLog("listen tcp " + here + ": bind: address already in use" + elsewhere)},
+		"-local, address taken":         {[]string{"-local", "-listen", here}, "", 1, inLog("listen tcp " + here + ": bind: address already in use" + elsewhere)},
 		"-local-aws, address taken":     {[]string{"-local-aws", here}, "", 1, "ecr-api: listen tcp " + here + ": bind: address already in use\n"},
 		"-listen, address with no port": {[]string{"-listen", "nowhere"}, configuration("http://127.0.0.1:1", ":0"), 1, inLog("listen tcp: address nowhere: missing port in address")},
 	} {
