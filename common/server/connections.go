@@ -189,3 +189,13 @@ func (c *trackedConn) giveUpIf(condition func() bool) bool {
 	c.closed = true
 	return true
 }
+
+// CloseWrite ends what is sent, if the connection can do that. net/http uses it
+// to end an answer before it closes a connection from which it has not read
+// everything. Otherwise the caller could lose the end of the answer.
+func (c *trackedConn) CloseWrite() error {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		return tcp.CloseWrite()
+	}
+	return nil
+}
