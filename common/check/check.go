@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -86,16 +87,32 @@ func Run(ctx context.Context, config *common.Config, file string, accounts []str
 	return report(out, labels, c.accounts(ctx, accounts, identity))
 }
 
+// A result is what the check of an account found.
+type result struct {
+	err        error // nil if the account can be used
+	noIdentity bool  // the role takes no source identity
+}
+
+// String returns it in one line.
+func (r result) String() string {
+	switch {
+	case r.err != nil:
+		return strings.Join(strings.Fields(r.err.Error()), " ")
+	case r.noIdentity:
+		return "good, but sts:SetSourceIdentity is not allowed: CloudTrail will not show which key the calls are for (docs/aws.md)"
+	default:
+		return "good"
+	}
+}
+
 // report writes a line for each account.
-func report(out io.Writer, labels []string, results []error) error {
+func report(out io.Writer, labels []string, results []result) error {
 	bad := 0
-	for i, err := range results {
-		said := "good"
-		if err != nil {
+	for i, r := range results {
+		if r.err != nil {
 			bad++
-			said = strings.Join(strings.Fields(err.Error()), " ")
 		}
-		if _, err := fmt.Fprintf(out, "%s: %s\n", labels[i], said); err != nil {
+		if _, err := fmt.Fprintf(out, "%s: %s\n", labels[i], r); err != nil {
 			return err
 		}
 	}
@@ -107,21 +124,23 @@ func report(out io.Writer, labels []string, results []error) error {
 
 // A checker calls AWS as the service does.
 type checker struct {
-	config *common.Config
-	roles  *roles.Roles
-	ecr    *ecr.API
+	config   *common.Config
+	roles    *roles.Roles
+	ecr      *ecr.API
+	observer *observer
 }
 
 func newChecker(config *common.Config) (*checker, error) {
-	sdk, err := roles.NewSDKSession(config, nobody{})
+	o := &observer{}
+	sdk, err := roles.NewSDKSession(config, o)
 	if err != nil {
 		return nil, err
 	}
-	r, err := roles.New(sdk, config, nobody{})
+	r, err := roles.New(sdk, config, o)
 	if err != nil {
 		return nil, err
 	}
-	return &checker{config: config, roles: r, ecr: ecr.New(sdk)}, nil
+	return &checker{config: config, roles: r, ecr: ecr.New(sdk), observer: o}, nil
 }
 
 func (c *checker) identity(ctx context.Context) (string, error) {
@@ -130,19 +149,22 @@ func (c *checker) identity(ctx context.Context) (string, error) {
 	return c.roles.Identity(ctx)
 }
 
-// accounts returns what is wrong with each account, nil for those that are
-// good.
-func (c *checker) accounts(ctx context.Context, names []string, identity string) []error {
-	results := make([]error, len(names))
+// accounts returns what was found in each account.
+func (c *checker) accounts(ctx context.Context, names []string, identity string) []result {
+	results := make([]result, len(names))
 	var checks errgroup.Group
 	checks.SetLimit(atOnce)
 	for i, name := range names {
 		checks.Go(func() error {
-			results[i] = c.account(ctx, name, identity)
+			results[i].err = c.account(ctx, name, identity)
 			return nil
 		})
 	}
 	_ = checks.Wait() // the errors are in results
+	for i, name := range names {
+		id, _ := c.config.AccountID(name)
+		_, results[i].noIdentity = c.observer.noIdentity.Load(id)
+	}
 	return results
 }
 
@@ -161,7 +183,7 @@ func (c *checker) account(ctx context.Context, name, identity string) error {
 	registry := common.Registry{Partition: roles.Partition(region), Region: region, Account: id}
 	scope := iam.Scope{Registry: registry, Org: c.config.Org}
 	policy := iam.NewPolicy(iam.Allow(scope.AllRepositories(), "ecr:DescribeRepositories"))
-	session := c.roles.Session(roles.Want{Registry: registry, Policy: policy.String(), Listed: true})
+	session := c.roles.Session(roles.Want{Registry: registry, Policy: policy.String(), Key: c.config.Token[0].Name, Listed: true})
 	if err := session.Assume(ctx, identity); err != nil {
 		return err
 	}
@@ -181,10 +203,11 @@ func whyNot(err error) error {
 	}
 }
 
-// nobody observes nothing.
-type nobody struct{}
+// An observer notes the accounts whose role takes no source identity.
+type observer struct{ noIdentity sync.Map }
 
-func (nobody) Called(context.Context, roles.Call)   {}
-func (nobody) SessionRequested(roles.SessionResult) {}
-func (nobody) LimitReached(roles.Limit)             {}
-func (nobody) NoSourceIdentity(string)              {}
+// The methods of a roles.Observer.
+func (o *observer) Called(context.Context, roles.Call)   {}
+func (o *observer) SessionRequested(roles.SessionResult) {}
+func (o *observer) LimitReached(roles.Limit)             {}
+func (o *observer) NoSourceIdentity(account string)      { o.noIdentity.Store(account, true) }

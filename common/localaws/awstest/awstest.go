@@ -35,7 +35,7 @@ const (
 	// TrustLocal is a trust policy that lets the administrator assume the role
 	// with the external id "local".
 	TrustLocal = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"012345678901"},
-		"Action":["sts:AssumeRole","sts:TagSession"],"Condition":{"StringEquals":{"sts:ExternalId":"local"}}}}`
+		"Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"],"Condition":{"StringEquals":{"sts:ExternalId":"local"}}}}`
 )
 
 // Noon is the time at which the clock of an AWS starts.

@@ -74,7 +74,7 @@ func TestAssumeRoleErrors(t *testing.T) {
 	t.Parallel()
 	b := awstest.New(t,
 		localaws.Role{Account: awstest.Other, Name: "no-tags", Permissions: awstest.AllowAll,
-			Trust: strings.Replace(awstest.TrustLocal, `["sts:AssumeRole","sts:TagSession"]`, `"sts:AssumeRole"`, 1)},
+			Trust: strings.Replace(awstest.TrustLocal, `["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"]`, `"sts:AssumeRole"`, 1)},
 		localaws.Role{Account: awstest.Other, Name: "no-administrator", Permissions: awstest.AllowAll,
 			Trust: strings.Replace(awstest.TrustLocal, `{"AWS":"012345678901"}`, `{"AWS":"arn:aws:iam::012345678901:role/ecr-api"}`, 1)},
 		localaws.Role{Account: awstest.Other, Name: "one-org", Permissions: awstest.AllowAll,
@@ -140,8 +140,10 @@ func TestAssumeRoleErrors(t *testing.T) {
 		{"managed policy", func(in *sts.AssumeRoleInput) {
 			in.PolicyArns = []*sts.PolicyDescriptorType{{Arn: aws.String("arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly")}}
 		}, invalid, "PolicyArns is not supported here"},
-		{"source identity for a role that allows none", func(in *sts.AssumeRoleInput) { in.SetSourceIdentity("ab") }, no,
-			denied("sts:SetSourceIdentity", *awstest.RoleARN(awstest.Other, "ecr-api"))},
+		{"with a source identity", func(in *sts.AssumeRoleInput) { in.SetSourceIdentity("ab") }, "", ""},
+		{"source identity for a role that allows none", func(in *sts.AssumeRoleInput) {
+			in.SetRoleArn(*awstest.RoleARN(awstest.Other, "no-tags")).SetSourceIdentity("ab")
+		}, no, denied("sts:SetSourceIdentity", *awstest.RoleARN(awstest.Other, "no-tags"))},
 		{"malformed source identity", func(in *sts.AssumeRoleInput) { in.SetSourceIdentity("aws:a") }, invalid, "at 'sourceIdentity' failed to satisfy constraint: Member must satisfy regular expression pattern: "},
 		{"long source identity", func(in *sts.AssumeRoleInput) { in.SetSourceIdentity(strings.Repeat("a", 65)) }, invalid, "'sourceIdentity'"},
 
