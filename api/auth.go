@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"net/http"
@@ -85,31 +86,47 @@ func (t *tokens) known(token string) (key string, ok bool) {
 }
 
 // verify returns the name of the key that the token is a hash of. Its error is
-// errBadToken, or errBusy if the client has no place in the queue for
-// comparisons. A token that verified is remembered while it is in use. So
-// bcrypt runs once for each token and not for each request, and a flood of new
-// tokens does not delay the callers whose tokens are known.
-func (t *tokens) verify(token, client string) (key string, err error) {
+// errBadToken, or errBusy if there is no place for the client. A token that
+// verified is remembered while it is in use. So bcrypt runs once for each token
+// and not for each request, and a flood of new tokens does not delay the callers
+// whose tokens are known.
+func (t *tokens) verify(ctx context.Context, token, client string) (key string, err error) {
 	cost, ok := t.cost(token)
 	if !ok {
 		t.note(tokenRefused)
 		return "", errBadToken
 	}
+	place := t.gate.admit(client)
+	if place == nil {
+		return "", errBusy
+	}
+	defer t.gate.remove(&t.gate.checked, place)
 	sum := sha256.Sum256([]byte(token))
-	found, err, _ := t.flights.Do(string(sum[:]), func() (any, error) {
+	flight := t.flights.DoChan(string(sum[:]), func() (any, error) {
 		key, err := t.compare(token, client)
 		if err == nil {
 			t.remember(sum, remembered{key: key, cost: cost})
 		}
 		return key.Name, err
 	})
-	switch err {
+	select {
+	case result := <-flight:
+		return t.judged(result)
+	case <-place.turn:
+	case <-ctx.Done():
+	}
+	return "", errBusy
+}
+
+// judged counts the result of a comparison.
+func (t *tokens) judged(result singleflight.Result) (key string, err error) {
+	switch result.Err {
 	case nil:
 		t.note(tokenVerified)
 	case errBadToken:
 		t.note(tokenRefused)
 	}
-	return found.(string), err
+	return result.Val.(string), result.Err
 }
 
 func (t *tokens) note(result string) { t.checks.WithLabelValues(result).Inc() }
@@ -175,7 +192,7 @@ func (s *Service) keyOf(r *http.Request, current *settings) (string, error) {
 		return key, nil
 	}
 	client := networkOf(clientAddress(r, current.config.TrustedProxies))
-	key, err := current.tokens.verify(token, client)
+	key, err := current.tokens.verify(r.Context(), token, client)
 	if err != errBusy {
 		return key, err
 	}

@@ -60,10 +60,10 @@ func TestCostOverTheLimitIsNotHashed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tokens.verify(hash(t, key, maxCost), ""); err != nil {
+	if _, err := tokens.verify(t.Context(), hash(t, key, maxCost), ""); err != nil {
 		t.Errorf("a hash at the highest cost: %v", err)
 	}
-	if _, err := tokens.verify(hash(t, key, maxCost+1), ""); err != errBadToken {
+	if _, err := tokens.verify(t.Context(), hash(t, key, maxCost+1), ""); err != errBadToken {
 		t.Errorf("a hash of the right key over the highest cost: %v", err)
 	}
 }

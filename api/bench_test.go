@@ -22,7 +22,7 @@ func BenchmarkToken(b *testing.B) {
 		b.Fatal(err)
 	}
 	good := token()
-	if _, err := tokens.verify(good, ""); err != nil {
+	if _, err := tokens.verify(b.Context(), good, ""); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()

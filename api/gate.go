@@ -13,6 +13,7 @@ const (
 	maxWaitingTokens = 64              // of all clients
 	maxWaitingEach   = 16              // of one client; a comparison takes a quarter of a second at cost 12
 	maxWait          = 5 * time.Second // in the queue
+	maxChecked       = 256             // requests whose tokens are being checked; several may have the same token
 	maxDelayed       = 256             // requests
 	refusalDelay     = time.Second     // slows down a flood of requests with wrong tokens
 )
@@ -28,6 +29,7 @@ type gate struct {
 	mu        sync.Mutex
 	comparing int
 	waiting   queue // those that will compare
+	checked   queue // the requests that need a comparison; no turn comes
 	delayed   queue // those whose refusal is delayed; no turn comes
 }
 
@@ -36,8 +38,26 @@ func newGate() *gate {
 		atOnce:  max(1, runtime.GOMAXPROCS(0)/2),
 		wait:    maxWait,
 		waiting: queue{max: maxWaitingTokens, maxEach: maxWaitingEach},
+		checked: queue{max: maxChecked, maxEach: maxChecked},
 		delayed: queue{max: maxDelayed, maxEach: maxDelayed},
 	}
+}
+
+// keepBelow makes the gate hold fewer requests, so that those without a good
+// token do not take all connections.
+func (g *gate) keepBelow(requests int) {
+	for _, q := range []*queue{&g.checked, &g.delayed} {
+		q.max, q.maxEach = min(q.max, requests), min(q.maxEach, requests)
+	}
+}
+
+// admit returns a place for a request whose token is checked, or nil. If the
+// client has the most places and others need one, it loses the place: the turn
+// of the waiter then gets false.
+func (g *gate) admit(client string) *waiter {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.checked.add(client)
 }
 
 // enter waits until the client may compare. It returns false at once if there

@@ -164,7 +164,7 @@ func TestTokensAreForgotten(t *testing.T) {
 			}
 		}
 		want("before it came", false)
-		if _, err := tokens.verify(good, ""); err != nil {
+		if _, err := tokens.verify(t.Context(), good, ""); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(4 * time.Minute)
@@ -200,7 +200,7 @@ func rememberForTest(t *testing.T, w *world, token string) {
 	own := tokens.gate
 	tokens.gate = newGate()
 	defer func() { tokens.gate = own }()
-	if _, err := tokens.verify(token, ""); err != nil {
+	if _, err := tokens.verify(t.Context(), token, ""); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -171,6 +171,35 @@ func TestFloodFromOneAddress(t *testing.T) {
 	flood.Wait()
 }
 
+// Requests with the same token share a comparison, but each holds a connection.
+// Those of one address cannot take all places either.
+func TestFloodOfOneToken(t *testing.T) {
+	t.Parallel()
+	skipWithoutLoopback(t)
+	w, release := occupied(t)
+	g := w.service.gate
+	g.keepBelow(4)
+	places := func() (checked, delayed int) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return g.checked.length, g.delayed.length
+	}
+	var flood, caller sync.WaitGroup
+	for range 6 {
+		flood.Go(func() { w.statusFrom(t, "127.0.0.2", newWrongToken(4, 1)) })
+	}
+	waitFor(t, "the flood", func() bool { checked, delayed := places(); return checked == 4 && delayed == 2 })
+	caller.Go(func() {
+		if status := w.statusFrom(t, "127.0.0.3", token()); status != http.StatusOK {
+			t.Errorf("the caller at another address: status %d, want 200", status)
+		}
+	})
+	waitFor(t, "the caller to wait", func() bool { waiting, _ := g.lengths(); return waiting == 2 })
+	release()
+	caller.Wait()
+	flood.Wait()
+}
+
 func skipWithoutLoopback(t *testing.T) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.2:0")
