@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"slices"
@@ -152,7 +153,7 @@ func (b badKeys) in(document []byte) badKeys {
 // decode returns the keys that it cannot decode. It returns an error if the
 // document is not a JSON object.
 func (c *Config) decode(document []byte) (badKeys, error) {
-	var account json.RawMessage
+	var account, accounts json.RawMessage
 	bad, err := decodeObject("", document, map[string]any{
 		"listenAddress":         &c.ListenAddress,
 		"account":               &account,
@@ -160,7 +161,7 @@ func (c *Config) decode(document []byte) (badKeys, error) {
 		"maxTokenCost":          &c.MaxTokenCost,
 		"logLevel":              &c.LogLevel,
 		"org":                   &c.Org,
-		"accounts":              &c.Accounts,
+		"accounts":              &accounts,
 		"requestTimeout":        (*duration)(&c.RequestTimeout),
 		"shutdownDelay":         (*duration)(&c.ShutdownDelay),
 		"maxInFlight":           &c.MaxInFlight,
@@ -171,21 +172,49 @@ func (c *Config) decode(document []byte) (badKeys, error) {
 		"tlsCertificate":        &c.TLSCertificate,
 		"tlsKey":                &c.TLSKey,
 	})
-	if err != nil || account == nil {
-		return bad, err
+	if err != nil {
+		return nil, err
 	}
-	badInAccount, err := decodeObject("account.", account, map[string]any{
-		"region":     &c.Account.Region,
-		"akid":       &c.Account.AKID,
-		"secret":     (*string)(&c.Account.Secret),
-		"externalId": &c.Account.ExternalID,
-		"role":       &c.Account.Role,
-		"endpoint":   &c.Account.Endpoint,
+	return slices.Concat(bad, c.Account.decode(account), c.decodeAccounts(accounts)), nil
+}
+
+// decode returns the keys that it cannot decode. The document is nil if it is
+// absent.
+func (a *Account) decode(document json.RawMessage) badKeys {
+	if document == nil {
+		return nil
+	}
+	bad, err := decodeObject("account.", document, map[string]any{
+		"region":     &a.Region,
+		"akid":       &a.AKID,
+		"secret":     (*string)(&a.Secret),
+		"externalId": &a.ExternalID,
+		"role":       &a.Role,
+		"endpoint":   &a.Endpoint,
 	})
 	if err != nil {
-		badInAccount = badKeys{{key: "account", reason: "must be an object"}}
+		return badKeys{{key: "account", reason: "must be an object"}}
 	}
-	return append(bad, badInAccount...), nil
+	return bad
+}
+
+// decodeAccounts returns the names that are given twice. The document is nil if
+// it is absent.
+func (c *Config) decodeAccounts(document json.RawMessage) badKeys {
+	if document == nil {
+		return nil
+	}
+	if json.Unmarshal(document, &c.Accounts) != nil {
+		return badKeys{{key: "accounts", reason: "must be an object of strings"}}
+	}
+	var bad badKeys
+	offsets := keyOffsets(document)
+	for _, name := range slices.Sorted(maps.Keys(offsets)) {
+		if len(offsets[name]) > 1 {
+			bad = append(bad, badKey{key: "accounts." + name, reason: givenTwice})
+		}
+	}
+	return bad
 }
 
 // decodeObject decodes a JSON object key by key, to find every bad key and not
@@ -224,8 +253,6 @@ func decodeObject(prefix string, document []byte, target map[string]any) (badKey
 // kindOf says which kind of value a field takes.
 func kindOf(field any) string {
 	switch field.(type) {
-	case *map[string]string:
-		return "an object of strings"
 	case *Keys:
 		return "a string, or an object of strings with different names"
 	case *int:

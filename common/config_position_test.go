@@ -17,7 +17,8 @@ func TestPositionsOfBadKeys(t *testing.T) {
 	},
 	"token": {"new": "", "old": "a"}, "org"
 		: "",
-	"accounts": {"a": "1", "account.region": "2"}
+	"accounts": {"a": "1", "account.region": "2", "b": "012345678901",
+		"b": "210987654321"}
 }`
 	_, err := ParseConfig([]byte(document))
 	want := `bad configuration: ` +
@@ -25,6 +26,7 @@ func TestPositionsOfBadKeys(t *testing.T) {
 		`account.more (line 5, column 15) is not a known key; ` +
 		`account.role (line 5, column 3) must be a string; ` +
 		`account.role (line 6, column 3) is given twice; ` +
+		`accounts.b (line 11, column 3) is given twice; ` +
 		`listenAddress (line 2, column 5) must be like ":8080" or "127.0.0.1:8080"; ` +
 		`account.region (line 4, column 3) must be like "us-east-1"; ` +
 		`token.new (line 8, column 12) is missing; ` +

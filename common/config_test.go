@@ -376,6 +376,8 @@ func TestKeysGivenTwice(t *testing.T) {
 		`"org":`:     {`"org": "another", "org":`, "org is given twice"},
 		`"region":`:  {`"region": "us-east-1", "region":`, "account.region is given twice"},
 		`"account":`: {`"account": {"region": "us-east-1", "role": "another"}, "account":`, "account is given twice"},
+		`"org"`: {`"accounts": {"prod": "012345678901", "b": "210987654321", "pr\u006fd": "210987654321", "b": "x"}, "org"`,
+			"accounts.b is given twice; accounts.prod is given twice"},
 	} {
 		_, err := ParseConfig([]byte(strings.Replace(minimal, old, test.twice, 1)))
 		if diff := cmp.Diff("bad configuration: "+test.want, messageWithoutPositions(err)); diff != "" {
