@@ -1,10 +1,12 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	_ "net/http/pprof" // adds itself to http.DefaultServeMux, which only startProfiler serves
+	"syscall"
 
 	"github.com/YaleSpinup/ecr-api/common"
 )
@@ -16,6 +18,9 @@ func (s *server) startProfiler() error {
 		return nil
 	}
 	listener, err := net.Listen("tcp", s.Config.PprofAddress)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("pprofAddress: %w: choose another pprofAddress, or leave it empty", err)
+	}
 	if err != nil {
 		return fmt.Errorf("pprofAddress: %w", err)
 	}

@@ -83,6 +83,8 @@ func TestErrorsAtTheStart(t *testing.T) {
 		"configured address taken":      {nil, configuration("http://127.0.0.1:1", here), 1, inLog("listen tcp " + here + ": bind: address already in use" + elsewhere)},
 		"-local, address taken":         {[]string{"-local", "-listen", here}, "", 1, inLog("listen tcp " + here + ": bind: address already in use" + elsewhere)},
 		"-local-aws, address taken":     {[]string{"-local-aws", here}, "", 1, "ecr-api: listen tcp " + here + ": bind: address already in use\n"},
+		"pprofAddress taken": {nil, with(configuration("http://127.0.0.1:1", "127.0.0.1:0"), `"pprofAddress": "`+here+`"`), 1,
+			inLog("pprofAddress: listen tcp " + here + ": bind: address already in use: choose another pprofAddress, or leave it empty")},
 		"-listen, address with no port": {[]string{"-listen", "nowhere"}, configuration("http://127.0.0.1:1", ":0"), 1, inLog("listen tcp: address nowhere: missing port in address")},
 	} {
 		t.Run(name, func(t *testing.T) {
