@@ -73,6 +73,9 @@ func Run(ctx context.Context, config *common.Config, file string, accounts []str
 	if len(accounts) == 0 {
 		accounts = slices.Sorted(maps.Keys(config.Accounts))
 	}
+	if len(accounts) == 0 && config.Accounts != nil {
+		return errors.New("accounts is empty: no account may be used")
+	}
 	if len(accounts) == 0 {
 		fmt.Fprintln(out, "no account is checked: the configuration names none. To check one: ecr-api -check 012345678901")
 		return nil
@@ -199,7 +202,7 @@ func whyNot(err error) error {
 	case errors.As(err, &e) && strings.HasPrefix(e.AWSCode, "AccessDenied"):
 		return errors.New("ecr: DescribeRepositories denied: the role's permissions (config/aws/role-policy.json), or a policy of the organization")
 	default:
-		return errors.New("ecr: DescribeRepositories failed: " + roles.Explain(err))
+		return errors.New("ecr: DescribeRepositories failed: " + roles.ExplainInSession(err))
 	}
 }
 

@@ -3,6 +3,8 @@ package check
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -67,6 +69,8 @@ func TestAccount(t *testing.T) {
 		assume    = "AssumeRole of arn:aws:iam::210987654321:role/ecr-api "
 		anyReason = "refused: the role does not exist, or its trust policy does not allow " + identity +
 			" with this external id, or the policy of " + identity + " does not allow sts:AssumeRole"
+		unknownSession = "ECR does not know the session (UnrecognizedClientException): " +
+			"is the region enabled in that account, or was the role just made anew?"
 	)
 	good := role(awstest.TrustLocal, awstest.AllowAll)
 	for name, test := range map[string]struct {
@@ -93,6 +97,11 @@ func TestAccount(t *testing.T) {
 			assume + "failed: PackedPolicyTooLarge: much too large"},
 		"no permissions": {role(awstest.TrustLocal, allowing("ecr:ListTagsForResource")), localaws.Fault{},
 			"ecr: DescribeRepositories denied: the role's permissions (config/aws/role-policy.json), or a policy of the organization"},
+		"ECR does not know the session": {good, localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "UnrecognizedClientException", Message: "no"},
+			"ecr: DescribeRepositories failed: " + unknownSession},
+		"the same in another protocol": {good, localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "InvalidClientTokenId", Message: "no"},
+			"ecr: DescribeRepositories failed: " + strings.Replace(unknownSession, "UnrecognizedClientException", "InvalidClientTokenId", 1)},
+		"AWS says nothing but a code": {good, localaws.Fault{Operation: "sts:AssumeRole", Code: "MalformedPolicyDocument"}, assume + "failed: MalformedPolicyDocument"},
 		"ECR fails": {good, localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "InvalidParameterException", Message: "no"},
 			"ecr: DescribeRepositories failed: InvalidParameterException: no"},
 	} {
@@ -133,6 +142,9 @@ func TestWhichAccounts(t *testing.T) {
 			first + "210987654321: good\nprod: this is not an account id (twelve digits)\n", "1 of 2 accounts cannot be used"},
 		"none": {nil, nil,
 			first + "no account is checked: the configuration names none. To check one: ecr-api -check 012345678901\n", ""},
+		"accounts is empty": {map[string]string{}, nil, first, "accounts is empty: no account may be used"},
+		"accounts is empty, one given": {map[string]string{}, []string{other},
+			first + "210987654321: " + unknown, "1 of 1 accounts cannot be used"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -186,6 +198,45 @@ func TestUnreachable(t *testing.T) {
 		if err := STS(context.Background(), configFor(endpoint)); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: %v, want %s...", endpoint, err, want)
 		}
+	}
+}
+
+// A proxy or a wrong endpoint may answer, for STS or for ECR only.
+func TestSomethingOtherThanAWSAnswers(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]struct {
+		status int
+		body   string
+	}{
+		"without a body":   {403, ""},
+		"not found":        {404, "404 page not found\n"},
+		"a page":           {403, "<html><body>no</body></html>"},
+		"a page, and well": {200, "<html><body>log in</body></html>"},
+		"JSON":             {403, "{}"},
+		"XML":              {403, "<ErrorResponse></ErrorResponse>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			aws := awstest.New(t)
+			onlyECR := false
+			proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if onlyECR && r.Header.Get("X-Amz-Target") == "" {
+					aws.ServeHTTP(w, r)
+					return
+				}
+				w.WriteHeader(answer.status)
+				io.WriteString(w, answer.body)
+			}))
+			t.Cleanup(proxy.Close)
+			c := configFor(proxy.URL)
+			c.Accounts = map[string]string{"main": here}
+			want := fmt.Sprintf("something other than AWS answered (HTTP %d) at %s: look at account.endpoint and HTTPS_PROXY",
+				answer.status, proxy.Listener.Addr())
+			wantRun(t, c, nil, "", "GetCallerIdentity failed: "+want)
+			onlyECR = true
+			wantRun(t, c, nil, "identity: "+identity+"\nmain ("+here+"): ecr: DescribeRepositories failed: "+want+"\n",
+				"1 of 1 accounts cannot be used")
+		})
 	}
 }
 

@@ -74,9 +74,12 @@ func whyRefused(message, identity string) string {
 // service's own credentials, or the way to AWS.
 func Explain(err error) string {
 	var fault awserr.Error
+	var foreign *foreignAnswer
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return unreachable(err)
+	case errors.As(err, &foreign):
+		return foreign.text
 	case !errors.As(err, &fault):
 		return err.Error()
 	}
@@ -92,9 +95,20 @@ func Explain(err error) string {
 		return "the credentials of this service have expired (" + fault.Code() + ")"
 	case "RequestError", "RequestCanceled":
 		return unreachable(common.Origin(fault))
+	case "":
+		return "AWS answered without an error code: " + strings.TrimLeft(fault.Error(), ": \n\t")
 	default:
-		return fault.Code() + ": " + fault.Message()
+		return strings.TrimSuffix(fault.Code()+": "+fault.Message(), ": ")
 	}
+}
+
+// ExplainInSession is Explain for a call to ECR in a session.
+func ExplainInSession(err error) string {
+	var fault awserr.Error
+	if errors.As(err, &fault) && unknownSession[fault.Code()] {
+		return "ECR does not know the session (" + fault.Code() + "): is the region enabled in that account, or was the role just made anew?"
+	}
+	return Explain(err)
 }
 
 // unreachable says what to look at if AWS could not be asked. The error of

@@ -46,3 +46,19 @@ func innermost(err error) string {
 	}
 	return err.Error()
 }
+
+// Of an answer with AWS's id but without a code, the status is told.
+func TestExplainAnswerWithoutACode(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ code, message, want string }{
+		{"Throttling", "", "Throttling"},
+		{"Throttling", "Rate exceeded", "Throttling: Rate exceeded"},
+		{"", "", "AWS answered without an error code: status code: 503, request id: 5f6a"},
+		{"", "busy", "AWS answered without an error code: busy\n\tstatus code: 503, request id: 5f6a"},
+	} {
+		err := awserr.NewRequestFailure(awserr.New(test.code, test.message, nil), 503, "5f6a")
+		if got := Explain(err); got != test.want {
+			t.Errorf("%q: %q: %q, want %q", test.code, test.message, got, test.want)
+		}
+	}
+}

@@ -84,6 +84,7 @@ func New(sdk client.ConfigProvider, config *common.Config, o Observer) (*Roles, 
 		refusal:    refusalText(config.Account.Role),
 	}
 	r.sts.Handlers.Sign.AfterEachFn = request.HandlerListStopOnError // keepPace may fail
+	r.sts.Handlers.Unmarshal.PushBack(wantResult)
 	r.sts.Handlers.CompleteAttempt.PushBack(r.pace.learn)
 	r.sts.Handlers.Complete.PushFront(r.translate)
 	return r, errors.Join(

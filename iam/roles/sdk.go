@@ -92,6 +92,7 @@ func NewSDKSession(c *common.Config, o Observer) (*session.Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.Handlers.CompleteAttempt.PushBackNamed(request.NamedHandler{Name: "ecr-api.NameForeign", Fn: nameForeign})
 	s.Handlers.CompleteAttempt.PushBackNamed(request.NamedHandler{Name: "ecr-api.NoteAnswer", Fn: noteAnswer})
 	s.Handlers.Complete.PushBackNamed(request.NamedHandler{Name: "ecr-api.Observe", Fn: func(r *request.Request) { observe(r, o) }})
 	return s, nil
