@@ -2,9 +2,8 @@ package roles
 
 import (
 	"regexp"
+	"sync"
 	"time"
-
-	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 const (
@@ -14,18 +13,6 @@ const (
 	// identityDoubt is the same if AssumeRole failed without it too.
 	identityDoubt = time.Minute
 )
-
-// identities remembers in which accounts the trust policy of the role does not
-// allow sts:SetSourceIdentity. Roles that were set up before the service sent a
-// source identity do not allow it.
-type identities struct {
-	leftOut *lru.Cache[string, leftOut] // by account
-}
-
-type leftOut struct {
-	until  time.Time
-	warned bool
-}
 
 var validIdentity = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 
@@ -40,23 +27,39 @@ func identityFor(key string) *string {
 	return &key
 }
 
-// usableIn tells whether to send a source identity in the account.
-func (i identities) usableIn(account string) bool {
-	last, ok := i.leftOut.Peek(account)
-	return !ok || time.Now().After(last.until)
+// noIdentity remembers of an account that the trust policy of the role does not
+// allow sts:SetSourceIdentity. Roles that were set up before the service sent a
+// source identity do not allow it.
+type noIdentity struct {
+	mu     sync.Mutex
+	until  time.Time
+	warned bool
 }
 
-// leaveOut makes the account do without a source identity for a while. It
-// returns true if that is certain to be right and not known yet.
-func (i identities) leaveOut(account string, certain bool) (news bool) {
-	last, _ := i.leftOut.Peek(account)
-	next := leftOut{until: time.Now().Add(identityDoubt), warned: last.warned || certain}
+// isOver tells whether to send a source identity in the account.
+func (n *noIdentity) isOver() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return time.Now().After(n.until)
+}
+
+// extend makes the account do without a source identity for a while. It returns
+// true if that is certain to be right and not known yet.
+func (n *noIdentity) extend(certain bool) (news bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.until = time.Now().Add(identityDoubt)
 	if certain {
-		next.until = time.Now().Add(identityRetry)
+		n.until = time.Now().Add(identityRetry)
 	}
-	i.leftOut.Add(account, next)
-	return certain && !last.warned
+	news = certain && !n.warned
+	n.warned = n.warned || certain
+	return news
 }
 
-// works notes that the account takes a source identity.
-func (i identities) works(account string) { i.leftOut.Remove(account) }
+// end notes that the account takes a source identity.
+func (n *noIdentity) end() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.until, n.warned = time.Time{}, false
+}

@@ -41,7 +41,7 @@ type roleProvider struct {
 	stscreds.AssumeRoleProvider
 	roles    *Roles
 	session  *Session // whose credentials it provides
-	account  string
+	account  *accountMemory
 	identity *string // nil if there is none to send
 
 	last     *signer // has the last credentials
@@ -111,7 +111,7 @@ func resultOf(err error) SessionResult {
 }
 
 func (p *roleProvider) retrieve(ctx credentials.Context) (credentials.Value, error) {
-	if err := p.roles.refused(p.account); err != nil {
+	if err := p.account.refused(); err != nil {
 		return credentials.Value{}, err
 	}
 	if p.calledExpired() { // even if they are still good by our clock
@@ -129,7 +129,7 @@ func (p *roleProvider) retrieve(ctx credentials.Context) (credentials.Value, err
 		return value, nil
 	}
 	err = p.roles.fromSTS(err) // an error from before the call, such as an ended context, is not translated yet
-	p.roles.remember(p.account, err)
+	p.account.remember(err)
 	if common.CodeOf(err) != common.RoleRefused && p.canKeepLast() {
 		p.SetExpiration(time.Now().Add(renewRetry), 0)
 		return p.last.Value, nil
@@ -142,7 +142,7 @@ func (p *roleProvider) retrieve(ctx credentials.Context) (credentials.Value, err
 // always does.
 func (p *roleProvider) assume(ctx context.Context) (credentials.Value, error) {
 	p.SourceIdentity = p.identity
-	if !p.roles.identities.usableIn(p.account) {
+	if !p.account.noIdentity.isOver() {
 		p.SourceIdentity = nil
 	}
 	value, err := p.AssumeRoleProvider.RetrieveWithContext(ctx)
@@ -150,15 +150,15 @@ func (p *roleProvider) assume(ctx context.Context) (credentials.Value, error) {
 		return value, err
 	}
 	if err == nil {
-		p.roles.identities.works(p.account)
+		p.account.noIdentity.end()
 	}
 	if common.CodeOf(err) != common.RoleRefused {
 		return value, err
 	}
 	p.SourceIdentity = nil
 	value, err = p.AssumeRoleProvider.RetrieveWithContext(ctx)
-	if p.roles.identities.leaveOut(p.account, err == nil) {
-		p.roles.observer.NoSourceIdentity(p.account)
+	if p.account.noIdentity.extend(err == nil) {
+		p.roles.observer.NoSourceIdentity(p.account.id)
 	}
 	return value, err
 }
@@ -177,7 +177,7 @@ func (p *roleProvider) lane() lane {
 	switch {
 	case p.canKeepLast():
 		return renewals
-	case p.last != nil || p.roles.known.Contains(p.account):
+	case p.last != nil || p.account.known.Load():
 		return knownRoles
 	default:
 		return unknownRoles

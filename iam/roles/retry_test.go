@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -265,17 +264,4 @@ func TestExpiredForManyCallsAtOnce(t *testing.T) {
 			t.Errorf("the new session is not known to be there (-want +got):\n%s", diff)
 		}
 	})
-}
-
-// An account in use keeps its budget, even if there are many other accounts.
-func TestBudgetsInUseStay(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	first := w.roles.budgetOf(account)
-	for i := range 2 * maxSessions {
-		w.roles.budgetOf(strconv.Itoa(i))
-		if w.roles.budgetOf(account) != first {
-			t.Fatalf("after %d other accounts it has another budget", i)
-		}
-	}
 }

@@ -40,14 +40,11 @@ type Roles struct {
 	timeout    time.Duration // of assuming a role, all attempts together
 	pace       *pace
 	budget     *budget // of STS
-	identities identities
+	accounts   accounts
 	observer   Observer
 
-	known     *lru.Cache[string, struct{}] // accounts that are in the configuration, or whose role was assumed
 	sessions  *lru.Cache[sessionKey, *Session]
 	strangers *lru.Cache[sessionKey, *Session] // of accounts that are not known: they push no other session out
-	refusals  *lru.Cache[string, refusal]      // by account
-	budgets   *lru.Cache[string, *budget]      // of ECR, by account
 }
 
 // A Want says which session a request needs.
@@ -60,14 +57,6 @@ type Want struct {
 
 // A sessionKey identifies a session.
 type sessionKey struct{ account, policy, key string }
-
-// A refusal is an AccessDenied of STS for an account. It is remembered for a
-// few seconds. So further requests for that account do not wait for STS, and
-// STS does not throttle the service.
-type refusal struct {
-	err   error
-	until time.Time
-}
 
 // New returns Roles that assume the configured role. They call STS with the
 // given AWS session of the SDK.
@@ -88,12 +77,10 @@ func New(sdk client.ConfigProvider, config *common.Config, o Observer) (*Roles, 
 	r.sts.Handlers.CompleteAttempt.PushBack(r.pace.learn)
 	r.sts.Handlers.Complete.PushFront(r.translate)
 	return r, errors.Join(
-		newCache(&r.known),
+		newCache(&r.accounts.known),
+		newCache(&r.accounts.strangers),
 		newCache(&r.sessions),
 		newCache(&r.strangers),
-		newCache(&r.refusals),
-		newCache(&r.budgets),
-		newCache(&r.identities.leftOut),
 	)
 }
 
@@ -173,35 +160,35 @@ func (r *Roles) session(w Want) *Session {
 		return kept
 	}
 	if kept, ok := r.strangers.Get(key); ok {
+		if w.Listed { // a reload has listed it
+			r.keep(kept)
+		}
 		return kept
 	}
-	if w.Listed {
-		r.known.Add(w.Registry.Account, struct{}{})
-	}
+	account := r.accounts.get(key.account, w.Listed, r.observer)
 	cache := r.strangers
-	if r.known.Contains(w.Registry.Account) {
+	if account.known.Load() {
 		cache = r.sessions
 	}
-	fresh := r.newSession(w, key)
+	fresh := r.newSession(w, key, account)
 	if kept, ok, _ := cache.PeekOrAdd(key, fresh); ok {
 		return kept
 	}
 	return fresh
 }
 
-// keep notes that the session's role was assumed.
+// keep notes that the session is of a known account.
 func (r *Roles) keep(s *Session) {
-	r.known.Add(s.key.account, struct{}{})
+	r.accounts.know(s.provider.account)
 	r.sessions.PeekOrAdd(s.key, s)
 	r.strangers.Remove(s.key)
 }
 
-func (r *Roles) newSession(w Want, key sessionKey) *Session {
-	account := key.account
+func (r *Roles) newSession(w Want, key sessionKey, account *accountMemory) *Session {
 	p := &roleProvider{roles: r, account: account, identity: identityFor(w.Key)}
 	p.RoleSessionName = sessionName(r.org)
 	p.Client = assumer{r.sts, p}
-	p.RoleARN = fmt.Sprintf("arn:%s:iam::%s:role/%s", w.Registry.Partition, account, r.name)
+	p.RoleARN = fmt.Sprintf("arn:%s:iam::%s:role/%s", w.Registry.Partition, account.id, r.name)
 	p.Policy = aws.String(w.Policy)
 	p.Tags = []*sts.Tag{{Key: aws.String(common.OrgTag), Value: aws.String(r.org)}}
 	p.Duration = sessionDuration
@@ -209,36 +196,8 @@ func (r *Roles) newSession(w Want, key sessionKey) *Session {
 	if r.externalID != "" {
 		p.ExternalID = aws.String(r.externalID)
 	}
-	p.session = &Session{Name: p.RoleSessionName, Credentials: credentials.NewCredentials(p), key: key, provider: p, budget: r.budgetOf(account)}
+	p.session = &Session{Name: p.RoleSessionName, Credentials: credentials.NewCredentials(p), key: key, provider: p, budget: account.budget}
 	return p.session
-}
-
-// budgetOf returns the retry budget of the account's calls to ECR.
-func (r *Roles) budgetOf(account string) *budget {
-	if kept, ok := r.budgets.Get(account); ok {
-		return kept
-	}
-	fresh := newBudget(r.observer)
-	if kept, ok, _ := r.budgets.PeekOrAdd(account, fresh); ok {
-		return kept
-	}
-	return fresh
-}
-
-// refused returns the refusal of the account, if there was one some seconds
-// ago.
-func (r *Roles) refused(account string) error {
-	if last, ok := r.refusals.Get(account); ok && time.Now().Before(last.until) {
-		return last.err
-	}
-	return nil
-}
-
-// remember keeps the error if it is a refusal.
-func (r *Roles) remember(account string, err error) {
-	if common.CodeOf(err) == common.RoleRefused {
-		r.refusals.Add(account, refusal{err: err, until: time.Now().Add(refusalMemory)})
-	}
 }
 
 var notInSessionName = regexp.MustCompile(`[^\w+=,.@-]`)

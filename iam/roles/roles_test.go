@@ -589,9 +589,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	for i := range 3 * maxSessions {
 		id := strconv.Itoa(i)
 		w.sessionFor(account, showing(account, id))
-		w.roles.remember(id, &common.Error{Code: common.RoleRefused})
-		w.roles.identities.leaveOut(id, true)
 		w.sessionFor(id, "a stranger's")
+		w.first("listed "+id, true)
 		if w.sessionFor(account, showing(account, "used")) != used {
 			t.Fatalf("after %d other sessions, the session in use is gone", i)
 		}
@@ -599,13 +598,11 @@ func TestMemoryIsBounded(t *testing.T) {
 	if w.sessionFor(account, showing(account, "idle")) == idle {
 		t.Error("the least recently used session is still there")
 	}
-	if n := w.roles.sessions.Len(); n != maxSessions {
-		t.Errorf("%d sessions are kept", n)
-	}
 	for name, n := range map[string]int{
-		"refusals":                           w.roles.refusals.Len(),
-		"strangers' sessions":                w.roles.strangers.Len(),
-		"accounts without a source identity": w.roles.identities.leftOut.Len(),
+		"sessions":            w.roles.sessions.Len(),
+		"strangers' sessions": w.roles.strangers.Len(),
+		"known accounts":      w.roles.accounts.known.Len(),
+		"strangers":           w.roles.accounts.strangers.Len(),
 	} {
 		if n != maxSessions {
 			t.Errorf("%d %s are kept", n, name)
