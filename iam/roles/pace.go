@@ -15,10 +15,10 @@ import (
 // are in.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 const (
-	fullRate     = 200
-	leastRate    = 1               // while STS throttles
-	recoverAfter = time.Minute     // without a throttle
-	maxWait      = 5 * time.Second // for a place in the pace
+	fullRate    = 200
+	leastRate   = 4               // while STS throttles; each lane has a place within maxWait then
+	doubleAfter = 5 * time.Second // without a throttle
+	maxWait     = 5 * time.Second // for a place in the pace
 )
 
 // A lane is a kind of AssumeRole. Those of a lane may use a part of the rate
@@ -31,12 +31,19 @@ const (
 	unknownRoles             // anybody with a token may name any twelve digits
 )
 
-// lanes have for each lane its part of the rate, and for how many seconds of
-// that rate it can save up.
-var lanes = [...]struct{ part, seconds float64 }{
+// A share is a lane's part of the rate, and for how many seconds of that it can
+// save up.
+type share struct{ part, seconds float64 }
+
+var lanes = [...]share{
 	renewals:     {1, 0.1},
 	knownRoles:   {0.75, 0.1},
 	unknownRoles: {0.1, 2.5},
+}
+
+func (s share) of(perSecond float64) (limit rate.Limit, burst int) {
+	limit = rate.Limit(perSecond * s.part)
+	return limit, max(1, int(float64(limit)*s.seconds))
 }
 
 // The errors of an AssumeRole that is not sent because of our own limit.
@@ -45,15 +52,18 @@ var (
 	errAccountLimit = common.Errorf(common.Throttled, "This service limits how fast it tries AWS accounts that it has not used yet. The limit is reached. Try again later.")
 )
 
-// A pace limits how fast the process calls AssumeRole, over all accounts. Each
-// attempt that STS throttles halves the rate. Each success adds one per second.
+// A pace limits how fast the process calls AssumeRole, over all accounts. If STS
+// throttles, the rate is halved, once for all attempts that are under way: they
+// were sent at the old rate. Each success adds one per second, and the rate
+// doubles after some time without a throttle.
 type pace struct {
 	observer Observer
 
 	mu        sync.Mutex
 	rate      float64
 	limiters  [len(lanes)]*rate.Limiter
-	throttled time.Time     // when STS throttled last
+	slowedAt  time.Time     // when the rate fell last
+	calmSince time.Time     // when STS throttled last, or when the rate doubled after that
 	slowed    chan struct{} // closed when the rate falls
 }
 
@@ -67,30 +77,40 @@ func newPace(o Observer) *pace {
 func (p *pace) setRate(perSecond float64) {
 	p.rate = perSecond
 	for i, l := range lanes {
-		limit := perSecond * l.part
-		p.limiters[i] = rate.NewLimiter(rate.Limit(limit), max(1, int(limit*l.seconds)))
+		p.limiters[i] = rate.NewLimiter(l.of(perSecond))
 	}
 }
 
-// learn is a handler of the SDK. It changes the rate after an attempt.
+// raise lets all lanes go on with what they have saved up.
+func (p *pace) raise(perSecond float64) {
+	p.rate = min(perSecond, fullRate)
+	for i, l := range lanes {
+		limit, burst := l.of(p.rate)
+		p.limiters[i].SetLimit(limit)
+		p.limiters[i].SetBurst(burst)
+	}
+}
+
+// learn is a handler of the SDK. It changes the rate after an attempt. A 502 or
+// 503 is no throttle.
 func (p *pace) learn(r *request.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case r.Error == nil && p.rate < fullRate:
-		p.rate = min(p.rate+1, fullRate)
-		for i, l := range lanes {
-			p.limiters[i].SetLimit(rate.Limit(p.rate * l.part))
+		p.raise(p.rate + 1)
+	case request.IsErrorThrottle(r.Error):
+		p.calmSince = time.Now()
+		if r.LastSignedAt.After(p.slowedAt) {
+			p.slow()
 		}
-	case r.Error != nil && r.IsErrorThrottle():
-		p.slow()
 	}
 }
 
 // slow halves the rate. What was saved up is lost, and all who wait get new and
 // later places.
 func (p *pace) slow() {
-	p.throttled = time.Now()
+	p.slowedAt, p.calmSince = time.Now(), time.Now()
 	if p.rate == leastRate {
 		return
 	}
@@ -107,8 +127,9 @@ func (p *pace) slow() {
 func (p *pace) reserve(l lane) (place *rate.Reservation, slowed <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.rate < fullRate && time.Since(p.throttled) > recoverAfter {
-		p.setRate(fullRate)
+	for p.rate < fullRate && time.Since(p.calmSince) > doubleAfter {
+		p.raise(2 * p.rate)
+		p.calmSince = p.calmSince.Add(doubleAfter)
 	}
 	return p.limiters[l].Reserve(), p.slowed
 }

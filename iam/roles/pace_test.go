@@ -85,7 +85,7 @@ func TestThrottledSTSIsLeftAlone(t *testing.T) {
 		if n := ends["session limit"] + ends[string(common.Throttled)]; n != accounts || ends["session limit"] < accounts/2 {
 			t.Errorf("the lists ended with %v", ends)
 		}
-		if asked := w.asked(); asked > 50 {
+		if asked := w.asked(); asked > 60 {
 			t.Errorf("STS was asked %d times", asked)
 		}
 		if took := time.Since(start); took > 15*time.Second {
@@ -103,6 +103,28 @@ func TestThrottledSTSIsLeftAlone(t *testing.T) {
 			t.Errorf("after STS has recovered (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// Throttles of the same instant slow the service down once, so a short burst of
+// them keeps no caller out.
+func TestShortBurstOfThrottles(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		accounts int
+		listed   bool
+	}{"listed": {60, true}, "unknown": {10, false}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newManyAccounts(t, test.accounts)
+				w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Code: "Throttling", Times: 8, Delay: 20 * time.Millisecond})
+				ends := w.listAll(test.accounts, func(i int) *Session { return w.first(accountNumber(i), test.listed) })
+				if diff := cmp.Diff(map[string]int{"": test.accounts}, ends); diff != "" {
+					t.Errorf("lists (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
 }
 
 // A burst of good requests is not refused, and is spread over some time.
@@ -215,9 +237,9 @@ func TestCallerLeavesBeforeItsTurn(t *testing.T) {
 func TestCallersLeaveOneAfterAnother(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for w.roles.pace.rate > leastRate {
-		w.roles.pace.slow()
-	}
+	w.roles.pace.slow()
+	w.roles.pace.setRate(1) // so that no place comes before its caller has left
+	w.roles.pace.limiters[knownRoles].Allow()
 	s := w.first(account, true)
 	var all sync.WaitGroup
 	var hangUps []context.CancelFunc
@@ -243,7 +265,7 @@ func TestCallersLeaveOneAfterAnother(t *testing.T) {
 }
 
 // The rate is halved by a throttle, never below the least, and grows again by
-// successes, or by itself after a minute.
+// successes, and by itself.
 func TestRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -268,12 +290,18 @@ func TestRate(t *testing.T) {
 		w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Code: "AccessDenied", Status: 403, Times: 1})
 		assume()
 		want(52, "after a refusal")
+		w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Code: "ServiceUnavailable", Status: 503, Times: 2})
+		assume()
+		want(53, "after two answers of 503 and a success")
 		for range 4 {
 			throttled(4)
 		}
-		want(1, "after many throttles")
-		time.Sleep(recoverAfter + time.Second)
+		want(leastRate, "after many throttles")
+		time.Sleep(doubleAfter + time.Second)
 		assume()
-		want(200, "after a minute without a throttle")
+		want(2*leastRate+1, "after some seconds without a throttle, and a success")
+		time.Sleep(6 * doubleAfter)
+		assume()
+		want(200, "after half a minute without a throttle")
 	})
 }
