@@ -52,6 +52,8 @@ var (
 	errAccountLimit = common.Errorf(common.Throttled, "This service limits how fast it tries AWS accounts that it has not used yet. The limit is reached. Try again later.")
 )
 
+func isLimit(err error) bool { return err == errSessionLimit || err == errAccountLimit }
+
 // A pace limits how fast the process calls AssumeRole, over all accounts. If STS
 // throttles, the rate is halved, once for all attempts that are under way: they
 // were sent at the old rate. Each success adds one per second, and the rate
@@ -185,23 +187,4 @@ func (p *pace) limitReached(l lane) error {
 	}
 	p.observer.LimitReached(NewSessions)
 	return errSessionLimit
-}
-
-// callerKey is the key of a context that has the context of the request that
-// asks for a session. The SDK keeps the values of that context and drops its
-// end.
-type callerKey struct{}
-
-// withCaller returns the context with itself as a value.
-func withCaller(ctx context.Context) context.Context {
-	return context.WithValue(ctx, callerKey{}, ctx)
-}
-
-// callerOf returns the context that was given to withCaller, or else the
-// context itself.
-func callerOf(ctx context.Context) context.Context {
-	if caller, ok := ctx.Value(callerKey{}).(context.Context); ok {
-		return caller
-	}
-	return ctx
 }

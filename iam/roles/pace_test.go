@@ -12,6 +12,7 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/YaleSpinup/ecr-api/config"
+	"github.com/aws/aws-sdk-go/aws/credentials"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -262,6 +263,47 @@ func TestCallersLeaveOneAfterAnother(t *testing.T) {
 	}
 	all.Wait()
 	w.wantAsked(1, "after all")
+}
+
+// limited provides credentials only if a request has asked before that has no
+// time to wait for its turn.
+type limited struct {
+	*roleProvider
+	before int // how many such requests
+	asked  int
+}
+
+func (l *limited) RetrieveWithContext(ctx credentials.Context) (credentials.Value, error) {
+	if l.asked++; l.asked <= l.before {
+		return credentials.Value{}, errSessionLimit
+	}
+	return l.roleProvider.RetrieveWithContext(ctx)
+}
+
+// A request that waits for another one's AssumeRole does not get the limit that
+// is due to the little time that the other one has.
+func TestLimitOfAnotherRequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		s := w.first(account, true)
+		others := &limited{roleProvider: s.provider, before: 3}
+		s.Credentials = credentials.NewCredentials(others)
+		if err := w.list(s); err != nil || others.asked != 4 {
+			t.Errorf("after %d requests: %v", others.asked, err)
+		}
+
+		s = w.first(account2, true)
+		for range 2000 { // so that its turn is ten seconds away
+			w.roles.pace.limiters[knownRoles].Reserve()
+		}
+		if err := w.list(s); err != errSessionLimit {
+			t.Errorf("its own limit: %v", err)
+		}
+		if w.limits[NewSessions] != 1 {
+			t.Errorf("limits reached: %v", w.limits)
+		}
+	})
 }
 
 // The rate is halved by a throttle, never below the least, and grows again by

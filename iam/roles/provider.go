@@ -90,6 +90,9 @@ func (p *roleProvider) calledExpired() bool {
 // RetrieveWithContext assumes the role. The SDK calls it once for all requests
 // that wait for these credentials. The context has no deadline.
 func (p *roleProvider) RetrieveWithContext(ctx credentials.Context) (credentials.Value, error) {
+	if c, ok := ctx.Value(callerKey{}).(*caller); ok {
+		c.asked = true
+	}
 	value, err := p.retrieve(ctx)
 	p.roles.observer.SessionRequested(resultOf(err))
 	if err == nil {
@@ -103,7 +106,7 @@ func resultOf(err error) SessionResult {
 	switch {
 	case common.CodeOf(err) == common.RoleRefused:
 		return Refused
-	case err == errSessionLimit || err == errAccountLimit:
+	case isLimit(err):
 		return Limited
 	default:
 		return Miss

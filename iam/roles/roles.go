@@ -129,16 +129,16 @@ func (s *Session) signer(ctx context.Context) (*signer, error) {
 	if valid := s.provider.validSigner(); valid != nil {
 		return valid, nil
 	}
+	start := time.Now()
 	for {
-		value, err := s.Credentials.GetWithContext(withCaller(ctx))
-		switch {
-		case err == nil:
+		c := &caller{Context: ctx}
+		value, err := s.Credentials.GetWithContext(c.context())
+		if err == nil {
 			return &signer{Value: value}, nil
-		case common.CodeOf(err) != common.Canceled || ctx.Err() != nil:
+		}
+		if ctx.Err() != nil || !c.mayAskNext(err, start) {
 			return nil, err
 		}
-		// Another request was to ask STS for all who wait, and its caller has
-		// hung up.
 	}
 }
 
