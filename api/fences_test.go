@@ -20,6 +20,12 @@ import (
 // other two fences: the session policies, and the code.
 func newUnfencedWorld(t testing.TB, change ...func(*common.Config, *[]route)) *world {
 	t.Helper()
+	return newWorldWith(t, rolesOf(unfenced(t), account, account2), change...)
+}
+
+// unfenced returns the role's policy without what it denies.
+func unfenced(t testing.TB) string {
+	t.Helper()
 	var role struct {
 		Version   string
 		Statement []map[string]any
@@ -32,7 +38,7 @@ func newUnfencedWorld(t testing.TB, change ...func(*common.Config, *[]route)) *w
 	if len(role.Statement) == all {
 		t.Fatal("the role's policy has no Deny")
 	}
-	return newWorldWith(t, rolesOf(jsonOf(role), account, account2), change...)
+	return jsonOf(role)
 }
 
 // sessionOf returns the credentials of a session whose policy allows everything,

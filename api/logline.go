@@ -91,7 +91,7 @@ func needsLook(err error) bool {
 		return false
 	}
 	refused := e.Code == common.RoleRefused || e.Code == common.DeniedByAWS
-	return refused || len(e.Applied) > 0 || len(e.Unknown) > 0
+	return refused || common.CodeOf(e.Cause) == common.DeniedByAWS || len(e.Applied) > 0 || len(e.Unknown) > 0
 }
 
 // knownMethod returns "other" for a method that HTTP does not have, so that

@@ -75,7 +75,7 @@ func createInput(name string, s Settings, e Encryption) *createRepositoryInput {
 func (c *Client) findCreated(ctx context.Context, name string, s Settings, e Encryption, tries *attempts, failure error) (*Repository, error) {
 	found, err := c.Repository(ctx, name)
 	switch {
-	case isDeniedByPolicy(err): // it exists, and its tag names another org
+	case common.CodeOf(err) == common.OtherOrg: // it exists, and its tag names another org
 		return nil, c.alreadyExists(name, failure)
 	case err != nil:
 		return nil, common.WithOutcome(unknownReason(failure, err), nil, repositoryPart)
@@ -102,16 +102,21 @@ func matchesRequest(r *Repository, s Settings, e Encryption) bool {
 
 // explainRefusal returns the error for a create that AWS refused. If the
 // repository exists, the error says so: AWS checks the tags of the existing
-// repository before it checks whether the name is free. If the session policy
-// denies even the read, the repository exists and belongs to another org.
+// repository before it checks whether the name is free. If the repository is
+// another org's, AWS denies even the read.
 func (c *Client) explainRefusal(ctx context.Context, name string, refusal error) error {
 	if !isDenied(refusal) {
 		return refusal
 	}
-	switch _, err := c.describe(ctx, name); {
-	case err == nil || isDeniedByPolicy(err):
+	_, err := c.describe(ctx, name)
+	switch {
+	case err == nil && isDeniedByRole(refusal): // not because of its tags: see the log
+		conflict := c.alreadyExists(name, refusal)
+		conflict.Cause = refusal
+		return conflict
+	case err == nil || c.isOthers(ctx, name, err):
 		return c.alreadyExists(name, refusal)
-	case common.CodeOf(err) == common.RepositoryNotFound:
+	case isDeniedByRole(err) || common.CodeOf(err) == common.RepositoryNotFound:
 		return refusal
 	default: // nobody knows why it was refused
 		return err
@@ -121,7 +126,7 @@ func (c *Client) explainRefusal(ctx context.Context, name string, refusal error)
 // alreadyExists returns the error that AWS would have answered if it checked
 // the name first. It keeps AWS's id of the failure. A denial is not its cause,
 // or the log would look as if the role lacked a permission.
-func (c *Client) alreadyExists(name string, failure error) error {
+func (c *Client) alreadyExists(name string, failure error) *common.Error {
 	conflict := &common.Error{
 		Code:    common.RepositoryExists,
 		Message: "The repository with name '" + name + "' already exists in the registry with id '" + c.registry.Account + "'",

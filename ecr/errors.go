@@ -1,6 +1,7 @@
 package ecr
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -36,30 +37,29 @@ var codes = map[string]common.Code{
 // translate is a handler of the SDK. It turns the error of a call to ECR into a
 // common.Error before the observer sees it.
 func translate(r *request.Request) {
-	if r.Error == nil {
-		return
-	}
-	r.Error = common.FromAWS(r.Error, codes, "AWS denied ecr:"+r.Operation.Name+" to the role of that account. "+
-		"Look at the permissions of the role, at the repository's own policy, and at its tags: "+removeSecondTag)
-	if isRead(r) && isDeniedByPolicy(r.Error) {
-		r.Error = otherOrg(r.Error)
+	if r.Error != nil {
+		r.Error = common.FromAWS(r.Error, codes, refusal("ecr:"+r.Operation.Name, r.Error))
 	}
 }
 
-// isRead tells whether the call changes nothing.
-func isRead(r *request.Request) bool {
-	return strings.HasPrefix(r.Operation.Name, "Describe") || strings.HasPrefix(r.Operation.Name, "List")
+// refusal says to callers what to look at if AWS denies the action.
+func refusal(action string, denial error) string {
+	denied := "AWS denied " + action + " to the role of that account. "
+	if strings.Contains(denial.Error(), deniedByRole) {
+		return denied + "The reason is an explicit Deny in the role's own policies. " +
+			"It may be the one of other orgs' repositories, if the request is about a repository: look at its tags, too."
+	}
+	return denied + "Look at the permissions of the role, at the repository's own policy, and at its tags: " + removeSecondTag
 }
 
-// otherOrg returns the denial with the reason that callers understand: the
-// session policies deny reads of other orgs' repositories, and no other reads.
-func otherOrg(denial error) error {
-	e := new(common.Error)
-	errors.As(denial, &e)
-	told := *e
-	told.Code, told.Message = common.OtherOrg, common.OtherOrgMessage+" Look at its tags, too: "+removeSecondTag
-	return &told
-}
+// AWS says only in the message that an explicit Deny refused a call, and in
+// which kind of policy it is. If several kinds deny the call, AWS names one of
+// them. It does not say which.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+const (
+	deniedBySession = "explicit deny in a session policy"
+	deniedByRole    = "explicit deny in an identity-based policy"
+)
 
 // isDenied tells whether ECR itself refused the call. STS refuses with another
 // code.
@@ -68,11 +68,42 @@ func isDenied(err error) bool {
 	return errors.As(err, &e) && e.AWSCode == accessDenied
 }
 
-// isDeniedByPolicy tells whether an explicit Deny in the session policy or in the
-// role's own policy refused the call. Both deny other orgs' repositories, and
-// AWS names one of them. It does so only in the message.
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
-func isDeniedByPolicy(err error) bool {
-	return isDenied(err) && (strings.Contains(err.Error(), "explicit deny in a session policy") ||
-		strings.Contains(err.Error(), "explicit deny in an identity-based policy"))
+func isDeniedBySession(err error) bool {
+	return isDenied(err) && strings.Contains(err.Error(), deniedBySession)
+}
+
+func isDeniedByRole(err error) bool {
+	return isDenied(err) && strings.Contains(err.Error(), deniedByRole)
+}
+
+// explain returns the error of a read of the repository. A denial gets the
+// reason that callers understand, if that is known.
+func (c *Client) explain(ctx context.Context, name string, err error) error {
+	if !c.isOthers(ctx, name, err) {
+		return err
+	}
+	e := new(common.Error)
+	errors.As(err, &e)
+	told := *e
+	told.Code, told.Message = common.OtherOrg, common.OtherOrgMessage+" Look at its tags, too: "+removeSecondTag
+	return &told
+}
+
+// noSuchRepository is added to a repository's name to get one that nobody has.
+const noSuchRepository = "-no-such-repository"
+
+// isOthers tells whether a read of the repository failed because its tag names
+// another org. The session policies deny no other reads. The role's own policy
+// may deny anything else, too. So isOthers reads the tags, because that Deny may
+// be of the other action only. Then it reads those of a repository that does not
+// exist. If AWS does not deny this, the Deny depends on the repository.
+func (c *Client) isOthers(ctx context.Context, name string, err error) bool {
+	if !isDeniedByRole(err) {
+		return isDeniedBySession(err)
+	}
+	if _, err := c.tags(ctx, name); !isDeniedByRole(err) {
+		return isDeniedBySession(err)
+	}
+	_, err = c.tags(ctx, name+noSuchRepository)
+	return err == nil || common.CodeOf(err) == common.RepositoryNotFound
 }

@@ -48,7 +48,7 @@ func (c *Client) Images(ctx context.Context, name string) (images []*Image, page
 	for {
 		page, err := send[imagePage](ctx, c, "DescribeImages", in)
 		if err != nil {
-			return nil, pages, err
+			return nil, pages, c.explain(ctx, name, err)
 		}
 		pages++
 		images = append(images, page.images...)

@@ -81,17 +81,17 @@ func (c *Client) Repositories(ctx context.Context, prefix string) ([]string, err
 func (c *Client) Repository(ctx context.Context, name string) (*Repository, error) {
 	var described *repositoryDetail
 	var tags []Tag
-	both, ctx := errgroup.WithContext(ctx)
+	both, bothCtx := errgroup.WithContext(ctx)
 	both.Go(func() (err error) {
-		described, err = c.describe(ctx, name)
+		described, err = c.describe(bothCtx, name)
 		return err
 	})
 	both.Go(func() (err error) {
-		tags, err = c.Tags(ctx, name)
+		tags, err = c.tags(bothCtx, name)
 		return err
 	})
 	if err := both.Wait(); err != nil {
-		return nil, err
+		return nil, c.explain(ctx, name, err)
 	}
 	return newRepository(described, tags), nil
 }
@@ -110,6 +110,14 @@ func (c *Client) describe(ctx context.Context, name string) (*repositoryDetail, 
 
 // Tags returns the tags of the repository of that full name, sorted by key.
 func (c *Client) Tags(ctx context.Context, name string) ([]Tag, error) {
+	tags, err := c.tags(ctx, name)
+	if err != nil {
+		return nil, c.explain(ctx, name, err)
+	}
+	return tags, nil
+}
+
+func (c *Client) tags(ctx context.Context, name string) ([]Tag, error) {
 	in := &ecr.ListTagsForResourceInput{ResourceArn: aws.String(c.registry.ARN(name))}
 	out, err := send[tagList](ctx, c, "ListTagsForResource", in)
 	if err != nil {
