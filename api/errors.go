@@ -80,6 +80,7 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if _, ok := statuses[e.Code]; !ok {
 		e = &common.Error{Code: common.Internal}
 	}
+	record.problem = e.Code
 	status := statuses[e.Code]
 	p := problem{
 		Type:         "about:blank",

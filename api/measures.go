@@ -61,6 +61,7 @@ type measures struct {
 	registry *prometheus.Registry
 
 	requests *prometheus.CounterVec
+	problems *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
 	inAWS    *prometheus.CounterVec
@@ -79,6 +80,7 @@ func newMeasures(table []route) *measures {
 	m := &measures{
 		registry:    prometheus.NewRegistry(),
 		requests:    counters("requests_total", "Requests answered, by route template, method and status code.", "route", "method", "code"),
+		problems:    counters("problems_total", "Requests answered with a problem document, by its code.", "code"),
 		duration:    histograms("request_duration_seconds", "Time to answer a request, by route template and method.", "route", "method"),
 		inFlight:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "ecr_api_requests_in_flight", Help: "Requests being answered now."}),
 		inAWS:       counters("request_aws_seconds_total", "Time that requests waited for AWS; calls at the same time count once.", "route", "method"),
@@ -93,7 +95,7 @@ func newMeasures(table []route) *measures {
 	m.connections = NewConnections(m.limits.WithLabelValues(limitConnections))
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ecr_api_build_info", Help: "What was built, as labels; the value is 1."},
 		[]string{"version", "githash", "goversion"})
-	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.inAWS,
+	m.registry.MustRegister(m.requests, m.problems, m.duration, m.inFlight, m.inAWS,
 		m.awsCalls, m.awsDuration, m.awsRetries, m.assumeRole, m.tokenChecks, m.limits, m.reloads.successful, m.reloads.lastSuccess, build,
 		m.connections.Open, m.connections.ClosedEarly,
 		collectors.NewGoCollector(),
@@ -138,6 +140,9 @@ func (m *measures) startAtZero(table []route) {
 		if rt.Policy != nil {
 			m.inAWS.WithLabelValues(rt.Path, methodLabel(rt.Method))
 		}
+	}
+	for code := range statuses {
+		m.problems.WithLabelValues(string(code))
 	}
 	for _, call := range awsOperations(table) {
 		for _, result := range []string{awsOK, awsThrottled, awsDenied, awsError, awsCancelled} {
@@ -185,6 +190,9 @@ func (m *measures) answered(route, method string, rec *record) {
 	label := methodLabel(method)
 	if rec.inAWS > 0 {
 		m.inAWS.WithLabelValues(route, label).Add(rec.inAWS.Seconds())
+	}
+	if rec.problem != "" {
+		m.problems.WithLabelValues(string(rec.problem)).Inc()
 	}
 	if rec.answer.status != 0 {
 		m.requests.WithLabelValues(route, label, strconv.Itoa(rec.answer.status)).Inc()

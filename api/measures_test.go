@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,7 +10,7 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/YaleSpinup/ecr-api/iam/roles"
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
@@ -73,6 +74,12 @@ func TestMetricsCount(t *testing.T) {
 		`ecr_api_requests_total{code="403",method="get",` + all + `}`:   "2",
 		`ecr_api_requests_total{code="503",method="get",` + all + `}`:   "1",
 
+		`ecr_api_problems_total{code="repository-not-found"}`: "1",
+		`ecr_api_problems_total{code="role-refused"}`:         "1",
+		`ecr_api_problems_total{code="token-refused"}`:        "1",
+		`ecr_api_problems_total{code="throttled"}`:            "1",
+		`ecr_api_problems_total{code="too-many-requests"}`:    "1",
+
 		`ecr_api_aws_calls_total{operation="AssumeRole",result="ok",service="sts"}`:                  "2",
 		`ecr_api_aws_calls_total{operation="AssumeRole",result="denied",service="sts"}`:              "2", // with a source identity, and without
 		`ecr_api_aws_calls_total{operation="ListTagsForResource",result="ok",service="ecr"}`:         "2",
@@ -97,8 +104,32 @@ func TestMetricsCount(t *testing.T) {
 			got[ok] = want[ok]
 		}
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("series that changed (-want +got):\n%s", diff)
+	}
+}
+
+// What the answer to a request says counts, and not how its calls ended: AWS
+// denies calls also for another org's repository, and for a name that is taken.
+func TestProblemsAreCountedByCode(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addRepository(account, "g/ours", org)
+	w.addRepository(account, "g/others", otherOrg)
+	w.run(
+		exchange{method: "GET", path: base + "/g/ours", status: 200, want: "-"},
+		exchange{method: "GET", path: base + "/g/others", status: 403, want: "-"},
+		exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "ours"}`, status: 409, want: "-"},
+		exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "others"}`, status: 409, want: "-"},
+	)
+	w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeImages", Code: "AccessDeniedException"})
+	w.run(exchange{method: "GET", path: base + "/g/ours/images", status: 403, want: "-"})
+	metrics := w.metrics()
+	for code := range statusByCode {
+		want := map[string]string{"other-org": "1", "repository-exists": "2", "denied-by-aws": "1"}[code]
+		if got := metrics[`ecr_api_problems_total{code="`+code+`"}`]; got != cmp.Or(want, "0") {
+			t.Errorf("%s: %q, want %q", code, got, cmp.Or(want, "0"))
+		}
 	}
 }
 

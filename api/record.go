@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/iam/roles"
 	"github.com/gorilla/mux"
 )
@@ -26,6 +27,7 @@ type record struct {
 	path     pathValues    // empty until it is checked
 	session  string        // name of the AWS session
 	err      error         // with which the request was answered
+	problem  common.Code   // of the problem document; empty if there is none
 	took     time.Duration // until the answer
 	inAWS    time.Duration // for which the request waited for AWS
 

@@ -161,10 +161,10 @@ func (e exposed) complaintsOfSelector(selector *parser.VectorSelector) (list []s
 
 // selects tells whether the matcher has an effect. A positive matcher must find
 // at least one of the values. A negative one must exclude at least one. The
-// test cannot see all status codes, so it uses one of each kind.
+// test cannot see all status codes, so it adds one of each kind.
 func selects(m *labels.Matcher, seen []string) bool {
-	if m.Name == "code" {
-		seen = []string{"200", "404", "500"}
+	if slices.Contains(seen, "200") {
+		seen = append([]string{"404", "500"}, seen...)
 	}
 	positive := m.Type == labels.MatchEqual || m.Type == labels.MatchRegexp
 	return slices.ContainsFunc(seen, func(value string) bool { return m.Matches(value) == positive })
