@@ -28,6 +28,7 @@ var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 
 const (
 	awsOK        = "ok" // AWS answered; the answer may be that there is no such repository
 	awsThrottled = "throttled"
+	awsQuota     = "quota" // of the account: reached until somebody does something about it
 	awsDenied    = "denied"
 	awsError     = "error"
 	awsCancelled = "cancelled" // the caller has hung up, or there was no memory for the answer
@@ -145,7 +146,7 @@ func (m *measures) startAtZero(table []route) {
 		m.problems.WithLabelValues(string(code))
 	}
 	for _, call := range awsOperations(table) {
-		for _, result := range []string{awsOK, awsThrottled, awsDenied, awsError, awsCancelled} {
+		for _, result := range []string{awsOK, awsThrottled, awsQuota, awsDenied, awsError, awsCancelled} {
 			m.awsCalls.WithLabelValues(call.Service, call.Operation, result)
 		}
 		m.awsDuration.WithLabelValues(call.Service, call.Operation)
@@ -264,8 +265,10 @@ func awsResult(code common.Code) string {
 	switch code {
 	case "", common.BadRequest, common.RepositoryNotFound, common.ImageNotFound, common.RepositoryExists, common.RepositoryNotEmpty:
 		return awsOK
-	case common.Throttled, common.QuotaReached:
+	case common.Throttled:
 		return awsThrottled
+	case common.QuotaReached:
+		return awsQuota
 	case common.DeniedByAWS, common.OtherOrg, common.RoleRefused:
 		return awsDenied
 	case common.Canceled:

@@ -133,6 +133,28 @@ func TestProblemsAreCountedByCode(t *testing.T) {
 	}
 }
 
+// A quota that is reached is not throttling: to wait does not help.
+func TestQuotaIsNotThrottling(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Code: "LimitExceededException"})
+	before := w.metrics()
+	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 429, want: "-"})
+	got := map[string]string{}
+	for series, value := range w.metrics() {
+		if value != before[series] && strings.Contains(series, `operation="CreateRepository"`) {
+			got[series] = value
+		}
+	}
+	want := map[string]string{`ecr_api_aws_calls_total{operation="CreateRepository",result="quota",service="ecr"}`: "1"}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("series of the operation that changed (-want +got):\n%s", diff)
+	}
+	if before[`ecr_api_aws_calls_total{operation="CreateRepository",result="quota",service="ecr"}`] != "0" {
+		t.Error("the series does not start at zero")
+	}
+}
+
 // Callers cannot create series.
 func TestHostileRequestsMakeNoSeries(t *testing.T) {
 	t.Parallel()
