@@ -17,7 +17,7 @@ import (
 const (
 	sessionLimit = "This service limits how fast it starts sessions in AWS, so that AWS does not have to. The limit is reached. Try again later."
 	accountLimit = "This service limits how fast it tries AWS accounts that it has not used yet. The limit is reached. Try again later."
-	throttledSTS = "AWS limits how much may be asked of that account, and the limit is reached. Try again later."
+	throttledSTS = "AWS STS limits how fast this service's own account may ask for sessions, in all accounts together. The limit is reached. Try again later."
 )
 
 // listMany lists in n accounts at once. It returns how many answers there were

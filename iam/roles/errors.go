@@ -1,6 +1,8 @@
 package roles
 
 import (
+	"errors"
+
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws/request"
 )
@@ -18,7 +20,20 @@ var codes = map[string]common.Code{
 // common.Error before the observer sees it.
 func (r *Roles) translate(call *request.Request) { call.Error = r.fromSTS(call.Error) }
 
-func (r *Roles) fromSTS(err error) error { return common.FromAWS(err, codes, r.refusal) }
+func (r *Roles) fromSTS(err error) error {
+	err = common.FromAWS(err, codes, r.refusal)
+	var e *common.Error
+	if !errors.As(err, &e) || e.Code != common.Throttled || e.AWSCode == "" { // without an AWSCode it is our own limit
+		return err
+	}
+	told := *e
+	told.Message = throttleText
+	return &told
+}
+
+// throttleText says whose limit STS's is: not that of the account of the role.
+const throttleText = "AWS STS limits how fast this service's own account may ask for sessions, in all accounts together. " +
+	"The limit is reached. Try again later."
 
 // refusalText says to callers what to look at if STS refuses the role.
 func refusalText(role string) string {

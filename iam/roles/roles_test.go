@@ -519,7 +519,7 @@ func TestFailures(t *testing.T) {
 		"no answer":           {localaws.Fault{Drop: true}, 4, internal("")},
 		"STS throttles": {localaws.Fault{Code: "Throttling"}, 4, common.Error{
 			Code:    common.Throttled,
-			Message: "AWS limits how much may be asked of that account, and the limit is reached. Try again later.",
+			Message: "AWS STS limits how fast this service's own account may ask for sessions, in all accounts together. The limit is reached. Try again later.",
 			AWSCode: "Throttling",
 		}},
 	} {
