@@ -30,7 +30,7 @@ func (w *world) logged(t *testing.T) []map[string]any {
 }
 
 var (
-	awsID       = regexp.MustCompile(`^(\w+) [0-9a-f-]{36}$`)
+	awsID       = regexp.MustCompile(`^(\w+) ([0-9a-f-]{36}|-)$`)
 	sessionName = regexp.MustCompile(`^spinup-spindev-ecr-api-[0-9a-f]{16}$`)
 )
 

@@ -156,7 +156,8 @@ func bodySize(r *http.Request, rec *record) int {
 	return rec.answer.size
 }
 
-// addCalls adds the calls to AWS.
+// addCalls adds the calls to AWS: the attempts by AWS's ids, and once more a
+// call with attempts that AWS did not answer.
 func (rec *record) addCalls(fields *common.LogFields) {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
@@ -167,6 +168,9 @@ func (rec *record) addCalls(fields *common.LogFields) {
 	for _, call := range rec.awsCalls {
 		for _, id := range call.RequestIDs {
 			ids = append(ids, call.Operation+" "+id)
+		}
+		if len(call.RequestIDs) <= call.Retries {
+			ids = append(ids, call.Operation+" -")
 		}
 	}
 	fields.Add("awsCalls", ids)

@@ -66,6 +66,38 @@ func TestLogLine(t *testing.T) {
 	}
 }
 
+// The line names the calls that had no answer too: they are why the answer is
+// 504. An attempt without an answer is named also if another had one.
+func TestCallsWithoutAnAnswerAreInTheLine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 6 * time.Second })
+	w.addRepository(account, "g/a", org)
+	names := func() []string {
+		var calls []string
+		for _, call := range w.lastLine(t)["awsCalls"].([]any) {
+			operation, id, _ := strings.Cut(call.(string), " ")
+			if id != "-" {
+				id = "ID"
+			}
+			calls = append(calls, operation+" "+id)
+		}
+		slices.Sort(calls)
+		return calls
+	}
+	w.aws.Inject(localaws.Fault{Operation: "ecr:ListTagsForResource", Drop: true, Times: 1})
+	w.run(exchange{method: "GET", path: base + "/g/a", status: 200, want: "-"})
+	want := []string{"AssumeRole ID", "DescribeRepositories ID", "ListTagsForResource -", "ListTagsForResource ID"}
+	if diff := cmp.Diff(want, names()); diff != "" {
+		t.Errorf("calls of a request with a lost answer (-want +got):\n%s", diff)
+	}
+	w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Delay: time.Hour})
+	w.run(exchange{method: "GET", path: base + "/g/a", status: 504, want: "-"})
+	want = []string{"DescribeRepositories -", "ListTagsForResource ID"}
+	if diff := cmp.Diff(want, names()); diff != "" {
+		t.Errorf("calls of a 504 (-want +got):\n%s", diff)
+	}
+}
+
 // Every line about a request has its trace. AWS does not get it.
 func TestTraceIsInEveryLine(t *testing.T) {
 	t.Parallel()
