@@ -91,16 +91,3 @@ func TestLongWordsOfAWSMakeShortAnswersAndLines(t *testing.T) {
 		mend()
 	}
 }
-
-// The words with which AWS denies a KMS key name the role and the session.
-func TestKmsExceptionDoesNotNameTheRole(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	const words = "User: arn:aws:sts::012345678901:assumed-role/ecr-api/spinup-spindev-ecr-api-0123456789abcdef is not authorized to perform: kms:CreateGrant"
-	w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Code: "KmsException", Message: words})
-	w.run(exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "a", "KmsKeyId": "k"}`, status: 400, want: problemByAWS("bad-request",
-		"AWS answered KmsException. The log has its words: quote the requestId to whoever runs this service.", "KmsException")})
-	if !strings.Contains(w.log.String(), words) {
-		t.Errorf("the log does not have AWS's words: %s", w.log)
-	}
-}

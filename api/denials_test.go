@@ -151,3 +151,34 @@ func TestRoleThatDeniesNames(t *testing.T) {
 		)
 	}
 }
+
+// ECR uses the KMS key with the rights of the role. Its words about a denial
+// name the role and the session.
+func TestDeniedKMSKey(t *testing.T) {
+	t.Parallel()
+	const words = "User: arn:aws:sts::012345678901:assumed-role/ecr-api/spinup-spindev-ecr-api-0123456789abcdef is not authorized to perform: " +
+		"kms:CreateGrant on resource: arn:aws:kms:us-east-1:012345678901:key/k because no identity-based policy allows the kms:CreateGrant action"
+	for awsCode, w := range map[string]*world{"KmsException": newWorld(t), "AccessDeniedException": newWorld(t)} {
+		w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Code: awsCode, Message: words})
+		create := exchange{name: awsCode, method: "POST", path: base + "/g", body: `{"RepositoryName": "a", "KmsKeyId": "k"}`, status: 403, want: problemByAWS("denied-by-aws",
+			"AWS denied kms:CreateGrant to the role of that account. Either the role lacks a permission: look at its KMS statements (config/aws/role-policy.json). "+
+				"Or the key is not for the role: look at the key's policy, or name another key.", awsCode)}
+		w.run(create)
+		w.wantWarning(awsCode, words)
+	}
+}
+
+// Other errors of a key are for whoever has named the key.
+func TestKMSKeyThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for words, detail := range map[string]string{
+		"The key is disabled": "The key is disabled",
+		"The role arn:aws:iam::012345678901:role/ecr-api cannot use the key": "AWS answered KmsException. The log has its words: quote the requestId to whoever runs this service.",
+	} {
+		mend := w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Code: "KmsException", Message: words})
+		w.run(exchange{name: words, method: "POST", path: base + "/g", body: `{"RepositoryName": "a", "KmsKeyId": "k"}`, status: 400,
+			want: problemByAWS("bad-request", detail, "KmsException")})
+		mend()
+	}
+}

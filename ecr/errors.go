@@ -3,6 +3,8 @@ package ecr
 import (
 	"context"
 	"errors"
+	"maps"
+	"regexp"
 	"strings"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -25,7 +27,7 @@ var codes = map[string]common.Code{
 	ecr.ErrCodeInvalidTagParameterException:     common.BadRequest,
 	ecr.ErrCodeTooManyTagsException:             common.BadRequest,
 	ecr.ErrCodeValidationException:              common.BadRequest,
-	ecr.ErrCodeKmsException:                     common.BadRequest, // the key that the caller named cannot be used
+	ecr.ErrCodeKmsException:                     common.BadRequest, // the key that the caller named cannot be used; see translate for a denial
 	ecr.ErrCodeRepositoryNotFoundException:      common.RepositoryNotFound,
 	ecr.ErrCodeImageNotFoundException:           common.ImageNotFound,
 	ecr.ErrCodeRepositoryAlreadyExistsException: common.RepositoryExists,
@@ -35,21 +37,39 @@ var codes = map[string]common.Code{
 }
 
 // translate is a handler of the SDK. It turns the error of a call to ECR into a
-// common.Error before the observer sees it.
+// common.Error before the observer sees it. If AWS names an action that the
+// role may not do, a KmsException is a denial too.
 func translate(r *request.Request) {
-	if r.Error != nil {
-		r.Error = common.FromAWS(r.Error, codes, refusal("ecr:"+r.Operation.Name, r.Error))
+	if r.Error == nil {
+		return
 	}
+	table, action := codes, "ecr:"+r.Operation.Name
+	if named := unauthorized.FindStringSubmatch(r.Error.Error()); named != nil {
+		action = named[1]
+		table = maps.Clone(codes)
+		table[ecr.ErrCodeKmsException] = common.DeniedByAWS
+	}
+	r.Error = common.FromAWS(r.Error, table, refusal(action, r.Error))
 }
+
+// unauthorized matches the words with which AWS names the action that the role
+// may not do. It may be another than the operation: ECR uses a KMS key with the
+// rights of the role.
+var unauthorized = regexp.MustCompile(`User: arn:\S+ is not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)`)
 
 // refusal says to callers what to look at if AWS denies the action.
 func refusal(action string, denial error) string {
 	denied := "AWS denied " + action + " to the role of that account. "
-	if strings.Contains(denial.Error(), deniedByRole) {
+	switch {
+	case strings.HasPrefix(action, "kms:"):
+		return denied + "Either the role lacks a permission: look at its KMS statements (config/aws/role-policy.json). " +
+			"Or the key is not for the role: look at the key's policy, or name another key."
+	case strings.Contains(denial.Error(), deniedByRole):
 		return denied + "The reason is an explicit Deny in the role's own policies. " +
 			"It may be the one of other orgs' repositories, if the request is about a repository: look at its tags, too."
+	default:
+		return denied + "Look at the permissions of the role, at the repository's own policy, and at its tags: " + removeSecondTag
 	}
-	return denied + "Look at the permissions of the role, at the repository's own policy, and at its tags: " + removeSecondTag
 }
 
 // AWS says only in the message that an explicit Deny refused a call, and in
