@@ -21,7 +21,7 @@ const (
 	PathUnknown        Code = "path-unknown"         // there is no such path
 	AccountUnknown     Code = "account-unknown"      // the configuration does not have the account
 	RepositoryNotFound Code = "repository-not-found" // there is no such repository
-	ImageNotFound      Code = "image-not-found"      // there is no such image
+	ImageNotFound      Code = "image-not-found"      // AWS says that there is no such image; no row names one today
 	MethodNotAllowed   Code = "method-not-allowed"   // the path is right, the method is not
 	RepositoryExists   Code = "repository-exists"    // the name of a create is taken
 	RepositoryNotEmpty Code = "repository-not-empty" // AWS does not delete it while it has images
