@@ -25,6 +25,8 @@ func bounded(atOnce int, serve func(*Service, route) http.Handler) func(*Service
 			case admitted <- struct{}{}:
 				defer func() { <-admitted }()
 				next.ServeHTTP(w, r)
+				// net/http keeps the end of an answer until the handler has returned.
+				_ = http.NewResponseController(w).Flush() // a caller who does not read gets no end
 			default:
 				s.measures.limits.WithLabelValues(limitPublicRequests).Inc()
 				writeError(w, r, common.Errorf(common.TooManyRequests, "Too many requests for this path are being answered. Try again."))
