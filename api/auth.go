@@ -191,7 +191,7 @@ func (s *Service) keyOf(r *http.Request, current *settings) (string, error) {
 	if key, ok := current.tokens.known(token); ok {
 		return key, nil
 	}
-	client := networkOf(clientAddress(r, current.config.TrustedProxies))
+	client := clientNetwork(r, current.config.TrustedProxies)
 	key, err := current.tokens.verify(r.Context(), token, client)
 	if err != errBusy {
 		return key, err

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/YaleSpinup/ecr-api/common"
 )
 
 // unknownClient stands in the log for an address that cannot be read.
@@ -18,6 +20,11 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) string {
 		return unknownClient
 	}
 	return client.String()
+}
+
+// clientNetwork returns what counts as one client where clients share something.
+func clientNetwork(r *http.Request, trusted []netip.Prefix) string {
+	return common.NetworkOf(clientAddress(r, trusted))
 }
 
 // clientOf returns the address that sent the request. It trusts only the part

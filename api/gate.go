@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"net/netip"
 	"runtime"
 	"sync"
 	"time"
@@ -125,18 +124,4 @@ func (g *gate) delayRefusal(ctx context.Context, client string) {
 	case <-w.turn:
 		panic(http.ErrAbortHandler)
 	}
-}
-
-// networkOf returns what counts as one client: an IPv4 address, or the /64 of
-// an IPv6 address, because a single host can use all addresses of its /64.
-func networkOf(address string) string {
-	ip, err := netip.ParseAddr(address)
-	if err != nil || ip.Unmap().Is4() {
-		return address
-	}
-	network, err := ip.WithZone("").Prefix(64)
-	if err != nil {
-		return address
-	}
-	return network.String()
 }
