@@ -66,7 +66,7 @@ func (l *trackedListener) waitForRoom() bool {
 		return true
 	}
 	l.measures.LimitReached.Inc()
-	for !l.closeOne() && !l.hasRoom() {
+	for !l.hasRoom() && !l.closeOne() {
 		select {
 		case <-l.freed:
 		case <-time.After(pollEvery):

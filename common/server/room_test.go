@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/api"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
@@ -135,6 +136,36 @@ func TestRequestsBeingAnsweredDoNotGiveWay(t *testing.T) {
 	for _, c := range busy {
 		s.wantAnswer(c)
 	}
+}
+
+// If there is room after all, no connection is closed.
+func TestNoConnectionGivesWayOnceThereIsRoom(t *testing.T) {
+	t.Parallel()
+	l := track(listenLocally(t), room)
+	var leaving *trackedConn
+	l.measures.LimitReached = hookedCounter{l.measures.LimitReached, func() { leaving.Close() }}
+	s := serve(t, l, nil)
+	for range room {
+		c := s.dial(fast)
+		s.wantAnswer(c)
+		s.waitUntil("it may be closed", func() bool { return s.mayGiveWay(c, idle) })
+		leaving = s.tracked(c)
+	}
+	if !l.waitForRoom() {
+		t.Error("there is no room")
+	}
+	s.wantOpen(room - 1)
+}
+
+// hookedCounter calls the hook whenever it counts.
+type hookedCounter struct {
+	prometheus.Counter
+	hook func()
+}
+
+func (c hookedCounter) Inc() {
+	c.Counter.Inc()
+	c.hook()
 }
 
 // A listener that is closed while a connection waits for room does not serve
