@@ -9,7 +9,7 @@ type EarlyClose string
 // The EarlyCloses.
 const (
 	GaveWayIdle EarlyClose = "idle"    // it was idle, and there was no room for a new one
-	GaveWaySlow EarlyClose = "slow"    // the same, but it was slow in sending or reading
+	GaveWaySlow EarlyClose = "slow"    // the same, but it was sending a request or reading an answer
 	Stalled     EarlyClose = "stalled" // its caller did not read the answer
 )
 

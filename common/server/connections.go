@@ -29,11 +29,13 @@ type trackedListener struct {
 	freed  chan struct{} // gets a value when there may be room
 	closed chan struct{} // is closed with the listener
 	once   sync.Once
+	heldUp bool // new connections have held up others since there was room; for Accept
 
-	mu      sync.Mutex
-	conns   map[*trackedConn]bool
-	waiting *ring.Ring // the connections without a whole request, longest first
-	working *ring.Ring // the others, oldest request first
+	mu       sync.Mutex
+	conns    map[*trackedConn]bool
+	networks map[string]int // how many connections each has
+	waiting  *ring.Ring     // the connections without a whole request, longest first
+	working  *ring.Ring     // the others, oldest request first
 }
 
 // trackConnections wraps a listener. TLS must go around the result, not inside.
@@ -41,7 +43,7 @@ func trackConnections(inner net.Listener, maxConnections int, measures *api.Conn
 	return &trackedListener{
 		Listener: inner, max: maxConnections, measures: measures, onError: onError,
 		freed: make(chan struct{}, 1), closed: make(chan struct{}),
-		conns: map[*trackedConn]bool{}, waiting: ring.New(1), working: ring.New(1),
+		conns: map[*trackedConn]bool{}, networks: map[string]int{}, waiting: ring.New(1), working: ring.New(1),
 	}
 }
 
@@ -108,6 +110,7 @@ const (
 type trackedConn struct {
 	net.Conn
 	listener *trackedListener
+	network  string     // of the caller
 	place    *ring.Ring // in waiting or working of the listener, under its lock
 
 	mu        sync.Mutex

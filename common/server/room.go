@@ -14,6 +14,7 @@ import (
 const (
 	quietTime = 100 * time.Millisecond // it was idle for that long: a new one must have time to speak
 	slowTime  = 2 * time.Second        // a header, or a piece of an answer, has taken that long
+	holdTime  = 100 * time.Millisecond // a new one has held up others for that long
 )
 
 // How long Accept waits after an error. The wait grows from the one to the
@@ -26,17 +27,18 @@ const (
 // Accept waits for the next connection, and then for room for it. While there
 // is no room, further ones wait in the kernel's queue. That costs a caller or a
 // probe less than a refusal would: room comes as soon as a connection ends,
-// becomes idle or proves slow.
+// becomes idle or proves slow, and for a small network at once.
 func (l *trackedListener) Accept() (net.Conn, error) {
 	accepted, err := l.accept()
 	if err != nil {
 		return nil, err
 	}
-	if !l.waitForRoom() {
+	network := networkOf(accepted)
+	if !l.waitForRoom(network) {
 		accepted.Close()
 		return nil, net.ErrClosed
 	}
-	return l.add(accepted), nil
+	return l.add(accepted, network), nil
 }
 
 // accept repeats what fails until the listener is closed. No error ends the
@@ -61,18 +63,21 @@ func (l *trackedListener) accept() (net.Conn, error) {
 }
 
 // waitForRoom returns false if the listener is closed before there is room.
-func (l *trackedListener) waitForRoom() bool {
+func (l *trackedListener) waitForRoom(newcomer string) bool {
 	if l.hasRoom() {
+		l.heldUp = false
 		return true
 	}
 	l.measures.LimitReached.Inc()
-	for !l.hasRoom() && !l.closeOne() {
+	began := time.Now()
+	for !l.hasRoom() && !l.makeRoom(newcomer) {
 		select {
 		case <-l.freed:
 		case <-time.After(pollEvery):
 		case <-l.closed:
 			return false
 		}
+		l.heldUp = l.heldUp || time.Since(began) >= holdTime
 	}
 	return true
 }
@@ -141,16 +146,17 @@ func (c *trackedConn) mayGiveWay(now time.Time) bool {
 	}
 }
 
-func (l *trackedListener) add(accepted net.Conn) *trackedConn {
+func (l *trackedListener) add(accepted net.Conn, network string) *trackedConn {
 	if tcp, ok := accepted.(*net.TCPConn); ok { // an error means that the caller has gone
 		tcp.SetReadBuffer(bufferSize)
 		tcp.SetWriteBuffer(bufferSize)
 	}
-	c := &trackedConn{Conn: accepted, listener: l, since: time.Now()}
+	c := &trackedConn{Conn: accepted, listener: l, network: network, since: time.Now()}
 	c.place = &ring.Ring{Value: c}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.conns[c] = true
+	l.networks[network]++
 	l.waiting.Prev().Link(c.place)
 	l.measures.Open.Set(float64(len(l.conns)))
 	return c
@@ -173,6 +179,9 @@ func (l *trackedListener) remove(c *trackedConn) {
 		return
 	}
 	delete(l.conns, c)
+	if l.networks[c.network]--; l.networks[c.network] == 0 {
+		delete(l.networks, c.network)
+	}
 	c.place.Prev().Unlink(1)
 	l.measures.Open.Set(float64(len(l.conns)))
 	select {

@@ -42,10 +42,15 @@ func TestNewConnectionTakesThePlaceOf(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t, track(listenLocally(t), room), nil)
+			var conns []net.Conn
 			for range room {
-				go io.WriteString(s.dial(""), test.text) // the server may stop reading
+				c := s.dial("")
+				go io.WriteString(c, test.text) // the server may stop reading
+				conns = append(conns, c)
 			}
-			s.waitUntil("the connections are open", func() bool { return s.open() == room })
+			for _, c := range conns {
+				s.waitUntil("nothing more happens", func() bool { return s.isStill(c) })
+			}
 			for range 2 * room {
 				s.wantAnswer(s.dial(fast))
 			}
@@ -85,10 +90,12 @@ func TestLongestIdleConnectionGivesWay(t *testing.T) {
 	for range room {
 		c := s.dial(fast)
 		s.wantAnswer(c)
+		s.waitUntil("it may be closed", func() bool { return s.mayGiveWay(c, idle) })
 		conns = append(conns, c)
 	}
 	io.WriteString(conns[0], fast)
-	s.wantAnswer(conns[0]) // the second is now idle for longest
+	s.wantAnswer(conns[0])
+	s.waitUntil("it may be closed", func() bool { return s.mayGiveWay(conns[0], idle) }) // the second is now idle for longest
 	s.wantAnswer(s.dial(fast))
 	if _, err := conns[1].Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("the one that was idle for longest: %v, want EOF", err)
@@ -151,7 +158,7 @@ func TestNoConnectionGivesWayOnceThereIsRoom(t *testing.T) {
 		s.waitUntil("it may be closed", func() bool { return s.mayGiveWay(c, idle) })
 		leaving = s.tracked(c)
 	}
-	if !l.waitForRoom() {
+	if !l.waitForRoom("") {
 		t.Error("there is no room")
 	}
 	s.wantOpen(room - 1)
@@ -178,7 +185,7 @@ func TestDrainWhileAConnectionWaitsForRoom(t *testing.T) {
 		<-s.arrived
 	}
 	waiting := s.dial(fast)
-	s.waitUntil("the limit is reached", func() bool { return testutil.ToFloat64(s.listener.measures.LimitReached) == 1 })
+	s.waitUntil("the limit is reached", s.limitReached)
 	drained := make(chan error, 1)
 	go func() { drained <- s.listener.drain(t.Context(), s.served) }()
 	if said, err := io.ReadAll(waiting); len(said) > 0 {
@@ -247,8 +254,23 @@ func (s *drainServer) mayGiveWay(c net.Conn, p phase) bool {
 	return tracked.phase == p && tracked.mayGiveWay(time.Now())
 }
 
+// isStill tells whether the other end of c has done the same for long.
+func (s *drainServer) isStill(c net.Conn) bool {
+	tracked := s.tracked(c)
+	if tracked == nil {
+		return false
+	}
+	tracked.mu.Lock()
+	defer tracked.mu.Unlock()
+	return time.Since(tracked.since) >= 2*quietTime
+}
+
 // open returns how many connections there are, as the metric says.
 func (s *drainServer) open() float64 { return testutil.ToFloat64(s.listener.measures.Open) }
+
+func (s *drainServer) limitReached() bool {
+	return testutil.ToFloat64(s.listener.measures.LimitReached) > 0
+}
 
 func (s *drainServer) wantOpen(want float64) {
 	s.t.Helper()
