@@ -32,8 +32,15 @@ func startLimited(t *testing.T, files int, env string) *program {
 // hold opens n connections, sends the text on each, and never reads.
 func (p *program) hold(n int, text string) {
 	p.t.Helper()
+	p.holdFrom("127.0.0.1", n, text)
+}
+
+// holdFrom is hold for a caller at another address of loopback.
+func (p *program) holdFrom(address string, n int, text string) {
+	p.t.Helper()
+	dialer := dialerFrom(address)
 	for range n {
-		c, err := net.Dial("tcp", p.address())
+		c, err := dialer.Dial("tcp", p.address())
 		if err != nil {
 			p.t.Fatal(err)
 		}
@@ -43,6 +50,22 @@ func (p *program) hold(n int, text string) {
 		}
 		go io.WriteString(c, text) // the service may stop reading
 	}
+}
+
+func dialerFrom(address string) *net.Dialer {
+	return &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+}
+
+// statusFrom asks from another address of loopback.
+func statusFrom(t *testing.T, address, url string) int {
+	t.Helper()
+	from := http.Client{Timeout: patience, Transport: &http.Transport{DialContext: dialerFrom(address).DialContext, DisableKeepAlives: true}}
+	answer, err := from.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	return answer.StatusCode
 }
 
 // value returns the value of a series.
@@ -110,22 +133,29 @@ func TestMaxConnectionsOverTheFileLimit(t *testing.T) {
 
 // Callers who do not read hold few answers of a public path, and only until the
 // service sees that these do not move. Meanwhile probes and the other public
-// paths are answered.
+// paths are answered. One of these callers holds a quarter of the answers, and
+// others still get theirs.
 func TestUnreadAnswersOfPublicPaths(t *testing.T) {
 	t.Parallel()
-	for path, held := range map[string]int{"/v1/ecr/docs/files/swagger-ui-bundle.js": 64, "/v1/ecr/openapi.json": 64, "/metrics": 16} {
+	for path, most := range map[string]int{"/v1/ecr/docs/files/swagger-ui-bundle.js": 64, "/v1/ecr/openapi.json": 64, "/metrics": 16} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			_, url := newAWS(t, nil)
 			p := start(t, configuration(url, "127.0.0.1:0"))
-			p.hold(held, strings.Repeat("GET "+path+" HTTP/1.1\r\nHost: here\r\n\r\n", 200))
-			for end := time.Now().Add(patience); p.value("ecr_api_requests_in_flight") <= float64(held); { // this one is in flight too
-				if time.Now().After(end) {
-					t.Fatal("the answers are not held")
+			requests := strings.Repeat("GET "+path+" HTTP/1.1\r\nHost: here\r\n\r\n", 200)
+			p.holdFrom("127.0.0.2", most/4, requests)
+			p.waitUntilHeld(most / 4)
+			for address, want := range map[string]int{"127.0.0.2": http.StatusServiceUnavailable, "127.0.0.1": http.StatusOK} {
+				if status := statusFrom(t, address, "http://"+p.address()+path); status != want {
+					t.Errorf("a caller at %s: %d, want %d", address, status, want)
 				}
 			}
-			if status, body := get(t, "http://"+p.address()+path, ""); status != http.StatusServiceUnavailable {
-				t.Errorf("%s: %d %.100q, want 503", path, status, body)
+			for _, address := range []string{"127.0.0.3", "127.0.0.4", "127.0.0.5"} {
+				p.holdFrom(address, most/4, requests)
+			}
+			p.waitUntilHeld(most)
+			if status := statusFrom(t, "127.0.0.1", "http://"+p.address()+path); status != http.StatusServiceUnavailable {
+				t.Errorf("%s: %d, want 503", path, status)
 			}
 			for _, other := range []string{"ping", "ready", "version", "metrics", "docs"} {
 				if status, body := get(t, "http://"+p.address()+"/v1/ecr/"+other, ""); status != http.StatusOK {
@@ -135,11 +165,31 @@ func TestUnreadAnswersOfPublicPaths(t *testing.T) {
 			if n := p.value(`ecr_api_limits_reached_total{limit="public_requests"}`); n == 0 {
 				t.Error("the limit was not reached")
 			}
+			p.waitUntil("a connection is closed because its answer does not move", func() bool { return p.value(`ecr_api_connections_closed_total{reason="stalled"}`) > 0 })
 			waitForStatus(t, "http://"+p.address()+path, http.StatusOK)
-			if n := p.value(`ecr_api_connections_closed_total{reason="stalled"}`); n == 0 {
-				t.Error("no connection was closed because its answer did not move")
-			}
 		})
+	}
+}
+
+// waitUntilHeld waits until so many answers do not move.
+func (p *program) waitUntilHeld(n int) {
+	p.t.Helper()
+	inARow := 0
+	p.waitUntil("the answers are held", func() bool {
+		inARow++
+		if p.value("ecr_api_requests_in_flight") <= float64(n) { // this one is in flight too
+			inARow = 0
+		}
+		return inARow == 20
+	})
+}
+
+func (p *program) waitUntil(what string, done func() bool) {
+	p.t.Helper()
+	for end := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			p.t.Fatalf("not so: %s", what)
+		}
 	}
 }
 
