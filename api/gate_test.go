@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/sirupsen/logrus"
 )
 
 // newWrongToken returns the i-th wrong token of that cost. It has the form of a
@@ -60,6 +61,24 @@ func TestComparisonsTakeHalfOfTheCores(t *testing.T) {
 	}
 	if g.wait != 5*time.Second || g.waiting.max != 64 || g.waiting.maxEach != 16 || g.delayed.max != 256 {
 		t.Errorf("limits: %+v", g)
+	}
+}
+
+// Requests without a good token take at most half of the connections: those
+// whose token is checked, and those whose refusal is delayed.
+func TestGateLeavesConnections(t *testing.T) {
+	t.Parallel()
+	for connections, want := range map[int]int{0: 256, 2000: 256, 200: 50, 1: 1} {
+		c := common.Defaults()
+		c.Account.Region = region
+		service, err := New(Options{Config: c, Log: logrus.New(), MaxConnections: connections})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := service.gate
+		if got := [4]int{g.checked.max, g.checked.maxEach, g.delayed.max, g.delayed.maxEach}; got != [4]int{want, want, want, want} {
+			t.Errorf("%d connections: places %v, want %d each", connections, got, want)
+		}
 	}
 }
 

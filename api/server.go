@@ -29,6 +29,10 @@ type Options struct {
 	// ListMemory is how many bytes all lists under way may take together. 0
 	// means a default.
 	ListMemory int64
+
+	// MaxConnections is how many connections callers may have. 0 means that
+	// there is no limit.
+	MaxConnections int
 }
 
 // A Service is what all requests share. It is an http.Handler.
@@ -82,6 +86,9 @@ func newService(o Options, table []route) (*Service, error) {
 		logQueue:  o.Queue,
 		refusals:  auditLogger(o.Log, o.Log.Out),
 		audit:     auditLogger(o.Log, auditOut(o)),
+	}
+	if o.MaxConnections > 0 {
+		s.gate.keepBelow(max(1, o.MaxConnections/4))
 	}
 	measures.countLostLines(o.Queue)
 	if err := s.use(o.Config); err != nil {

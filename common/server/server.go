@@ -63,19 +63,19 @@ func Run(ctx context.Context, o Options) error {
 	log, queue := newQueuedLogger(o.Config.LogLevel, o.Log)
 	s := &server{Options: o, log: log}
 	defer s.closeLog(queue)
-	service, err := api.New(api.Options{Config: o.Config, Log: log, Queue: queue, ListMemory: listMemory})
+	most, err := maxConnections(o.Config, fileLimit())
 	if err != nil {
 		return err
 	}
-	s.service = service
-	return s.run(ctx)
+	s.service, err = api.New(api.Options{Config: o.Config, Log: log, Queue: queue, ListMemory: listMemory, MaxConnections: most})
+	if err != nil {
+		return err
+	}
+	return s.run(ctx, most)
 }
 
-func (s *server) run(ctx context.Context) error {
-	most, err := maxConnections(s.Config, fileLimit())
-	if err != nil {
-		return err
-	}
+// run listens, with so many connections at most.
+func (s *server) run(ctx context.Context, most int) error {
 	tcp, err := listen(cmp.Or(s.Listen, s.Config.ListenAddress))
 	if err != nil {
 		return err
