@@ -1,10 +1,10 @@
 package api
 
 import (
-	"encoding/json"
 	"strings"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxFullName is ECR's limit on a full name: group, slash and name.
@@ -66,14 +66,14 @@ func firstError(errs ...error) error {
 // A scanFlag is ScanOnPush in a body: "true", "false", true or false.
 type scanFlag struct{ value *bool } // nil: absent
 
-// UnmarshalJSON refuses every other value, also null.
-func (f *scanFlag) UnmarshalJSON(text []byte) error {
-	var value string
-	if json.Unmarshal(text, &value) != nil { // not a string
-		value = string(text)
+// UnmarshalJSONFrom refuses every other value, also null.
+func (f *scanFlag) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	value, err := d.ReadToken()
+	if err != nil {
+		return err
 	}
-	on := value == "true"
-	if !on && value != "false" {
+	on := value.String() == "true"
+	if !on && value.String() != "false" {
 		return common.Errorf(common.BadRequest, `ScanOnPush must be "true" or "false".`)
 	}
 	f.value = &on

@@ -96,7 +96,20 @@ var bodyOptions = json.JoinOptions(
 	json.MatchCaseInsensitiveNames(true),
 	jsonv1.MatchCaseSensitiveDelimiter(true), // "Repository_Name" is another key
 	json.RejectUnknownMembers(true),
+	json.WithUnmarshalers(json.UnmarshalFromFunc(onlyString)),
 )
+
+// onlyString refuses an object or an array in place of a string before it is
+// read. The decoder would remember the keys of an object, which can take many
+// times its size, until it says that it is no string.
+func onlyString(d *jsontext.Decoder, _ *string) error {
+	switch kind := d.PeekKind(); kind {
+	case '{', '[':
+		return &json.SemanticError{JSONKind: kind, JSONPointer: d.StackPointer(), GoType: reflect.TypeFor[string]()}
+	default:
+		return errors.ErrUnsupported // it is read as usual
+	}
+}
 
 // decodeJSON decodes a body. The body must be exactly one JSON object.
 func decodeJSON(body []byte, into any) error {

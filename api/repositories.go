@@ -2,12 +2,15 @@ package api
 
 import (
 	"context"
-	"encoding/json"
+	"unicode/utf8"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
 	"github.com/YaleSpinup/ecr-api/iam"
+	"github.com/go-json-experiment/json/jsontext"
 )
+
+const maxKeyID = 2048 // characters, as ECR says
 
 // A createInput is the body of a create.
 type createInput struct {
@@ -16,7 +19,7 @@ type createInput struct {
 	ImageTagMutability *string
 	EncryptionType     *string
 	KmsKeyID           string `json:"KmsKeyId"`
-	Tags               []tagInput
+	Tags               tagInputs
 }
 
 func (in createInput) name() string { return in.RepositoryName }
@@ -35,6 +38,9 @@ func (in createInput) check() error {
 }
 
 func (in createInput) checkKey() error {
+	if n := utf8.RuneCountInString(in.KmsKeyID); n > maxKeyID {
+		return common.Errorf(common.BadRequest, "KmsKeyId has %d characters, and may have %d.", n, maxKeyID)
+	}
 	if in.KmsKeyID != "" && in.EncryptionType != nil && *in.EncryptionType != "KMS" {
 		return common.Errorf(common.BadRequest, "KmsKeyId goes with EncryptionType KMS, not %s.", *in.EncryptionType)
 	}
@@ -56,17 +62,22 @@ func (in createInput) encryption() ecr.Encryption {
 type updateInput struct {
 	ScanOnPush         scanFlag
 	ImageTagMutability *string
-	Tags               []tagInput
+	Tags               tagInputs
 
 	// These are known so that they can be refused with a helpful message.
-	EncryptionType json.RawMessage
-	KmsKeyID       json.RawMessage `json:"KmsKeyId"`
+	EncryptionType fixedKey
+	KmsKeyID       fixedKey `json:"KmsKeyId"`
+}
+
+// A fixedKey is a key of a create that an update may not have.
+type fixedKey struct{}
+
+// UnmarshalJSONFrom refuses every value.
+func (fixedKey) UnmarshalJSONFrom(*jsontext.Decoder) error {
+	return common.Errorf(common.BadRequest, "The encryption of a repository is fixed at creation: leave EncryptionType and KmsKeyId out.")
 }
 
 func (in updateInput) check() error {
-	if in.EncryptionType != nil || in.KmsKeyID != nil {
-		return common.Errorf(common.BadRequest, "The encryption of a repository is fixed at creation: leave EncryptionType and KmsKeyId out.")
-	}
 	return firstError(
 		checkOneOf("ImageTagMutability", in.ImageTagMutability, "MUTABLE", "IMMUTABLE"),
 		checkTags(in.Tags),

@@ -8,6 +8,8 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -18,6 +20,8 @@ const (
 	maxTags     = 50  // of a repository, without AWS's own
 	maxTagKey   = 128 // characters
 	maxTagValue = 256 // characters
+
+	maxTagInputs = 100 // in a body: maxTags, those that the service sets, and more that checks can name
 )
 
 // A tagInput is a tag in a body. An absent Value is not the same as an empty
@@ -25,6 +29,41 @@ const (
 type tagInput struct {
 	Key   string
 	Value *string
+}
+
+// tagInputs are the tags in a body. A body full of empty tags would take many
+// times its size, so the list is not read beyond maxTagInputs.
+type tagInputs []tagInput
+
+// UnmarshalJSONFrom appends the tags one by one.
+func (t *tagInputs) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	if d.PeekKind() != '[' { // null, or a mistake
+		return json.UnmarshalDecode(d, (*[]tagInput)(t))
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	for d.PeekKind() != ']' {
+		if len(*t) == maxTagInputs {
+			return common.Errorf(common.BadRequest, "Tags has over %d tags. A repository may have %d.", maxTagInputs, maxTags)
+		}
+		var tag tagInput
+		if err := json.UnmarshalDecode(d, &tag); err != nil {
+			return err
+		}
+		*t = append(*t, tag.withoutUnused())
+	}
+	_, err := d.ReadToken()
+	return err
+}
+
+// withoutUnused returns the tag without a value that the service ignores. It may
+// be long.
+func (t tagInput) withoutUnused() tagInput {
+	if t.Value != nil && isReserved(t.Key) {
+		t.Value = new(string)
+	}
+	return t
 }
 
 // checkTags checks all that the request alone shows.
