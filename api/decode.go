@@ -25,15 +25,16 @@ const (
 )
 
 // decode reads the input of a request from its query and its body, and checks
-// it. The whole body must arrive before end. A long body needs memory of lists.
-func decode[In input](w http.ResponseWriter, r *http.Request, end time.Time, l *lists) (in In, err error) {
+// it. The whole body must arrive before end. What is left of a long body after
+// the check is small.
+func decode[In input](w http.ResponseWriter, r *http.Request, end time.Time, long *longBodies) (in In, err error) {
 	if err := decodeQuery(r.URL.RawQuery, &in); err != nil {
 		return in, err
 	}
 	if _, none := any(in).(interface{ hasNoBody() }); none {
 		return in, in.check()
 	}
-	body, done, err := readBody(w, r, end, l)
+	body, done, err := readBody(w, r, end, long)
 	if err != nil {
 		return in, err
 	}
@@ -46,37 +47,45 @@ func decode[In input](w http.ResponseWriter, r *http.Request, end time.Time, l *
 
 // readBody reads the body. The whole body must arrive before end and within
 // bodyTime. It ignores the content type, so that curl -d works without a
-// header. When a body is decoded, the caller must call done.
-func readBody(w http.ResponseWriter, r *http.Request, end time.Time, l *lists) (body []byte, done func(), err error) {
-	limited := http.MaxBytesReader(w, r.Body, maxBody)
-	body, err = readUntil(w, io.LimitReader(limited, shortBody), end)
-	if err != nil || len(body) < shortBody {
-		return body, nothingHeld, err
-	}
-	lent, err := l.lendToBody(r, end)
-	if err != nil {
-		return nil, nil, err
-	}
-	rest, err := readUntil(w, limited, end)
-	if err != nil {
-		lent.release()
-	}
-	return append(body, rest...), lent.release, err
-}
-
-// readUntil reads all. net/http takes the deadline away when the body has ended.
-func readUntil(w http.ResponseWriter, body io.Reader, end time.Time) ([]byte, error) {
+// header. A long body waits for a place of its own. When a body is decoded and
+// checked, the caller must call done.
+func readBody(w http.ResponseWriter, r *http.Request, end time.Time, long *longBodies) (body []byte, done func(), err error) {
 	if soon := time.Now().Add(bodyTime); soon.Before(end) {
 		end = soon
 	}
+	// net/http takes the deadline away when the body has ended.
 	if err := http.NewResponseController(w).SetReadDeadline(end); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	all, err := io.ReadAll(body)
+	limited := http.MaxBytesReader(w, r.Body, maxBody)
+	body, err = io.ReadAll(io.LimitReader(limited, shortBody))
 	if err != nil {
+		return nil, nil, bodyError(err)
+	}
+	if len(body) < shortBody {
+		return body, nothingHeld, nil
+	}
+	leave, err := long.enter(r, end)
+	if err != nil {
+		return nil, nil, err
+	}
+	body, err = readRest(body, limited)
+	if err != nil {
+		leave()
+		return nil, nil, err
+	}
+	return body, leave, nil
+}
+
+// readRest reads the rest of a body into memory that suffices for the longest
+// body, and so need not grow.
+func readRest(start []byte, rest io.Reader) ([]byte, error) {
+	body := bytes.NewBuffer(make([]byte, 0, maxBody+bytes.MinRead))
+	body.Write(start)
+	if _, err := body.ReadFrom(rest); err != nil {
 		return nil, bodyError(err)
 	}
-	return all, nil
+	return body.Bytes(), nil
 }
 
 func bodyError(err error) error {

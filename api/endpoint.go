@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"reflect"
 	"time"
@@ -79,21 +78,13 @@ func handledBy[In input, Out any](handle handler[In, Out]) endpoint {
 			out, done, err := perform(s, rt, w, r, handle)
 			defer done()
 			if err != nil {
-				s.fail(w, r, err)
+				writeError(w, r, err)
 				return
 			}
 			writeJSON(w, "application/json", rt.status(), out)
 		})
 	}
 	return endpoint{serve: serve, newInput: func() any { return new(In) }}
-}
-
-// fail answers with an error, and counts it if it says that there is no memory.
-func (s *Service) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, errNoMemory) {
-		s.measures.limits.WithLabelValues(limitMemory).Inc()
-	}
-	writeError(w, r, err)
 }
 
 // enter reads and checks the path. It admits the request, unless too many are
@@ -115,7 +106,7 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 	record := recordOf(r)
 	config, p, done := record.settings.config, record.path, nothingHeld
 	end := s.deadline(r, config.RequestTimeout)
-	in, err := decode[In](w, r, end, s.lists)
+	in, err := decode[In](w, r, end, s.bodies)
 	if err != nil {
 		return out, done, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -13,6 +12,7 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
 	"github.com/YaleSpinup/ecr-api/iam/roles"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 )
 
@@ -22,6 +22,7 @@ import (
 // its request.
 type lists struct {
 	memory *memory
+	waits  prometheus.Counter
 	log    *logrus.Logger
 
 	mu      sync.Mutex
@@ -40,14 +41,17 @@ type sharedKey struct {
 // output.
 type listReader func(context.Context) (any, error)
 
+// leastTime is how much time must be left after a wait for memory.
+const leastTime = 500 * time.Millisecond
+
 var errNoMemory = common.Errorf(common.TooManyRequests, "Too many long lists or bodies are being read. Try again.")
 
-func newLists(size int64, log *logrus.Logger) (*lists, error) {
+func newLists(size int64, waits prometheus.Counter, log *logrus.Logger) (*lists, error) {
 	memory, err := newMemory(size)
 	if err != nil {
 		return nil, err
 	}
-	return &lists{memory: memory, log: log, waiting: map[sharedKey]*reading{}}, nil
+	return &lists{memory: memory, waits: waits, log: log, waiting: map[sharedKey]*reading{}}, nil
 }
 
 // do returns what handle returns, which may be what it returned for an equal
@@ -55,6 +59,8 @@ func newLists(size int64, log *logrus.Logger) (*lists, error) {
 // answer is written, the caller must call done.
 func (s *lists) do(ctx context.Context, key sharedKey, handle listReader) (out any, done func(), err error) {
 	r, first := s.join(ctx, key, handle)
+	rec := ctx.Value(recordKey{}).(*record)
+	r.waitForMemory(ctx, rec)
 	done = func() { r.leave() }
 	select {
 	case <-r.ended:
@@ -62,19 +68,8 @@ func (s *lists) do(ctx context.Context, key sharedKey, handle listReader) (out a
 	case <-ctx.Done():
 		done, err = nothingHeld, r.giveUp(ctx)
 	}
-	ctx.Value(recordKey{}).(*record).noteReading(r.record, !first)
+	rec.noteReading(r.record, !first)
 	return out, done, err
-}
-
-// lendToBody waits for the memory of a long body and of what is read from it.
-func (s *lists) lendToBody(r *http.Request, end time.Time) (*lease, error) {
-	ctx, cancel := context.WithDeadline(r.Context(), end)
-	defer cancel()
-	l, err := s.memory.lease(ctx, recordOf(r).path.Account, longBody)
-	if err != nil {
-		return nil, errNoMemory
-	}
-	return l, nil
 }
 
 // join returns an equal reading that has not asked AWS yet, or else begins one.
@@ -90,7 +85,7 @@ func (s *lists) join(ctx context.Context, key sharedKey, handle listReader) (r *
 		return r, false
 	}
 	record := ctx.Value(recordKey{}).(*record).forReading()
-	r = &reading{lists: s, key: key, record: record, ended: make(chan struct{}), users: 2, end: end}
+	r = &reading{lists: s, key: key, record: record, leased: make(chan struct{}), ended: make(chan struct{}), users: 2, end: end}
 	ctx, r.cancel = context.WithCancel(context.WithValue(context.WithoutCancel(ctx), recordKey{}, r.record))
 	s.waiting[key] = r
 	go r.run(ctx, handle)
@@ -104,6 +99,10 @@ type reading struct {
 	record *record            // has the calls to AWS, and the id of the first request
 	cancel context.CancelFunc // ends the reading
 
+	waits  atomic.Bool               // it did not get memory at once
+	leased chan struct{}             // is closed when it has memory, or gets none
+	asked  atomic.Pointer[time.Time] // when it began to ask AWS; nil if it does not
+
 	ended   chan struct{} // is closed when the fields below are set
 	out     any
 	err     error
@@ -112,8 +111,18 @@ type reading struct {
 	// Under the lock of lists:
 	users int       // requests that need it, and the reading itself
 	end   time.Time // the latest deadline of a request
+}
 
-	asking atomic.Bool // it has memory, and asks AWS
+// waitForMemory waits until the list has memory, or the request has ended.
+func (r *reading) waitForMemory(ctx context.Context, rec *record) {
+	start := time.Now()
+	select {
+	case <-r.leased:
+	case <-ctx.Done():
+	}
+	if r.waits.Load() {
+		rec.noteMemoryWait(start)
+	}
 }
 
 // run reads the list as soon as there is memory for it. If the list turns out
@@ -121,28 +130,52 @@ type reading struct {
 func (r *reading) run(ctx context.Context, handle listReader) {
 	defer r.leave()
 	defer close(r.ended)
-	memory := r.lists.memory
-	l, err := memory.lease(ctx, r.key.path.Account, memory.need(r.key.listKey))
-	ctx, cancel := context.WithDeadline(ctx, r.close())
-	defer cancel()
-	if err != nil {
+	l, end := r.lease(ctx)
+	if l == nil {
 		r.err = errNoMemory
 		return
 	}
-	r.asking.Store(true)
+	ctx, cancel := context.WithDeadline(ctx, end)
+	defer cancel()
 	r.try(ctx, l, handle)
+	sizes := r.lists.memory.sizes
 	if l.short {
-		memory.sizes.Add(r.key.listKey, 2*l.most)
+		sizes.Add(r.key.listKey, 2*l.most)
 		l.release()
-		r.asking.Store(false)
+		r.asked.Store(nil)
 		r.out, r.release, r.err = r.lists.do(ctx, r.key, handle)
 		return
 	}
 	if r.err == nil {
-		memory.sizes.Add(r.key.listKey, l.most)
+		sizes.Add(r.key.listKey, l.most)
 	}
 	l.shrink()
 	r.release = l.release
+}
+
+// lease waits for the memory of the list, and returns when all its requests must
+// be answered. From then on no more requests join. It returns nil if the memory
+// came too late to ask AWS.
+func (r *reading) lease(ctx context.Context) (l *lease, end time.Time) {
+	defer close(r.leased)
+	l, err := r.lists.memory.lease(ctx, r.key.listKey, r.wait)
+	end = r.close()
+	if err != nil {
+		return nil, end
+	}
+	if r.waits.Load() && time.Until(end) < leastTime {
+		l.release()
+		return nil, end
+	}
+	now := time.Now()
+	r.asked.Store(&now)
+	return l, end
+}
+
+// wait notes that the list has to wait.
+func (r *reading) wait() {
+	r.waits.Store(true)
+	r.lists.waits.Inc()
 }
 
 // close lets no more requests join, and returns when all of them must be
@@ -215,8 +248,15 @@ func (r *reading) giveUp(ctx context.Context) error {
 	if r.leave() {
 		<-r.ended
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) && !r.asking.Load() {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && !r.askedInTime(ctx) {
 		return errNoMemory
 	}
 	return common.FromAWS(ctx.Err(), nil, "")
+}
+
+// askedInTime tells whether AWS had time to answer, after the wait for memory.
+func (r *reading) askedInTime(ctx context.Context) bool {
+	asked := r.asked.Load()
+	end, _ := ctx.Deadline()
+	return asked != nil && (!r.waits.Load() || end.Sub(*asked) >= leastTime)
 }

@@ -43,11 +43,11 @@ func withListMemory(t *testing.T, bytes int64, change ...func(*common.Config, *[
 // lend takes memory from the lists of the account until release is called.
 func (w *world) lend(t *testing.T, account string, bytes int64) (release func()) {
 	t.Helper()
-	l, err := w.service.lists.memory.lease(t.Context(), account, bytes)
-	if err != nil {
-		t.Fatal(err)
+	s := w.service.lists.memory.try(account, bytes)
+	if s == nil {
+		t.Fatal("there is not so much memory")
 	}
-	return l.release
+	return func() { s.giveBack(bytes) }
 }
 
 // waitForUsers waits until one list waits for memory, for n requests.
@@ -123,6 +123,12 @@ func TestListsThatWaitShareOneAnswer(t *testing.T) {
 			t.Errorf("the line of the %s request is %v,\nthat of the first %v", id, line, first)
 		}
 	}
+	for id, line := range lines {
+		if wait, ok := line["memoryWait"].(float64); !ok || wait <= 0 {
+			t.Errorf("the wait of the %s request is not in the log: %v", id, line)
+		}
+	}
+	w.waitForWaits(t, 3) // of lists
 	for _, id := range []string{"first", "test", "portal"} {
 		if shared := lines[id]["sharedWith"]; shared != nil {
 			t.Errorf("the %s request shared the answer of %v", id, shared)
@@ -241,11 +247,64 @@ func TestListWaitsForMemoryInVain(t *testing.T) {
 	w.run(
 		exchange{method: "GET", path: base, status: 503, wants: http.Header{"Retry-After": {"1"}},
 			want: problemOf("too-many-requests", "Too many long lists or bodies are being read. Try again.")},
-		exchange{name: "a long body", method: "POST", path: base + "/g", body: `{` + strings.Repeat(" ", shortBody), status: 503, want: "-"},
 	)
-	if _, _, metrics := w.do(exchange{method: "GET", path: "/metrics"}); !strings.Contains(metrics, `ecr_api_limits_reached_total{limit="memory"} 2`) {
-		t.Error("the metrics do not count them")
+	w.waitForWaits(t, 1)
+	if w.lastLine(t)["memoryWait"] == nil {
+		t.Error("the wait is not in the log")
 	}
+}
+
+// A list that gets memory too late is not AWS's fault, and AWS is not asked.
+func TestMemoryComesTooLateToAskAWS(t *testing.T) {
+	t.Parallel()
+	const all = 1 << 20
+	w := withListMemory(t, all, func(c *common.Config, _ *[]route) { c.RequestTimeout = 2 * time.Second })
+	release := w.lend(t, account2, all)
+	var answered sync.WaitGroup
+	answered.Go(func() {
+		w.run(exchange{method: "GET", path: base, status: 503, want: problemOf("too-many-requests", "Too many long lists or bodies are being read. Try again.")})
+	})
+	w.waitForUsers(t, 1)
+	end := w.endOfTheList()
+	waitFor(t, "the last moment", func() bool { return time.Until(end) < leastTime })
+	release()
+	answered.Wait()
+	if calls := w.called(); calls != nil {
+		t.Errorf("AWS was called: %v", calls)
+	}
+	w.waitForWaits(t, 1)
+}
+
+// A request may have too little time left while another one, which waits for the
+// same list, has enough.
+func TestMemoryComesTooLateForOneRequest(t *testing.T) {
+	t.Parallel()
+	const all = 1 << 20
+	w := withListMemory(t, all, func(c *common.Config, _ *[]route) { c.RequestTimeout = 3 * time.Second })
+	w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Delay: time.Hour})
+	release := w.lend(t, account2, all)
+	var answered sync.WaitGroup
+	answered.Go(func() {
+		w.run(exchange{name: "first", method: "GET", path: base, status: 503, want: "-"})
+	})
+	w.waitForUsers(t, 1)
+	end := w.endOfTheList()
+	waitFor(t, "half of the time to pass", func() bool { return time.Until(end) < 3*leastTime })
+	answered.Go(func() { w.do(exchange{method: "GET", path: base}) })
+	w.waitForUsers(t, 2)
+	waitFor(t, "the last moment", func() bool { return time.Until(end) < leastTime })
+	release()
+	answered.Wait()
+}
+
+// endOfTheList returns when the list that waits must be answered.
+func (w *world) endOfTheList() time.Time {
+	w.service.lists.mu.Lock()
+	defer w.service.lists.mu.Unlock()
+	for _, r := range w.service.lists.waiting {
+		return r.end
+	}
+	return time.Time{}
 }
 
 func TestWhatIsNoListNeedsNoMemoryOfLists(t *testing.T) {

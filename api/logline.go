@@ -14,7 +14,7 @@ import (
 // logFields are the fields of the log line that are not of a path variable.
 var logFields = []string{
 	"requestId", "traceId", "method", "route", "status", "outcome", "code", "duration", "bytes", "client", "userAgent", "path",
-	"key", "action", "session", "awsCalls", "awsTime", "sharedWith",
+	"key", "action", "session", "awsCalls", "awsTime", "sharedWith", "memoryWait",
 	"error", "awsCode", "awsRequestId", "applied", "unknown",
 	"time", "level", "msg", // of logrus
 }
@@ -119,6 +119,9 @@ func (rec *record) fields(route string, r *http.Request) common.LogFields {
 	add("code", string(common.CodeOf(rec.err)))
 	fields.Add("duration", rec.took.Seconds())
 	add("key", rec.key)
+	if rec.memoryWait > 0 {
+		fields.Add("memoryWait", rec.memoryWait.Seconds())
+	}
 	fields.Add("method", knownMethod(r.Method))
 	fields.Add("outcome", outcome(r, rec))
 	fields.Add("requestId", rec.id)

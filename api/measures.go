@@ -47,7 +47,7 @@ const (
 	limitRequests        = "requests"         // maxInFlight
 	limitAccountRequests = "account_requests" // maxInFlightPerAccount
 	limitTokens          = "tokens"           // new tokens that are compared
-	limitMemory          = "memory"           // of long lists
+	limitMemory          = "memory"           // of lists, and places of long bodies
 	limitPublicRequests  = "public_requests"  // of a public path
 	limitConnections     = "connections"      // maxConnections
 

@@ -5,40 +5,26 @@ import (
 	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	"golang.org/x/sync/semaphore"
 )
 
 const (
 	defaultListMemory = 40 << 20 // bytes: a third of the memory limit that the service sets
 	unknownList       = 1 << 20  // bytes: a page of a thousand images, while it is read
 	smallestList      = 64 << 10 // bytes: a list counts as this at least
-	longBody          = 32 << 20 // bytes: a body full of empty tags, once it is decoded
 	rememberSizes     = 1024     // of how many lists the sizes are known
 )
 
 // A memory is what all lists under way may take together, from the first call
-// to AWS until the answer is written. A list gets its share before it asks AWS,
-// so that no answer of AWS arrives for which there is no room. An account gets
-// half of the memory at most, so that the lists of an account in which AWS
-// stalls leave room for others.
+// to AWS until the answer is written. A list gets its part before it asks AWS,
+// so that no answer of AWS arrives for which there is no room.
 //
 // A list that turns out to be longer takes more if there is more. Otherwise it
 // ends, gives all back, and begins again with more. So no list waits while it
 // has memory that another one waits for. A list that is longer than the whole
 // memory is read alone.
 type memory struct {
-	size  int64
-	all   *semaphore.Weighted
+	*pool
 	sizes *lru.Cache[listKey, int64] // how much each list took the last time
-
-	mu       sync.Mutex
-	accounts map[string]*share
-}
-
-// A share is what the lists of one account may take.
-type share struct {
-	*semaphore.Weighted
-	leases int
 }
 
 // A listKey identifies a list.
@@ -53,7 +39,7 @@ func newMemory(size int64) (*memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &memory{size: size, all: semaphore.NewWeighted(size), sizes: sizes, accounts: map[string]*share{}}, nil
+	return &memory{pool: newPool(size), sizes: sizes}, nil
 }
 
 // need returns how much memory the list will need, as far as that is known.
@@ -62,60 +48,28 @@ func (m *memory) need(list listKey) int64 {
 	if !ok {
 		return unknownList
 	}
-	return last + last/8 // it may have grown since
+	return max(last+last/8, smallestList) // it may have grown since
 }
 
-// lease waits until it can give so much memory to a list of the account.
-func (m *memory) lease(ctx context.Context, account string, bytes int64) (*lease, error) {
-	l := &lease{memory: m, account: account, share: m.open(account)}
-	bytes = max(bytes, smallestList)
-	mine, all := m.parts(bytes)
-	if err := l.share.Acquire(ctx, mine); err != nil {
-		m.close(account)
-		return nil, err
-	}
-	if err := m.all.Acquire(ctx, all); err != nil {
-		l.share.Release(mine)
-		m.close(account)
-		return nil, err
-	}
-	l.held = bytes
-	return l, nil
-}
-
-// parts returns how much of the account's share and of the memory so many bytes
-// take. They cannot take more than there is.
-func (m *memory) parts(bytes int64) (mine, all int64) {
-	return min(bytes, m.size/2), min(bytes, m.size)
-}
-
-func (m *memory) open(account string) *share {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s := m.accounts[account]
+// lease waits until it can give the list its memory. It calls waits first if it
+// cannot do so at once.
+func (m *memory) lease(ctx context.Context, list listKey, waits func()) (*lease, error) {
+	bytes := m.need(list)
+	s := m.try(list.path.Account, bytes)
 	if s == nil {
-		s = &share{Weighted: semaphore.NewWeighted(m.size / 2)}
-		m.accounts[account] = s
+		waits()
+		var err error
+		if s, err = m.take(ctx, list.path.Account, bytes); err != nil {
+			return nil, err
+		}
 	}
-	s.leases++
-	return s
-}
-
-func (m *memory) close(account string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s := m.accounts[account]
-	if s.leases--; s.leases == 0 {
-		delete(m.accounts, account)
-	}
+	return &lease{share: s, held: bytes}, nil
 }
 
 // A lease is the memory of one list. It is an ecr.Room.
 type lease struct {
-	memory  *memory
-	account string
-	share   *share
-	end     context.CancelFunc // ends the reading
+	share *share
+	end   context.CancelFunc // ends the reading
 
 	mu         sync.Mutex
 	held       int64
@@ -130,30 +84,12 @@ func (l *lease) Take(bytes int64) bool {
 	defer l.mu.Unlock()
 	l.used += bytes
 	l.most = max(l.most, l.used)
-	if l.used > l.held && !l.grow(l.used) {
+	if l.used > l.held && !l.resize(l.used) {
 		l.short = true
 		l.end()
 	}
 	return !l.short
 }
-
-// grow makes the lease larger if that needs no waiting.
-func (l *lease) grow(bytes int64) bool {
-	mine, all := l.memory.parts(bytes)
-	heldMine, heldAll := l.memory.parts(l.held)
-	if !tryAcquire(l.share.Weighted, mine-heldMine) {
-		return false
-	}
-	if !tryAcquire(l.memory.all, all-heldAll) {
-		l.share.Release(mine - heldMine)
-		return false
-	}
-	l.held = bytes
-	return true
-}
-
-// tryAcquire is TryAcquire, but nothing can be had even if others wait.
-func tryAcquire(s *semaphore.Weighted, n int64) bool { return n == 0 || s.TryAcquire(n) }
 
 // shrink gives back what the list did not need once it is read.
 func (l *lease) shrink() {
@@ -166,14 +102,14 @@ func (l *lease) shrink() {
 func (l *lease) release() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.resize(0)
-	l.memory.close(l.account)
+	l.share.giveBack(l.held)
+	l.held = 0
 }
 
-func (l *lease) resize(bytes int64) {
-	mine, all := l.memory.parts(bytes)
-	heldMine, heldAll := l.memory.parts(l.held)
-	l.share.Release(heldMine - mine)
-	l.memory.all.Release(heldAll - all)
+func (l *lease) resize(bytes int64) bool {
+	if !l.share.resize(l.held, bytes) {
+		return false
+	}
 	l.held = bytes
+	return true
 }

@@ -34,6 +34,7 @@ type record struct {
 	mu         sync.Mutex
 	awsCalls   []roles.Call // some run at the same time
 	sharedWith string       // id of the request with whose answer this one was answered
+	memoryWait time.Duration
 }
 
 type recordKey struct{}
@@ -56,14 +57,22 @@ func (rec *record) forReading() *record {
 	return &record{start: rec.start, settings: rec.settings, id: rec.id, traceID: rec.traceID}
 }
 
-// noteReading keeps the calls of a reading that may be for several requests.
+// noteMemoryWait adds a wait for memory that ends now.
+func (rec *record) noteMemoryWait(start time.Time) {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	rec.memoryWait += time.Since(start)
+}
+
+// noteReading keeps what a reading that may be for several requests has noted.
 func (rec *record) noteReading(reading *record, joined bool) {
 	reading.mu.Lock()
-	calls, sharedWith := slices.Clone(reading.awsCalls), reading.sharedWith
+	calls, sharedWith, wait := slices.Clone(reading.awsCalls), reading.sharedWith, reading.memoryWait
 	reading.mu.Unlock()
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	rec.awsCalls = append(rec.awsCalls, calls...)
+	rec.memoryWait += wait
 	rec.sharedWith = sharedWith
 	if joined {
 		rec.sharedWith = cmp.Or(sharedWith, reading.id)

@@ -43,6 +43,7 @@ type Service struct {
 	gate      *gate
 	limits    *limits
 	lists     *lists
+	bodies    *longBodies
 	stopping  atomic.Bool
 	end       atomic.Pointer[time.Time] // set once the service is stopping
 	measures  *measures
@@ -70,7 +71,8 @@ func newService(o Options, table []route) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	lists, err := newLists(cmp.Or(o.ListMemory, defaultListMemory), o.Log)
+	waits := measures.limits.WithLabelValues(limitMemory)
+	lists, err := newLists(cmp.Or(o.ListMemory, defaultListMemory), waits, o.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +83,7 @@ func newService(o Options, table []route) (*Service, error) {
 		gate:      newGate(),
 		limits:    newLimits(measures.limits),
 		lists:     lists,
+		bodies:    newLongBodies(waits),
 		measures:  measures,
 		log:       o.Log,
 		logQueue:  o.Queue,
