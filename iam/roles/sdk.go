@@ -30,7 +30,8 @@ type Call struct {
 	Retries    int
 
 	// Code is empty if the call succeeded. The package that made the call has
-	// chosen it. The answer to the caller has the same code.
+	// chosen it. The answer to the caller has the same code, unless the handler
+	// finds out more about a denial.
 	Code common.Code
 }
 
