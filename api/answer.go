@@ -11,7 +11,7 @@ import (
 
 const (
 	partLength = 32       // elements of a list are encoded at once
-	pieceSize  = 16 << 10 // bytes are sent at once, and the rest of the part
+	pieceSize  = 32 << 10 // bytes are sent at once, and the rest of the part
 	keptByHTTP = 2 << 10  // bytes that net/http keeps until the handler returns
 )
 

@@ -15,7 +15,7 @@ import (
 // bufferSize is how much the kernel may keep for each direction of a
 // connection. Linux doubles it. Left alone, it would keep up to 4 MiB of an
 // answer that nobody reads.
-const bufferSize = 64 << 10
+const bufferSize = 128 << 10
 
 // trackedListener accepts connections for one http.Server, at most max at once.
 // It knows which of them may be closed without losing a request that is being
