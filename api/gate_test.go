@@ -227,7 +227,7 @@ func rememberForTest(t *testing.T, w *world, token string) {
 func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for start := time.Now(); !done(); time.Sleep(time.Millisecond) {
-		if time.Since(start) > 10*time.Second {
+		if time.Since(start) > 30*time.Second {
 			t.Fatal("waited in vain for " + what)
 		}
 	}
