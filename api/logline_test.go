@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http/httptest"
 	"os"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/google/go-cmp/cmp"
+	"github.com/sirupsen/logrus"
 )
 
 const traced = "0af7651916cd43dd8448eb211c80319c"
@@ -253,5 +255,29 @@ func TestLogFieldsAreDocumented(t *testing.T) {
 	slices.Sort(known)
 	if diff := cmp.Diff(known, documented); diff != "" {
 		t.Errorf("fields (-logFields +docs/operating.md):\n%s", diff)
+	}
+}
+
+// Lines about callers without a good token do not take the room of other audit
+// lines.
+func TestFloodOfRefusalsLosesNoAuditLine(t *testing.T) {
+	t.Parallel()
+	unread, pipe := io.Pipe()
+	defer unread.Close()
+	queue := common.NewLogQueue(pipe, func(common.LostLines) []byte { return nil })
+	log := logrus.New()
+	log.SetOutput(queue)
+	log.SetFormatter(common.LogFormatter{})
+	c := common.Defaults()
+	c.Account.Region = region
+	service, err := New(Options{Config: c, Log: log, Queue: queue})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for queue.Lost().Other == 0 {
+		service.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", base, nil))
+		if lost := queue.Lost(); lost.Audit > 0 {
+			t.Fatalf("lost lines: %+v", lost)
+		}
 	}
 }
