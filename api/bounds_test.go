@@ -86,7 +86,7 @@ func TestLongWordsOfAWSMakeShortAnswersAndLines(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for code, status := range map[string]int{"InvalidParameterException": 400, "LimitExceededException": 429, "AccessDeniedException": 403, "ServerException": 500} {
-		mend := w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Code: code, Message: strings.Repeat("\x01", 1<<20)})
+		mend := w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Code: code, Message: strings.Repeat("\x01", 64<<10)})
 		w.wantBounded(exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "a"}`, status: status})
 		mend()
 	}
