@@ -66,12 +66,7 @@ func NewLogQueue(out io.Writer, notice func(LostLines) []byte) *LogQueue {
 
 // Write takes one line. It never waits, and its error is always nil.
 func (q *LogQueue) Write(line []byte) (int, error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !q.put(&q.waiting.other, line) {
-		q.lost.Other++
-		q.untold.Other++
-	}
+	q.put(&q.waiting.other, line, 0, 1)
 	return len(line), nil
 }
 
@@ -81,20 +76,20 @@ func (q *LogQueue) Audit() io.Writer { return auditLane{q} }
 type auditLane struct{ *LogQueue }
 
 func (q auditLane) Write(line []byte) (int, error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !q.put(&q.waiting.audit, line) {
-		q.lost.Audit++
-		q.untold.Audit++
-	}
+	q.put(&q.waiting.audit, line, 1, 0)
 	return len(line), nil
 }
 
-// put returns false if there is no room.
-func (q *LogQueue) put(l *lane, line []byte) bool {
+// put adds the line to the lane. If there is no room, it counts it as lost: as
+// so many audit lines and so many others.
+func (q *LogQueue) put(l *lane, line []byte, audit, other uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	if q.closed || l.size+len(line) > laneSize {
+		q.lost.add(audit, other)
+		q.untold.add(audit, other)
 		q.signal() // so that the loss is told
-		return false
+		return
 	}
 	if len(q.waiting.text) == 0 {
 		q.signal()
@@ -102,7 +97,6 @@ func (q *LogQueue) put(l *lane, line []byte) bool {
 	q.waiting.text = append(q.waiting.text, line...)
 	l.size += len(line)
 	l.lines++
-	return true
 }
 
 // signal makes run look for something to write.
