@@ -54,6 +54,10 @@ type Options struct {
 	// Roles are the roles that AssumeRole can assume. Only their accounts and
 	// AdministratorAccount exist.
 	Roles []Role
+	// RegistryHost is the host and the port by which docker reaches this server,
+	// such as 127.0.0.1:4566. Repositories have URIs with it. If it is empty, they
+	// have the URIs of AWS.
+	RegistryHost string
 	// Now tells the time, also for the header Date. nil means time.Now.
 	Now func() time.Time
 	// Watch, if set, is called for every call, also for those that fail. It is
@@ -83,7 +87,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("localaws: %w", err)
 	}
-	s := &Server{accounts: accounts(o.Roles), faults: new(fault.List), sessions: sessions, ecr: ecr.New(o.Now)}
+	s := &Server{accounts: accounts(o.Roles), faults: new(fault.List), sessions: sessions, ecr: ecr.New(o.Now, o.RegistryHost)}
 	s.calls = service.NewServer(service.Options{
 		Services: []service.Service{
 			s.ecr.Service(),

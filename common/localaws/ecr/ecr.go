@@ -22,6 +22,7 @@ import (
 // concurrent use.
 type Store struct {
 	now   func() time.Time
+	host  string // of the registry, for docker; "" means that of AWS
 	pages service.Pages
 
 	// mu guards the registries and all that is in them. A call holds it from
@@ -32,10 +33,13 @@ type Store struct {
 }
 
 // New returns a store without repositories. now gives the time for images and
-// repositories that are added directly.
-func New(now func() time.Time) *Store {
+// repositories that are added directly. host is where docker reaches the
+// registry, such as 127.0.0.1:4566. If it is empty, repositories have the URIs
+// of AWS.
+func New(now func() time.Time, host string) *Store {
 	return &Store{
 		now:        now,
+		host:       host,
 		pages:      service.NewPages(),
 		registries: make(map[service.Place]*registry),
 	}
@@ -63,6 +67,8 @@ func (s *Store) Service() service.Service {
 			row(s, "PutImage", s.putImage),
 			row(s, "BatchGetImage", s.batchGetImage),
 			row(s, "BatchDeleteImage", s.batchDeleteImage),
+			service.Row("GetAuthorizationToken", decode, needsToAuthorize, s.getAuthorizationToken),
+
 			row(s, "StartImageScan", s.startImageScan),
 			row(s, "DescribeImageScanFindings", s.describeImageScanFindings),
 		},

@@ -74,14 +74,14 @@ func (r *repository) addImage(i *image) {
 	r.digests.add(i.digest)
 }
 
-// imageID names an image by its digest, a tag, or both.
-type imageID struct {
+// ImageID names an image by its digest, a tag, or both.
+type ImageID struct {
 	Digest string `json:"imageDigest,omitempty"`
 	Tag    string `json:"imageTag,omitempty"`
 }
 
 // String returns the id as ECR prints it.
-func (id imageID) String() string {
+func (id ImageID) String() string {
 	orNull := func(text string) string {
 		if text == "" {
 			return "null"
@@ -96,24 +96,24 @@ var (
 	imageTagPattern = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]*$`)
 )
 
-// imageFailure says why an operation on several images skipped one.
-type imageFailure struct {
-	ID     imageID `json:"imageId"`
+// ImageFailure says why an operation on several images skipped one.
+type ImageFailure struct {
+	ID     ImageID `json:"imageId"`
 	Code   string  `json:"failureCode"`
 	Reason string  `json:"failureReason"`
 }
 
 // lookup returns the image of an id, or the reason why there is none.
-func (r *repository) lookup(id imageID) (*image, *imageFailure) {
+func (r *repository) lookup(id ImageID) (*image, *ImageFailure) {
 	switch {
 	case id.Digest == "" && id.Tag == "":
-		return nil, &imageFailure{id, "MissingDigestAndTag",
+		return nil, &ImageFailure{id, "MissingDigestAndTag",
 			"Invalid request parameters: both tag and digest cannot be null"}
 	case id.Digest != "" && !digestPattern.MatchString(id.Digest):
-		return nil, &imageFailure{id, "InvalidImageDigest",
+		return nil, &ImageFailure{id, "InvalidImageDigest",
 			"Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'"}
 	case id.Tag != "" && !imageTagPattern.MatchString(id.Tag):
-		return nil, &imageFailure{id, "InvalidImageTag",
+		return nil, &ImageFailure{id, "InvalidImageTag",
 			"Invalid request parameters: image tag should satisfy the regex '[a-zA-Z0-9_][a-zA-Z0-9._-]*'"}
 	}
 	found := r.images[id.Digest]
@@ -121,16 +121,16 @@ func (r *repository) lookup(id imageID) (*image, *imageFailure) {
 		found = r.tagged[id.Tag]
 	}
 	if found == nil {
-		return nil, &imageFailure{id, "ImageNotFound", "Requested image not found"}
+		return nil, &ImageFailure{id, "ImageNotFound", "Requested image not found"}
 	}
 	if id.Tag != "" && r.tagged[id.Tag] != found {
-		return nil, &imageFailure{id, "ImageTagDoesNotMatchDigest", "Image tag does not match the digest provided"}
+		return nil, &ImageFailure{id, "ImageTagDoesNotMatchDigest", "Image tag does not match the digest provided"}
 	}
 	return found, nil
 }
 
 // get returns the image of an id, or the error of an operation on one image.
-func (r *repository) get(id imageID) (*image, error) {
+func (r *repository) get(id ImageID) (*image, error) {
 	i, failure := r.lookup(id)
 	switch {
 	case failure == nil:
@@ -143,7 +143,7 @@ func (r *repository) get(id imageID) (*image, error) {
 }
 
 // checkIDs checks a list of image ids. The list is nil if the input has none.
-func checkIDs(ids []imageID) error {
+func checkIDs(ids []ImageID) error {
 	switch {
 	case ids != nil && len(ids) == 0:
 		return invalidParameter("imageIds", "Member must have length greater than or equal to 1")

@@ -60,14 +60,14 @@ func (r *repository) imagesFrom(digest string) iter.Seq[*image] {
 }
 
 type describeImagesInput struct {
-	repositoryID
-	IDs    []imageID   `json:"imageIds"`
+	RepositoryID
+	IDs    []ImageID   `json:"imageIds"`
 	Filter imageFilter `json:"filter"`
-	paging
+	Paging
 }
 
 func (in describeImagesInput) Check(c *service.Request) error {
-	if err := in.repositoryID.Check(c); err != nil {
+	if err := in.RepositoryID.Check(c); err != nil {
 		return err
 	}
 	if err := checkIDs(in.IDs); err != nil {
@@ -77,9 +77,9 @@ func (in describeImagesInput) Check(c *service.Request) error {
 		return err
 	}
 	if in.IDs != nil {
-		return in.paging.checkWithout("imageIds")
+		return in.Paging.checkWithout("imageIds")
 	}
-	return in.paging.check()
+	return in.Paging.check()
 }
 
 type describeImagesOutput struct {
@@ -96,7 +96,7 @@ func (s *Store) describeImages(c *service.Request, in describeImagesInput) (any,
 		return r.describeByID(in.IDs)
 	}
 	list := s.pages.List("images", r.arn, in.Filter.key())
-	after, err := in.paging.position(list)
+	after, err := in.Paging.position(list)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (s *Store) describeImages(c *service.Request, in describeImagesInput) (any,
 	return describeImagesOutput{page, list.Token(last)}, nil
 }
 
-func (r *repository) describeByID(ids []imageID) (any, error) {
+func (r *repository) describeByID(ids []ImageID) (any, error) {
 	var out describeImagesOutput
 	for _, id := range ids {
 		i, err := r.get(id)
@@ -131,47 +131,47 @@ func (r *repository) details(f imageFilter, after string) iter.Seq2[string, imag
 	}
 }
 
-type listImagesInput struct {
-	repositoryID
+type ListImagesInput struct {
+	RepositoryID
 	Filter imageFilter `json:"filter"`
-	paging
+	Paging
 }
 
-func (in listImagesInput) Check(c *service.Request) error {
-	if err := in.repositoryID.Check(c); err != nil {
+func (in ListImagesInput) Check(c *service.Request) error {
+	if err := in.RepositoryID.Check(c); err != nil {
 		return err
 	}
 	if err := in.Filter.check(); err != nil {
 		return err
 	}
-	return in.paging.check()
+	return in.Paging.check()
 }
 
-type listImagesOutput struct {
-	IDs       []imageID `json:"imageIds"`
+type ListImagesOutput struct {
+	IDs       []ImageID `json:"imageIds"`
 	NextToken string    `json:"nextToken,omitempty"`
 }
 
-func (s *Store) listImages(c *service.Request, in listImagesInput) (any, error) {
+func (s *Store) listImages(c *service.Request, in ListImagesInput) (any, error) {
 	r, err := s.find(c, in.RepositoryName)
 	if err != nil {
 		return nil, err
 	}
 	list := s.pages.List("image ids", r.arn, in.Filter.key())
-	after, err := in.paging.position(list)
+	after, err := in.Paging.position(list)
 	if err != nil {
 		return nil, err
 	}
 	page, last := service.Take(r.ids(in.Filter, after), in.size())
-	return listImagesOutput{page, list.Token(last)}, nil
+	return ListImagesOutput{page, list.Token(last)}, nil
 }
 
 // ids yields an id for each tag of each image, and one id for an image without
 // tags. A position is a digest and a tag.
-func (r *repository) ids(f imageFilter, after string) iter.Seq2[string, imageID] {
+func (r *repository) ids(f imageFilter, after string) iter.Seq2[string, ImageID] {
 	const separator = " "
 	digest, _, _ := strings.Cut(after, separator)
-	return func(yield func(string, imageID) bool) {
+	return func(yield func(string, ImageID) bool) {
 		for i := range r.imagesFrom(digest) {
 			if !f.keeps(i) {
 				continue
@@ -182,7 +182,7 @@ func (r *repository) ids(f imageFilter, after string) iter.Seq2[string, imageID]
 			}
 			for _, tag := range tags {
 				at := i.digest + separator + tag
-				if at > after && !yield(at, imageID{i.digest, tag}) {
+				if at > after && !yield(at, ImageID{i.digest, tag}) {
 					return
 				}
 			}
@@ -190,14 +190,14 @@ func (r *repository) ids(f imageFilter, after string) iter.Seq2[string, imageID]
 	}
 }
 
-// batchInput is the input of operations on several images.
-type batchInput struct {
-	repositoryID
-	IDs []imageID `json:"imageIds"`
+// BatchInput is the input of operations on several images.
+type BatchInput struct {
+	RepositoryID
+	IDs []ImageID `json:"imageIds"`
 }
 
-func (in batchInput) Check(c *service.Request) error {
-	if err := in.repositoryID.Check(c); err != nil {
+func (in BatchInput) Check(c *service.Request) error {
+	if err := in.RepositoryID.Check(c); err != nil {
 		return err
 	}
 	if in.IDs == nil {
@@ -206,19 +206,19 @@ func (in batchInput) Check(c *service.Request) error {
 	return checkIDs(in.IDs)
 }
 
-type batchDeleteImageOutput struct {
-	IDs      []imageID      `json:"imageIds"`
-	Failures []imageFailure `json:"failures"`
+type BatchDeleteImageOutput struct {
+	IDs      []ImageID      `json:"imageIds"`
+	Failures []ImageFailure `json:"failures"`
 }
 
 // batchDeleteImage removes the image if the id is a digest. If the id has a
 // tag, it removes only the tag. An image without its last tag is removed too.
-func (s *Store) batchDeleteImage(c *service.Request, in batchInput) (any, error) {
+func (s *Store) batchDeleteImage(c *service.Request, in BatchInput) (any, error) {
 	r, err := s.find(c, in.RepositoryName)
 	if err != nil {
 		return nil, err
 	}
-	out := batchDeleteImageOutput{IDs: []imageID{}, Failures: []imageFailure{}}
+	out := BatchDeleteImageOutput{IDs: []ImageID{}, Failures: []ImageFailure{}}
 	for _, id := range in.IDs {
 		i, failure := r.lookup(id)
 		if failure != nil {
@@ -226,15 +226,15 @@ func (s *Store) batchDeleteImage(c *service.Request, in batchInput) (any, error)
 			continue
 		}
 		if id.Tag != "" {
-			out.IDs = append(out.IDs, imageID{i.digest, id.Tag})
+			out.IDs = append(out.IDs, ImageID{i.digest, id.Tag})
 			r.untag(id.Tag)
 			continue
 		}
 		for _, tag := range i.tags {
-			out.IDs = append(out.IDs, imageID{i.digest, tag})
+			out.IDs = append(out.IDs, ImageID{i.digest, tag})
 		}
 		if len(i.tags) == 0 {
-			out.IDs = append(out.IDs, imageID{i.digest, ""})
+			out.IDs = append(out.IDs, ImageID{i.digest, ""})
 		}
 		r.remove(i)
 	}

@@ -46,18 +46,18 @@ func registryOf(c *service.Request, id string) string {
 	return id
 }
 
-// repositoryID is the input that names one repository.
-type repositoryID struct {
+// RepositoryID is the input that names one repository.
+type RepositoryID struct {
 	RegistryID     string `json:"registryId"`
 	RepositoryName string `json:"repositoryName"`
 }
 
-func (id repositoryID) repository() string { return id.RepositoryName }
+func (id RepositoryID) repository() string { return id.RepositoryName }
 
-func (id repositoryID) owner(c *service.Request) string { return registryOf(c, id.RegistryID) }
+func (id RepositoryID) owner(c *service.Request) string { return registryOf(c, id.RegistryID) }
 
 // Check checks the form of the id and the name.
-func (id repositoryID) Check(*service.Request) error {
+func (id RepositoryID) Check(*service.Request) error {
 	if err := checkRegistry(id.RegistryID); err != nil {
 		return err
 	}

@@ -7,14 +7,14 @@ const (
 	maxPage     = 1000
 )
 
-// paging is the input of operations that answer in pages.
-type paging struct {
+// Paging is the input of operations that answer in pages.
+type Paging struct {
 	NextToken  string `json:"nextToken"`
 	MaxResults *int   `json:"maxResults"`
 }
 
 // check returns an error if the size of the page is out of its bounds.
-func (p paging) check() error {
+func (p Paging) check() error {
 	switch {
 	case p.MaxResults == nil:
 		return nil
@@ -29,7 +29,7 @@ func (p paging) check() error {
 // checkWithout is check for an input that names its repositories or images in a
 // parameter. Such an input is not answered in pages, so checkWithout also
 // returns an error if there is a page size or a page token.
-func (p paging) checkWithout(parameter string) error {
+func (p Paging) checkWithout(parameter string) error {
 	if err := p.check(); err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (p paging) checkWithout(parameter string) error {
 	return nil
 }
 
-func (p paging) size() int {
+func (p Paging) size() int {
 	if p.MaxResults == nil {
 		return defaultPage
 	}
@@ -51,7 +51,7 @@ func (p paging) size() int {
 
 // position returns the position after which the page begins. It is "" on the
 // first page.
-func (p paging) position(list service.List) (string, error) {
+func (p Paging) position(list service.List) (string, error) {
 	position, ok := list.Position(p.NextToken)
 	if !ok {
 		return "", invalidParameter("nextToken", "Invalid pagination token")

@@ -7,29 +7,29 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
 )
 
-// imageOutput is an image on the wire, with its manifest.
-type imageOutput struct {
+// ImageOutput is an image on the wire, with its manifest.
+type ImageOutput struct {
 	RegistryID     string  `json:"registryId"`
 	RepositoryName string  `json:"repositoryName"`
-	ID             imageID `json:"imageId"`
+	ID             ImageID `json:"imageId"`
 	Manifest       string  `json:"imageManifest"`
 	MediaType      string  `json:"imageManifestMediaType"`
 }
 
-func (r *repository) imageOutput(i *image, tag string) imageOutput {
-	return imageOutput{r.account, r.name, imageID{i.digest, tag}, i.manifest.text, i.manifest.mediaType}
+func (r *repository) imageOutput(i *image, tag string) ImageOutput {
+	return ImageOutput{r.account, r.name, ImageID{i.digest, tag}, i.manifest.text, i.manifest.mediaType}
 }
 
-type putImageInput struct {
-	repositoryID
+type PutImageInput struct {
+	RepositoryID
 	Manifest  string `json:"imageManifest"`
 	MediaType string `json:"imageManifestMediaType"`
 	Tag       string `json:"imageTag"`
 	Digest    string `json:"imageDigest"`
 }
 
-func (in putImageInput) Check(c *service.Request) error {
-	if err := in.repositoryID.Check(c); err != nil {
+func (in PutImageInput) Check(c *service.Request) error {
+	if err := in.RepositoryID.Check(c); err != nil {
 		return err
 	}
 	switch {
@@ -45,11 +45,11 @@ func (in putImageInput) Check(c *service.Request) error {
 	return checkTagLength(in.Tag)
 }
 
-type putImageOutput struct {
-	Image imageOutput `json:"image"`
+type PutImageOutput struct {
+	Image ImageOutput `json:"image"`
 }
 
-func (s *Store) putImage(c *service.Request, in putImageInput) (any, error) {
+func (s *Store) putImage(c *service.Request, in PutImageInput) (any, error) {
 	r, err := s.find(c, in.RepositoryName)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (s *Store) putImage(c *service.Request, in putImageInput) (any, error) {
 	if in.Tag != "" {
 		r.tag(i, in.Tag)
 	}
-	return putImageOutput{r.imageOutput(i, in.Tag)}, nil
+	return PutImageOutput{r.imageOutput(i, in.Tag)}, nil
 }
 
 // checkPut returns an error if an image with this digest cannot get the tag.
@@ -101,29 +101,29 @@ func (r *repository) checkPut(digest, tag string) error {
 	return nil
 }
 
-type batchGetImageInput struct {
-	batchInput
+type BatchGetImageInput struct {
+	BatchInput
 	Accepted []string `json:"acceptedMediaTypes"`
 }
 
-type batchGetImageOutput struct {
-	Images   []imageOutput  `json:"images"`
-	Failures []imageFailure `json:"failures"`
+type BatchGetImageOutput struct {
+	Images   []ImageOutput  `json:"images"`
+	Failures []ImageFailure `json:"failures"`
 }
 
 // batchGetImage returns manifests as they were put. ECR converts a manifest to
 // a format that the caller accepts. Here a format that the caller does not
 // accept is not found.
-func (s *Store) batchGetImage(c *service.Request, in batchGetImageInput) (any, error) {
+func (s *Store) batchGetImage(c *service.Request, in BatchGetImageInput) (any, error) {
 	r, err := s.find(c, in.RepositoryName)
 	if err != nil {
 		return nil, err
 	}
-	out := batchGetImageOutput{Images: []imageOutput{}, Failures: []imageFailure{}}
+	out := BatchGetImageOutput{Images: []ImageOutput{}, Failures: []ImageFailure{}}
 	for _, id := range in.IDs {
 		i, failure := r.lookup(id)
 		if failure == nil && in.Accepted != nil && !slices.Contains(in.Accepted, i.manifest.mediaType) {
-			failure = &imageFailure{id, "ImageNotFound", "Requested image not found"}
+			failure = &ImageFailure{id, "ImageNotFound", "Requested image not found"}
 		}
 		if failure != nil {
 			out.Failures = append(out.Failures, *failure)

@@ -44,7 +44,7 @@ type oneRepositoryOutput struct {
 }
 
 type createRepositoryInput struct {
-	repositoryID
+	RepositoryID
 	Tags       []service.Tag `json:"tags"`
 	Mutability string        `json:"imageTagMutability"`
 	Exclusions []exclusion   `json:"imageTagMutabilityExclusionFilters"`
@@ -61,7 +61,7 @@ func (in createRepositoryInput) mutability() mutability {
 }
 
 func (in createRepositoryInput) Check(c *service.Request) error {
-	if err := in.repositoryID.Check(c); err != nil {
+	if err := in.RepositoryID.Check(c); err != nil {
 		return err
 	}
 	if err := in.mutability().check(); err != nil {
@@ -85,7 +85,7 @@ func (s *Store) createRepository(c *service.Request, in createRepositoryInput) (
 		return nil, service.Errorf("LimitExceededException",
 			"The maximum number of repositories, %d, in the registry with id '%s' is reached", maxRepositories, c.Account)
 	}
-	r := newRepository(c.Place(), in.RepositoryName, c.Now)
+	r := s.newRepository(c.Place(), in.RepositoryName, c.Now)
 	r.tags = service.TagMap(in.Tags)
 	r.mutability = in.mutability()
 	r.scanOnPush = in.Scanning.ScanOnPush
@@ -99,7 +99,7 @@ func (s *Store) createRepository(c *service.Request, in createRepositoryInput) (
 type describeRepositoriesInput struct {
 	RegistryID string   `json:"registryId"`
 	Names      []string `json:"repositoryNames"`
-	paging
+	Paging
 }
 
 func (in describeRepositoriesInput) repository() string {
@@ -125,9 +125,9 @@ func (in describeRepositoriesInput) Check(*service.Request) error {
 		}
 	}
 	if in.Names != nil {
-		return in.paging.checkWithout("repositoryNames")
+		return in.Paging.checkWithout("repositoryNames")
 	}
-	return in.paging.check()
+	return in.Paging.check()
 }
 
 type describeRepositoriesOutput struct {
@@ -140,7 +140,7 @@ func (s *Store) describeRepositories(c *service.Request, in describeRepositories
 		return s.describeByName(c, in.Names)
 	}
 	list := s.pages.List("repositories", c.Account, c.Region)
-	after, err := in.paging.position(list)
+	after, err := in.Paging.position(list)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func (s *Store) describeByName(c *service.Request, names []string) (any, error) 
 }
 
 type deleteRepositoryInput struct {
-	repositoryID
+	RepositoryID
 	Force bool `json:"force"`
 }
 

@@ -58,12 +58,12 @@ func (s *Scan) summary() scanSummary {
 
 // scanInput is the input of operations on one image.
 type scanInput struct {
-	repositoryID
-	ID *imageID `json:"imageId"`
+	RepositoryID
+	ID *ImageID `json:"imageId"`
 }
 
 func (in scanInput) Check(c *service.Request) error {
-	if err := in.repositoryID.Check(c); err != nil {
+	if err := in.RepositoryID.Check(c); err != nil {
 		return err
 	}
 	if in.ID == nil {
@@ -85,7 +85,7 @@ func (s *Store) image(c *service.Request, in scanInput) (*repository, *image, er
 type startImageScanOutput struct {
 	RegistryID     string     `json:"registryId"`
 	RepositoryName string     `json:"repositoryName"`
-	ID             imageID    `json:"imageId"`
+	ID             ImageID    `json:"imageId"`
 	Status         scanStatus `json:"imageScanStatus"`
 }
 
@@ -104,19 +104,19 @@ func (s *Store) startImageScan(c *service.Request, in scanInput) (any, error) {
 		return nil, service.Errorf("LimitExceededException", "The scan quota per image has been exceeded. Wait and try again.")
 	}
 	i.scan = &Scan{CompletedAt: c.Now}
-	return startImageScanOutput{r.account, r.name, imageID{i.digest, in.ID.Tag}, scanStatus{Status: "IN_PROGRESS"}}, nil
+	return startImageScanOutput{r.account, r.name, ImageID{i.digest, in.ID.Tag}, scanStatus{Status: "IN_PROGRESS"}}, nil
 }
 
 type describeImageScanFindingsInput struct {
 	scanInput
-	paging
+	Paging
 }
 
 func (in describeImageScanFindingsInput) Check(c *service.Request) error {
 	if err := in.scanInput.Check(c); err != nil {
 		return err
 	}
-	return in.paging.check()
+	return in.Paging.check()
 }
 
 type scanFindings struct {
@@ -127,7 +127,7 @@ type scanFindings struct {
 type describeImageScanFindingsOutput struct {
 	RegistryID     string       `json:"registryId"`
 	RepositoryName string       `json:"repositoryName"`
-	ID             imageID      `json:"imageId"`
+	ID             ImageID      `json:"imageId"`
 	Status         scanStatus   `json:"imageScanStatus"`
 	Findings       scanFindings `json:"imageScanFindings"`
 	NextToken      string       `json:"nextToken,omitempty"`
@@ -143,7 +143,7 @@ func (s *Store) describeImageScanFindings(c *service.Request, in describeImageSc
 			"with name '%s' in the registry with id '%s'", in.ID, r.name, r.account)
 	}
 	list := s.pages.List("findings", r.arn, i.digest)
-	after, err := in.paging.position(list)
+	after, err := in.Paging.position(list)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (s *Store) describeImageScanFindings(c *service.Request, in describeImageSc
 	return describeImageScanFindingsOutput{
 		RegistryID:     r.account,
 		RepositoryName: r.name,
-		ID:             imageID{i.digest, in.ID.Tag},
+		ID:             ImageID{i.digest, in.ID.Tag},
 		Status:         i.scan.status(),
 		Findings:       scanFindings{i.scan.summary(), page},
 		NextToken:      list.Token(last),

@@ -36,7 +36,7 @@ func (s *Store) AddRepository(p service.Place, name string, tags map[string]stri
 	if s.registry(p).repositories[name] != nil {
 		return fmt.Errorf("there is a repository %s in %s, %s", name, p.Account, p.Region)
 	}
-	r := newRepository(p, name, s.now())
+	r := s.newRepository(p, name, s.now())
 	maps.Copy(r.tags, tags)
 	s.add(p, r)
 	return nil

@@ -7,12 +7,12 @@ type scanning struct {
 }
 
 type putImageScanningConfigurationInput struct {
-	repositoryID
+	RepositoryID
 	Scanning *scanning `json:"imageScanningConfiguration"`
 }
 
 func (in putImageScanningConfigurationInput) Check(c *service.Request) error {
-	if err := in.repositoryID.Check(c); err != nil {
+	if err := in.RepositoryID.Check(c); err != nil {
 		return err
 	}
 	if in.Scanning == nil {
@@ -37,13 +37,13 @@ func (s *Store) putImageScanningConfiguration(c *service.Request, in putImageSca
 }
 
 type putImageTagMutabilityInput struct {
-	repositoryID
+	RepositoryID
 	Mutability string      `json:"imageTagMutability"`
 	Exclusions []exclusion `json:"imageTagMutabilityExclusionFilters"`
 }
 
 func (in putImageTagMutabilityInput) Check(c *service.Request) error {
-	if err := in.repositoryID.Check(c); err != nil {
+	if err := in.RepositoryID.Check(c); err != nil {
 		return err
 	}
 	return mutability{in.Mutability, in.Exclusions}.check()

@@ -67,11 +67,11 @@ func (s *Store) tagsOf(c *service.Request, name string) map[string]string {
 }
 
 // newRepository returns a repository with ECR's default settings.
-func newRepository(p service.Place, name string, created time.Time) *repository {
+func (s *Store) newRepository(p service.Place, name string, created time.Time) *repository {
 	return &repository{
 		name:       name,
 		arn:        repositoryARN(p, name),
-		uri:        p.Account + ".dkr.ecr." + string(p.Region) + "." + p.Region.Domain() + "/" + name,
+		uri:        s.uri(p, name),
 		account:    p.Account,
 		created:    created,
 		tags:       make(map[string]string),

@@ -71,6 +71,9 @@ func (h hit) Before(ctx context.Context) error {
 	return h.err()
 }
 
+// During does nothing.
+func (h hit) During(context.Context, int64) error { return nil }
+
 // After waits or fails after the work.
 func (h hit) After(ctx context.Context, out any, err error) (any, error) {
 	if !h.AfterWork {

@@ -166,7 +166,7 @@ func TestRefusedFaults(t *testing.T) {
 	const keys = "the keys of a fault are operation, code, message and delay (strings), times, status and " +
 		"probability (numbers), afterWork and drop (true or false)"
 	const operations = "ecr:BatchDeleteImage, ecr:BatchGetImage, ecr:CreateRepository, ecr:DeleteRepository, ecr:DescribeImageScanFindings, " +
-		"ecr:DescribeImages, ecr:DescribeRepositories, ecr:ListImages, ecr:ListTagsForResource, ecr:PutImage, ecr:PutImageScanningConfiguration, " +
+		"ecr:DescribeImages, ecr:DescribeRepositories, ecr:GetAuthorizationToken, ecr:ListImages, ecr:ListTagsForResource, ecr:PutImage, ecr:PutImageScanningConfiguration, " +
 		"ecr:PutImageTagMutability, ecr:StartImageScan, ecr:TagResource, ecr:UntagResource, sts:AssumeRole, sts:GetCallerIdentity"
 	b := awstest.New(t)
 	for body, want := range map[string]string{

@@ -20,6 +20,17 @@ type Permission struct {
 	Context map[string][]string
 }
 
+// authorizeAll returns an error unless all policies of the caller allow all of
+// the permissions.
+func (c *Request) authorizeAll(permissions []Permission) error {
+	for _, p := range permissions {
+		if err := c.authorize(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // authorize returns an error unless all policies of the caller allow p.
 func (c *Request) authorize(p Permission) error {
 	if p.Owner != "" && p.Owner != c.Account {

@@ -33,6 +33,8 @@ type Request struct {
 
 	http     *http.Request
 	protocol Protocol
+	sessions *Sessions
+	fault    Fault // that hits the call, nil if there is none
 }
 
 // Place is an account in a region.
@@ -40,6 +42,9 @@ type Place struct {
 	Account string
 	Region  Region
 }
+
+// Host returns the host and the port by which the caller reaches this server.
+func (c *Request) Host() string { return c.http.Host }
 
 // Place returns the caller's account and the region of the call.
 func (c *Request) Place() Place {

@@ -33,6 +33,9 @@ type Fault interface {
 	// Before runs before the work. If it returns an error, the work is not
 	// done.
 	Before(ctx context.Context) error
+	// During runs while the bytes of a layer flow, with their number so far. If
+	// it returns an error, no more bytes flow.
+	During(ctx context.Context, bytes int64) error
 	// After takes the outcome of the work and returns what to answer instead.
 	After(ctx context.Context, out any, err error) (any, error)
 }
@@ -61,10 +64,8 @@ func (s *Server) OperationNames() (names []string) {
 
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &Request{http: r, Now: s.o.Now(), protocol: s.guessProtocol(r)}
-	c.Start = time.Now()
-	c.RequestID = requestID()
-
+	c := s.newRequest(r)
+	c.protocol = s.guessProtocol(r)
 	body, err := s.answer(c)
 	status, closed := http.StatusOK, false
 	if err != nil {
@@ -72,16 +73,27 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.ErrorCode = e.Code
 		body, status, closed = c.protocol.failure(e, c.RequestID), e.Status, e.NoAnswer
 	}
-	c.End = time.Now()
-	if s.o.Watch != nil {
-		// Watch is called before the answer is sent, so that a test that has
-		// the answer can rely on it.
-		s.o.Watch(c.Call)
-	}
+	s.end(c)
 	if closed {
 		panic(http.ErrAbortHandler) // net/http closes the connection and logs nothing
 	}
 	s.write(w, c, status, body)
+}
+
+func (s *Server) newRequest(r *http.Request) *Request {
+	c := &Request{http: r, Now: s.o.Now(), sessions: s.o.Sessions}
+	c.Start = time.Now()
+	c.RequestID = requestID()
+	return c
+}
+
+// end shows the call to Watch. That is before the answer is sent, so that a test
+// that has the answer can rely on it.
+func (s *Server) end(c *Request) {
+	c.End = time.Now()
+	if s.o.Watch != nil {
+		s.o.Watch(c.Call)
+	}
 }
 
 func (s *Server) write(w http.ResponseWriter, c *Request, status int, body []byte) {
@@ -134,20 +146,27 @@ func (s *Server) answer(c *Request) ([]byte, error) {
 // route returns the service that the call is signed for.
 func (s *Server) route(c *Request, sig signature) (Service, error) {
 	c.AccessKey, c.Service, c.Region = sig.accessKey, sig.service, sig.region
+	service, err := s.named(sig.service)
+	if err != nil {
+		return service, err
+	}
+	c.protocol = service.Protocol
+	if !Region(sig.region).Valid() {
+		return Service{}, Errorf(codeBadSignature, "Credential should be scoped to a valid region.")
+	}
+	return service, nil
+}
+
+// named returns the service of a name.
+func (s *Server) named(name string) (Service, error) {
 	var names []string
 	for _, service := range s.o.Services {
-		if service.Name != sig.service {
-			names = append(names, service.Name)
-			continue
+		if service.Name == name {
+			return service, nil
 		}
-		c.protocol = service.Protocol
-		if !Region(sig.region).Valid() {
-			return Service{}, Errorf(codeBadSignature, "Credential should be scoped to a valid region.")
-		}
-		return service, nil
+		names = append(names, service.Name)
 	}
-	return Service{}, Errorf(codeUnknownAction,
-		"there is no service %q here, only %s", sig.service, strings.Join(names, " and "))
+	return Service{}, Errorf(codeUnknownAction, "there is no service %q here, only %s", name, strings.Join(names, " and "))
 }
 
 // readBody reads the body of a call, which is a POST to the root.
@@ -168,17 +187,17 @@ func readBody(r *http.Request) ([]byte, error) {
 }
 
 func (s *Server) performWithFault(c *Request, perform func() (any, error)) (any, error) {
-	fault := s.o.FaultFor(c.Call)
-	if fault == nil {
+	c.fault = s.o.FaultFor(c.Call)
+	if c.fault == nil {
 		return perform()
 	}
 	ctx := c.http.Context()
-	if err := fault.Before(ctx); err != nil {
+	if err := c.fault.Before(ctx); err != nil {
 		return nil, err
 	}
 	c.Now = s.o.Now() // the fault may have delayed the call
 	out, err := perform()
-	return fault.After(ctx, out, err)
+	return c.fault.After(ctx, out, err)
 }
 
 // perform checks the input, then the caller's permissions, and then does the
@@ -187,16 +206,33 @@ func (s Service) perform(c *Request, operation Operation, in Input) (any, error)
 	if err := in.Check(c); err != nil {
 		return nil, err
 	}
-	if s.Lock != nil {
-		s.Lock.Lock()
-		defer s.Lock.Unlock()
-	}
-	for _, permission := range operation.needs(c, in) {
-		if err := c.authorize(permission); err != nil {
+	if operation.free {
+		if err := s.authorize(c, operation, in); err != nil {
 			return nil, err
 		}
+		return operation.work(c, in)
+	}
+	defer s.lock()()
+	if err := c.authorizeAll(operation.needs(c, in)); err != nil {
+		return nil, err
 	}
 	return operation.work(c, in)
+}
+
+// authorize checks the caller's permissions. The lock is held meanwhile, and no
+// longer.
+func (s Service) authorize(c *Request, operation Operation, in Input) error {
+	defer s.lock()()
+	return c.authorizeAll(operation.needs(c, in))
+}
+
+// lock locks the service, and returns a function that unlocks it.
+func (s Service) lock() (unlock func()) {
+	if s.Lock == nil {
+		return func() {}
+	}
+	s.Lock.Lock()
+	return s.Lock.Unlock
 }
 
 // requestID returns a random UUID.

@@ -44,7 +44,7 @@ func TestWire(t *testing.T) {
 		{"not JSON", signed("ecr", awstest.Here), target + "DescribeRepositories", "", `{`, 400, "SerializationException"},
 		{"wrong type", signed("ecr", awstest.Here), target + "DescribeRepositories", "", `{"maxResults":"1"}`, 400, "SerializationException"},
 		{"too large", signed("ecr", awstest.Here), target + "DescribeRepositories", "", strings.Repeat(" ", 10<<20+1), 413, "RequestEntityTooLargeException"},
-		{"unknown operation", signed("ecr", awstest.Here), target + "GetAuthorizationToken", "", `{}`, 400, "UnknownOperationException"},
+		{"unknown operation", signed("ecr", awstest.Here), target + "DescribeRegistry", "", `{}`, 400, "UnknownOperationException"},
 		{"unknown target", signed("ecr", awstest.Here), "Other.DescribeRepositories", "", `{}`, 400, "UnknownOperationException"},
 		{"missing target", signed("ecr", awstest.Here), "", "", `{}`, 400, "UnknownOperationException"},
 		{"not a POST", signed("ecr", awstest.Here), target + "DescribeRepositories", "PUT", `{}`, 404, "UnknownOperationException"},

@@ -18,13 +18,15 @@ type Service struct {
 	Operations []Operation
 	// Lock guards the state of the service. A call holds it from its
 	// authorization to the end of its work, so that nothing changes between the
-	// decision and the work. It is nil in a service without state.
+	// decision and the work. A FreeRow is different. It is nil in a service
+	// without state.
 	Lock sync.Locker
 }
 
-// Operation is one row of the table of a service. Make it with Row.
+// Operation is one row of the table of a service. Make it with Row or FreeRow.
 type Operation struct {
 	Name   string
+	free   bool // the work does not hold the lock
 	decode func(c *Request, body []byte) (Input, error)
 	needs  func(c *Request, in Input) []Permission
 	work   func(c *Request, in Input) (any, error)
@@ -56,6 +58,20 @@ func Row[In Input](
 		needs:  func(c *Request, in Input) []Permission { return needs(c, in.(In)) },
 		work:   func(c *Request, in Input) (any, error) { return work(c, in.(In)) },
 	}
+}
+
+// FreeRow is like Row, for work that takes as long as a client sends or reads
+// bytes. The lock of the service is held while the call is authorized, and not
+// during the work. So the work must lock what it touches.
+func FreeRow[In Input](
+	name string,
+	decode func(c *Request, body []byte) (In, error),
+	needs func(c *Request, in In) []Permission,
+	work func(c *Request, in In) (any, error),
+) Operation {
+	operation := Row(name, decode, needs, work)
+	operation.free = true
+	return operation
 }
 
 // find returns the operation of a name.

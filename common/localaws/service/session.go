@@ -81,11 +81,14 @@ func (s *Session) policies() []kindOfPolicy {
 	return all
 }
 
-// Sessions are the sessions that were issued. They are safe for concurrent use.
+// Sessions are the sessions and the passwords that were issued. They are safe
+// for concurrent use.
 type Sessions struct {
-	mu      sync.Mutex
-	byKey   map[string]*Session // by access key
-	sweepAt int                 // when there are this many sessions, old ones are removed
+	mu               sync.Mutex
+	byKey            map[string]*Session // by access key
+	sweepAt          int                 // when there are this many sessions, old ones are removed
+	passwords        map[string]*password
+	sweepPasswordsAt int // the same for passwords
 }
 
 const (
@@ -96,7 +99,12 @@ const (
 
 // NewSessions returns an empty list of sessions.
 func NewSessions() *Sessions {
-	return &Sessions{byKey: make(map[string]*Session), sweepAt: minSweep}
+	return &Sessions{
+		byKey:            make(map[string]*Session),
+		sweepAt:          minSweep,
+		passwords:        make(map[string]*password),
+		sweepPasswordsAt: minSweep,
+	}
 }
 
 // Issue gives the session its credentials and remembers it.
@@ -124,12 +132,13 @@ func (ss *Sessions) sweep(now time.Time) {
 	ss.sweepAt = max(minSweep, 2*len(ss.byKey))
 }
 
-// Forget drops the sessions of the roles of an account. From then on they are
-// unknown and not expired.
+// Forget drops the sessions of the roles of an account, and their passwords.
+// From then on they are unknown and not expired.
 func (ss *Sessions) Forget(account string) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	maps.DeleteFunc(ss.byKey, func(_ string, s *Session) bool { return s.Principal.Account == account })
+	maps.DeleteFunc(ss.passwords, func(_ string, p *password) bool { return p.session != nil && p.principal.Account == account })
 }
 
 func (ss *Sessions) find(accessKey string) *Session {

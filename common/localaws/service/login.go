@@ -1,0 +1,144 @@
+package service
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"time"
+)
+
+const (
+	// passwordUser is the user name that goes with every password.
+	passwordUser = "AWS"
+	// passwordLife is how long a password is good, if the session that asked for
+	// it does not end before.
+	passwordLife = 12 * time.Hour
+)
+
+// ErrNoLogin means that a request has no password, or one that nobody was given.
+var ErrNoLogin = errors.New("the request has no valid user name and password")
+
+// password stands for the principal that asked for it.
+type password struct {
+	principal Principal
+	session   *Session // nil if it is the administrator's
+	region    string   // the only one in which it is good
+	expires   time.Time
+}
+
+// NewPassword returns a password with which the caller can log in as itself, in
+// the region of this call. AWS says that it is good for twelve hours, and so
+// says the time that comes back. It ends before that if the caller's session
+// does.
+func (c *Request) NewPassword() (text string, expires time.Time) {
+	expires = c.Now.Add(passwordLife)
+	p := &password{principal: c.Caller, session: c.Session, region: c.Region, expires: expires}
+	if c.Session != nil && c.Session.Expires.Before(expires) {
+		p.expires = c.Session.Expires
+	}
+	text = rand.Text() + rand.Text() + rand.Text()
+	c.sessions.addPassword(text, p, c.Now)
+	return text, expires
+}
+
+func (ss *Sessions) addPassword(text string, p *password, now time.Time) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if len(ss.passwords) >= ss.sweepPasswordsAt {
+		maps.DeleteFunc(ss.passwords, func(_ string, old *password) bool { return now.After(old.expires.Add(keepExpired)) })
+		ss.sweepPasswordsAt = max(minSweep, 2*len(ss.passwords))
+	}
+	ss.passwords[text] = p
+}
+
+func (ss *Sessions) findPassword(text string) *password {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return ss.passwords[text]
+}
+
+// Login is a caller that has logged in with a password, in a request that does
+// not speak the protocol of a service, such as a request of docker.
+type Login struct {
+	server   *Server
+	http     *http.Request
+	password *password
+}
+
+// LogIn finds the caller by the user name and the password of the request (RFC
+// 7617). The error is ErrNoLogin, or an Error if the password has expired.
+func (s *Server) LogIn(r *http.Request) (*Login, error) {
+	user, text, _ := r.BasicAuth()
+	p := s.o.Sessions.findPassword(text)
+	if p == nil || user != passwordUser {
+		return nil, ErrNoLogin
+	}
+	if !s.o.Now().Before(p.expires) {
+		return nil, Errorf(codeExpiredToken, "Your authorization token has expired. Reauthenticate and try again.")
+	}
+	return &Login{server: s, http: r, password: p}, nil
+}
+
+// Region returns the region in which the caller may do something.
+func (l *Login) Region() string { return l.password.region }
+
+// Perform does one operation of a service, such as PutImage of ecr, like a call
+// of the operation: with its permissions and its faults, and Watch sees it. The
+// input is that of the operation's row. An error is an Error.
+func (l *Login) Perform(service, operation, repository string, in Input) (any, error) {
+	c := l.server.newRequest(l.http)
+	c.Service, c.Operation, c.Repository, c.Region = service, operation, repository, l.password.region
+	c.setCaller(l.password.principal)
+	if c.Session = l.password.session; c.Session != nil {
+		c.AccessKey, c.Policy = c.Session.AccessKey, c.Session.SessionPolicyText
+	}
+	out, err := l.server.performNamed(c, in)
+	if err != nil {
+		e := asError(err)
+		c.ErrorCode, err = e.Code, e
+	}
+	l.server.end(c)
+	return out, err
+}
+
+func (s *Server) performNamed(c *Request, in Input) (any, error) {
+	service, err := s.named(c.Service)
+	if err != nil {
+		return nil, err
+	}
+	operation, err := service.find(c.Operation)
+	if err != nil {
+		return nil, err
+	}
+	return s.performWithFault(c, func() (any, error) { return service.perform(c, operation, in) })
+}
+
+// Flow returns a reader of bytes that the call receives or sends. A fault can
+// stop them on their way.
+func (c *Request) Flow(r io.Reader) io.Reader {
+	if c.fault == nil {
+		return r
+	}
+	return &flow{Reader: r, ctx: c.http.Context(), fault: c.fault}
+}
+
+// flow counts the bytes of a reader, and asks the fault of the call whether they
+// may go on.
+type flow struct {
+	io.Reader
+	ctx   context.Context
+	fault Fault
+	bytes int64
+}
+
+func (f *flow) Read(p []byte) (int, error) {
+	n, err := f.Reader.Read(p)
+	f.bytes += int64(n)
+	if stopped := f.fault.During(f.ctx, f.bytes); stopped != nil {
+		return n, stopped
+	}
+	return n, err
+}
