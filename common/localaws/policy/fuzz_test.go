@@ -13,6 +13,7 @@ var seeds = []string{
 	`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":["012345678901"]},"Action":"sts:AssumeRole",
 		"Condition":{"StringEquals":{"sts:ExternalId":"local"}}}}`,
 	`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ecr:X","Resource":"arn:aws:ecr:${a:b:c"}}`,
+	`{"Version":"2012-10-17","Statement":{"Effect":"Deny","NotAction":["ecr:X","ecr:Y*"],"NotResource":["arn:aws:ecr:a:b:c:d","arn:aws:ecr:*:*:repository/x"]}}`,
 }
 
 func FuzzParse(f *testing.F) {

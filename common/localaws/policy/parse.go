@@ -25,13 +25,14 @@ const (
 	trustPolicy                // of a role: Principal, no Resource
 )
 
-// Parse parses a permission policy or a session policy. The elements NotAction,
-// NotResource and NotPrincipal are not supported.
+// Parse parses a permission policy or a session policy.
 func Parse(document string) (Policy, error) {
 	return parse(document, identityPolicy)
 }
 
-// ParseTrust parses the trust policy of a role.
+// ParseTrust parses the trust policy of a role. IAM takes NotPrincipal neither
+// there nor in a permission policy, so here it is an error in both.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
 func ParseTrust(document string) (Policy, error) {
 	return parse(document, trustPolicy)
 }
@@ -89,23 +90,27 @@ func parseStatement(raw json.RawMessage, k kind, d dialect) (s statement, id str
 	if err != nil {
 		return s, "", err
 	}
-	effect := ""
+	effect, names := "", make(map[string]bool)
 	for _, m := range members {
+		names[m.name] = true
 		switch m.name {
 		case "Sid":
 			id, err = parseID(m.value)
 		case "Effect":
 			effect, err = text(m.value)
 		case "Action":
-			s.actions, err = parseActions(m.value)
+			s.actions, err = parseActions(m)
+		case "NotAction":
+			s.notActions, err = parseActions(m)
 		case "Resource":
-			s.resources, err = parseResources(m.value, d)
+			s.resources, err = parseResources(m, d)
+		case "NotResource":
+			s.notResources, err = parseResources(m, d)
 		case "Principal":
 			s.principals, err = parsePrincipals(m.value)
 		case "Condition":
 			s.conditions, err = parseConditions(m.value, d)
-		case "NotAction", "NotResource", "NotPrincipal":
-			err = fmt.Errorf("element %s is not supported here", m.name)
+		case "NotPrincipal": // check refuses it
 		default:
 			err = fmt.Errorf("unknown element %q", m.name)
 		}
@@ -114,28 +119,51 @@ func parseStatement(raw json.RawMessage, k kind, d dialect) (s statement, id str
 		}
 	}
 	s.deny = effect == "Deny"
-	return s, id, s.check(effect, k)
+	return s, id, check(names, effect, k)
 }
 
-// check returns an error if an element is missing, or is not allowed in this
-// kind of policy.
-func (s statement) check(effect string, k kind) error {
-	switch {
-	case effect != "Allow" && effect != "Deny":
+// check returns an error if a statement with the elements lacks one, or has one
+// that is not allowed in this kind of policy.
+func check(elements map[string]bool, effect string, k kind) error {
+	if effect != "Allow" && effect != "Deny" {
 		return fmt.Errorf("effect must be Allow or Deny, not %q", effect)
-	case len(s.actions) == 0:
-		return errors.New("policy statement must contain actions")
-	case k == identityPolicy && s.principals != nil:
+	}
+	for _, name := range []string{"Action", "Resource", "Principal"} {
+		if elements[name] && elements["Not"+name] {
+			return fmt.Errorf("syntax errors in policy: %s and Not%s in one statement", name, name)
+		}
+	}
+	if !elements["Action"] && !elements["NotAction"] {
+		return errNoActions
+	}
+	if k == trustPolicy {
+		return checkTrust(elements)
+	}
+	switch {
+	case elements["Principal"], elements["NotPrincipal"]:
 		return errors.New("policy document should not specify a principal")
-	case k == identityPolicy && len(s.resources) == 0:
-		return errors.New("policy statement must contain resources")
-	case k == trustPolicy && len(s.resources) > 0:
-		return errors.New("has prohibited field Resource")
-	case k == trustPolicy && s.principals == nil:
+	case !elements["Resource"] && !elements["NotResource"]:
+		return errNoResources
+	}
+	return nil
+}
+
+func checkTrust(elements map[string]bool) error {
+	for _, name := range []string{"Resource", "NotResource", "NotPrincipal"} {
+		if elements[name] {
+			return fmt.Errorf("has prohibited field %s", name)
+		}
+	}
+	if !elements["Principal"] {
 		return errors.New("missing required field Principal")
 	}
 	return nil
 }
+
+var (
+	errNoActions   = errors.New("policy statement must contain actions")
+	errNoResources = errors.New("policy statement must contain resources")
+)
 
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9]*$`)
 
@@ -149,12 +177,15 @@ func parseID(raw json.RawMessage) (string, error) {
 
 var actionPattern = regexp.MustCompile(`^(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$`)
 
-// parseActions parses actions. In both versions actions can have wildcards, but
-// no variables.
-func parseActions(raw json.RawMessage) ([]pattern, error) {
-	names, err := oneOrMany(raw)
+// parseActions parses the actions of Action or NotAction. In both versions
+// actions can have wildcards, but no variables.
+func parseActions(m member) ([]pattern, error) {
+	names, err := oneOrMany(m.value)
 	if err != nil {
-		return nil, fmt.Errorf("element Action: %w", err)
+		return nil, fmt.Errorf("element %s: %w", m.name, err)
+	}
+	if len(names) == 0 {
+		return nil, errNoActions
 	}
 	var actions []pattern
 	for _, name := range names {
@@ -170,10 +201,14 @@ func parseActions(raw json.RawMessage) ([]pattern, error) {
 	return actions, nil
 }
 
-func parseResources(raw json.RawMessage, d dialect) ([]arnPattern, error) {
-	names, err := oneOrMany(raw)
+// parseResources parses the resources of Resource or NotResource.
+func parseResources(m member, d dialect) ([]arnPattern, error) {
+	names, err := oneOrMany(m.value)
 	if err != nil {
-		return nil, fmt.Errorf("element Resource: %w", err)
+		return nil, fmt.Errorf("element %s: %w", m.name, err)
+	}
+	if len(names) == 0 {
+		return nil, errNoResources
 	}
 	var resources []arnPattern
 	for _, name := range names {

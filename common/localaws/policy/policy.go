@@ -10,6 +10,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -92,14 +93,17 @@ func caselessKeys(context map[string][]string) map[string][]string {
 	return folded
 }
 
-// statement is one parsed statement. In an identity policy it has resources, in
-// a trust policy it has principals.
+// statement is one parsed statement. It has either actions or notActions. In an
+// identity policy it has either resources or notResources, in a trust policy it
+// has principals.
 type statement struct {
-	deny       bool
-	actions    []pattern
-	resources  []arnPattern
-	principals *principals
-	conditions []condition
+	deny         bool
+	actions      []pattern
+	notActions   []pattern
+	resources    []arnPattern
+	notResources []arnPattern
+	principals   *principals
+	conditions   []condition
 }
 
 // applies reports whether the statement is about the request.
@@ -119,13 +123,11 @@ func (s statement) applies(r Request) (bool, error) {
 }
 
 func (s statement) matchesAction(r Request) bool {
-	action := strings.ToLower(r.Action)
-	for _, p := range s.actions {
-		if p.matches(action, r.Context) {
-			return true
-		}
+	matches := func(p pattern) bool { return p.matches(strings.ToLower(r.Action), r.Context) }
+	if s.notActions != nil {
+		return !slices.ContainsFunc(s.notActions, matches)
 	}
-	return false
+	return slices.ContainsFunc(s.actions, matches)
 }
 
 // matchesTarget compares the principal in a trust policy, and the resource in
@@ -135,10 +137,9 @@ func (s statement) matchesTarget(r Request) bool {
 	if s.principals != nil {
 		return s.principals.match(r.Principal)
 	}
-	for _, p := range s.resources {
-		if p.matches(r.Resource, r.Context) {
-			return true
-		}
+	matches := func(p arnPattern) bool { return p.matches(r.Resource, r.Context) }
+	if s.notResources != nil {
+		return !slices.ContainsFunc(s.notResources, matches)
 	}
-	return false
+	return slices.ContainsFunc(s.resources, matches)
 }

@@ -180,6 +180,74 @@ func TestActionsAndResources(t *testing.T) {
 	}
 }
 
+func TestNotActionAndNotResource(t *testing.T) {
+	t.Parallel()
+	const (
+		allowAll = `{"Effect":"Allow","Action":"*","Resource":"*"}`
+		another  = "arn:aws:ecr:us-east-1:012345678901:repository/group/two"
+		theirs   = "arn:aws:ecr:us-east-1:210987654321:repository/group/one"
+		// This is how the credentials for docker are limited to a repository.
+		onlyThese     = allowAll + `,{"Effect":"Deny","NotAction":["ecr:GetAuthorizationToken","ecr:BatchGet*"],"Resource":"*"}`
+		onlyThere     = allowAll + `,{"Effect":"Deny","NotAction":"ecr:GetAuthorizationToken","NotResource":"` + repositoryARN + `"}`
+		noneOfTwo     = allowAll + `,{"Effect":"Deny","Action":"ecr:*","NotResource":["` + repositoryARN + `","` + another + `"]}`
+		tagsElsewhere = allowAll + `,{"Effect":"Deny","NotAction":"ecr:X","Resource":"*","Condition":{"Null":{"aws:TagKeys":"true"}}}`
+		variable      = allowAll + `,{"Effect":"Deny","Action":"*","NotResource":"arn:aws:ecr:*:*:repository/${aws:PrincipalTag/team}/*"}`
+		noValue       = allowAll + `,{"Effect":"Deny","Action":"*","NotResource":"arn:aws:ecr:*:*:repository/${aws:PrincipalTag/none}*"}`
+	)
+	for _, test := range []struct {
+		statements, action, resource string
+		want                         Decision
+	}{
+		{onlyThese, "ecr:GetAuthorizationToken", "*", Allow},
+		{onlyThese, "ECR:getauthorizationtoken", "*", Allow},
+		{onlyThese, "ecr:BatchGetImage", repositoryARN, Allow},
+		{onlyThese, "ecr:PutImage", repositoryARN, Deny},
+		{onlyThese, "ecr:GetAuthorizationTokens", "*", Deny},
+		{onlyThese, "sts:AssumeRole", "*", Deny},
+
+		{onlyThere, "ecr:GetAuthorizationToken", "*", Allow},
+		{onlyThere, "ecr:PutImage", repositoryARN, Allow},
+		{onlyThere, "ecr:PutImage", another, Deny},
+		{onlyThere, "ecr:PutImage", theirs, Deny},
+		{onlyThere, "ecr:PutImage", repositoryARN + "/more", Deny},
+		{onlyThere, "ecr:DescribeRegistry", "*", Deny},
+
+		{noneOfTwo, "ecr:PutImage", repositoryARN, Allow},
+		{noneOfTwo, "ecr:PutImage", another, Allow},
+		{noneOfTwo, "ecr:PutImage", theirs, Deny},
+		{noneOfTwo, "sts:AssumeRole", theirs, Allow},
+
+		{tagsElsewhere, "ecr:X", repositoryARN, Allow},
+		{tagsElsewhere, "ecr:Y", repositoryARN, Deny},
+
+		{variable, "ecr:X", repositoryARN, Allow},
+		{variable, "ecr:X", "arn:aws:ecr:us-east-1:012345678901:repository/other/one", Deny},
+		// A variable without a value matches nothing, so the Deny is about
+		// everything.
+		{noValue, "ecr:X", repositoryARN, Deny},
+
+		{`{"Effect":"Allow","NotAction":"ecr:Delete*","Resource":"*"}`, "ecr:PutImage", repositoryARN, Allow},
+		{`{"Effect":"Allow","NotAction":"ecr:Delete*","Resource":"*"}`, "ecr:DeleteRepository", repositoryARN, NotAllowed},
+		{`{"Effect":"Allow","NotAction":"*","Resource":"*"}`, "ecr:PutImage", repositoryARN, NotAllowed},
+		{`{"Effect":"Allow","NotAction":"ecr:X","Resource":"` + another + `"}`, "ecr:PutImage", repositoryARN, NotAllowed},
+		{`{"Effect":"Allow","Action":"*","NotResource":"` + another + `"}`, "ecr:PutImage", repositoryARN, Allow},
+		{`{"Effect":"Allow","Action":"*","NotResource":"` + another + `"}`, "ecr:PutImage", another, NotAllowed},
+		{`{"Effect":"Allow","Action":"*","NotResource":"*"}`, "ecr:PutImage", repositoryARN, NotAllowed},
+	} {
+		p, err := Parse(`{"Version":"2012-10-17","Statement":[` + test.statements + `]}`)
+		if err != nil {
+			t.Errorf("%s: %v", test.statements, err)
+			continue
+		}
+		got, err := Decide(Request{Action: test.action, Resource: test.resource, Context: map[string][]string{
+			"aws:PrincipalTag/team": {"group"},
+		}}, p)
+		if got != test.want || err != nil {
+			t.Errorf("%s: %s on %s: %v, %v, want %v", test.statements, test.action, test.resource, got, err, test.want)
+		}
+	}
+}
+
 func TestDenyWins(t *testing.T) {
 	t.Parallel()
 	const (
@@ -259,6 +327,20 @@ func TestOldVersionHasNoVariables(t *testing.T) {
 		}}, p)
 		if got != want || err != nil {
 			t.Errorf("%q: %v, %v, want %v", value, got, err, want)
+		}
+	}
+}
+
+func TestNotActionInATrustPolicy(t *testing.T) {
+	t.Parallel()
+	p, err := ParseTrust(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"012345678901"},"NotAction":"sts:TagSession"}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for action, want := range map[string]Decision{"sts:AssumeRole": Allow, "sts:TagSession": NotAllowed} {
+		got, err := Decide(Request{Action: action, Principal: "arn:aws:iam::012345678901:user/u"}, p)
+		if got != want || err != nil {
+			t.Errorf("%s: %v, %v, want %v", action, got, err, want)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,11 +29,17 @@ func parsePrincipals(raw json.RawMessage) (*principals, error) {
 	if err != nil {
 		return nil, fmt.Errorf("element Principal: %w", err)
 	}
+	if len(members) == 0 {
+		return nil, errNoPrincipal
+	}
 	p := &principals{}
 	for _, m := range members {
 		names, err := oneOrMany(m.value)
 		if err != nil {
 			return nil, fmt.Errorf("principal %s: %w", m.name, err)
+		}
+		if len(names) == 0 {
+			return nil, errNoPrincipal
 		}
 		switch m.name {
 		case "AWS":
@@ -46,6 +53,8 @@ func parsePrincipals(raw json.RawMessage) (*principals, error) {
 	}
 	return p, nil
 }
+
+var errNoPrincipal = errors.New("missing required field Principal cannot be empty")
 
 func (p *principals) add(names []string) error {
 	for _, name := range names {
