@@ -11,11 +11,15 @@ import (
 )
 
 // A Scope is what a session is limited to: in the registry of one account, the
-// repositories of one group that belong to the org.
+// repositories of one group that belong to the org, or only one of them.
 type Scope struct {
 	common.Registry
 	Org   string
 	Group string
+	// Name is the repository's name without its group. It is "" unless the
+	// policy is about one repository alone: each name makes another policy, and
+	// so another session.
+	Name string
 }
 
 // AllRepositories is the ARN pattern of all repositories of the registry. A
@@ -25,6 +29,9 @@ func (s Scope) AllRepositories() string { return s.ARN("*") }
 
 // GroupRepositories is the ARN pattern of the repositories of the group.
 func (s Scope) GroupRepositories() string { return s.ARN(s.Group + "/*") }
+
+// Repository is the ARN of the repository Name.
+func (s Scope) Repository() string { return s.ARN(s.Group + "/" + s.Name) }
 
 // Keys is the ARN pattern of the account's own KMS keys in the region.
 func (s Scope) Keys() string {
@@ -38,12 +45,15 @@ type Policy struct {
 	Statement []Statement
 }
 
-// A Statement is one statement of a Policy.
+// A Statement is one statement of a Policy. It has either Action or NotAction,
+// and either Resource or NotResource.
 type Statement struct {
-	Effect    string // Allow or Deny
-	Action    []string
-	Resource  []string
-	Condition Condition `json:",omitempty"`
+	Effect      string    // Allow or Deny
+	Action      []string  `json:",omitempty"`
+	NotAction   []string  `json:",omitempty"` // all actions except these
+	Resource    []string  `json:",omitempty"`
+	NotResource []string  `json:",omitempty"` // all resources except these
+	Condition   Condition `json:",omitempty"`
 }
 
 // A Condition has the values to match, by operator and then by condition key.
@@ -64,6 +74,19 @@ func Allow(resource string, actions ...string) Statement {
 // stronger than any Allow.
 func Deny(resource string, actions ...string) Statement {
 	return Statement{Effect: "Deny", Action: actions, Resource: []string{resource}}
+}
+
+// DenyOtherActions returns a statement that denies every action except these.
+func DenyOtherActions(actions ...string) Statement {
+	return Statement{Effect: "Deny", NotAction: actions, Resource: []string{"*"}}
+}
+
+// DenyElsewhere returns a statement that denies every action on anything but
+// the resource, except these actions. It needs at least one. They are the ones
+// without a resource, such as ecr:GetAuthorizationToken, which would be denied
+// too.
+func DenyElsewhere(resource string, except ...string) Statement {
+	return Statement{Effect: "Deny", NotAction: except, NotResource: []string{resource}}
 }
 
 // When returns the statement with one more condition. All conditions must hold.

@@ -10,24 +10,26 @@ import (
 func TestScopeARNs(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		scope              Scope
-		all, group, keyARN string
+		scope                          Scope
+		all, group, repository, keyARN string
 	}{
 		{
-			Scope{Registry: common.Registry{Partition: "aws", Region: "us-east-1", Account: "012345678901"}, Org: "spindev", Group: "spindev-00001"},
+			Scope{Registry: common.Registry{Partition: "aws", Region: "us-east-1", Account: "012345678901"}, Org: "spindev", Group: "spindev-00001", Name: "dasher"},
 			"arn:aws:ecr:us-east-1:012345678901:repository/*",
 			"arn:aws:ecr:us-east-1:012345678901:repository/spindev-00001/*",
+			"arn:aws:ecr:us-east-1:012345678901:repository/spindev-00001/dasher",
 			"arn:aws:kms:us-east-1:012345678901:key/*",
 		},
 		{
-			Scope{Registry: common.Registry{Partition: "aws-cn", Region: "cn-north-1", Account: "210987654321"}, Group: "g"},
+			Scope{Registry: common.Registry{Partition: "aws-cn", Region: "cn-north-1", Account: "210987654321"}, Group: "g", Name: "a/b"},
 			"arn:aws-cn:ecr:cn-north-1:210987654321:repository/*",
 			"arn:aws-cn:ecr:cn-north-1:210987654321:repository/g/*",
+			"arn:aws-cn:ecr:cn-north-1:210987654321:repository/g/a/b",
 			"arn:aws-cn:kms:cn-north-1:210987654321:key/*",
 		},
 	} {
-		got := []string{test.scope.AllRepositories(), test.scope.GroupRepositories(), test.scope.Keys()}
-		if diff := cmp.Diff([]string{test.all, test.group, test.keyARN}, got); diff != "" {
+		got := []string{test.scope.AllRepositories(), test.scope.GroupRepositories(), test.scope.Repository(), test.scope.Keys()}
+		if diff := cmp.Diff([]string{test.all, test.group, test.repository, test.keyARN}, got); diff != "" {
 			t.Errorf("%+v (-want +got):\n%s", test.scope, diff)
 		}
 	}
@@ -48,6 +50,11 @@ func TestPolicyString(t *testing.T) {
 			NewPolicy(Allow("a", "ecr:A"), Deny("b", "ecr:B")),
 			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:A"],"Resource":["a"]},` +
 				`{"Effect":"Deny","Action":["ecr:B"],"Resource":["b"]}]}`,
+		},
+		"deny all but some": {
+			NewPolicy(DenyOtherActions("ecr:A", "ecr:B"), DenyElsewhere("r", "ecr:A")),
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","NotAction":["ecr:A","ecr:B"],"Resource":["*"]},` +
+				`{"Effect":"Deny","NotAction":["ecr:A"],"NotResource":["r"]}]}`,
 		},
 		"conditions": {
 			NewPolicy(Deny("a", "ecr:A").
