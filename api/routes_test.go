@@ -283,11 +283,12 @@ func TestPagesShowWhatIsGenerated(t *testing.T) {
 		}
 	}
 	for marker, part := range map[string]string{
-		"endpoints":           endpointTable(),
-		"service-policy.json": fenced(t, "../config/aws/service-policy.json"),
-		"trust-policy.json":   fenced(t, "../config/aws/trust-policy.json"),
-		"role-policy.json":    fenced(t, "../config/aws/role-policy.json"),
-		"config.example.json": fenced(t, "../config/config.example.json"),
+		"endpoints":               endpointTable(),
+		"service-policy.json":     fenced(t, "../config/aws/service-policy.json"),
+		"trust-policy.json":       fenced(t, "../config/aws/trust-policy.json"),
+		"role-policy.json":        fenced(t, "../config/aws/role-policy.json"),
+		"credentials-policy.json": fenced(t, "../config/aws/credentials-policy.json"),
+		"config.example.json":     fenced(t, "../config/config.example.json"),
 	} {
 		replacePart(t, pages, marker, part)
 	}

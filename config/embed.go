@@ -8,11 +8,15 @@ import _ "embed"
 //go:embed config.local.json
 var Local []byte
 
-// TrustPolicy and RolePolicy are the policies of the management role in each
-// account. docs/aws.md shows them, and the local AWS uses them.
+// TrustPolicy, RolePolicy and CredentialsPolicy are the policies of the
+// management role in each account. docs/aws.md shows them, and the local AWS
+// uses them. CredentialsPolicy is for docker credentials only, and can be left
+// out.
 var (
 	//go:embed aws/trust-policy.json
 	TrustPolicy string
 	//go:embed aws/role-policy.json
 	RolePolicy string
+	//go:embed aws/credentials-policy.json
+	CredentialsPolicy string
 )

@@ -38,7 +38,7 @@ func configFor(endpoint string) *common.Config {
 
 // role returns the role of the other account.
 func role(trust, permissions string) localaws.Role {
-	return localaws.Role{Account: other, Name: "ecr-api", Trust: trust, Permissions: permissions}
+	return localaws.Role{Account: other, Name: "ecr-api", Trust: trust, Permissions: []string{permissions}}
 }
 
 // wantRun runs the check, and compares what it writes and its error.

@@ -35,6 +35,11 @@ The AWS command line works, too. It is the way to add images:
   aws ecr put-image --repository-name {{.Seed}} --image-tag v3 --image-manifest '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "config": {"mediaType": "application/vnd.docker.container.image.v1+json"}, "layers": [{"size": 1024}]}'
   aws ecr describe-images --repository-name {{.Seed}}
 
+The other account, {{index .Accounts 1}}, has the role {{.AccessRole}}. With these lines the command after "other" has the rights of that role:
+
+  other() { env $(printf 'AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s AWS_SESSION_TOKEN=%s' $(aws sts assume-role --role-arn arn:aws:iam::{{index .Accounts 1}}:role/{{.AccessRole}} --role-session-name me --query 'Credentials.[AccessKeyId, SecretAccessKey, SessionToken]' --output text)) "$@"; }
+  other aws ecr create-repository --repository-name {{.Seed}}
+
 To see what happens when AWS fails: the first line makes it fail, the second ends all faults. docs/local-aws.md has more.
 
   curl $AWS_ENDPOINT_URL/faults -H 'Content-Type: application/json' -d '{"operation": "ecr:DescribeRepositories", "code": "ServerException", "status": 500}'
@@ -51,11 +56,12 @@ func PrintBanner(w io.Writer, c *common.Config, apiURL string) error {
 		return fmt.Errorf("making a token: %w", err)
 	}
 	return banner.Execute(w, map[string]any{
-		"API":      "http://" + onThisMachine(strings.TrimPrefix(apiURL, "http://")),
-		"AWS":      c.Account.Endpoint,
-		"Accounts": accounts,
-		"Region":   c.Account.Region,
-		"Seed":     seedGroup + "/" + seedName,
-		"Token":    token,
+		"API":        "http://" + onThisMachine(strings.TrimPrefix(apiURL, "http://")),
+		"AWS":        c.Account.Endpoint,
+		"Accounts":   accounts,
+		"AccessRole": accessRole,
+		"Region":     c.Account.Region,
+		"Seed":       seedGroup + "/" + seedName,
+		"Token":      token,
 	})
 }

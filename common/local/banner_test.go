@@ -41,6 +41,11 @@ The AWS command line works, too. It is the way to add images:
   aws ecr put-image --repository-name spindev-00001/welcome --image-tag v3 --image-manifest '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "config": {"mediaType": "application/vnd.docker.container.image.v1+json"}, "layers": [{"size": 1024}]}'
   aws ecr describe-images --repository-name spindev-00001/welcome
 
+The other account, 210987654321, has the role OrganizationAccountAccessRole. With these lines the command after "other" has the rights of that role:
+
+  other() { env $(printf 'AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s AWS_SESSION_TOKEN=%s' $(aws sts assume-role --role-arn arn:aws:iam::210987654321:role/OrganizationAccountAccessRole --role-session-name me --query 'Credentials.[AccessKeyId, SecretAccessKey, SessionToken]' --output text)) "$@"; }
+  other aws ecr create-repository --repository-name spindev-00001/welcome
+
 To see what happens when AWS fails: the first line makes it fail, the second ends all faults. docs/local-aws.md has more.
 
   curl $AWS_ENDPOINT_URL/faults -H 'Content-Type: application/json' -d '{"operation": "ecr:DescribeRepositories", "code": "ServerException", "status": 500}'

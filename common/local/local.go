@@ -19,7 +19,16 @@ import (
 // roleName is the role that config.local.json names.
 const roleName = "ecr-api"
 
-// accounts are the accounts of the local AWS. Each has the role.
+// accessRole is the role by which the administrator of the first account works
+// in the others. AWS Organizations makes one of this name in each account that
+// it creates, with all rights. Here it has those that can be used here.
+const (
+	accessRole        = "OrganizationAccountAccessRole"
+	accessTrust       = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"` + localaws.AdministratorAccount + `"},"Action":"sts:AssumeRole"}}`
+	accessPermissions = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["ecr:*","iam:*"],"Resource":"*"}}`
+)
+
+// accounts are the accounts of the local AWS. Each has both roles.
 var accounts = []string{localaws.AdministratorAccount, "210987654321"}
 
 // AWS is a running local AWS.
@@ -107,7 +116,8 @@ func (a *AWS) Close() error { return a.server.Close() }
 // Config returns the configuration of -local.
 func Config() (*common.Config, error) { return common.ParseConfig(config.Local) }
 
-// Roles returns the roles of the local AWS: one in each account.
+// Roles returns the roles of the local AWS: the service's and the
+// administrator's, in each account.
 func Roles() []localaws.Role {
 	var roles []localaws.Role
 	for _, account := range accounts {
@@ -115,7 +125,12 @@ func Roles() []localaws.Role {
 			Account:     account,
 			Name:        roleName,
 			Trust:       config.TrustPolicy,
-			Permissions: config.RolePolicy,
+			Permissions: []string{config.RolePolicy, config.CredentialsPolicy},
+		}, localaws.Role{
+			Account:     account,
+			Name:        accessRole,
+			Trust:       accessTrust,
+			Permissions: []string{accessPermissions},
 		})
 	}
 	return roles

@@ -97,6 +97,32 @@ func TestStart(t *testing.T) {
 	}
 }
 
+// The administrator works in both accounts with the role of AWS Organizations,
+// which has the rights of ECR and IAM only.
+func TestAccessRole(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, start(t, startEmpty))
+	for _, account := range []string{"012345678901", "210987654321"} {
+		role := s.Copy(&aws.Config{Credentials: stscreds.NewCredentials(s, "arn:aws:iam::"+account+":role/OrganizationAccountAccessRole")})
+		created, err := ecr.New(role).CreateRepository(&ecr.CreateRepositoryInput{RepositoryName: aws.String("any/name")})
+		if err != nil {
+			t.Errorf("%s: %v", account, err)
+			continue
+		}
+		want := "arn:aws:ecr:us-east-1:" + account + ":repository/any/name"
+		if diff := cmp.Diff(want, *created.Repository.RepositoryArn); diff != "" {
+			t.Errorf("%s: ARN (-want +got):\n%s", account, diff)
+		}
+		_, err = sts.New(role).AssumeRole(&sts.AssumeRoleInput{
+			RoleArn: aws.String("arn:aws:iam::" + account + ":role/OrganizationAccountAccessRole"), RoleSessionName: aws.String("again"),
+		})
+		var fault awserr.Error
+		if !errors.As(err, &fault) || fault.Code() != "AccessDenied" {
+			t.Errorf("%s: the role assumes itself: %v", account, err)
+		}
+	}
+}
+
 // image is an image as ECR lists it. Its times are in hours before now.
 type image struct {
 	Tags     []string

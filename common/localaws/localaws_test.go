@@ -10,7 +10,7 @@ import (
 
 func TestNewNamesTheRole(t *testing.T) {
 	t.Parallel()
-	good := localaws.Role{Account: awstest.Other, Name: "r", Trust: awstest.TrustLocal, Permissions: awstest.AllowAll}
+	good := localaws.Role{Account: awstest.Other, Name: "r", Trust: awstest.TrustLocal, Permissions: []string{awstest.AllowAll}}
 	for _, test := range []struct {
 		change func(*localaws.Role)
 		text   string
@@ -19,7 +19,7 @@ func TestNewNamesTheRole(t *testing.T) {
 		{func(r *localaws.Role) { r.Name = "a/b" }, "role 210987654321/a/b: the name"},
 		{func(r *localaws.Role) { r.Trust = "{" }, "role 210987654321/r: trust policy"},
 		{func(r *localaws.Role) { r.Trust = awstest.AllowAll }, "trust policy: statement 1: has prohibited field Resource"},
-		{func(r *localaws.Role) { r.Permissions = awstest.TrustLocal }, "permission policy: statement 1: policy document should not specify a principal"},
+		{func(r *localaws.Role) { r.Permissions = append(r.Permissions, awstest.TrustLocal) }, "permission policy 2: statement 1: policy document should not specify a principal"},
 	} {
 		r := good
 		test.change(&r)

@@ -23,7 +23,7 @@ func accountNumber(n int) string { return fmt.Sprintf("%012d", 300000000000+n) }
 func newManyAccounts(t testing.TB, n int) *world {
 	return newWorld(t, func(_ *common.Config, o *localaws.Options) {
 		for i := range n {
-			o.Roles = append(o.Roles, localaws.Role{Account: accountNumber(i), Name: "ecr-api", Trust: config.TrustPolicy, Permissions: config.RolePolicy})
+			o.Roles = append(o.Roles, localaws.Role{Account: accountNumber(i), Name: "ecr-api", Trust: config.TrustPolicy, Permissions: []string{config.RolePolicy}})
 		}
 	})
 }

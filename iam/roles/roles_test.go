@@ -78,7 +78,7 @@ func newWorld(t testing.TB, change ...func(*common.Config, *localaws.Options)) *
 	w := &world{t: t, limits: map[Limit]int{}}
 	options := localaws.Options{Watch: w.watch}
 	for _, a := range []string{account, account2} {
-		options.Roles = append(options.Roles, localaws.Role{Account: a, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: config.RolePolicy})
+		options.Roles = append(options.Roles, localaws.Role{Account: a, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: []string{config.RolePolicy}})
 	}
 	c := common.Defaults()
 	c.Org = "spindev"
@@ -228,7 +228,7 @@ func TestAssumeRoleCall(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, func(c *common.Config, o *localaws.Options) {
 				test.change(c)
-				o.Roles = []localaws.Role{{Account: account2, Name: c.Account.Role, Trust: openTrust, Permissions: config.RolePolicy}}
+				o.Roles = []localaws.Role{{Account: account2, Name: c.Account.Role, Trust: openTrust, Permissions: []string{config.RolePolicy}}}
 			})
 			w.get(w.listSession(account2))
 			want := map[string]string{
@@ -268,7 +268,7 @@ func TestRoleOfAnotherPartition(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *common.Config, o *localaws.Options) {
 		c.Account.Region = "us-gov-west-1"
-		o.Roles = []localaws.Role{{Account: account2, Name: "ecr-api", Trust: openTrust, Permissions: config.RolePolicy}}
+		o.Roles = []localaws.Role{{Account: account2, Name: "ecr-api", Trust: openTrust, Permissions: []string{config.RolePolicy}}}
 	})
 	govCloud := common.Registry{Partition: "aws-us-gov", Region: "us-gov-west-1", Account: account2}
 	const policy = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["*"],"Resource":["*"]}]}`

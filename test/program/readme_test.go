@@ -14,8 +14,8 @@ import (
 
 // The files whose commands these tests run.
 const (
-	sessionFile = "../../README.md"
-	faultsFile  = "../../docs/local-aws.md"
+	sessionFile  = "../../README.md"
+	localAWSFile = "../../docs/local-aws.md"
 )
 
 // The session in the README works as printed.
@@ -56,7 +56,7 @@ func TestReadmeSession(t *testing.T) {
 // The local AWS accepts the commands about faults.
 func TestReadmeFaults(t *testing.T) {
 	t.Parallel()
-	commands := block(t, faultsFile, "<!-- faults -->\n```sh\n")
+	commands := block(t, localAWSFile, "<!-- faults -->\n```sh\n")
 	_, url := newAWS(t, nil)
 	indented := "  " + strings.ReplaceAll(commands, "\n", "\n  ") // as in the banner
 	variables := exports(t, indented)
@@ -75,6 +75,39 @@ func TestReadmeFaults(t *testing.T) {
 		}
 		if status, body := do(t, r); status != want {
 			t.Errorf("line %d: %s %s: status %d, want %d: %s", i+1, r.Method, r.URL, status, want, body)
+		}
+	}
+}
+
+// The commands for the other account work as printed, in the banner and in
+// docs.
+func TestOtherAccount(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("aws"); err != nil {
+		t.Skip("the commands cannot be run without the AWS command line")
+	}
+	p := start(t, "", "-local", "-listen", "127.0.0.1:0")
+	p.stdout.waitFor(t, `Ctrl-C ends both`)
+	banner := p.stdout.String()
+	environment := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "AWS_PAGER="}
+	for name, value := range exports(t, banner) {
+		environment = append(environment, name+"="+value)
+	}
+	var lines strings.Builder // of the banner
+	for line := range strings.Lines(banner) {
+		if strings.HasPrefix(line, "  other") {
+			lines.WriteString(line)
+		}
+	}
+	for name, script := range map[string]string{
+		"spindev-00001/welcome": lines.String(),
+		"spindev-00001/hello":   block(t, localAWSFile, "<!-- other account -->\n```sh\n"),
+	} {
+		command := exec.Command("sh", "-ec", script+`other aws ecr describe-repositories --repository-names `+name+` --query 'repositories[].repositoryArn' --output text`)
+		command.Env = environment
+		got, err := command.CombinedOutput()
+		if want := "arn:aws:ecr:us-east-1:210987654321:repository/" + name + "\n"; err != nil || !strings.HasSuffix(string(got), "\n"+want) {
+			t.Errorf("%s\n%v:\n%s\nwant at the end %s", script, err, got, want)
 		}
 	}
 }

@@ -55,8 +55,8 @@ func startAWS() (*faultyAWS, error) {
 	var roles []localaws.Role
 	for _, account := range accounts {
 		roles = append(roles,
-			localaws.Role{Account: account, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: config.RolePolicy},
-			localaws.Role{Account: account, Name: auditor, Trust: config.TrustPolicy, Permissions: everything})
+			localaws.Role{Account: account, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: []string{config.RolePolicy, config.CredentialsPolicy}},
+			localaws.Role{Account: account, Name: auditor, Trust: config.TrustPolicy, Permissions: []string{everything}})
 	}
 	server, err := localaws.New(localaws.Options{Roles: roles, Watch: a.watch})
 	if err != nil {

@@ -61,7 +61,7 @@ func New(t testing.TB, roles ...localaws.Role) *AWS {
 	for _, account := range []string{localaws.AdministratorAccount, Other} {
 		isThis := func(r localaws.Role) bool { return r.Account == account && r.Name == "ecr-api" }
 		if !slices.ContainsFunc(roles, isThis) {
-			roles = append(roles, localaws.Role{Account: account, Name: "ecr-api", Trust: TrustLocal, Permissions: AllowAll})
+			roles = append(roles, localaws.Role{Account: account, Name: "ecr-api", Trust: TrustLocal, Permissions: []string{AllowAll}})
 		}
 	}
 	b := &AWS{clock: Noon}

@@ -210,7 +210,7 @@ func newTaggedAWS(t *testing.T) *awstest.AWS {
 		allowing("arn:aws:ecr:*:*:repository/group*", "ecr:*"), allowing("arn:aws:ecr:*:*:repository/other/*", "ecr:*"),
 		allowing("arn:aws:ecr:*:*:repository/*", "ecr:DescribeRepositories"), allowing("*", "kms:*"),
 		denying("*", conditions{"ForAnyValue:StringEquals": {"aws:TagKeys": "locked"}}, "ecr:*"))
-	b := awstest.New(t, localaws.Role{Account: awstest.Other, Name: "ecr-api", Trust: awstest.TrustLocal, Permissions: permissions})
+	b := awstest.New(t, localaws.Role{Account: awstest.Other, Name: "ecr-api", Trust: awstest.TrustLocal, Permissions: []string{permissions}})
 	for name, tags := range map[string]map[string]string{
 		"group/ours":     {"spinup:org": "ours"},
 		"group/theirs":   {"spinup:org": "theirs"},

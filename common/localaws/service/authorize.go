@@ -20,8 +20,8 @@ type Permission struct {
 	Context map[string][]string
 }
 
-// authorizeAll returns an error unless all policies of the caller allow all of
-// the permissions.
+// authorizeAll returns an error unless all kinds of policies of the caller allow
+// all of the permissions.
 func (c *Request) authorizeAll(permissions []Permission) error {
 	for _, p := range permissions {
 		if err := c.authorize(p); err != nil {
@@ -31,7 +31,8 @@ func (c *Request) authorizeAll(permissions []Permission) error {
 	return nil
 }
 
-// authorize returns an error unless all policies of the caller allow p.
+// authorize returns an error unless all kinds of policies of the caller allow
+// p.
 func (c *Request) authorize(p Permission) error {
 	if p.Owner != "" && p.Owner != c.Account {
 		return c.Denied(p, " because no resource-based policy allows the "+p.Action+" action")
@@ -41,7 +42,7 @@ func (c *Request) authorize(p Permission) error {
 	}
 	missing, request := "", c.PolicyRequest(p)
 	for _, k := range c.Session.policies() {
-		decision, err := policy.Decide(request, k.policy)
+		decision, err := policy.Decide(request, k.policies...)
 		switch {
 		case err != nil:
 			return c.Denied(p, " because the "+k.kind+" policy cannot be decided: "+err.Error())

@@ -57,7 +57,7 @@ func UniqueID(prefix, name string) string {
 type Session struct {
 	Principal         Principal
 	Expires           time.Time
-	Permissions       policy.Policy
+	Permissions       []policy.Policy
 	SessionPolicy     *policy.Policy // nil if there is none
 	SessionPolicyText string         // JSON of SessionPolicy
 
@@ -65,18 +65,19 @@ type Session struct {
 	AccessKey, Secret, Token string
 }
 
-// kindOfPolicy is a policy, with the words for its kind in the message of a
-// refusal.
+// kindOfPolicy is the policies of one kind, with the words for it in the
+// message of a refusal.
 type kindOfPolicy struct {
 	article, kind string
-	policy        policy.Policy
+	policies      []policy.Policy
 }
 
-// policies returns the policies that must all allow what the session does.
+// policies returns the kinds of policies that must all allow what the session
+// does. One policy of a kind is enough.
 func (s *Session) policies() []kindOfPolicy {
 	all := []kindOfPolicy{{"an", "identity-based", s.Permissions}}
 	if s.SessionPolicy != nil {
-		all = append(all, kindOfPolicy{"a", "session", *s.SessionPolicy})
+		all = append(all, kindOfPolicy{"a", "session", []policy.Policy{*s.SessionPolicy}})
 	}
 	return all
 }

@@ -12,14 +12,15 @@ import (
 // Role is a role that AssumeRole can assume.
 type Role struct {
 	Account, Name string
-	Trust         string // trust policy, JSON: who may assume the role, and under which conditions
-	Permissions   string // permission policy, JSON: what a session of the role may do at most
+	Trust         string   // trust policy, JSON: who may assume the role, and under which conditions
+	Permissions   []string // permission policies, JSON: what a session of the role may do at most
 }
 
 // role is a Role with its policies parsed.
 type role struct {
 	Role
-	trust, permissions policy.Policy
+	trust       policy.Policy
+	permissions []policy.Policy
 }
 
 // roles are the roles by account/name.
@@ -55,9 +56,13 @@ func (rs roles) add(r Role) error {
 	if err != nil {
 		return fmt.Errorf("trust policy: %w", err)
 	}
-	permissions, err := policy.Parse(r.Permissions)
-	if err != nil {
-		return fmt.Errorf("permission policy: %w", err)
+	var permissions []policy.Policy
+	for i, document := range r.Permissions {
+		p, err := policy.Parse(document)
+		if err != nil {
+			return fmt.Errorf("permission policy %d: %w", i+1, err)
+		}
+		permissions = append(permissions, p)
 	}
 	rs[r.Account+"/"+r.Name] = role{Role: r, trust: trust, permissions: permissions}
 	return nil

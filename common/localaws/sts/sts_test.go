@@ -73,11 +73,11 @@ func TestAdministratorIdentity(t *testing.T) {
 func TestAssumeRoleErrors(t *testing.T) {
 	t.Parallel()
 	b := awstest.New(t,
-		localaws.Role{Account: awstest.Other, Name: "no-tags", Permissions: awstest.AllowAll,
+		localaws.Role{Account: awstest.Other, Name: "no-tags", Permissions: []string{awstest.AllowAll},
 			Trust: strings.Replace(awstest.TrustLocal, `["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"]`, `"sts:AssumeRole"`, 1)},
-		localaws.Role{Account: awstest.Other, Name: "no-administrator", Permissions: awstest.AllowAll,
+		localaws.Role{Account: awstest.Other, Name: "no-administrator", Permissions: []string{awstest.AllowAll},
 			Trust: strings.Replace(awstest.TrustLocal, `{"AWS":"012345678901"}`, `{"AWS":"arn:aws:iam::012345678901:role/ecr-api"}`, 1)},
-		localaws.Role{Account: awstest.Other, Name: "one-org", Permissions: awstest.AllowAll,
+		localaws.Role{Account: awstest.Other, Name: "one-org", Permissions: []string{awstest.AllowAll},
 			Trust: strings.Replace(awstest.TrustLocal, `{"sts:ExternalId":"local"}`, `{"sts:ExternalId":"local","aws:RequestTag/org":"ours"}`, 1)},
 	)
 	denied := func(action, arn string) string {
@@ -175,8 +175,8 @@ func TestSourceIdentity(t *testing.T) {
 		return `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:SourceIdentity":"` + identity + `"}}}}`
 	}
 	b := awstest.New(t,
-		localaws.Role{Account: awstest.Other, Name: "first", Trust: trust, Permissions: onlyFor("ops1")},
-		localaws.Role{Account: awstest.Other, Name: "second", Trust: trust, Permissions: onlyFor("ops1")},
+		localaws.Role{Account: awstest.Other, Name: "first", Trust: trust, Permissions: []string{onlyFor("ops1")}},
+		localaws.Role{Account: awstest.Other, Name: "second", Trust: trust, Permissions: []string{onlyFor("ops1")}},
 	)
 	assume := func(s *sts.STS, role, identity string) (*sts.AssumeRoleOutput, error) {
 		in := &sts.AssumeRoleInput{RoleArn: awstest.RoleARN(awstest.Other, role), RoleSessionName: aws.String("me")}
@@ -211,13 +211,48 @@ func TestSourceIdentity(t *testing.T) {
 	awstest.WantError(t, "session without an identity", list(without), "AccessDeniedException", "no identity-based policy allows")
 }
 
+// All policies of a role count together.
+func TestSeveralPermissionPolicies(t *testing.T) {
+	t.Parallel()
+	one := func(effect, action string) string {
+		return `{"Version":"2012-10-17","Statement":{"Effect":"` + effect + `","Action":"` + action + `","Resource":"*"}}`
+	}
+	b := awstest.New(t,
+		localaws.Role{Account: awstest.Other, Name: "several", Trust: awstest.TrustLocal, Permissions: []string{
+			one("Allow", "ecr:DescribeRepositories"), one("Allow", "ecr:CreateRepository"), one("Deny", "ecr:TagResource"), one("Allow", "ecr:TagResource"),
+		}},
+		localaws.Role{Account: awstest.Other, Name: "none", Trust: awstest.TrustLocal},
+	)
+	client := func(role string) *ecr.ECR {
+		out, err := b.STS().AssumeRole(&sts.AssumeRoleInput{
+			RoleArn: awstest.RoleARN(awstest.Other, role), RoleSessionName: aws.String("me"), ExternalId: aws.String("local"),
+		})
+		awstest.Must(t, err)
+		return ecr.New(b.Session(awstest.Here, awstest.Issued(out)))
+	}
+	list := func(c *ecr.ECR) error {
+		return awstest.ErrorOf(c.DescribeRepositories(&ecr.DescribeRepositoriesInput{}))
+	}
+	several := client("several")
+	awstest.Must(t, list(several))
+	awstest.Must(t, awstest.ErrorOf(several.CreateRepository(&ecr.CreateRepositoryInput{RepositoryName: aws.String("group/one")})))
+	awstest.WantError(t, "tagging", awstest.ErrorOf(several.TagResource(&ecr.TagResourceInput{
+		ResourceArn: aws.String(awstest.RepositoryARN(awstest.Other, "group/one")), Tags: []*ecr.Tag{{Key: aws.String("a"), Value: aws.String("b")}},
+	})), "AccessDeniedException", "is not authorized to perform: ecr:TagResource on resource: "+awstest.RepositoryARN(awstest.Other, "group/one")+
+		" with an explicit deny in an identity-based policy")
+	awstest.WantError(t, "deleting", awstest.ErrorOf(several.DeleteRepository(&ecr.DeleteRepositoryInput{RepositoryName: aws.String("group/one")})),
+		"AccessDeniedException", "because no identity-based policy allows the ecr:DeleteRepository action")
+	awstest.WantError(t, "a role without policies", list(client("none")),
+		"AccessDeniedException", "because no identity-based policy allows the ecr:DescribeRepositories action")
+}
+
 func TestChaining(t *testing.T) {
 	t.Parallel()
 	trust := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["sts:AssumeRole","sts:TagSession"],
 		"Principal":{"AWS":"arn:aws:iam::012345678901:role/ecr-api"},"Condition":{"StringEquals":{"aws:PrincipalTag/org":"ours"}}}}`
 	b := awstest.New(t, localaws.Role{Account: awstest.Other, Name: "second", Trust: trust,
-		Permissions: `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ecr:*","Resource":"*",
-			"Condition":{"StringEquals":{"aws:PrincipalTag/org":"ours","aws:PrincipalTag/more":"yes"}}}}`})
+		Permissions: []string{`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ecr:*","Resource":"*",
+			"Condition":{"StringEquals":{"aws:PrincipalTag/org":"ours","aws:PrincipalTag/more":"yes"}}}}`}})
 	first, err := b.STS().AssumeRole(&sts.AssumeRoleInput{
 		RoleArn: awstest.RoleARN(localaws.AdministratorAccount, "ecr-api"), RoleSessionName: aws.String("me"), ExternalId: aws.String("local"),
 		Tags:              []*sts.Tag{{Key: aws.String("org"), Value: aws.String("ours")}},
