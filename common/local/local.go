@@ -19,6 +19,10 @@ import (
 // roleName is the role that config.local.json names.
 const roleName = "ecr-api"
 
+// roleSeconds is how long a session of that role may last: twelve hours, as
+// long as AWS allows.
+const roleSeconds = 12 * 60 * 60
+
 // accessRole is the role by which the administrator of the first account works
 // in the others. AWS Organizations makes one of this name in each account that
 // it creates, with all rights. Here it has those that can be used here.
@@ -126,6 +130,8 @@ func Roles() []localaws.Role {
 			Name:        roleName,
 			Trust:       config.TrustPolicy,
 			Permissions: []string{config.RolePolicy, config.CredentialsPolicy},
+
+			MaxSessionDuration: roleSeconds,
 		}, localaws.Role{
 			Account:     account,
 			Name:        accessRole,

@@ -123,6 +123,24 @@ func TestAccessRole(t *testing.T) {
 	}
 }
 
+// A session of the role ecr-api lasts as long as AWS allows.
+func TestRoleLastsTwelveHours(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, start(t, startEmpty))
+	for _, account := range accounts {
+		before := time.Now()
+		out, err := sts.New(s).AssumeRole(&sts.AssumeRoleInput{
+			RoleArn: aws.String("arn:aws:iam::" + account + ":role/ecr-api"), RoleSessionName: aws.String("me"), ExternalId: aws.String("local"),
+			DurationSeconds: aws.Int64(43200),
+		})
+		if err != nil {
+			t.Error(err)
+		} else if out.Credentials.Expiration.Before(before.Add(12*time.Hour - time.Second)) {
+			t.Errorf("%s: a session from %v to %v", account, before, out.Credentials.Expiration)
+		}
+	}
+}
+
 // image is an image as ECR lists it. Its times are in hours before now.
 type image struct {
 	Tags     []string

@@ -22,6 +22,8 @@ type accountMemory struct {
 	budget     *budget     // of ECR
 	refusal    atomic.Pointer[refusal]
 	noIdentity noIdentity
+
+	maxDuration maxDuration
 }
 
 // A refusal is an AccessDenied of STS for an account. It is remembered for a

@@ -18,7 +18,10 @@ var codes = map[string]common.Code{
 
 // translate is a handler of the SDK. It turns the error of a call to STS into a
 // common.Error before the observer sees it.
-func (r *Roles) translate(call *request.Request) { call.Error = r.fromSTS(call.Error) }
+func (r *Roles) translate(call *request.Request) {
+	asTooLong(call)
+	call.Error = r.fromSTS(call.Error)
+}
 
 func (r *Roles) fromSTS(err error) error {
 	err = common.FromAWS(err, codes, r.refusal)

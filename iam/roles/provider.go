@@ -2,6 +2,7 @@ package roles
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -128,7 +129,7 @@ func (p *roleProvider) retrieve(ctx credentials.Context) (credentials.Value, err
 	defer cancel()
 	value, err := p.assume(ctx)
 	if err == nil {
-		p.last, p.lastEnds = &signer{Value: value}, p.ExpiresAt().Add(renewBefore)
+		p.last, p.lastEnds = &signer{Value: value}, p.ExpiresAt().Add(p.ExpiryWindow)
 		return value, nil
 	}
 	err = p.roles.fromSTS(err) // an error from before the call, such as an ended context, is not translated yet
@@ -160,7 +161,7 @@ func (p *roleProvider) assume(ctx context.Context) (credentials.Value, error) {
 	}
 	p.SourceIdentity = nil
 	value, err = p.AssumeRoleProvider.RetrieveWithContext(ctx)
-	if p.account.noIdentity.extend(err == nil) {
+	if p.account.noIdentity.extend(err == nil || errors.As(err, new(*tooLong))) {
 		p.roles.observer.NoSourceIdentity(p.account.id)
 	}
 	return value, err

@@ -68,10 +68,19 @@ func (b *budget) applyInSession(r *request.Request, expire func(accessKey string
 	r.Retryer = &retryer{budget: b, expire: expire}
 }
 
+// applyInFixedSession is applyTo for a request in a session that is not renewed.
+// The request is not repeated if AWS says that the session has expired, or that
+// it does not know the session.
+func (b *budget) applyInFixedSession(r *request.Request) {
+	b.earn()
+	r.Retryer = &retryer{budget: b, fixed: true}
+}
+
 // A retryer decides on the retries of one call.
 type retryer struct {
 	budget  *budget
 	expire  func(accessKey string) // nil: the SDK renews the credentials itself
+	fixed   bool                   // there is no other session for the call
 	lost    bool                   // AWS has said of a session of this call that it is lost
 	delay   time.Duration
 	answers []string // AWS's ids of the attempts that it answered
@@ -131,13 +140,17 @@ func (r *retryer) lostSession(req *request.Request) bool {
 		return true
 	}
 	var fault awserr.Error
-	return r.expire != nil && errors.As(req.Error, &fault) && unknownSession[fault.Code()]
+	return (r.expire != nil || r.fixed) && errors.As(req.Error, &fault) && unknownSession[fault.Code()]
 }
 
 // drop makes the next call have a new session, also if this call is not
 // repeated. It returns false if the call had a new session already, because
 // another one does not help then.
 func (r *retryer) drop(req *request.Request) bool {
+	if r.fixed {
+		req.Error = fmt.Errorf("the session is lost, and it was the only one for this call: %w", req.Error)
+		return false
+	}
 	if r.lost {
 		req.Error = fmt.Errorf("the call was repeated in a new session, which is lost too: %w", req.Error)
 		return false

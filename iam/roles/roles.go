@@ -99,7 +99,14 @@ type Session struct {
 	key         sessionKey
 	provider    *roleProvider
 	budget      *budget
+
+	fixed *signer // nil if the session is renewed
+	ends  time.Time
 }
+
+// Expires returns when AWS ends a session of Once, by AWS's clock. It is zero
+// for a session that is renewed.
+func (s *Session) Expires() time.Time { return s.ends }
 
 // Apply is an option for a request to AWS. The request is then signed with the
 // session's credentials, and retried within the budget of its account.
@@ -107,6 +114,10 @@ func (s *Session) Apply(r *request.Request) {
 	r.Config.Credentials = s.Credentials
 	r.Handlers.Sign.Clear()
 	r.Handlers.Sign.PushBack(s.sign)
+	if s.fixed != nil {
+		s.budget.applyInFixedSession(r)
+		return
+	}
 	s.budget.applyInSession(r, s.provider.expire)
 }
 
@@ -125,6 +136,9 @@ func (s *Session) sign(r *request.Request) {
 func (s *Session) signer(ctx context.Context) (*signer, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, awserr.New(request.CanceledErrorCode, "request context canceled", err)
+	}
+	if s.fixed != nil {
+		return s.fixed, nil
 	}
 	if valid := s.provider.validSigner(); valid != nil {
 		return valid, nil

@@ -65,6 +65,9 @@ func (s *sts) assumeRole(c *service.Request, in assumeRoleInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := in.checkDuration(c, role); err != nil {
+		return nil, err
+	}
 	percent, err := in.packedSize()
 	if err != nil {
 		return nil, err

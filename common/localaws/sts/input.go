@@ -73,6 +73,7 @@ const (
 	minDuration     = 900
 	maxDuration     = 43200
 	defaultDuration = 3600
+	defaultMax      = 3600 // of a role
 	maxChained      = 3600 // if a session assumes the role
 	maxPolicy       = 2048 // characters
 	maxTags         = 50
@@ -94,10 +95,6 @@ func (in assumeRoleInput) Check(c *service.Request) error {
 	}
 	if !roleARNPattern.MatchString(in.roleARN) {
 		return service.Errorf("ValidationError", "%s is invalid", in.roleARN)
-	}
-	if c.Session != nil && in.seconds() > maxChained {
-		return service.Errorf("ValidationError",
-			"The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
 	}
 	if has := c.Caller.SourceIdentity; has != "" && in.sourceIdentity != nil && *in.sourceIdentity != has {
 		return c.Denied(service.Permission{Action: setSourceIdentity, Resource: in.roleARN}, "")
@@ -184,10 +181,24 @@ func (in assumeRoleInput) identity(c *service.Request) string {
 	return *in.sourceIdentity
 }
 
+// seconds returns how long the session lasts.
 func (in assumeRoleInput) seconds() int {
 	if in.duration == "" {
 		return defaultDuration
 	}
 	seconds, _ := strconv.Atoi(in.duration) // Check has checked that it is a number
 	return seconds
+}
+
+// checkDuration checks the duration against the limits that are not in the
+// input. AWS looks at that of the role first.
+func (in assumeRoleInput) checkDuration(c *service.Request, r role) error {
+	if in.seconds() > r.maxDuration() {
+		return service.Errorf("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+	}
+	if c.Session != nil && in.seconds() > maxChained {
+		return service.Errorf("ValidationError",
+			"The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package sts
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -14,6 +15,10 @@ type Role struct {
 	Account, Name string
 	Trust         string   // trust policy, JSON: who may assume the role, and under which conditions
 	Permissions   []string // permission policies, JSON: what a session of the role may do at most
+
+	// MaxSessionDuration is how long a session may last, in seconds: an hour to
+	// twelve hours. 0 means an hour.
+	MaxSessionDuration int
 }
 
 // role is a Role with its policies parsed.
@@ -22,6 +27,9 @@ type role struct {
 	trust       policy.Policy
 	permissions []policy.Policy
 }
+
+// maxDuration returns how long a session of the role may last, in seconds.
+func (r Role) maxDuration() int { return cmp.Or(r.MaxSessionDuration, defaultMax) }
 
 // roles are the roles by account/name.
 type roles map[string]role
@@ -51,6 +59,9 @@ func (rs roles) add(r Role) error {
 	}
 	if _, twice := rs[r.Account+"/"+r.Name]; twice {
 		return errors.New("the role is given twice")
+	}
+	if longest := r.maxDuration(); longest < defaultMax || longest > maxDuration {
+		return fmt.Errorf("MaxSessionDuration is not between %d and %d", defaultMax, maxDuration)
 	}
 	trust, err := policy.ParseTrust(r.Trust)
 	if err != nil {

@@ -166,6 +166,46 @@ func TestAssumeRoleErrors(t *testing.T) {
 	}
 }
 
+// A role has a maximum of its own. AWS tells it only to those who may assume
+// the role, and looks at what holds for all roles first.
+func TestDuration(t *testing.T) {
+	t.Parallel()
+	b := awstest.New(t,
+		localaws.Role{Account: awstest.Other, Name: "day", Trust: awstest.TrustLocal, Permissions: []string{awstest.AllowAll}, MaxSessionDuration: 43200},
+		localaws.Role{Account: awstest.Other, Name: "morning", Trust: awstest.TrustLocal, Permissions: []string{awstest.AllowAll}, MaxSessionDuration: 3601},
+	)
+	const no, invalid = "AccessDenied", "ValidationError"
+	for _, test := range []struct {
+		role       string
+		seconds    int64 // 0 means absent
+		externalID string
+		code, text string
+	}{
+		{"day", 43200, "local", "", ""},
+		{"day", 0, "local", "", ""},
+		{"morning", 3601, "local", "", ""},
+		{"morning", 3602, "local", invalid, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."},
+		{"ecr-api", 3600, "local", "", ""},
+		{"ecr-api", 3601, "local", invalid, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."},
+		{"ecr-api", 43201, "local", invalid, "Value '43201' at 'durationSeconds' failed to satisfy constraint: Member must have value less than or equal to 43200"},
+		{"ecr-api", 899, "local", invalid, "Value '899' at 'durationSeconds' failed to satisfy constraint: Member must have value greater than or equal to 900"},
+		{"ecr-api", 3601, "wrong", no, "sts:AssumeRole"},
+		{"none", 3601, "local", no, "sts:AssumeRole"},
+	} {
+		name := fmt.Sprintf("%s for %d s", test.role, test.seconds)
+		in := &sts.AssumeRoleInput{RoleArn: awstest.RoleARN(awstest.Other, test.role), RoleSessionName: aws.String("me"), ExternalId: &test.externalID}
+		lasts := time.Hour
+		if test.seconds > 0 {
+			in.DurationSeconds, lasts = &test.seconds, time.Duration(test.seconds)*time.Second
+		}
+		out, err := b.STS().AssumeRole(in)
+		awstest.WantError(t, name, err, test.code, test.text)
+		if err == nil && !out.Credentials.Expiration.Equal(awstest.Noon.Add(lasts).Truncate(time.Second)) {
+			t.Errorf("%s: it expires at %v", name, out.Credentials.Expiration)
+		}
+	}
+}
+
 func TestSourceIdentity(t *testing.T) {
 	t.Parallel()
 	trust := `{"Version":"2012-10-17","Statement":[
@@ -250,7 +290,7 @@ func TestChaining(t *testing.T) {
 	t.Parallel()
 	trust := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["sts:AssumeRole","sts:TagSession"],
 		"Principal":{"AWS":"arn:aws:iam::012345678901:role/ecr-api"},"Condition":{"StringEquals":{"aws:PrincipalTag/org":"ours"}}}}`
-	b := awstest.New(t, localaws.Role{Account: awstest.Other, Name: "second", Trust: trust,
+	b := awstest.New(t, localaws.Role{Account: awstest.Other, Name: "second", Trust: trust, MaxSessionDuration: 7200,
 		Permissions: []string{`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ecr:*","Resource":"*",
 			"Condition":{"StringEquals":{"aws:PrincipalTag/org":"ours","aws:PrincipalTag/more":"yes"}}}}`}})
 	first, err := b.STS().AssumeRole(&sts.AssumeRoleInput{
@@ -270,7 +310,11 @@ func TestChaining(t *testing.T) {
 	awstest.Must(t, awstest.ErrorOf(ecr.New(b.Session(awstest.Here, awstest.Issued(out))).DescribeRepositories(&ecr.DescribeRepositoriesInput{})))
 
 	_, err = assume(awstest.Issued(first), func(in *sts.AssumeRoleInput) { in.SetDurationSeconds(3601) })
-	awstest.WantError(t, "session of more than an hour", err, "ValidationError", "1 hour session limit for roles assumed by role chaining")
+	awstest.WantError(t, "session of more than an hour", err, "ValidationError",
+		"The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
+	_, err = assume(awstest.Issued(first), func(in *sts.AssumeRoleInput) { in.SetDurationSeconds(7201) })
+	awstest.WantError(t, "session of more than the role's maximum", err, "ValidationError",
+		"The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	_, err = assume(awstest.Issued(first), func(in *sts.AssumeRoleInput) { in.Tags[0].SetKey("Org") })
 	awstest.WantError(t, "inherited tag", err, "InvalidParameterValue", "transitive tag key")
 	_, err = assume(b.Assume(t, localaws.AdministratorAccount, "", nil), func(*sts.AssumeRoleInput) {})
