@@ -102,6 +102,27 @@ func TestMaximumThatChanges(t *testing.T) {
 	})
 }
 
+// What one request has found out is not forgotten because of another that
+// began earlier.
+func TestMaximumFoundByTwoAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, lasting(1))
+		w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Delay: time.Second, Times: 1})
+		var slow sync.WaitGroup
+		slow.Go(func() {
+			if _, err := w.tryOnce(t.Context(), account, "portal"); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		w.once(account, "portal")
+		w.wantDurations("while the first waits", "43200", "43200", "28800", "14400", "7200", "3600")
+		slow.Wait()
+		w.wantDurations("the first, when it is answered", "3600")
+	})
+}
+
 // chained makes the service's own identity a session of a role.
 func (w *world) chained(c *common.Config) {
 	w.t.Helper()

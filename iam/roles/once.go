@@ -30,7 +30,6 @@ func (r *Roles) Once(ctx context.Context, w Want) (*Session, error) {
 // retrieveLongest assumes the role for the longest time that AWS gives. Nobody
 // but AWS knows the maximum of the role, so it tries.
 func (p *roleProvider) retrieveLongest(ctx context.Context) (credentials.Value, error) {
-	p.ExpiryWindow = 0
 	for {
 		p.Duration = p.account.maxDuration.get()
 		value, err := p.retrieve(ctx)

@@ -254,13 +254,21 @@ func TestDeadlineOfOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t) // sessions last an hour, so five calls are needed
-		w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Delay: time.Second})
+		mend := w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Delay: time.Second})
 		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 		defer cancel()
 		start := time.Now()
 		_, err := w.tryOnce(ctx, account, "portal")
 		wantError(t, "too late", err, common.Error{Code: common.Timeout, Message: "AWS did not answer in time."})
 		if took := time.Since(start); took != 2500*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+		mend()
+		w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Delay: 7 * time.Second})
+		start = time.Now()
+		_, err = w.tryOnce(t.Context(), account2, "portal")
+		wantError(t, "no deadline, but our timeout", err, common.Error{Code: common.Timeout, Message: "AWS did not answer in time."})
+		if took := time.Since(start); took > 25*time.Second {
 			t.Errorf("it took %v", took)
 		}
 		gone, leave := context.WithCancel(t.Context())

@@ -129,7 +129,7 @@ func (p *roleProvider) retrieve(ctx credentials.Context) (credentials.Value, err
 	defer cancel()
 	value, err := p.assume(ctx)
 	if err == nil {
-		p.last, p.lastEnds = &signer{Value: value}, p.ExpiresAt().Add(p.ExpiryWindow)
+		p.last, p.lastEnds = &signer{Value: value}, p.ExpiresAt().Add(renewBefore)
 		return value, nil
 	}
 	err = p.roles.fromSTS(err) // an error from before the call, such as an ended context, is not translated yet

@@ -188,7 +188,6 @@ func TestDuration(t *testing.T) {
 		{"ecr-api", 3600, "local", "", ""},
 		{"ecr-api", 3601, "local", invalid, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."},
 		{"ecr-api", 43201, "local", invalid, "Value '43201' at 'durationSeconds' failed to satisfy constraint: Member must have value less than or equal to 43200"},
-		{"ecr-api", 899, "local", invalid, "Value '899' at 'durationSeconds' failed to satisfy constraint: Member must have value greater than or equal to 900"},
 		{"ecr-api", 3601, "wrong", no, "sts:AssumeRole"},
 		{"none", 3601, "local", no, "sts:AssumeRole"},
 	} {
