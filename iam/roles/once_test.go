@@ -29,6 +29,15 @@ func (w *world) tryOnce(ctx context.Context, account, key string) (*Session, err
 	return w.roles.Once(ctx, Want{Registry: registryOf(account), Policy: listing(account), Key: key, Listed: true})
 }
 
+func (w *world) signerOf(s *Session) *signer {
+	w.t.Helper()
+	signer, err := s.signer(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return signer
+}
+
 // lasting changes a world's roles to ones whose sessions last that many hours.
 func lasting(hours int) func(*common.Config, *localaws.Options) {
 	return func(_ *common.Config, o *localaws.Options) {
@@ -92,6 +101,10 @@ func TestOnceIsNotShared(t *testing.T) {
 		if n := w.roles.sessions.Len() + w.roles.strangers.Len(); n != 0 {
 			t.Errorf("%d sessions are kept", n)
 		}
+		if one, other := w.signerOf(first), w.signerOf(first); one != other || one.Value.AccessKeyID != value.AccessKeyID {
+			t.Error("the key that is derived from the secret is not kept")
+		}
+		w.wantAsked(2, "two sessions in use")
 		w.get(w.keyed(account, "portal"))
 		w.wantAsked(3, "a session that is kept")
 		if diff := cmp.Diff([]SessionResult{Miss, Miss, Miss}, w.results); diff != "" {
@@ -221,8 +234,9 @@ func TestFailuresOfOnce(t *testing.T) {
 		tries int
 		want  common.Error
 	}{
-		"unreadable policy":        {localaws.Fault{Code: "MalformedPolicyDocument"}, 1, internal("MalformedPolicyDocument")},
-		"another validation error": {localaws.Fault{Code: "ValidationError", Message: "1 validation error detected: Value 'a' at 'durationSeconds' failed"}, 1, internal("ValidationError")},
+		"unreadable policy":           {localaws.Fault{Code: "MalformedPolicyDocument"}, 1, internal("MalformedPolicyDocument")},
+		"another validation error":    {localaws.Fault{Code: "ValidationError", Message: "1 validation error detected: Value 'a' at 'durationSeconds' failed"}, 1, internal("ValidationError")},
+		"another error of a duration": {localaws.Fault{Code: "InvalidParameterValue", Message: "DurationSeconds is wrong"}, 1, internal("InvalidParameterValue")},
 		"every duration is refused": {localaws.Fault{
 			Code: "ValidationError", Message: "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
 		}, 5, internal("ValidationError")},
