@@ -345,9 +345,10 @@ func TestOnceForManyAtOnce(t *testing.T) {
 					t.Error(err)
 					return
 				}
+				key := s.fixed.AccessKeyID
 				mu.Lock()
 				defer mu.Unlock()
-				keys[w.get(s).AccessKeyID] = true
+				keys[key] = true
 			})
 		}
 		all.Wait()
