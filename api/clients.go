@@ -1,6 +1,10 @@
 package api
 
 import (
+	"context"
+	"errors"
+	"time"
+
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
 	"github.com/YaleSpinup/ecr-api/iam"
@@ -49,24 +53,53 @@ func (c *connector) connect(rt route, scope iam.Scope, rec *record) clients {
 		text = rt.Policy(scope).String()
 		c.texts.Add(key, text)
 	}
-	session := c.roles.Session(roles.Want{
+	want := roles.Want{
 		Registry: scope.Registry,
 		Policy:   text,
 		Key:      rec.key,
 		Listed:   rec.settings.config.Accounts != nil, // no other account comes this far
-	})
-	return clients{connector: c, registry: scope.Registry, session: session}
+	}
+	return clients{connector: c, want: want, session: c.roles.Session(want), scope: scope, grants: rt.Grants, record: rec}
 }
 
 // clients has the AWS clients of one request, which all use its session. A
 // handler takes the clients that it needs.
 type clients struct {
 	connector *connector
-	registry  common.Registry
+	want      roles.Want
 	session   *roles.Session
+
+	// For the sessions of the row's grants:
+	scope  iam.Scope
+	grants map[string]func(iam.Scope) iam.Policy
+	record *record
 }
 
 // ECR returns the client of the request's registry.
 func (c clients) ECR() *ecr.Client {
-	return c.connector.ecr.Client(c.registry, c.session.Apply)
+	return c.connector.ecr.Client(c.want.Registry, c.session.Apply)
+}
+
+// alone makes a call in a session that has the grant of that name on the
+// request's repository, and returns when the session ends. The session is for
+// this request alone, so that a caller may get its rights. As with other
+// sessions, a call whose session AWS does not know is made once more, in
+// another session.
+func (t target) alone(ctx context.Context, grant string, call func(*ecr.Client) error) (ends time.Time, err error) {
+	scope, want := t.scope, t.want
+	scope.Name = t.Name
+	want.Policy = t.grants[grant](scope).String()
+	for range 2 {
+		var session *roles.Session
+		if session, err = t.connector.roles.Once(ctx, want); err != nil {
+			return ends, err
+		}
+		ends = session.Expires()
+		t.record.granted.session, t.record.granted.ends = session.Name, ends
+		err = call(t.connector.ecr.Client(want.Registry, session.Apply))
+		if !errors.Is(err, roles.ErrLost) {
+			break
+		}
+	}
+	return ends, err
 }

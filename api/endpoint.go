@@ -46,6 +46,9 @@ func (nothing) check() error { return nil }
 // checked. The adapter writes what it returns.
 type handler[In input, Out any] func(context.Context, target, In) (Out, error)
 
+// A grantInput is an input that asks for one of the row's Grants.
+type grantInput interface{ grant() string }
+
 // An endpoint answers the requests of a row.
 type endpoint struct {
 	serve    func(*Service, route) http.Handler
@@ -110,6 +113,9 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 	if err != nil {
 		return out, done, err
 	}
+	if g, ok := any(in).(grantInput); ok {
+		record.granted.access = g.grant()
+	}
 	if n, ok := any(in).(namer); ok {
 		p.Name = n.name()
 		record.path = p
@@ -117,11 +123,11 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 	if err := checkFullName(p.Group, p.Name); err != nil {
 		return out, done, err
 	}
-	ctx, cancel := context.WithDeadline(lifetime(r), end)
+	ctx, cancel := context.WithDeadline(lifetime(rt, r), end)
 	defer cancel()
 	t := target{pathValues: p, Org: config.Org, clients: s.connector.connect(rt, s.scope(p, config), record)}
 	record.session = t.session.Name
-	if isList(reflect.ValueOf(out)) && !isChange(rt.Method) {
+	if isList(reflect.ValueOf(out)) && !rt.changes() {
 		key := sharedKey{listKey{rt.Name, p, r.URL.RawQuery}, record.settings, t.session}
 		return readList(ctx, s.lists, key, t, in, handle)
 	}
@@ -160,8 +166,8 @@ func (s *Service) deadline(r *http.Request, timeout time.Duration) time.Time {
 // lifetime returns the context of the handler. A read ends when its caller
 // hangs up. A change continues without its caller, so that it is not left
 // half-done.
-func lifetime(r *http.Request) context.Context {
-	if isChange(r.Method) {
+func lifetime(rt route, r *http.Request) context.Context {
+	if rt.changes() {
 		return context.WithoutCancel(r.Context())
 	}
 	return r.Context()

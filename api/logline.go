@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/sirupsen/logrus"
@@ -14,7 +15,7 @@ import (
 // logFields are the fields of the log line that are not of a path variable.
 var logFields = []string{
 	"requestId", "traceId", "method", "route", "status", "outcome", "code", "duration", "bytes", "client", "userAgent", "path",
-	"key", "action", "session", "awsCalls", "awsTime", "sharedWith", "memoryWait",
+	"key", "action", "session", "access", "accessSession", "expiresAt", "awsCalls", "awsTime", "sharedWith", "memoryWait",
 	"error", "awsCode", "awsRequestId", "applied", "unknown",
 	"time", "level", "msg", // of logrus
 }
@@ -112,6 +113,7 @@ func (rec *record) fields(route string, r *http.Request) common.LogFields {
 			fields.Add(name, value)
 		}
 	}
+	rec.addGranted(&fields)
 	add("action", rec.action)
 	rec.addCalls(&fields)
 	fields.Add("bytes", bodySize(r, rec))
@@ -123,7 +125,7 @@ func (rec *record) fields(route string, r *http.Request) common.LogFields {
 		fields.Add("memoryWait", rec.memoryWait.Seconds())
 	}
 	fields.Add("method", knownMethod(r.Method))
-	fields.Add("outcome", outcome(r, rec))
+	fields.Add("outcome", outcome(rec))
 	fields.Add("requestId", rec.id)
 	fields.Add("route", route)
 	add("session", rec.session)
@@ -180,8 +182,21 @@ func (rec *record) addCalls(fields *common.LogFields) {
 	fields.Add("awsTime", rec.inAWS.Seconds())
 }
 
-// isAudited tells whether the request changed something, tried to change
-// something, or was refused. A probe is never audited.
+// addGranted adds which rights the caller asked for and got. CloudTrail has the
+// name of the session with each call that is made with them.
+func (rec *record) addGranted(fields *common.LogFields) {
+	if rec.granted.access == "" {
+		return
+	}
+	fields.Add("access", rec.granted.access)
+	if rec.granted.session != "" {
+		fields.Add("accessSession", rec.granted.session)
+		fields.Add("expiresAt", rec.granted.ends.UTC().Format(time.RFC3339))
+	}
+}
+
+// isAudited tells whether the request changed something or gave rights away,
+// tried to, or was refused. A probe is never audited.
 func isAudited(r *http.Request, rec *record) bool {
 	if rec.probe {
 		return false
@@ -195,7 +210,7 @@ func isAudited(r *http.Request, rec *record) bool {
 
 // outcome tells how a request ended. That a caller did not take the answer
 // matters for a read only: the change is done all the same.
-func outcome(r *http.Request, rec *record) string {
+func outcome(rec *record) string {
 	var e *common.Error
 	status := rec.answer.status
 	switch {
@@ -203,7 +218,7 @@ func outcome(r *http.Request, rec *record) string {
 		return "unknown"
 	case e != nil && len(e.Applied) > 0:
 		return "partial"
-	case status == 0 || rec.answer.err != nil && !isChange(r.Method):
+	case status == 0 || rec.answer.err != nil && !rec.changes:
 		return "dropped"
 	case status == http.StatusForbidden || status == http.StatusServiceUnavailable:
 		return "refused"

@@ -24,8 +24,10 @@ type record struct {
 	key      string        // name of the key that the token is a hash of
 	action   string        // name of the row
 	probe    bool          // the row is one
+	changes  bool          // the row changes something
 	path     pathValues    // empty until it is checked
 	session  string        // name of the AWS session
+	granted  granted       // to the caller
 	err      error         // with which the request was answered
 	problem  common.Code   // of the problem document; empty if there is none
 	took     time.Duration // until the answer
@@ -35,6 +37,13 @@ type record struct {
 	awsCalls   []roles.Call // some run at the same time
 	sharedWith string       // id of the request with whose answer this one was answered
 	memoryWait time.Duration
+}
+
+// granted says which rights a caller has asked for, and got.
+type granted struct {
+	access  string    // name of the row's grant
+	session string    // name of the AWS session that has them; empty if there is none
+	ends    time.Time // when the session ends
 }
 
 type recordKey struct{}

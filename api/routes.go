@@ -40,22 +40,33 @@ type route struct {
 	Probe    bool // machines ask each few seconds, so a success is logged at debug
 	Policy   func(iam.Scope) iam.Policy
 	Endpoint endpoint
+
+	// Grants has the policies of sessions whose rights a caller gets. Such a
+	// session is for one request alone, and for one repository. The names are
+	// those by which the caller asks for it.
+	Grants map[string]func(iam.Scope) iam.Policy
+	// ChangesNothing is for a method that usually changes something.
+	ChangesNothing bool
 }
 
 // String returns the method and the path of the row.
 func (rt route) String() string { return rt.Method + " " + rt.Path }
 
+// changes tells whether a request changes something in AWS.
+func (rt route) changes() bool { return isChange(rt.Method) && !rt.ChangesNothing }
+
 // status returns the status of a success.
 func (rt route) status() int { return cmp.Or(rt.Status, http.StatusOK) }
 
 const (
-	accountPath    = "/v1/ecr/{account}/repositories"
-	groupPath      = accountPath + "/{group}"
-	repositoryPath = groupPath + "/{name}"
-	imagesPath     = repositoryPath + "/images"
-	openAPIPath    = "/v1/ecr/openapi.json"
-	docsPath       = "/v1/ecr/docs"
-	docsFilesPath  = docsPath + "/files"
+	accountPath     = "/v1/ecr/{account}/repositories"
+	groupPath       = accountPath + "/{group}"
+	repositoryPath  = groupPath + "/{name}"
+	imagesPath      = repositoryPath + "/images"
+	credentialsPath = repositoryPath + "/credentials"
+	openAPIPath     = "/v1/ecr/openapi.json"
+	docsPath        = "/v1/ecr/docs"
+	docsFilesPath   = docsPath + "/files"
 )
 
 // routes has every path and method that this service answers. Everything else
@@ -76,6 +87,8 @@ var routes = []route{
 	{Method: "DELETE", Path: repositoryPath, Name: "DeleteRepository", Summary: "delete a repository and all its images", Policy: deletePolicy, Endpoint: handledBy(deleteRepository)},
 
 	{Method: "GET", Path: imagesPath, Name: "ListImages", Summary: "list a repository's images", Policy: imagesPolicy, Endpoint: handledBy(listImages)},
+
+	{Method: "POST", Path: credentialsPath, Name: "CreateCredentials", Summary: "get a password for docker, to pull from or push to a repository", Policy: credentialsPolicy, Grants: accessPolicies, ChangesNothing: true, Endpoint: handledBy(createCredentials)},
 
 	{Method: "GET", Path: openAPIPath, Name: "OpenAPI", Summary: "this API as an OpenAPI document", Public: true, Endpoint: raw(bounded(maxDocs, openAPI))},
 	{Method: "GET", Path: docsPath, Name: "Docs", Summary: "this API as a page to read and try", Public: true, Endpoint: raw(bounded(maxDocs, docs))},
@@ -161,6 +174,8 @@ func checkRoute(rt route, vars []pathVar) error {
 		return fmt.Errorf("is neither public nor has a session policy")
 	case rt.Public && rt.Policy != nil:
 		return fmt.Errorf("is public, but has a session policy")
+	case rt.Public && rt.Grants != nil:
+		return fmt.Errorf("is public, but grants rights")
 	case rt.Endpoint.dropsQuery():
 		return fmt.Errorf("has an input whose queryParams has no pointer receiver, so that their values would be lost")
 	case !rt.Public && rt.Endpoint.newInput == nil:

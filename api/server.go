@@ -176,7 +176,7 @@ func (s *Service) byMethod(rows []route) http.Handler {
 func withRow(rt route, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := recordOf(r)
-		rec.action, rec.probe = rt.Name, rt.Probe
+		rec.action, rec.probe, rec.changes = rt.Name, rt.Probe, rt.changes()
 		next.ServeHTTP(w, r)
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"slices"
 
 	"golang.org/x/crypto/bcrypt"
@@ -22,6 +24,13 @@ func (Secret) GoString() string { return redacted }
 
 // MarshalText keeps the secret out of JSON and structured logs.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// Unprintable is embedded in a struct that has secrets. It keeps them out of %v
+// and its relatives.
+type Unprintable struct{}
+
+// Format implements fmt.Formatter.
+func (Unprintable) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
 
 // Key is a pre-shared key, and its name in the log.
 type Key struct {

@@ -2,6 +2,7 @@ package ecr
 
 import (
 	"bytes"
+	"errors"
 	"sync"
 	"time"
 
@@ -58,7 +59,16 @@ func readAnswer(r *request.Request) (err error) {
 	if _, none := r.Data.(*struct{}); none && body.Len() == 0 { // such as that of TagResource
 		return nil
 	}
-	return unmarshal(body.Bytes(), r.Data)
+	return withoutSecret(r.Data, unmarshal(body.Bytes(), r.Data))
+}
+
+// withoutSecret returns another error for an answer that may have a password:
+// the words of an error may be those of the answer.
+func withoutSecret(out any, err error) error {
+	if _, secret := out.(*authorization); secret && err != nil {
+		return errors.New("it may have a password, so the reason is not told")
+	}
+	return err
 }
 
 // bodies keeps the memory of answers, because a page can have a megabyte.

@@ -61,6 +61,9 @@ var unauthorized = regexp.MustCompile(`User: arn:\S+ is not authorized to perfor
 func refusal(action string, denial error) string {
 	denied := "AWS denied " + action + " to the role of that account. "
 	switch {
+	case action == "ecr:GetAuthorizationToken": // has no repository, and so no tags
+		return denied + "Give the role the permissions for docker credentials (config/aws/credentials-policy.json), " +
+			"and look for a policy that denies them."
 	case strings.HasPrefix(action, "kms:"):
 		return denied + "Either the role lacks a permission: look at its KMS statements (config/aws/role-policy.json). " +
 			"Or the key is not for the role: look at the key's policy, or name another key."

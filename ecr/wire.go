@@ -73,6 +73,11 @@ type repositoryName struct {
 	RepositoryName *string `locationName:"repositoryName"`
 }
 
+// An authorization is the answer of GetAuthorizationToken.
+type authorization struct {
+	AuthorizationData []ecr.AuthorizationData `locationName:"authorizationData"`
+}
+
 // A tagList is the answer of ListTagsForResource. Its tags are not pointers, as
 // in the SDK, so none is nil.
 type tagList struct {

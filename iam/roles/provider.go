@@ -3,8 +3,6 @@ package roles
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"sync/atomic"
 	"time"
 
@@ -193,7 +191,4 @@ func (p *roleProvider) lane() lane {
 func (p *roleProvider) canKeepLast() bool { return time.Until(p.lastEnds) > longestUse }
 
 // unprintable keeps the secrets of a struct out of %v and its relatives.
-type unprintable struct{}
-
-// Format implements fmt.Formatter.
-func (unprintable) Format(f fmt.State, _ rune) { io.WriteString(f, "[redacted]") }
+type unprintable = common.Unprintable

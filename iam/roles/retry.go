@@ -76,6 +76,10 @@ func (b *budget) applyInFixedSession(r *request.Request) {
 	r.Retryer = &retryer{budget: b, fixed: true}
 }
 
+// ErrLost is the cause of an error of a call in a session of Once if AWS says
+// that the session has expired, or that it does not know it.
+var ErrLost = errors.New("the session is lost, and it was the only one for this call")
+
 // A retryer decides on the retries of one call.
 type retryer struct {
 	budget  *budget
@@ -148,7 +152,7 @@ func (r *retryer) lostSession(req *request.Request) bool {
 // another one does not help then.
 func (r *retryer) drop(req *request.Request) bool {
 	if r.fixed {
-		req.Error = fmt.Errorf("the session is lost, and it was the only one for this call: %w", req.Error)
+		req.Error = fmt.Errorf("%w: %w", ErrLost, req.Error)
 		return false
 	}
 	if r.lost {
