@@ -635,20 +635,24 @@ func TestOrgCannotWidenAPolicy(t *testing.T) {
 		}
 	}
 	for _, hostile := range []string{"*", "?pindev", "spin*"} {
-		for _, rt := range protectedRows() {
-			s := groupScope
+		for _, p := range sessionPolicies(t) {
+			s := p.scope(groupScope)
 			s.Org = hostile
-			document, err := policy.Parse(rt.Policy(s).String())
+			document, err := policy.Parse(p.of(s).String())
 			if err != nil {
 				t.Fatal(err)
 			}
-			on := resource{where: inGroup, whose: others, arn: s.ARN("team-1/a"), context: map[string][]string{"aws:ResourceTag/" + common.OrgTag: {org}}}
+			where := inGroup
+			if p.grant {
+				where = theRepository
+			}
+			on := resource{where: where, whose: others, arn: s.ARN("team-1/a"), context: map[string][]string{"aws:ResourceTag/" + common.OrgTag: {org}}}
 			for _, action := range allActions {
 				got, err := policy.Decide(policy.Request{
 					Action: action, Resource: on.arn, Context: requestContext(s, on, map[string]string{common.OrgTag: org}),
 				}, document)
-				if want := decisionFor(entryOf(t, rt), action, on, theirOrg); err != nil || got != want {
-					t.Errorf("%s: %s with the org %q: %s, %v, want %s", rt, action, hostile, got, err, want)
+				if want := decisionFor(p.entry, action, on, theirOrg); err != nil || got != want {
+					t.Errorf("%s: %s with the org %q: %s, %v, want %s", p.name, action, hostile, got, err, want)
 				}
 			}
 		}

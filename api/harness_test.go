@@ -100,7 +100,8 @@ func rolesOf(permissions string, accounts ...string) []localaws.Role {
 	var roles []localaws.Role
 	for _, a := range accounts {
 		roles = append(roles,
-			localaws.Role{Account: a, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: []string{permissions, config.CredentialsPolicy}},
+			localaws.Role{Account: a, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: []string{permissions, config.CredentialsPolicy},
+				MaxSessionDuration: 12 * 60 * 60},
 			localaws.Role{Account: a, Name: "auditor", Trust: config.TrustPolicy, Permissions: []string{everything}})
 	}
 	return roles

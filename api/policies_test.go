@@ -269,6 +269,7 @@ func TestAllActionsAreFound(t *testing.T) {
 
 // The places where a resource may be, relative to the scope of a session.
 const (
+	theRepository = "the repository of the scope" // if it has one
 	inGroup       = "in the group"
 	outsideGroup  = "outside the group, in the same registry"
 	otherRegistry = "in another registry"
@@ -320,8 +321,13 @@ func resourcesFor(s iam.Scope) []resource {
 	}
 	otherAccount, otherRegion, otherPartition := s.Registry, s.Registry, s.Registry
 	otherAccount.Account, otherRegion.Region, otherPartition.Partition = account2, "eu-west-1", "aws-iso"
+	one, group := []string(nil), []string{s.ARN(s.Group + "/a"), s.ARN(s.Group + "/a/b")}
+	if s.Name != "" {
+		one, group = []string{s.Repository()}, []string{s.Repository() + "/b", s.Repository() + "b", s.ARN(s.Group + "/b"), s.ARN(s.Group + "/b/" + s.Name)}
+	}
 	for where, arns := range map[string][]string{
-		inGroup: {s.ARN(s.Group + "/a"), s.ARN(s.Group + "/a/b")},
+		theRepository: one,
+		inGroup:       group,
 		outsideGroup: {
 			s.ARN("other/a"),
 			s.ARN(s.Group + "1/a"), s.ARN(s.Group + "-/a"), s.ARN(s.Group[:len(s.Group)-1] + "/a"),
@@ -335,7 +341,7 @@ func resourcesFor(s iam.Scope) []resource {
 	} {
 		for i, arn := range arns {
 			for j, o := range orgs {
-				if j > 3 && (i > 0 || where != inGroup) {
+				if j > 3 && (i > 0 || where != inGroup && where != theRepository) {
 					break // the unusual orgs are tried in one place only
 				}
 				context := map[string][]string{}
@@ -410,16 +416,17 @@ var bringsTags = []string{"ecr:CreateRepository", "ecr:TagResource", "ecr:UntagR
 // A right says on which resources, and with which tags, a row's policy allows
 // or denies some actions. A nil list means all.
 type right struct {
-	do    []string
-	where []string
-	whose []string
-	with  []string
+	do     []string
+	except []string // actions to which it does not apply
+	where  []string
+	whose  []string
+	with   []string
 }
 
 func (r right) covers(action string, on resource, tags string) bool {
 	in := func(list []string, s string) bool { return list == nil || slices.Contains(list, s) }
 	named := in(r.do, action) || slices.Contains(r.do, "ecr:*") && strings.HasPrefix(action, "ecr:")
-	return named && in(r.where, on.where) && in(r.whose, on.whose) && in(r.with, tags)
+	return named && !slices.Contains(r.except, action) && in(r.where, on.where) && in(r.whose, on.whose) && in(r.with, tags)
 }
 
 // notOthers is the value of whose for a right that excludes other orgs'
@@ -502,14 +509,15 @@ var everyCharacter = iam.Scope{
 
 func TestPoliciesAllowNothingElse(t *testing.T) {
 	t.Parallel()
-	for _, rt := range protectedRows() {
-		t.Run(rt.String(), func(t *testing.T) {
+	for _, p := range sessionPolicies(t) {
+		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			e := entryOf(t, rt)
-			for _, m := range mistakes(t, e, exampleScope, rt.Policy(exampleScope), allActions, 10) {
+			s := p.scope(exampleScope)
+			for _, m := range mistakes(t, p.entry, s, p.of(s), allActions, 10) {
 				t.Error(m)
 			}
-			for _, m := range mistakes(t, e, everyCharacter, rt.Policy(everyCharacter), operations("ecr", &awsecr.ECR{}), 10) {
+			s = p.scope(everyCharacter)
+			for _, m := range mistakes(t, p.entry, s, p.of(s), operations("ecr", &awsecr.ECR{}), 10) {
 				t.Error(m)
 			}
 		})
@@ -521,8 +529,8 @@ func TestPoliciesAllowNothingElse(t *testing.T) {
 func TestNoPartOfAPolicyCouldBeWeaker(t *testing.T) {
 	t.Parallel()
 	actions := []string{"ecr:BatchDeleteImage", "ecr:UntagResource", "kms:Decrypt"}
-	for _, rt := range protectedRows() {
-		for _, s := range rt.Policy(exampleScope).Statement {
+	for _, p := range sessionPolicies(t) {
+		for _, s := range p.of(p.scope(exampleScope)).Statement {
 			for _, a := range s.Action {
 				if !strings.HasSuffix(a, "*") && !slices.Contains(actions, a) {
 					actions = append(actions, a)
@@ -530,13 +538,13 @@ func TestNoPartOfAPolicyCouldBeWeaker(t *testing.T) {
 			}
 		}
 	}
-	for _, rt := range protectedRows() {
-		t.Run(rt.String(), func(t *testing.T) {
+	for _, p := range sessionPolicies(t) {
+		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			e := entryOf(t, rt)
-			for name, weaker := range weakened(rt.Policy(exampleScope)) {
-				noticed := len(mistakes(t, e, exampleScope, weaker, actions, 1)) > 0
-				if noticed == slices.Contains(e.redundant, name) {
+			s := p.scope(exampleScope)
+			for name, weaker := range weakened(p.of(s)) {
+				noticed := len(mistakes(t, p.entry, s, weaker, actions, 1)) > 0
+				if noticed == slices.Contains(p.entry.redundant, name) {
 					t.Errorf("%s: noticed: %v, want %v", name, noticed, !noticed)
 				}
 			}
@@ -554,8 +562,22 @@ func weakened(p iam.Policy) map[string]iam.Policy {
 		if s.Effect == "Deny" {
 			put("left out")
 			narrower := s
-			narrower.Resource = []string{exampleScope.GroupRepositories()}
-			put("on the group only", narrower)
+			if s.NotResource == nil {
+				narrower.Resource = []string{exampleScope.GroupRepositories()}
+				put("on the group only", narrower)
+			} else {
+				narrower.NotResource = []string{exampleScope.GroupRepositories()}
+				put("outside the group only", narrower)
+				narrower.NotResource = []string{strings.Replace(s.NotResource[0], exampleScope.Account, "*", 1)}
+				put("on other names only", narrower)
+			}
+			for _, a := range []string{"ecr:BatchDeleteImage", "ecr:BatchGetImage"} {
+				if s.NotAction != nil && !slices.Contains(s.NotAction, a) {
+					narrower := s
+					narrower.NotAction = append(slices.Clone(s.NotAction), a)
+					put("but not of "+a, narrower)
+				}
+			}
 			for _, a := range s.Action {
 				if len(s.Action) > 1 {
 					put("without "+a, without(iam.NewPolicy(s), 0, a).Statement...)
@@ -575,6 +597,7 @@ func weakened(p iam.Policy) map[string]iam.Policy {
 			for _, r := range []string{
 				"*",
 				strings.Replace(s.Resource[0], exampleScope.Group+"/*", exampleScope.Group+"*", 1),
+				strings.Replace(s.Resource[0], exampleScope.Group+"/a", exampleScope.Group+"/*", 1),
 				strings.Replace(s.Resource[0], exampleScope.Group, "*", 1),
 				strings.Replace(s.Resource[0], exampleScope.Account, "*", 1),
 				strings.Replace(s.Resource[0], exampleScope.Region, "*", 1),

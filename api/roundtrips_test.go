@@ -50,6 +50,9 @@ func TestRoundTrips(t *testing.T) {
 		{"update nothing", func(group string) exchange {
 			return exchange{method: "PUT", path: base + "/" + group + "/a", body: `{}`}
 		}, 1},
+		{"credentials", func(group string) exchange {
+			return exchange{method: "POST", path: base + "/" + group + "/a/credentials", body: `{"Access": "push"}`}
+		}, 3}, // the second session and the password
 		{"delete", func(group string) exchange { return exchange{method: "DELETE", path: base + "/" + group + "/a"} }, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {

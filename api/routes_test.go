@@ -36,16 +36,13 @@ var exampleScope = iam.Scope{
 func TestPoliciesAreAsInTheGoldenFile(t *testing.T) {
 	t.Parallel()
 	var got bytes.Buffer
-	for _, rt := range routes {
-		if rt.Policy == nil {
-			continue
+	for _, p := range sessionPolicies(t) {
+		document := p.of(p.scope(exampleScope))
+		if _, err := policy.Parse(document.String()); err != nil {
+			t.Errorf("%s: %v", p.name, err)
 		}
-		document := rt.Policy(exampleScope).String()
-		if _, err := policy.Parse(document); err != nil {
-			t.Errorf("%s: %v", rt, err)
-		}
-		fmt.Fprintf(&got, "# %s\n%s", rt, reasons(t, rt))
-		if err := json.Indent(&got, []byte(document), "", "  "); err != nil {
+		fmt.Fprintf(&got, "# %s\n%s", p.name, p.reasons(document))
+		if err := json.Indent(&got, []byte(document.String()), "", "  "); err != nil {
 			t.Fatal(err)
 		}
 		got.WriteString("\n\n")
@@ -65,17 +62,15 @@ func TestPoliciesAreAsInTheGoldenFile(t *testing.T) {
 	}
 }
 
-// reasons says why each action is in the row's policy.
-func reasons(t *testing.T, rt route) string {
-	t.Helper()
-	notCalled := entryOf(t, rt).notCalled
+// reasons says why each action is in the policy.
+func (p sessionPolicy) reasons(document iam.Policy) string {
 	var lines strings.Builder
-	for _, s := range rt.Policy(exampleScope).Statement {
+	for _, s := range document.Statement {
 		if s.Effect != "Allow" {
 			continue
 		}
 		for _, action := range s.Action {
-			fmt.Fprintf(&lines, "# %s: %s\n", action, cmp.Or(notCalled[action], "called"))
+			fmt.Fprintf(&lines, "# %s: %s\n", action, cmp.Or(p.entry.notCalled[action], "called"))
 		}
 	}
 	return lines.String()
@@ -89,12 +84,9 @@ func TestPoliciesWithTheLongestNamesAreShortEnough(t *testing.T) {
 		Org:      strings.Repeat("o", 64),
 		Group:    strings.Repeat("g", maxFullName-2),
 	}
-	for _, rt := range routes {
-		if rt.Policy == nil {
-			continue
-		}
-		if n := len(rt.Policy(longest).String()); n > 2048 {
-			t.Errorf("%s: the policy has %d characters", rt, n)
+	for _, p := range sessionPolicies(t) {
+		if n := len(p.of(p.scope(longest)).String()); n > 2048 {
+			t.Errorf("%s: the policy has %d characters", p.name, n)
 		}
 	}
 }
@@ -115,6 +107,7 @@ func TestTableThatContradictsItselfStopsTheStart(t *testing.T) {
 		{"good", []route{public, protected}, ""},
 		{"forgotten policy", changed(protected, func(rt *route) { rt.Policy = nil }), "route GET /b/{group} is neither public nor has a session policy"},
 		{"both", changed(public, func(rt *route) { rt.Policy = listPolicy }), "route GET /a is public, but has a session policy"},
+		{"public grants", changed(public, func(rt *route) { rt.Grants = accessPolicies }), "route GET /a is public, but grants rights"},
 		{"no name", changed(public, func(rt *route) { rt.Name = "" }), "route GET /a has no name"},
 		{"name of another", changed(protected, func(rt *route) { rt.Path = "/c" }), "route GET /c has the same name as another route, B"},
 		{"name of a public row", changed(protected, func(rt *route) { rt.Path, rt.Name = "/c", "A" }), "route GET /c has the same name as another route, A"},
@@ -213,6 +206,7 @@ func TestLogFieldsAreAllThatTheLogLineHas(t *testing.T) {
 	w.aws.Inject(localaws.Fault{Operation: "ecr:PutImageScanningConfiguration", Code: "ServerException", Status: 500})
 	w.addRepository(account, "g/b", org)
 	for _, e := range []exchange{
+		{method: "POST", path: base + "/g/b/credentials", body: `{"Access": "pull"}`},
 		{method: "PUT", path: base + "/g/b", body: `{"ScanOnPush": true, "Tags": [{"Key": "k", "Value": "v"}]}`},
 		{method: "GET", path: "/none", header: map[string]string{"Traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}},
 		{method: "GET", path: "/v1/ecr/docs/files/swagger-ui.css"},
@@ -235,32 +229,35 @@ func TestLogFieldsAreAllThatTheLogLineHas(t *testing.T) {
 }
 
 // The role's permissions in docs/aws.md allow what the sessions need, and
-// nothing else.
-func TestRolePolicyIsWhatTheRowsNeed(t *testing.T) {
+// nothing else. Those for docker credentials are in a policy of their own.
+func TestRolePoliciesAreWhatTheRowsNeed(t *testing.T) {
 	t.Parallel()
-	rows := map[string]bool{}
-	for _, rt := range routes {
-		if rt.Policy != nil {
-			for a := range allowedActions(rt.Policy(exampleScope).Statement) {
-				rows[a] = true
+	rows, grants := map[string]bool{}, map[string]bool{}
+	for _, p := range sessionPolicies(t) {
+		actions := allowedActions(p.of(p.scope(exampleScope)).Statement)
+		if p.grant {
+			maps.Copy(grants, actions)
+		} else {
+			maps.Copy(rows, actions)
+		}
+	}
+	for document, needed := range map[string]map[string]bool{config.RolePolicy: rows, config.CredentialsPolicy: grants} {
+		var role struct {
+			Statement []struct {
+				Effect, Resource string
+				Action           []string
 			}
 		}
-	}
-	var role struct {
-		Statement []struct {
-			Effect, Resource string
-			Action           []string
+		if err := json.Unmarshal([]byte(document), &role); err != nil {
+			t.Fatal(err)
 		}
-	}
-	if err := json.Unmarshal([]byte(config.RolePolicy), &role); err != nil {
-		t.Fatal(err)
-	}
-	var statements []iam.Statement
-	for _, s := range role.Statement {
-		statements = append(statements, iam.Statement{Effect: s.Effect, Action: s.Action})
-	}
-	if diff := gocmp.Diff(rows, allowedActions(statements)); diff != "" {
-		t.Errorf("actions (-rows +role):\n%s", diff)
+		var statements []iam.Statement
+		for _, s := range role.Statement {
+			statements = append(statements, iam.Statement{Effect: s.Effect, Action: s.Action})
+		}
+		if diff := gocmp.Diff(needed, allowedActions(statements)); diff != "" {
+			t.Errorf("actions (-rows +role):\n%s", diff)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -44,6 +45,10 @@ type rowTest struct {
 	// notCalled says why an action is in the policy although no variant, or
 	// only a special one, calls it.
 	notCalled map[string]string
+
+	// grants are the entries of the row's Grants. They have may, never, notCalled
+	// and redundant only.
+	grants map[string]rowTest
 
 	// changes has the operations that change something.
 	changes map[string]change
@@ -86,10 +91,49 @@ func protectedRows() []route {
 	return slices.DeleteFunc(slices.Clone(routes), func(rt route) bool { return rt.Public })
 }
 
+// A sessionPolicy is the policy of a row, or one of its grants, with its entry.
+type sessionPolicy struct {
+	name  string
+	entry rowTest
+	of    func(iam.Scope) iam.Policy
+	grant bool // it is for the repository "a" of the scope's group
+}
+
+// scope returns the scope for which the policy is made.
+func (p sessionPolicy) scope(s iam.Scope) iam.Scope {
+	if p.grant {
+		s.Name = "a"
+	}
+	return s
+}
+
+// policiesOf returns all policies of a row.
+func policiesOf(rt route, e rowTest) []sessionPolicy {
+	list := []sessionPolicy{{rt.String(), e, rt.Policy, false}}
+	for _, name := range slices.Sorted(maps.Keys(rt.Grants)) {
+		list = append(list, sessionPolicy{rt.String() + ", " + name, e.grants[name], rt.Grants[name], true})
+	}
+	return list
+}
+
+// sessionPolicies returns all policies of all rows.
+func sessionPolicies(t testing.TB) (list []sessionPolicy) {
+	t.Helper()
+	for _, rt := range protectedRows() {
+		list = append(list, policiesOf(rt, entryOf(t, rt))...)
+	}
+	return list
+}
+
 // rowNamed returns the row of that name.
 func rowNamed(name string) route {
 	i := slices.IndexFunc(routes, func(rt route) bool { return rt.Name == name })
 	return routes[i]
+}
+
+// rowsOf returns the rows of a path.
+func rowsOf(path string) []route {
+	return slices.DeleteFunc(slices.Clone(routes), func(rt route) bool { return rt.Path != path })
 }
 
 // values are the values of path variables, by name. A variable without a value
@@ -202,6 +246,7 @@ func TestEveryRowHasAnEntry(t *testing.T) {
 				"variants: all ways to use AWS":        len(e.variants) == 0,
 				"may: what the session may do":         len(e.may) == 0,
 				"never: what the session never may do": len(e.never) == 0,
+				"grants: one for each of the row's":    !maps.EqualFunc(rt.Grants, e.grants, func(func(iam.Scope) iam.Policy, rowTest) bool { return true }),
 			} {
 				if is {
 					t.Errorf("the entry of %s needs %s", rt, missing)
@@ -236,15 +281,17 @@ func (e rowTest) missing() (mistakes []string) {
 
 // stale returns what the entry says about things that no longer exist.
 func (e rowTest) stale(row string) (mistakes []string) {
-	p := rowNamed(row).Policy(exampleScope)
-	for action := range e.notCalled {
-		if !allowedActions(p.Statement)[action] {
-			mistakes = append(mistakes, "has "+action+" in notCalled, but the policy does not allow it")
+	for _, p := range policiesOf(rowNamed(row), e) {
+		document := p.of(p.scope(exampleScope))
+		for action := range p.entry.notCalled {
+			if !allowedActions(document.Statement)[action] {
+				mistakes = append(mistakes, "has "+action+" in notCalled, but the policy does not allow it")
+			}
 		}
-	}
-	for _, name := range e.redundant {
-		if _, ok := weakened(p)[name]; !ok {
-			mistakes = append(mistakes, "has in redundant what the policy does not have: "+name)
+		for _, name := range p.entry.redundant {
+			if _, ok := weakened(document)[name]; !ok {
+				mistakes = append(mistakes, "has in redundant what the policy does not have: "+name)
+			}
 		}
 	}
 	for operation := range e.changes {

@@ -31,13 +31,26 @@ func (q tenantRequest) String() string {
 	return fmt.Sprintf("%s of %s in %s for %s", q.row, q.repository(), q.account, q.org)
 }
 
-// policy returns the session policy that every call of the request must have.
-func (q tenantRequest) policy() string {
+// policy returns the session policy that every call of the request must have,
+// except a call in the session of a grant.
+func (q tenantRequest) policy() string { return q.row.Policy(q.scope()).String() }
+
+func (q tenantRequest) scope() iam.Scope {
 	s := iam.Scope{Registry: common.Registry{Partition: "aws", Region: region, Account: q.account}, Org: q.org}
 	if slices.Contains(varsIn(q.row.Path), "group") {
 		s.Group = q.group
 	}
-	return q.row.Policy(s).String()
+	return s
+}
+
+// grants returns the policies of the row's grants, for the request's repository.
+func (q tenantRequest) grants() (policies []string) {
+	s := q.scope()
+	s.Name = q.name
+	for _, grant := range q.row.Grants {
+		policies = append(policies, grant(s).String())
+	}
+	return policies
 }
 
 // exchange returns the request as it is sent.
@@ -91,7 +104,7 @@ type orgServices struct {
 
 	mu       sync.Mutex
 	expected map[string]tenantRequest // by repository
-	lists    map[string]bool          // session policies that lists may have
+	lists    map[string]bool          // session policies of calls that name no repository
 	counter  int
 	problems []string
 	checked  int
@@ -135,6 +148,9 @@ func (c *orgServices) prepare(q tenantRequest) tenantRequest {
 		c.lists[q.policy()] = true
 	} else if q.row.hasName() {
 		c.addFullRepository(q.account, q.repository(), q.org)
+	}
+	for _, grant := range q.grants() {
+		c.lists[grant] = true
 	}
 	return q
 }
@@ -181,7 +197,7 @@ func (c *orgServices) check() {
 func (c *orgServices) problemWith(made localaws.Call) string {
 	if made.Repository == "" {
 		if !c.lists[made.Policy] {
-			return fmt.Sprintf("a list under a policy that no list has: %s", made.Policy)
+			return fmt.Sprintf("%s under a policy that no such call has: %s", made.Operation, made.Policy)
 		}
 		return ""
 	}
@@ -285,13 +301,14 @@ func TestMoreGroupsThanSessionsAreKept(t *testing.T) {
 	}
 }
 
-// accessKeys are the access keys with which the last requests called ECR.
+// accessKeys are the access keys of kept sessions with which the last requests
+// called ECR.
 func (c *orgServices) accessKeys() map[string]bool {
 	c.world.mu.Lock()
 	defer c.world.mu.Unlock()
 	used := map[string]bool{}
 	for _, made := range c.world.calls {
-		if made.Service == "ecr" {
+		if made.Service == "ecr" && made.Operation != "GetAuthorizationToken" {
 			used[made.AccessKey] = true
 		}
 	}

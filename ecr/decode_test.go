@@ -39,6 +39,7 @@ var outputs = map[string][]any{
 	"PutImageScanningConfiguration": {ecr.PutImageScanningConfigurationOutput{}},
 	"PutImageTagMutability":         {putImageTagMutabilityOutput{}, ecr.PutImageTagMutabilityOutput{}},
 	"DeleteRepository":              {ecr.DeleteRepositoryOutput{}},
+	"GetAuthorizationToken":         {authorization{}, ecr.GetAuthorizationTokenOutput{}},
 }
 
 // An answer is an answer of AWS as it is on the wire.
@@ -79,6 +80,7 @@ func answers(t testing.TB) (all []answer) {
 		RepositoryName: name, ImageTagMutability: aws.String("MUTABLE_WITH_EXCLUSION"), ImageTagMutabilityExclusionFilters: create.ImageTagMutabilityExclusionFilters,
 	})
 	call("DeleteRepository", &ecr.DeleteRepositoryInput{RepositoryName: name, Force: aws.Bool(true)})
+	call("GetAuthorizationToken", &ecr.GetAuthorizationTokenInput{})
 	return all
 }
 

@@ -17,7 +17,7 @@ import (
 var inputs = []any{
 	createRepositoryInput{}, putImageTagMutabilityInput{},
 	ecr.DescribeRepositoriesInput{}, ecr.DescribeImagesInput{}, ecr.ListTagsForResourceInput{},
-	ecr.TagResourceInput{}, ecr.PutImageScanningConfigurationInput{}, ecr.DeleteRepositoryInput{},
+	ecr.TagResourceInput{}, ecr.PutImageScanningConfigurationInput{}, ecr.DeleteRepositoryInput{}, ecr.GetAuthorizationTokenInput{},
 }
 
 // An input is written as the SDK writes it.
