@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,12 +18,14 @@ import (
 )
 
 // A wiretap is a proxy between the service and AWS. It keeps the secrets of
-// every session, and it can break AWS's answers.
+// every session and the passwords for docker, and it can break AWS's answers.
 type wiretap struct {
 	aws     string
 	mu      sync.Mutex
 	secrets map[string]bool
 	cut     bool
+
+	passwords int
 }
 
 var issued = regexp.MustCompile(`<(SecretAccessKey|SessionToken)>([^<]+)<`)
@@ -45,6 +48,12 @@ func (tap *wiretap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer tap.mu.Unlock()
 	for _, m := range issued.FindAllSubmatch(body, -1) {
 		tap.secrets[string(m[2])] = true
+	}
+	if m := issuedToken.FindSubmatch(body); m != nil {
+		login, _ := base64.StdEncoding.DecodeString(string(m[1]))
+		_, password, _ := strings.Cut(string(login), ":")
+		tap.secrets[string(m[1])], tap.secrets[password] = true, true
+		tap.passwords++
 	}
 	if tap.cut {
 		body = bytes.Replace(body, []byte("</Credentials>"), []byte("</Credential>"), 1)
@@ -85,8 +94,12 @@ func TestNoOutputHoldsASecret(t *testing.T) {
 
 	var output strings.Builder
 	send := func(e exchange, token string) {
+		w.aws.AddRepository(account, region, "g/a", ourTags("g/a")) // an error means that it is there
 		e.header = map[string]string{"X-Auth-Token": token}
 		status, header, body := w.do(e)
+		if status == 200 && strings.HasSuffix(e.path, "/credentials") {
+			body = "" // which is there to tell the caller a secret
+		}
 		fmt.Fprintln(&output, status, header, body)
 	}
 	all := func() {
@@ -98,6 +111,7 @@ func TestNoOutputHoldsASecret(t *testing.T) {
 		for _, e := range aboutRepository(t, values{"group": "g", "name": "others"}) {
 			send(e, good)
 		}
+		send(ask("push"), good)
 		for _, path := range []string{"/v1/ecr/ping", "/v1/ecr/version", "/v1/ecr/metrics", "/metrics", "/nothing", "/v1/ecr/111111111111/repositories"} {
 			send(exchange{method: "GET", path: path}, good)
 			send(exchange{method: "GET", path: path}, markedKey)
@@ -131,8 +145,8 @@ func TestNoOutputHoldsASecret(t *testing.T) {
 
 	tap.mu.Lock()
 	defer tap.mu.Unlock()
-	if len(tap.secrets) < 10 {
-		t.Fatalf("the wiretap has seen only %d secrets of sessions", len(tap.secrets))
+	if len(tap.secrets) < 10 || tap.passwords < 5 {
+		t.Fatalf("the wiretap has seen only %d secrets and %d passwords", len(tap.secrets), tap.passwords)
 	}
 	secrets := []string{markedKey, markedSecret, markedWrong, good, wrong}
 	for s := range tap.secrets {

@@ -8,6 +8,7 @@ import { account, origin, TOKEN } from "./service";
 type Repository = components["schemas"]["Repository"];
 type Image = components["schemas"]["Image"];
 type CreateRequest = components["schemas"]["CreateRequest"];
+type CredentialsRequest = components["schemas"]["CredentialsRequest"];
 
 // Requests are closed.
 export const requests: CreateRequest[] = [
@@ -20,6 +21,15 @@ export const requests: CreateRequest[] = [
   // @ts-expect-error: only answers have it
   { RepositoryName: "a", ImageTagMutability: "MUTABLE_WITH_EXCLUSION" },
   // @ts-expect-error: a name is needed
+  {},
+];
+
+export const access: CredentialsRequest[] = [
+  { Access: "pull" },
+  { Access: "push" },
+  // @ts-expect-error: neither "pull" nor "push"
+  { Access: "delete" },
+  // @ts-expect-error: it is needed
   {},
 ];
 
@@ -68,4 +78,9 @@ test("the client of openapi-typescript calls the service", async () => {
   const welcome = { path: { account, group: "spindev-00001", name: "welcome" } };
   const images = await api.GET(`${one}/images`, { params: welcome });
   assert.match(images.data?.map(describe).join() ?? "", /^sha256:.* bytes, pushed at .* critical findings$/);
+
+  const credentials = await api.POST(`${one}/credentials`, { params: welcome, body: { Access: "pull" } });
+  assert.ok(credentials.data);
+  const { Username, Password, Registry, DockerConfig } = credentials.data;
+  assert.deepEqual(DockerConfig.auths, { [Registry]: { auth: btoa(`${Username}:${Password}`) } });
 });

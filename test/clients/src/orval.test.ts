@@ -14,7 +14,9 @@ export const same: [
   Same<api.Repository, Schemas["Repository"]>,
   Same<api.Image, Schemas["Image"]>,
   Same<api.Problem, Schemas["Problem"]>,
-] = [true, true, true, true, true];
+  Same<api.CredentialsRequest, Schemas["CredentialsRequest"]>,
+  Same<api.Credentials, Schemas["Credentials"]>,
+] = [true, true, true, true, true, true, true];
 
 test("the client of orval calls the service", async () => {
   const repository = [account, "orval", "dasher"] as const;
@@ -34,4 +36,7 @@ test("the client of orval calls the service", async () => {
   const images = await api.listImages(account, "spindev-00001", "welcome");
   assert.ok(images.status === 200 && images.data.length > 0);
   assert.ok(images.data.every((image) => image.ImageSizeInBytes));
+
+  const credentials = await api.createCredentials(account, "spindev-00001", "welcome", { Access: "push" });
+  assert.ok(credentials.status === 200 && credentials.data.Access === "push" && credentials.data.Password);
 });
