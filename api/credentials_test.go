@@ -362,10 +362,13 @@ func TestCredentialsWhenAWSFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 4 * time.Second })
+			w := newWorld(t)
 			w.addRepository(account, "g/a", org)
 			w.run(ask("push"))
 			w.aws.Inject(test.fault)
+			if test.fault.Delay > 0 {
+				w.service.Stop(time.Now().Add(8 * time.Second)) // an earlier deadline
+			}
 			e := ask("push")
 			e.status, e.want = test.status, test.want
 			w.run(e)

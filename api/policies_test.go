@@ -560,66 +560,76 @@ func weakened(p iam.Policy) map[string]iam.Policy {
 			list[fmt.Sprintf("statement %d %s", i, what)] = iam.NewPolicy(slices.Concat(p.Statement[:i], changed, p.Statement[i+1:])...)
 		}
 		if s.Effect == "Deny" {
-			put("left out")
-			narrower := s
-			if s.NotResource == nil {
-				narrower.Resource = []string{exampleScope.GroupRepositories()}
-				put("on the group only", narrower)
-			} else {
-				narrower.NotResource = []string{exampleScope.GroupRepositories()}
-				put("outside the group only", narrower)
-				narrower.NotResource = []string{strings.Replace(s.NotResource[0], exampleScope.Account, "*", 1)}
-				put("on other names only", narrower)
-			}
-			for _, a := range []string{"ecr:BatchDeleteImage", "ecr:BatchGetImage"} {
-				if s.NotAction != nil && !slices.Contains(s.NotAction, a) {
-					narrower := s
-					narrower.NotAction = append(slices.Clone(s.NotAction), a)
-					put("but not of "+a, narrower)
-				}
-			}
-			for _, a := range s.Action {
-				if len(s.Action) > 1 {
-					put("without "+a, without(iam.NewPolicy(s), 0, a).Statement...)
-				}
-			}
-			for operator, keys := range s.Condition {
-				for key, values := range keys {
-					for _, v := range values {
-						if len(values) > 1 {
-							fewer := withoutCondition(s, operator, key)
-							put("without the value "+v, fewer.When(operator, key, slices.DeleteFunc(slices.Clone(values), func(w string) bool { return w == v })...))
-						}
-					}
-				}
-			}
+			narrowed(s, put)
 		} else {
-			for _, r := range []string{
-				"*",
-				strings.Replace(s.Resource[0], exampleScope.Group+"/*", exampleScope.Group+"*", 1),
-				strings.Replace(s.Resource[0], exampleScope.Group+"/a", exampleScope.Group+"/*", 1),
-				strings.Replace(s.Resource[0], exampleScope.Group, "*", 1),
-				strings.Replace(s.Resource[0], exampleScope.Account, "*", 1),
-				strings.Replace(s.Resource[0], exampleScope.Region, "*", 1),
-			} {
-				if r != s.Resource[0] {
-					wider := s
-					wider.Resource = []string{r}
-					put("on "+r, wider)
-				}
-			}
-			service, _, _ := strings.Cut(s.Action[0], ":")
-			wider := s
-			wider.Action = []string{service + ":*"}
-			put("of "+service+":*", wider)
-			for operator, keys := range s.Condition {
-				for key := range keys {
-					put("without "+operator+" "+key, withoutCondition(s, operator, key))
+			widened(s, put)
+		}
+	}
+	return list
+}
+
+// narrowed puts the ways in which a Deny can deny less.
+func narrowed(s iam.Statement, put func(what string, changed ...iam.Statement)) {
+	put("left out")
+	narrower := s
+	if s.NotResource == nil {
+		narrower.Resource = []string{exampleScope.GroupRepositories()}
+		put("on the group only", narrower)
+	} else {
+		narrower.NotResource = []string{exampleScope.GroupRepositories()}
+		put("outside the group only", narrower)
+		narrower.NotResource = []string{strings.Replace(s.NotResource[0], exampleScope.Account, "*", 1)}
+		put("on other names only", narrower)
+	}
+	for _, a := range []string{"ecr:BatchDeleteImage", "ecr:BatchGetImage"} {
+		if s.NotAction != nil && !slices.Contains(s.NotAction, a) {
+			narrower := s
+			narrower.NotAction = append(slices.Clone(s.NotAction), a)
+			put("but not of "+a, narrower)
+		}
+	}
+	for _, a := range s.Action {
+		if len(s.Action) > 1 {
+			put("without "+a, without(iam.NewPolicy(s), 0, a).Statement...)
+		}
+	}
+	for operator, keys := range s.Condition {
+		for key, values := range keys {
+			for _, v := range values {
+				if len(values) > 1 {
+					fewer := withoutCondition(s, operator, key)
+					put("without the value "+v, fewer.When(operator, key, slices.DeleteFunc(slices.Clone(values), func(w string) bool { return w == v })...))
 				}
 			}
 		}
 	}
-	return list
+}
+
+// widened puts the ways in which an Allow can allow more.
+func widened(s iam.Statement, put func(what string, changed ...iam.Statement)) {
+	for _, r := range []string{
+		"*",
+		strings.Replace(s.Resource[0], exampleScope.Group+"/*", exampleScope.Group+"*", 1),
+		strings.Replace(s.Resource[0], exampleScope.Group+"/a", exampleScope.Group+"/*", 1),
+		strings.Replace(s.Resource[0], exampleScope.Group, "*", 1),
+		strings.Replace(s.Resource[0], exampleScope.Account, "*", 1),
+		strings.Replace(s.Resource[0], exampleScope.Region, "*", 1),
+	} {
+		if r != s.Resource[0] {
+			wider := s
+			wider.Resource = []string{r}
+			put("on "+r, wider)
+		}
+	}
+	service, _, _ := strings.Cut(s.Action[0], ":")
+	wider := s
+	wider.Action = []string{service + ":*"}
+	put("of "+service+":*", wider)
+	for operator, keys := range s.Condition {
+		for key := range keys {
+			put("without "+operator+" "+key, withoutCondition(s, operator, key))
+		}
+	}
 }
 
 func withoutCondition(s iam.Statement, operator, key string) iam.Statement {
