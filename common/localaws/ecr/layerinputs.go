@@ -117,10 +117,14 @@ type CompleteLayerUploadOutput struct {
 	Digest         string `json:"layerDigest"`
 }
 
-// MountLayerInput takes a layer over from another repository of the registry.
-// It is an InitiateLayerUpload that needs GetDownloadUrlForLayer on the source.
-// Its work answers an InitiateLayerUploadOutput with an empty UploadID if the
-// layer was taken over.
+// MountLayerInput takes a layer over from another repository of the registry. It
+// is another input of the operation InitiateLayerUpload:
+//
+//	login.Perform("ecr", "InitiateLayerUpload", name, MountLayerInput{…})
+//
+// It also needs GetDownloadUrlForLayer on the source. The answer is an
+// InitiateLayerUploadOutput. Its UploadID is empty if the layer was taken over.
+// If the source does not have the layer, an upload has begun instead.
 type MountLayerInput struct {
 	InitiateLayerUploadInput
 	From   string // name of the other repository
