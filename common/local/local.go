@@ -38,6 +38,7 @@ var accounts = []string{localaws.AdministratorAccount, "210987654321"}
 // AWS is a running local AWS.
 type AWS struct {
 	URL    string
+	aws    *localaws.Server
 	server *http.Server
 }
 
@@ -96,6 +97,7 @@ func startAWS(address string, seed func(*localaws.Server, *common.Config) error,
 		return nil, err
 	}
 	a := &AWS{
+		aws:    aws,
 		URL:    "http://" + onThisMachine(listener.Addr().String()),
 		server: &http.Server{Handler: common.GuardLocal(aws, hosts...), ReadHeaderTimeout: 10 * time.Second},
 	}
@@ -115,7 +117,7 @@ func onThisMachine(address string) string {
 }
 
 // Close stops the local AWS. Everything in it is gone.
-func (a *AWS) Close() error { return a.server.Close() }
+func (a *AWS) Close() error { return errors.Join(a.server.Close(), a.aws.Close()) }
 
 // Config returns the configuration of -local.
 func Config() (*common.Config, error) { return common.ParseConfig(config.Local) }

@@ -58,6 +58,9 @@ type Options struct {
 	// such as 127.0.0.1:4566. Repositories have URIs with it. If it is empty, they
 	// have the URIs of AWS.
 	RegistryHost string
+	// LayerLimit is how many bytes all layers of images together may have, with
+	// those that are being uploaded. 0 means 10 GiB.
+	LayerLimit int64
 	// Now tells the time, also for the header Date. nil means time.Now.
 	Now func() time.Time
 	// Watch, if set, is called for every call, also for those that fail. It is
@@ -82,12 +85,15 @@ func New(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.LayerLimit == 0 {
+		o.LayerLimit = 10 << 30
+	}
 	sessions := service.NewSessions()
 	assuming, err := sts.New(o.Roles, sessions)
 	if err != nil {
 		return nil, fmt.Errorf("localaws: %w", err)
 	}
-	s := &Server{accounts: accounts(o.Roles), faults: new(fault.List), sessions: sessions, ecr: ecr.New(o.Now, o.RegistryHost)}
+	s := &Server{accounts: accounts(o.Roles), faults: new(fault.List), sessions: sessions, ecr: ecr.New(o.Now, o.RegistryHost, o.LayerLimit)}
 	s.calls = service.NewServer(service.Options{
 		Services: []service.Service{
 			s.ecr.Service(),
@@ -99,7 +105,8 @@ func New(o Options) (*Server, error) {
 		FaultFor: s.faults.FaultFor,
 	})
 	s.paths = map[string]http.Handler{
-		"/faults": fault.NewHandler(s.faults, s.calls.OperationNames()),
+		"/faults":        fault.NewHandler(s.faults, s.calls.OperationNames()),
+		ecr.DownloadPath: http.HandlerFunc(s.ecr.ServeDownload),
 	}
 	return s, nil
 }
@@ -123,6 +130,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.calls.ServeHTTP(w, r)
 }
+
+// Close removes the layers of images, which are in a temporary directory. After
+// that no layer can be uploaded.
+func (s *Server) Close() error { return s.ecr.Close() }
 
 // Inject adds a fault. The fault can hit every call that has a valid signature
 // and a readable input. Inject returns a function that removes the fault.

@@ -58,6 +58,14 @@ type AWS struct {
 // given. A role given with the same account and name replaces one of these two.
 func New(t testing.TB, roles ...localaws.Role) *AWS {
 	t.Helper()
+	return NewWith(t, localaws.Options{Roles: roles})
+}
+
+// NewWith is New with more options than roles. The clock and Watch are those of
+// the AWS that it returns.
+func NewWith(t testing.TB, o localaws.Options) *AWS {
+	t.Helper()
+	roles := o.Roles
 	for _, account := range []string{localaws.AdministratorAccount, Other} {
 		isThis := func(r localaws.Role) bool { return r.Account == account && r.Name == "ecr-api" }
 		if !slices.ContainsFunc(roles, isThis) {
@@ -65,10 +73,16 @@ func New(t testing.TB, roles ...localaws.Role) *AWS {
 		}
 	}
 	b := &AWS{clock: Noon}
-	s, err := localaws.New(localaws.Options{Roles: roles, Now: b.now, Watch: b.watch})
+	o.Roles, o.Now, o.Watch = roles, b.now, b.watch
+	s, err := localaws.New(o)
 	Must(t, err)
 	listening := httptest.NewServer(s)
-	t.Cleanup(listening.Close)
+	t.Cleanup(func() {
+		listening.Close()
+		if err := s.Close(); err != nil {
+			t.Errorf("the local AWS does not close: %v", err)
+		}
+	})
 	b.Server, b.URL = s, listening.URL
 	// The session has its own HTTP client and is made only once, because
 	// NewSession changes the client if AWS_CA_BUNDLE is set.

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/YaleSpinup/ecr-api/common/localaws/layers"
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
 )
 
@@ -30,18 +31,27 @@ type Store struct {
 	// locked when the methods that do the work run.
 	mu         sync.Mutex
 	registries map[service.Place]*registry
+
+	files     *layers.Store
+	uploads   map[string]*upload     // under way, by id
+	fresh     map[*layer]*repository // layers that perhaps no image names yet
+	downloads map[string]download    // by the end of the URL
 }
 
 // New returns a store without repositories. now gives the time for images and
 // repositories that are added directly. host is where docker reaches the
 // registry, such as 127.0.0.1:4566. If it is empty, repositories have the URIs
-// of AWS.
-func New(now func() time.Time, host string) *Store {
+// of AWS. layerLimit is how many bytes all layers together may have.
+func New(now func() time.Time, host string, layerLimit int64) *Store {
 	return &Store{
 		now:        now,
 		host:       host,
 		pages:      service.NewPages(),
 		registries: make(map[service.Place]*registry),
+		files:      layers.New(layerLimit),
+		uploads:    make(map[string]*upload),
+		fresh:      make(map[*layer]*repository),
+		downloads:  make(map[string]download),
 	}
 }
 
@@ -67,7 +77,14 @@ func (s *Store) Service() service.Service {
 			row(s, "PutImage", s.putImage),
 			row(s, "BatchGetImage", s.batchGetImage),
 			row(s, "BatchDeleteImage", s.batchDeleteImage),
+			service.Row("ListImageReferrers", decode, s.needsToListReferrers, s.listImageReferrers),
 			service.Row("GetAuthorizationToken", decode, needsToAuthorize, s.getAuthorizationToken),
+
+			row(s, "BatchCheckLayerAvailability", s.batchCheckLayerAvailability),
+			service.Row("InitiateLayerUpload", decodeUploadStart, s.needsToStart, s.initiateLayerUpload),
+			service.FreeRow("UploadLayerPart", decode, needsOwn[UploadLayerPartInput](s), s.uploadLayerPart),
+			row(s, "CompleteLayerUpload", s.completeLayerUpload),
+			service.Row("GetDownloadUrlForLayer", decodeDownload, needsOwn[GetDownloadURLForLayerInput](s), s.getDownloadURLForLayer),
 
 			row(s, "StartImageScan", s.startImageScan),
 			row(s, "DescribeImageScanFindings", s.describeImageScanFindings),
@@ -75,15 +92,15 @@ func (s *Store) Service() service.Service {
 	}
 }
 
+// Close removes the files of all layers.
+func (s *Store) Close() error { return s.files.Close() }
+
 // row returns an operation that needs one permission: that of its own name on
 // its repository.
 func row[In repositoryInput](
 	s *Store, name string, work func(c *service.Request, in In) (any, error),
 ) service.Operation {
-	needs := func(c *service.Request, in In) []service.Permission {
-		return []service.Permission{s.permission(c, in)}
-	}
-	return service.Row(name, decode, needs, work)
+	return service.Row(name, decode, needsOwn[In](s), work)
 }
 
 // input is the input of an operation.

@@ -45,7 +45,7 @@ func (e encryption) check(p service.Place) error {
 	isARN := parts != nil && parts[1] == p.Region.Partition() && parts[2] == string(p.Region)
 	if e.Key != "" && !isARN && !keyPattern.MatchString(e.Key) {
 		failure := service.Errorf("KmsException", "The KMS key '%s' is not valid in %s", e.Key, p.Region)
-		failure.Extra = map[string]string{"kmsError": "NotFoundException"}
+		failure.Extra = map[string]any{"kmsError": "NotFoundException"}
 		return failure
 	}
 	return nil

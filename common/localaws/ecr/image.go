@@ -60,18 +60,38 @@ func (r *repository) untag(tag string) {
 	}
 }
 
-// remove removes an image and all its tags.
+// remove removes an image, all its tags, and the layers that no other image
+// names.
 func (r *repository) remove(i *image) {
 	for _, tag := range i.tags {
 		delete(r.tagged, tag)
 	}
 	delete(r.images, i.digest)
 	r.digests.remove(i.digest)
+	count(r.parents, i.manifest.children, -1)
+	count(r.naming, i.manifest.blobs, -1)
+	for _, digest := range i.manifest.blobs {
+		if r.naming[digest] == 0 {
+			r.removeLayer(digest)
+		}
+	}
 }
 
 func (r *repository) addImage(i *image) {
 	r.images[i.digest] = i
 	r.digests.add(i.digest)
+	count(r.parents, i.manifest.children, 1)
+	count(r.naming, i.manifest.blobs, 1)
+}
+
+// count adds n to the number of each digest.
+func count(numbers map[string]int, digests []string, n int) {
+	for _, digest := range digests {
+		numbers[digest] += n
+		if numbers[digest] == 0 {
+			delete(numbers, digest)
+		}
+	}
 }
 
 // ImageID names an image by its digest, a tag, or both.

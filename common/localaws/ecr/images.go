@@ -20,6 +20,7 @@ type imageDetail struct {
 	ScanSummary    *scanSummary       `json:"imageScanFindingsSummary,omitempty"`
 	MediaType      string             `json:"imageManifestMediaType,omitempty"`
 	ArtifactType   string             `json:"artifactMediaType,omitempty"`
+	Subject        string             `json:"subjectManifestDigest,omitempty"`
 	PulledAt       *service.Timestamp `json:"lastRecordedPullTime,omitempty"`
 	Status         string             `json:"imageStatus"`
 }
@@ -30,10 +31,11 @@ func (r *repository) detail(i *image) imageDetail {
 		RepositoryName: r.name,
 		Digest:         i.digest,
 		Tags:           slices.Clone(i.tags),
-		Size:           i.manifest.size,
+		Size:           r.size(i),
 		PushedAt:       service.Timestamp(i.pushed),
 		MediaType:      i.manifest.mediaType,
-		ArtifactType:   i.manifest.artifactType,
+		ArtifactType:   i.manifest.configType,
+		Subject:        i.manifest.subject,
 		Status:         "ACTIVE",
 	}
 	if !i.pulled.IsZero() {
@@ -45,6 +47,18 @@ func (r *repository) detail(i *image) imageDetail {
 		d.ScanStatus, d.ScanSummary = &status, &summary
 	}
 	return d
+}
+
+// size returns the size of an image in bytes. An index has that of its largest
+// image.
+func (r *repository) size(i *image) int64 {
+	size := i.manifest.size
+	for _, digest := range i.manifest.children {
+		if child := r.images[digest]; child != nil {
+			size = max(size, child.manifest.size)
+		}
+	}
+	return size
 }
 
 // imagesFrom yields the images in the order of their digests, starting at the
@@ -212,7 +226,8 @@ type BatchDeleteImageOutput struct {
 }
 
 // batchDeleteImage removes the image if the id is a digest. If the id has a
-// tag, it removes only the tag. An image without its last tag is removed too.
+// tag, it removes only the tag. An image without its last tag is removed too. An
+// image is not removed while an index names it.
 func (s *Store) batchDeleteImage(c *service.Request, in BatchInput) (any, error) {
 	r, err := s.find(c, in.RepositoryName)
 	if err != nil {
@@ -221,6 +236,9 @@ func (s *Store) batchDeleteImage(c *service.Request, in BatchInput) (any, error)
 	out := BatchDeleteImageOutput{IDs: []ImageID{}, Failures: []ImageFailure{}}
 	for _, id := range in.IDs {
 		i, failure := r.lookup(id)
+		if failure == nil {
+			failure = r.checkDelete(i, id)
+		}
 		if failure != nil {
 			out.Failures = append(out.Failures, *failure)
 			continue
@@ -239,4 +257,13 @@ func (s *Store) batchDeleteImage(c *service.Request, in BatchInput) (any, error)
 		r.remove(i)
 	}
 	return out, nil
+}
+
+// checkDelete returns a failure if the id would remove an image that an index
+// names. One of several tags may go.
+func (r *repository) checkDelete(i *image, id ImageID) *ImageFailure {
+	if r.parents[i.digest] == 0 || id.Tag != "" && len(i.tags) > 1 {
+		return nil
+	}
+	return &ImageFailure{id, "ImageReferencedByManifestList", "Requested image referenced by manifest list"}
 }

@@ -43,6 +43,10 @@ type LayerFailure struct {
 type GetDownloadURLForLayerInput struct {
 	RepositoryID
 	Digest string `json:"layerDigest"`
+
+	// byAPI says that the answer is a URL. AWS gives one only of a layer that an
+	// image names.
+	byAPI bool
 }
 
 // GetDownloadURLForLayerOutput says where the bytes of a layer are. A caller in
@@ -139,7 +143,8 @@ type ListImageReferrersInput struct {
 		Digest string `json:"imageDigest"`
 	} `json:"subjectId"`
 	Filter struct {
-		ArtifactTypes []string `json:"artifactTypes"`
+		ArtifactTypes  []string `json:"artifactTypes"`
+		ArtifactStatus string   `json:"artifactStatus"` // here every image is ACTIVE
 	} `json:"filter"`
 	Paging
 }
@@ -158,4 +163,5 @@ type Referrer struct {
 	Size         int64             `json:"size"` // of the manifest, in bytes
 	ArtifactType string            `json:"artifactType,omitempty"`
 	Annotations  map[string]string `json:"annotations,omitempty"`
+	Status       string            `json:"artifactStatus"`
 }

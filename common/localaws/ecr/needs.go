@@ -9,6 +9,14 @@ type repositoryInput interface {
 	owner(c *service.Request) string
 }
 
+// needsOwn is for an operation that needs one permission: that of its own name
+// on its repository.
+func needsOwn[In repositoryInput](s *Store) func(c *service.Request, in In) []service.Permission {
+	return func(c *service.Request, in In) []service.Permission {
+		return []service.Permission{s.permission(c, in)}
+	}
+}
+
 // permission returns the permission of the operation's own name on the
 // repository of the input.
 func (s *Store) permission(c *service.Request, in repositoryInput) service.Permission {

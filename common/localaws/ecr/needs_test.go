@@ -229,6 +229,18 @@ func newTaggedAWS(t *testing.T) *awstest.AWS {
 	return b
 }
 
+// noUpload is the id of an upload that does not exist.
+const noUpload = "00000000-0000-4000-8000-000000000000"
+
+// missing returns the error of a call that is allowed, except for the error that
+// the layer or the upload is not there.
+func missing[T any](_ T, err error) error {
+	if code := awstest.CodeOf(err); code == "UploadNotFoundException" || code == "LayersNotFoundException" {
+		return nil
+	}
+	return err
+}
+
 // TestEveryOperationNeedsItsAction shows that each operation needs the action
 // of its own name on its repository.
 func TestEveryOperationNeedsItsAction(t *testing.T) {
@@ -269,6 +281,25 @@ func TestEveryOperationNeedsItsAction(t *testing.T) {
 		"BatchDeleteImage": func(c *ecr.ECR) error {
 			return awstest.ErrorOf(c.BatchDeleteImage(&ecr.BatchDeleteImageInput{RepositoryName: name, ImageIds: ids}))
 		},
+		"ListImageReferrers": func(c *ecr.ECR) error {
+			return awstest.ErrorOf(listReferrers(c, &listReferrersInput{RepositoryName: name, SubjectID: &ecr.ImageIdentifier{ImageDigest: aws.String(digestOf("x"))}}))
+		},
+		"BatchCheckLayerAvailability": func(c *ecr.ECR) error {
+			return awstest.ErrorOf(c.BatchCheckLayerAvailability(&ecr.BatchCheckLayerAvailabilityInput{RepositoryName: name, LayerDigests: []*string{aws.String(digestOf("x"))}}))
+		},
+		"InitiateLayerUpload": func(c *ecr.ECR) error {
+			return awstest.ErrorOf(c.InitiateLayerUpload(&ecr.InitiateLayerUploadInput{RepositoryName: name}))
+		},
+		"UploadLayerPart": func(c *ecr.ECR) error {
+			return missing(c.UploadLayerPart(&ecr.UploadLayerPartInput{RepositoryName: name, UploadId: aws.String(noUpload),
+				PartFirstByte: aws.Int64(0), PartLastByte: aws.Int64(0), LayerPartBlob: []byte("x")}))
+		},
+		"CompleteLayerUpload": func(c *ecr.ECR) error {
+			return missing(c.CompleteLayerUpload(&ecr.CompleteLayerUploadInput{RepositoryName: name, UploadId: aws.String(noUpload), LayerDigests: []*string{aws.String(digestOf("x"))}}))
+		},
+		"GetDownloadUrlForLayer": func(c *ecr.ECR) error {
+			return missing(c.GetDownloadUrlForLayer(&ecr.GetDownloadUrlForLayerInput{RepositoryName: name, LayerDigest: aws.String(digestOf("x"))}))
+		},
 		"StartImageScan": func(c *ecr.ECR) error {
 			return awstest.ErrorOf(c.StartImageScan(&ecr.StartImageScanInput{RepositoryName: name, ImageId: id}))
 		},
@@ -276,12 +307,16 @@ func TestEveryOperationNeedsItsAction(t *testing.T) {
 			return awstest.ErrorOf(c.DescribeImageScanFindings(&ecr.DescribeImageScanFindingsInput{RepositoryName: name, ImageId: id}))
 		},
 	}
-	for _, row := range localecr.New(time.Now, "").Service().Operations {
+	for _, row := range localecr.New(time.Now, "", 0).Service().Operations {
 		operation := row.Name
 		if operation == "GetAuthorizationToken" { // it is about no repository: TestGetAuthorizationToken
 			continue
 		}
 		do, ok := operations[operation]
+		action := "ecr:" + operation
+		if operation == "ListImageReferrers" { // AWS has no action for it
+			action = "ecr:BatchGetImage"
+		}
 		if !ok {
 			t.Errorf("%s is not in the table", operation)
 			continue
@@ -292,7 +327,7 @@ func TestEveryOperationNeedsItsAction(t *testing.T) {
 			awstest.Must(t, b.AddImage(awstest.Other, awstest.Here, "group/ours", localaws.Image{Tags: []string{"v1"}, Scan: &localaws.Scan{CompletedAt: awstest.Noon.AddDate(0, 0, -2)}}))
 			var rest []string
 			for o := range operations {
-				if o != operation {
+				if "ecr:"+o != action {
 					rest = append(rest, "ecr:"+o)
 				}
 			}
@@ -300,12 +335,12 @@ func TestEveryOperationNeedsItsAction(t *testing.T) {
 				return do(ecr.New(b.Session(awstest.Here, b.Assume(t, awstest.Other, document(statements...), nil))))
 			}
 			awstest.WantError(t, "all actions except this one", try(allowing("*", rest...)), "AccessDeniedException",
-				"because no session policy allows the ecr:"+operation+" action")
-			awstest.WantError(t, "another group", try(allowing("arn:aws:ecr:us-east-1:210987654321:repository/group2/*", "ecr:"+operation)),
+				"because no session policy allows the "+action+" action")
+			awstest.WantError(t, "another group", try(allowing("arn:aws:ecr:us-east-1:210987654321:repository/group2/*", action)),
 				"AccessDeniedException", "no session policy")
-			awstest.WantError(t, "this action denied", try(allowing("*", "*"), denying(group, nil, "ecr:"+operation)), "AccessDeniedException",
-				"is not authorized to perform: ecr:"+operation+" on resource: arn:aws:ecr:us-east-1:210987654321:repository/group/")
-			awstest.WantError(t, "this action", try(allowing(group, "ecr:"+operation)), "", "")
+			awstest.WantError(t, "this action denied", try(allowing("*", "*"), denying(group, nil, action)), "AccessDeniedException",
+				"is not authorized to perform: "+action+" on resource: arn:aws:ecr:us-east-1:210987654321:repository/group/")
+			awstest.WantError(t, "this action", try(allowing(group, action)), "", "")
 		})
 	}
 }

@@ -2,6 +2,7 @@ package ecr
 
 import (
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
@@ -26,6 +27,8 @@ type PutImageInput struct {
 	MediaType string `json:"imageManifestMediaType"`
 	Tag       string `json:"imageTag"`
 	Digest    string `json:"imageDigest"`
+	// Strict demands that all layers have been uploaded.
+	Strict bool `json:"-"`
 }
 
 func (in PutImageInput) Check(c *service.Request) error {
@@ -66,6 +69,10 @@ func (s *Store) putImage(c *service.Request, in PutImageInput) (any, error) {
 	if err := r.checkPut(digest, in.Tag); err != nil {
 		return nil, err
 	}
+	s.sweep(c.Now)
+	if err := r.checkNamed(m, in.Strict); err != nil {
+		return nil, err
+	}
 	i := r.images[digest]
 	if i == nil {
 		i = &image{digest: digest, manifest: m, pushed: c.Now}
@@ -99,6 +106,29 @@ func (r *repository) checkPut(digest, tag string) error {
 			tag, r.name, r.account, maxImageTags)
 	}
 	return nil
+}
+
+// checkNamed returns an error if something is missing that the manifest names.
+func (r *repository) checkNamed(m manifest, withLayers bool) error {
+	const format = "%s with digests '[%s]' required for pushing image into repository with name '%s' in the registry with id '%s' do not exist"
+	if missing := missingFrom(r.images, m.children); missing != "" {
+		return service.Errorf("ReferencedImagesNotFoundException", format, "Images", missing, r.name, r.account)
+	}
+	if missing := missingFrom(r.layers, m.blobs); withLayers && missing != "" {
+		return service.Errorf("LayersNotFoundException", format, "Layers", missing, r.name, r.account)
+	}
+	return nil
+}
+
+// missingFrom returns the digests that are not there, separated by commas.
+func missingFrom[Item any](there map[string]Item, digests []string) string {
+	var missing []string
+	for _, digest := range digests {
+		if _, ok := there[digest]; !ok {
+			missing = append(missing, digest)
+		}
+	}
+	return strings.Join(missing, ", ")
 }
 
 type BatchGetImageInput struct {

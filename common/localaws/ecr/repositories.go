@@ -192,5 +192,6 @@ func (s *Store) deleteRepository(c *service.Request, in deleteRepositoryInput) (
 	from := s.registry(c.Place())
 	delete(from.repositories, r.name)
 	from.names.remove(r.name)
+	s.removeLayers(r)
 	return oneRepositoryOutput{r.output()}, nil
 }

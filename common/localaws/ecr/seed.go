@@ -3,7 +3,6 @@ package ecr
 import (
 	"cmp"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"time"
@@ -13,9 +12,12 @@ import (
 
 // Image is an image to add with AddImage. Every field may be empty.
 type Image struct {
-	Tags         []string
-	Digest       string    // empty means that of the manifest
-	Manifest     string    // empty means one that no other image has
+	Tags     []string
+	Digest   string // empty means that of the manifest
+	Manifest string // empty means one that no other image has
+	// Files, by their names, are in a layer that can be pulled. There is a manifest
+	// then for an image of linux/amd64, of Docker's media types.
+	Files        map[string]string
 	Size         int64     // of all layers, in bytes; 0 means what the manifest says
 	PushedAt     time.Time // zero means now
 	MediaType    string    // of the manifest; empty means Docker's
@@ -45,15 +47,24 @@ func (s *Store) AddRepository(p service.Place, name string, tags map[string]stri
 // AddImage adds an image directly to a repository that exists. If other images
 // have its tags, they lose them.
 func (s *Store) AddImage(p service.Place, repository string, img Image) error {
-	i, err := img.complete(s.now())
+	if img.PushedAt.IsZero() {
+		img.PushedAt = s.now()
+	}
+	if img.Files != nil {
+		var err error
+		if img, err = s.addFiles(p, repository, img); err != nil {
+			return err
+		}
+	}
+	i, err := img.complete()
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.registry(p).repositories[repository]
-	if r == nil {
-		return fmt.Errorf("there is no repository %s in %s, %s", repository, p.Account, p.Region)
+	r, err := s.existing(p, repository)
+	if err != nil {
+		return err
 	}
 	if r.images[i.digest] != nil {
 		return fmt.Errorf("there is an image %s in %s", i.digest, repository)
@@ -65,9 +76,18 @@ func (s *Store) AddImage(p service.Place, repository string, img Image) error {
 	return nil
 }
 
+// existing returns a repository, or an error that says where it is missing.
+func (s *Store) existing(p service.Place, name string) (*repository, error) {
+	r := s.registry(p).repositories[name]
+	if r == nil {
+		return nil, fmt.Errorf("there is no repository %s in %s, %s", name, p.Account, p.Region)
+	}
+	return r, nil
+}
+
 // complete returns the image with a value for each field that was empty. It
 // does not have its tags yet.
-func (img Image) complete(now time.Time) (*image, error) {
+func (img Image) complete() (*image, error) {
 	for _, tag := range img.Tags {
 		if !imageTagPattern.MatchString(tag) || len(tag) > maxImageTag {
 			return nil, fmt.Errorf("%q cannot be the tag of an image", tag)
@@ -77,38 +97,26 @@ func (img Image) complete(now time.Time) (*image, error) {
 	artifactType := cmp.Or(img.ArtifactType, dockerConfig)
 	text := img.Manifest
 	if text == "" {
-		text = newManifest(mediaType, artifactType, img.Size)
+		text = newManifest(mediaType, descriptor{artifactType, 1472, digestOf(rand.Text())}, descriptor{dockerLayer, img.Size, digestOf(rand.Text())})
 	}
 	m, err := parseManifest(text, mediaType)
 	if err != nil {
 		return nil, err
 	}
 	m.size = cmp.Or(img.Size, m.size)
-	m.artifactType = artifactType
-	i := &image{digest: cmp.Or(img.Digest, m.digest()), manifest: m, pushed: img.PushedAt, scan: img.Scan}
-	if i.pushed.IsZero() {
-		i.pushed = now
+	m.configType = artifactType
+	if img.Manifest == "" {
+		m.blobs = nil // nobody has them
 	}
-	return i, nil
+	return &image{digest: cmp.Or(img.Digest, m.digest()), manifest: m, pushed: img.PushedAt, scan: img.Scan}, nil
 }
 
-// newManifest returns a manifest with one layer that no other manifest has.
-func newManifest(mediaType, artifactType string, size int64) string {
-	type blob struct {
-		MediaType string `json:"mediaType"`
-		Size      int64  `json:"size"`
-		Digest    string `json:"digest"`
-	}
-	text, _ := json.Marshal(struct { // strings and numbers can always be marshalled
-		SchemaVersion int    `json:"schemaVersion"`
-		MediaType     string `json:"mediaType"`
-		Config        blob   `json:"config"`
-		Layers        []blob `json:"layers"`
-	}{
-		SchemaVersion: 2,
-		MediaType:     mediaType,
-		Config:        blob{artifactType, 1472, digestOf(rand.Text())},
-		Layers:        []blob{{dockerLayer, size, digestOf(rand.Text())}},
-	})
-	return string(text)
+// newManifest returns a manifest with one layer.
+func newManifest(mediaType string, config, layer descriptor) string {
+	return string(mustMarshal(struct {
+		SchemaVersion int          `json:"schemaVersion"`
+		MediaType     string       `json:"mediaType"`
+		Config        descriptor   `json:"config"`
+		Layers        []descriptor `json:"layers"`
+	}{2, mediaType, config, []descriptor{layer}}))
 }

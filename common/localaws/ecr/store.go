@@ -3,6 +3,7 @@ package ecr
 import (
 	"time"
 
+	"github.com/YaleSpinup/ecr-api/common/localaws/layers"
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
 )
 
@@ -26,6 +27,12 @@ type repository struct {
 	images  map[string]*image // by digest
 	digests index
 	tagged  map[string]*image // by image tag
+
+	files  *layers.Store     // of all repositories
+	layers map[string]*layer // by digest
+	// How many images name a layer, and how many indexes name an image, by
+	// digest. What they name need not be there.
+	naming, parents map[string]int
 }
 
 // registry returns the registry of a place. It is an empty one if the place has
@@ -79,6 +86,10 @@ func (s *Store) newRepository(p service.Place, name string, created time.Time) *
 		encryption: encryption{Type: aes256},
 		images:     make(map[string]*image),
 		tagged:     make(map[string]*image),
+		files:      s.files,
+		layers:     make(map[string]*layer),
+		naming:     make(map[string]int),
+		parents:    make(map[string]int),
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 type Error struct {
 	Code    string // in the JSON protocol; Query has its own names for a few
 	Message string
-	Status  int               // HTTP status; 0 means the protocol's own
-	Extra   map[string]string // members beside the message
+	Status  int            // HTTP status; 0 means the protocol's own
+	Extra   map[string]any // members beside the message: strings and numbers
 	// Literal says that the code goes out as it is: no protocol translates it.
 	Literal bool
 	// NoAnswer says that the connection is closed without an answer.

@@ -43,13 +43,13 @@ func (p JSON) success(out any, _, _ string) ([]byte, error) {
 }
 
 func (p JSON) failure(e *Error, _ string) []byte {
-	members := map[string]string{"__type": e.Code, "message": e.Message}
+	members := map[string]any{"__type": e.Code, "message": e.Message}
 	maps.Copy(members, e.Extra)
 	return mustMarshal(json.Marshal(members))
 }
 
-// mustMarshal is for values that hold nothing but strings: they can always be
-// marshalled.
+// mustMarshal is for values that hold nothing but strings and numbers: they can
+// always be marshalled.
 func mustMarshal(text []byte, err error) []byte {
 	if err != nil {
 		panic(err)

@@ -118,11 +118,14 @@ func (s *Server) performNamed(c *Request, in Input) (any, error) {
 
 // Flow returns a reader of bytes that the call receives or sends. A fault can
 // stop them on their way.
-func (c *Request) Flow(r io.Reader) io.Reader {
+func (c *Request) Flow(r io.Reader) io.Reader { return c.FlowIn(c.http.Context(), r) }
+
+// FlowIn is Flow for bytes that flow in another request, after the call.
+func (c *Request) FlowIn(ctx context.Context, r io.Reader) io.Reader {
 	if c.fault == nil {
 		return r
 	}
-	return &flow{Reader: r, ctx: c.http.Context(), fault: c.fault}
+	return &flow{Reader: r, ctx: ctx, fault: c.fault}
 }
 
 // flow counts the bytes of a reader, and asks the fault of the call whether they

@@ -13,8 +13,9 @@ import (
 )
 
 // maxBody is the size of the largest body, in bytes. It has room for an image
-// manifest of 4 MiB with every byte escaped in JSON.
-const maxBody = 10 << 20
+// manifest of 4 MiB with every byte escaped in JSON, and for 20 MiB of a layer
+// in base64.
+const maxBody = 28 << 20
 
 // Options of NewServer. All are needed except Watch.
 type Options struct {
@@ -83,7 +84,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) newRequest(r *http.Request) *Request {
 	c := &Request{http: r, Now: s.o.Now(), sessions: s.o.Sessions}
 	c.Start = time.Now()
-	c.RequestID = requestID()
+	c.RequestID = NewID()
 	return c
 }
 
@@ -235,8 +236,8 @@ func (s Service) lock() (unlock func()) {
 	return s.Lock.Unlock
 }
 
-// requestID returns a random UUID.
-func requestID() string {
+// NewID returns a random UUID.
+func NewID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
 	b[6] = b[6]&0x0f | 0x40

@@ -43,7 +43,7 @@ func TestWire(t *testing.T) {
 		{"missing list of tags", signed("ecr", awstest.Here), target + "TagResource", "", `{"resourceArn":"arn:aws:ecr:us-east-1:012345678901:repository/ab"}`, 400, "InvalidParameterException"},
 		{"not JSON", signed("ecr", awstest.Here), target + "DescribeRepositories", "", `{`, 400, "SerializationException"},
 		{"wrong type", signed("ecr", awstest.Here), target + "DescribeRepositories", "", `{"maxResults":"1"}`, 400, "SerializationException"},
-		{"too large", signed("ecr", awstest.Here), target + "DescribeRepositories", "", strings.Repeat(" ", 10<<20+1), 413, "RequestEntityTooLargeException"},
+		{"too large", signed("ecr", awstest.Here), target + "DescribeRepositories", "", strings.Repeat(" ", 28<<20+1), 413, "RequestEntityTooLargeException"},
 		{"unknown operation", signed("ecr", awstest.Here), target + "DescribeRegistry", "", `{}`, 400, "UnknownOperationException"},
 		{"unknown target", signed("ecr", awstest.Here), "Other.DescribeRepositories", "", `{}`, 400, "UnknownOperationException"},
 		{"missing target", signed("ecr", awstest.Here), "", "", `{}`, 400, "UnknownOperationException"},
