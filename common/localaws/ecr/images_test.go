@@ -178,6 +178,11 @@ func TestImageErrors(t *testing.T) {
 		{"not JSON", putWith(func(in *ecr.PutImageInput) { in.SetImageManifest("{") }), invalid, "Invalid JSON syntax"},
 		{"no media type", putWith(func(in *ecr.PutImageInput) { in.SetImageManifest("{}") }), invalid, "mediatype"},
 		{"media type unlike that of the manifest", putWith(func(in *ecr.PutImageInput) { in.SetImageManifestMediaType("x") }), invalid, "'imageManifestMediaType'"},
+		{"schema version 1", putWith(func(in *ecr.PutImageInput) { in.SetImageManifest(`{"schemaVersion":1,"fsLayers":[]}`) }), invalid, "schema version 1 are not supported"},
+		{"signed schema version 1", putWith(func(in *ecr.PutImageInput) {
+			in.SetImageManifest(`{}`)
+			in.SetImageManifestMediaType("application/vnd.docker.distribution.manifest.v1+prettyjws")
+		}), invalid, "schema version 1 are not supported"},
 		{"digest of another manifest", putWith(func(in *ecr.PutImageInput) { in.SetImageDigest(digestOf("x")) }), "ImageDigestDoesNotMatchException", digestOf("x")},
 		{"malformed digest", putWith(func(in *ecr.PutImageInput) { in.SetImageDigest("x") }), invalid, "'imageDigest'"},
 		{"long tag", putWith(func(in *ecr.PutImageInput) { in.SetImageTag(strings.Repeat("a", 301)) }), invalid, "300"},
