@@ -142,6 +142,7 @@ func runLocal(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer aws.Close()
+	context.AfterFunc(ctx, aws.RemoveLayers)
 	config.Account.Endpoint = aws.URL
 	return server.Run(ctx, server.Options{Config: config, Listen: o.listen, Log: stderr,
 		Guard:     func(service http.Handler) http.Handler { return common.GuardLocal(service, o.allowHosts...) },

@@ -119,6 +119,10 @@ func onThisMachine(address string) string {
 // Close stops the local AWS. Everything in it is gone.
 func (a *AWS) Close() error { return errors.Join(a.server.Close(), a.aws.Close()) }
 
+// RemoveLayers removes the files of pushed images. Close does that too, but a
+// second signal may end the process before it.
+func (a *AWS) RemoveLayers() { _ = a.aws.Close() } // Close tells the error
+
 // Config returns the configuration of -local.
 func Config() (*common.Config, error) { return common.ParseConfig(config.Local) }
 

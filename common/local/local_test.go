@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -242,6 +243,39 @@ func TestClose(t *testing.T) {
 	}
 	if _, err := reader.ReadByte(); err != io.EOF {
 		t.Errorf("an open connection ends with %v", err)
+	}
+}
+
+// TestCloseRemovesLayers shows that nothing is left in the directory for
+// temporary files.
+func TestCloseRemovesLayers(t *testing.T) {
+	directory := t.TempDir()
+	t.Setenv("TMPDIR", directory)
+	count := func() int {
+		entries, err := os.ReadDir(directory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	a := start(t, StartSeededAWS)
+	client, name := ecr.New(newSession(t, a)), aws.String("spindev-00001/welcome")
+	upload, err := client.InitiateLayerUpload(&ecr.InitiateLayerUploadInput{RepositoryName: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.UploadLayerPart(&ecr.UploadLayerPartInput{RepositoryName: name, UploadId: upload.UploadId,
+		PartFirstByte: aws.Int64(0), PartLastByte: aws.Int64(0), LayerPartBlob: []byte("a")}); err != nil {
+		t.Fatal(err)
+	}
+	if count() != 1 {
+		t.Errorf("%d directories, want one", count())
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+	if count() != 0 {
+		t.Errorf("%d directories are left", count())
 	}
 }
 
