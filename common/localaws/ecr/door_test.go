@@ -3,6 +3,7 @@
 package ecr_test
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -10,7 +11,9 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/aws/aws-sdk-go/aws"
@@ -25,9 +28,13 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws/sts"
 )
 
+var here = service.Place{Account: service.AdministratorAccount, Region: awstest.Here}
+
 // door is an ECR whose operations are also done as docker's requests do them:
 // after a login with a password.
 type door struct {
+	later   atomic.Int64         // how far its clock is ahead, in nanoseconds
+	fault   func() service.Fault // that hits each call, if set
 	store   *localecr.Store
 	server  *service.Server
 	session *session.Session
@@ -35,24 +42,36 @@ type door struct {
 
 func newDoor(t *testing.T, repositories ...string) *door {
 	t.Helper()
+	return newDoorWith(t, 1<<30, repositories...)
+}
+
+// newDoorWith returns a door with a limit of all layers.
+func newDoorWith(t *testing.T, layerLimit int64, repositories ...string) *door {
+	t.Helper()
 	sessions := service.NewSessions()
-	assuming, err := sts.New([]sts.Role{{Account: service.AdministratorAccount, Name: "ecr-api", Trust: awstest.TrustLocal, Permissions: awstest.AllowAll}}, sessions)
+	assuming, err := sts.New([]sts.Role{{Account: service.AdministratorAccount, Name: "ecr-api", Trust: awstest.TrustLocal, Permissions: []string{awstest.AllowAll}}}, sessions)
 	awstest.Must(t, err)
-	store := localecr.New(time.Now, "", 1<<30)
-	server := service.NewServer(service.Options{Services: []service.Service{store.Service(), assuming}, Sessions: sessions, Now: time.Now,
-		FaultFor: func(service.Call) service.Fault { return nil }})
+	d := &door{fault: func() service.Fault { return nil }}
+	now := func() time.Time { return time.Now().Add(time.Duration(d.later.Load())) }
+	store := localecr.New(now, "", layerLimit)
+	server := service.NewServer(service.Options{Services: []service.Service{store.Service(), assuming}, Sessions: sessions, Now: now,
+		FaultFor: func(service.Call) service.Fault { return d.fault() }})
 	listening := httptest.NewServer(server)
 	t.Cleanup(func() {
 		listening.Close()
 		awstest.Must(t, store.Close())
 	})
 	for _, name := range repositories {
-		awstest.Must(t, store.AddRepository(service.Place{Account: service.AdministratorAccount, Region: awstest.Here}, name, nil))
+		awstest.Must(t, store.AddRepository(here, name, nil))
 	}
 	s := session.Must(session.NewSession(&aws.Config{Endpoint: &listening.URL, Region: aws.String(awstest.Here), MaxRetries: aws.Int(0),
 		Credentials: credentials.NewStaticCredentials("key", "secret", ""), HTTPClient: &http.Client{Transport: &http.Transport{}}}))
-	return &door{store, server, s}
+	d.store, d.server, d.session = store, server, s
+	return d
 }
+
+// advance moves the clock.
+func (d *door) advance(by time.Duration) { d.later.Add(int64(by)) }
 
 // assume returns a client with a session policy.
 func (d *door) assume(t *testing.T, policy string) *ecr.ECR {
@@ -121,7 +140,7 @@ func completeStream(login *service.Login, in localecr.UploadLayerPartInput, dige
 
 func TestStreamLayer(t *testing.T) {
 	t.Parallel()
-	d := newDoor(t, "group/one")
+	d := newDoorWith(t, 10, "group/one")
 	login := d.logIn(t, ecr.New(d.session))
 	in := beginStream(t, login)
 	for _, test := range []struct {
@@ -140,10 +159,13 @@ func TestStreamLayer(t *testing.T) {
 	_, err = sendStream(login, in, http.NoBody)
 	wantCode(t, "completed upload", err, "UploadNotFoundException", in.UploadID)
 
+	// The layer comes again, and its hour begins anew.
+	d.advance(40 * time.Minute)
 	again := beginStream(t, login)
 	_, err = sendStream(login, again, strings.NewReader("hello"))
 	awstest.Must(t, err)
 	awstest.Must(t, completeStream(login, again, digestOf("hello")))
+	d.advance(40 * time.Minute)
 	awstest.Must(t, completeStream(login, beginStream(t, login), digestOf("")))
 	wantLayer(t, login, "hello")
 	wantLayer(t, login, "")
@@ -153,6 +175,22 @@ func TestStreamLayer(t *testing.T) {
 	awstest.Must(t, awstest.ErrorOf(perform[localecr.UploadLayerPartOutput](login, "UploadLayerPart", canceled)))
 	_, err = sendStream(login, canceled, http.NoBody)
 	wantCode(t, "canceled upload", err, "UploadNotFoundException", canceled.UploadID)
+
+	// With the repository all bytes go, also those of a layer that came twice.
+	awstest.Must(t, awstest.ErrorOf(ecr.New(d.session).DeleteRepository(&ecr.DeleteRepositoryInput{RepositoryName: aws.String("group/one")})))
+	awstest.Must(t, d.store.AddRepository(here, "group/one", nil))
+	_, err = sendStream(login, beginStream(t, login), strings.NewReader("0123456789"))
+	awstest.Must(t, err)
+}
+
+func TestPartTooLarge(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, "group/one")
+	login := d.logIn(t, ecr.New(d.session))
+	in := beginStream(t, login)
+	in.Blob, in.LastByte = make([]byte, 20<<20+1), 20<<20
+	_, err := perform[localecr.UploadLayerPartOutput](login, "UploadLayerPart", in)
+	wantCode(t, "too large", err, "InvalidParameterException", "'layerPartBlob' failed to satisfy constraint: 'Member must have length less than or equal to 20971520'")
 }
 
 // wantLayer fails the test unless group/one has the layer, also if no image
@@ -193,6 +231,90 @@ func TestTwoWriters(t *testing.T) {
 	awstest.Must(t, awstest.ErrorOf(ecr.New(d.session).DeleteRepository(&ecr.DeleteRepositoryInput{RepositoryName: aws.String("group/one")})))
 	go io.WriteString(client, "c") // the first one may have ended with "a"
 	wantCode(t, "first writer", <-ended, "UploadNotFoundException", in.UploadID)
+}
+
+// TestSlowWriter shows that an upload is not idle while bytes come in, however
+// slowly.
+func TestSlowWriter(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, "group/one")
+	client := ecr.New(d.session)
+	login := d.logIn(t, client)
+	in := beginStream(t, login)
+	stream, sender := io.Pipe()
+	ended := make(chan error)
+	go func() {
+		_, err := sendStream(login, in, stream)
+		stream.Close()
+		ended <- err
+	}()
+	for _, text := range []string{"a", "b"} {
+		_, err := io.WriteString(sender, text)
+		awstest.Must(t, err)
+		d.advance(2 * time.Hour)
+		wantAvailable(t, "meanwhile", client, "group/one", digestOf("ab"), false) // looks for idle uploads
+	}
+	awstest.Must(t, sender.Close())
+	awstest.Must(t, <-ended)
+	awstest.Must(t, completeStream(login, in, digestOf("ab")))
+}
+
+// stopAfter is a fault that stops the bytes of a layer.
+type stopAfter int64
+
+func (stopAfter) Before(context.Context) error { return nil }
+
+func (n stopAfter) During(_ context.Context, bytes int64) error {
+	if bytes > int64(n) {
+		return errStopped
+	}
+	return nil
+}
+
+func (stopAfter) After(_ context.Context, out any, err error) (any, error) { return out, err }
+
+var errStopped = errors.New("stopped")
+
+// TestFaultInLayer shows that a fault can stop the bytes of a layer on each of
+// their ways. What comes by a stream stays, and a part of the API does not.
+func TestFaultInLayer(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, "group/one")
+	client := ecr.New(d.session)
+	login := d.logIn(t, client)
+	whole := strings.Repeat("x", 100_000) // more than is sent at once
+	upload(t, client, "group/one", whole)
+	awstest.Must(t, put(client, naming(whole), ""))
+	in, id := beginStream(t, login), begin(t, client, "group/one")
+	d.fault = func() service.Fault { return stopAfter(3) }
+	if _, err := sendStream(login, in, iotest.OneByteReader(strings.NewReader("abcdef"))); err == nil || !strings.Contains(err.Error(), "stopped") {
+		t.Errorf("a stream ends with %v", err)
+	}
+	awstest.WantError(t, "a part", awstest.ErrorOf(send(client, "group/one", id, 0, "abcdef")), "ServerException", "stopped")
+	out, err := perform[localecr.GetDownloadURLForLayerOutput](login, "GetDownloadUrlForLayer", localecr.GetDownloadURLForLayerInput{RepositoryID: one, Digest: digestOf(whole)})
+	awstest.Must(t, err)
+	layer, err := out.Open()
+	awstest.Must(t, err)
+	defer layer.Close()
+	if _, err := io.ReadAll(layer); !errors.Is(err, errStopped) {
+		t.Errorf("the layer ends with %v", err)
+	}
+	url, err := downloadURL(client, "group/one", digestOf(whole))
+	awstest.Must(t, err)
+	downloads := httptest.NewServer(http.HandlerFunc(d.store.ServeDownload))
+	defer downloads.Close()
+	answer, err := http.Get(downloads.URL + (*url.DownloadUrl)[strings.Index(*url.DownloadUrl, "/layers/"):])
+	awstest.Must(t, err)
+	defer answer.Body.Close()
+	if _, err := io.ReadAll(answer.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("the URL's answer ends with %v", err)
+	}
+
+	d.fault = func() service.Fault { return nil }
+	if last, err := sendStream(login, in, http.NoBody); err != nil || last != 3 {
+		t.Errorf("the stream's last byte is %d (%v), want 3", last, err)
+	}
+	awstest.Must(t, awstest.ErrorOf(send(client, "group/one", id, 0, "abcdef")))
 }
 
 func TestMountLayer(t *testing.T) {

@@ -145,12 +145,14 @@ func (r *repository) details(f imageFilter, after string) iter.Seq2[string, imag
 	}
 }
 
+// ListImagesInput asks for the ids of images.
 type ListImagesInput struct {
 	RepositoryID
 	Filter imageFilter `json:"filter"`
 	Paging
 }
 
+// Check checks the filter and the page.
 func (in ListImagesInput) Check(c *service.Request) error {
 	if err := in.RepositoryID.Check(c); err != nil {
 		return err
@@ -161,6 +163,7 @@ func (in ListImagesInput) Check(c *service.Request) error {
 	return in.Paging.check()
 }
 
+// ListImagesOutput is a page of ids, in the order of digests and tags.
 type ListImagesOutput struct {
 	IDs       []ImageID `json:"imageIds"`
 	NextToken string    `json:"nextToken,omitempty"`
@@ -210,6 +213,8 @@ type BatchInput struct {
 	IDs []ImageID `json:"imageIds"`
 }
 
+// Check checks the list of ids. What is wrong with one of them is a failure in
+// the answer.
 func (in BatchInput) Check(c *service.Request) error {
 	if err := in.RepositoryID.Check(c); err != nil {
 		return err
@@ -220,6 +225,8 @@ func (in BatchInput) Check(c *service.Request) error {
 	return checkIDs(in.IDs)
 }
 
+// BatchDeleteImageOutput has an id for each tag that was removed, and one without
+// a tag for an image that had none.
 type BatchDeleteImageOutput struct {
 	IDs      []ImageID      `json:"imageIds"`
 	Failures []ImageFailure `json:"failures"`

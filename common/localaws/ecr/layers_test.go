@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/awserr"
 	"github.com/aws/aws-sdk-go/service/ecr"
 	"github.com/google/go-cmp/cmp"
 
@@ -176,7 +177,6 @@ func TestUploadErrors(t *testing.T) {
 		{"empty part", part(func(in *ecr.UploadLayerPartInput) { in.SetLayerPartBlob([]byte{}); in.SetPartLastByte(2) }), badPart, "the size of the part"},
 		{"negative byte", part(func(in *ecr.UploadLayerPartInput) { in.SetPartFirstByte(-1) }), invalid, "'partFirstByte'"},
 		{"negative last byte", part(func(in *ecr.UploadLayerPartInput) { in.SetPartLastByte(-1) }), invalid, "'partLastByte'"},
-		{"part too large", part(func(in *ecr.UploadLayerPartInput) { in.SetLayerPartBlob(make([]byte, 20<<20+1)) }), invalid, "less than or equal to 20971520"},
 
 		{"complete in a missing repository", awstest.ErrorOf(complete(client, "group/none", id, abc)), noRepository, ""},
 		{"complete no upload", awstest.ErrorOf(complete(client, "group/one", aws.String(noUpload), abc)), "UploadNotFoundException", noUpload},
@@ -283,8 +283,8 @@ func TestLayersGo(t *testing.T) {
 	wantAvailable(t, "within an hour", client, "group/one", unnamed, true)
 	awstest.Must(t, awstest.ErrorOf(send(client, "group/one", busy, 0, "a")))
 	b.Advance(time.Second)
-	wantAvailable(t, "after an hour", client, "group/one", unnamed, false)
 	awstest.WantError(t, "idle upload", awstest.ErrorOf(send(client, "group/one", idle, 0, "a")), "UploadNotFoundException", *idle)
+	wantAvailable(t, "after an hour", client, "group/one", unnamed, false)
 	awstest.Must(t, awstest.ErrorOf(send(client, "group/one", busy, 1, "b")))
 
 	wantAvailable(t, "two images name it", client, "group/one", shared, true)
@@ -294,6 +294,9 @@ func TestLayersGo(t *testing.T) {
 	awstest.Must(t, deleteImage(client, "v2"))
 	wantAvailable(t, "no image names it", client, "group/one", shared, false)
 	wantAvailable(t, "no image names it", client, "group/one", config, false)
+	unnamed = upload(t, client, "group/one", "unnamed")
+	b.Advance(time.Hour)
+	wantAvailable(t, "after another hour", client, "group/one", unnamed, false)
 }
 
 func deleteImage(client *ecr.ECR, tag string) error {
@@ -314,6 +317,10 @@ func TestLayerLimit(t *testing.T) {
 	id := begin(t, client, "group/one")
 	full := func() error { return awstest.ErrorOf(send(client, "group/one", id, 0, "678901")) }
 	awstest.WantError(t, "too much", full(), "LimitExceededException", "there is no room for more layers: all layers together may have 10 bytes")
+	var failure awserr.RequestFailure
+	if !asError(full(), &failure) || failure.StatusCode() != http.StatusInsufficientStorage {
+		t.Errorf("the error is %v, want one with status 507", failure)
+	}
 	left := begin(t, client, "group/two")
 	awstest.Must(t, awstest.ErrorOf(send(client, "group/two", left, 0, "1234")))
 	awstest.WantError(t, "still too much", full(), "LimitExceededException", "")

@@ -21,6 +21,7 @@ func (r *repository) imageOutput(i *image, tag string) ImageOutput {
 	return ImageOutput{r.account, r.name, ImageID{i.digest, tag}, i.manifest.text, i.manifest.mediaType}
 }
 
+// PutImageInput adds an image, or a tag to an image that is there.
 type PutImageInput struct {
 	RepositoryID
 	Manifest  string `json:"imageManifest"`
@@ -31,6 +32,7 @@ type PutImageInput struct {
 	Strict bool `json:"-"`
 }
 
+// Check checks the manifest's length, the tag and the digest.
 func (in PutImageInput) Check(c *service.Request) error {
 	if err := in.RepositoryID.Check(c); err != nil {
 		return err
@@ -48,6 +50,7 @@ func (in PutImageInput) Check(c *service.Request) error {
 	return checkTagLength(in.Tag)
 }
 
+// PutImageOutput has the image.
 type PutImageOutput struct {
 	Image ImageOutput `json:"image"`
 }
@@ -131,11 +134,13 @@ func missingFrom[Item any](there map[string]Item, digests []string) string {
 	return strings.Join(missing, ", ")
 }
 
+// BatchGetImageInput asks for the manifests of images.
 type BatchGetImageInput struct {
 	BatchInput
 	Accepted []string `json:"acceptedMediaTypes"`
 }
 
+// BatchGetImageOutput has the images, and why others are not among them.
 type BatchGetImageOutput struct {
 	Images   []ImageOutput  `json:"images"`
 	Failures []ImageFailure `json:"failures"`

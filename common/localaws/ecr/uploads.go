@@ -107,7 +107,7 @@ func (in UploadLayerPartInput) Check(c *service.Request) error {
 
 // uploadLayerPart does not hold the lock while bytes flow.
 func (s *Store) uploadLayerPart(c *service.Request, in UploadLayerPartInput) (any, error) {
-	u, err := s.touch(c, in)
+	u, err := s.lookUp(c, in)
 	if err != nil {
 		return nil, err
 	}
@@ -120,15 +120,11 @@ func (s *Store) uploadLayerPart(c *service.Request, in UploadLayerPartInput) (an
 	return UploadLayerPartOutput{r.account, r.name, u.id, u.Size() - 1}, nil
 }
 
-// touch returns the upload of a part, which is not idle now.
-func (s *Store) touch(c *service.Request, in UploadLayerPartInput) (*upload, error) {
+// lookUp is findUpload for a caller that does not hold the lock.
+func (s *Store) lookUp(c *service.Request, in UploadLayerPartInput) (*upload, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u, err := s.findUpload(c, in.RepositoryName, in.UploadID)
-	if err == nil {
-		u.touched = c.Now
-	}
-	return u, err
+	return s.findUpload(c, in.RepositoryName, in.UploadID)
 }
 
 // findUpload returns the upload of an id in a repository.
@@ -157,8 +153,8 @@ func (s *Store) cancel(u *upload) {
 	u.Remove()
 }
 
-// appendPart adds a part. It may take long, and the upload is not idle at the
-// end either.
+// appendPart adds a part. That may take long, so the upload is idle from the end
+// on.
 func (s *Store) appendPart(c *service.Request, u *upload, in UploadLayerPartInput) error {
 	appendBytes := in.appendBlob
 	if in.Stream != nil {

@@ -180,7 +180,7 @@ func TestTwoWriters(t *testing.T) {
 		t.Error("the upload is not busy")
 	}
 	u.Remove()
-	u.Remove() // does nothing
+	u.Remove()                       // does nothing
 	go io.WriteString(client, "def") // the writer may have ended with "abc"
 	wantError(t, "the writer", <-ended, ErrRemoved)
 	wantFiles(t, s, 0, 0)
