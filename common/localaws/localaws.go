@@ -94,6 +94,7 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("localaws: %w", err)
 	}
 	s := &Server{accounts: accounts(o.Roles), faults: new(fault.List), sessions: sessions, ecr: ecr.New(o.Now, o.RegistryHost, o.LayerLimit)}
+	s.ecr.PrincipalExists = principals(o.Roles)
 	s.calls = service.NewServer(service.Options{
 		Services: []service.Service{
 			s.ecr.Service(),

@@ -1,5 +1,5 @@
-// Package ecr is Amazon ECR: repositories with their tags and settings, images
-// and their scans.
+// Package ecr is Amazon ECR: repositories with their tags, settings and policies,
+// images and their scans.
 //
 // Store holds the repositories of all accounts and regions. To add an
 // operation, write the type of its input with a method Check, and a method of
@@ -22,6 +22,11 @@ import (
 // Store holds the repositories of all accounts and regions. It is safe for
 // concurrent use.
 type Store struct {
+	// PrincipalExists tells whether the policy of a repository can name a
+	// principal, by its ARN or the id of an account. nil means that it can name
+	// any. It is set before the first call.
+	PrincipalExists func(principal string) bool
+
 	now   func() time.Time
 	host  string // of the registry, for docker; "" means that of AWS
 	pages service.Pages
@@ -67,6 +72,10 @@ func (s *Store) Service() service.Service {
 			service.Row("DeleteRepository", decode, s.needsToDelete, s.deleteRepository),
 			row(s, "PutImageScanningConfiguration", s.putImageScanningConfiguration),
 			row(s, "PutImageTagMutability", s.putImageTagMutability),
+
+			row(s, "SetRepositoryPolicy", s.setRepositoryPolicy),
+			row(s, "GetRepositoryPolicy", s.getRepositoryPolicy),
+			service.Row("DeleteRepositoryPolicy", decode, s.needsToDeletePolicy, s.deleteRepositoryPolicy),
 
 			service.Row("TagResource", decode, s.needsToTag, s.tagResource),
 			service.Row("UntagResource", decode, s.needsToUntag, s.untagResource),

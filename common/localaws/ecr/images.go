@@ -102,7 +102,7 @@ type describeImagesOutput struct {
 }
 
 func (s *Store) describeImages(c *service.Request, in describeImagesInput) (any, error) {
-	r, err := s.find(c, in.RepositoryName)
+	r, err := s.find(c, in)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +170,7 @@ type ListImagesOutput struct {
 }
 
 func (s *Store) listImages(c *service.Request, in ListImagesInput) (any, error) {
-	r, err := s.find(c, in.RepositoryName)
+	r, err := s.find(c, in)
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +236,7 @@ type BatchDeleteImageOutput struct {
 // tag, it removes only the tag. An image without its last tag is removed too. An
 // image is not removed while an index names it.
 func (s *Store) batchDeleteImage(c *service.Request, in BatchInput) (any, error) {
-	r, err := s.find(c, in.RepositoryName)
+	r, err := s.find(c, in)
 	if err != nil {
 		return nil, err
 	}

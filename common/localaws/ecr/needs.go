@@ -24,18 +24,20 @@ func (s *Store) permission(c *service.Request, in repositoryInput) service.Permi
 }
 
 // permissionOn returns the permission of the operation's own name on a
-// repository. The tags of the repository are among its condition keys.
+// repository. The tags of the repository are among its condition keys. A
+// repository that does not exist has no tags and no policy.
 func (s *Store) permissionOn(c *service.Request, owner, name string) service.Permission {
+	place := placeOf(c, owner)
 	p := service.Permission{
 		Action:   "ecr:" + c.Operation,
-		Resource: repositoryARN(service.Place{Account: owner, Region: c.Place().Region}, name),
+		Resource: repositoryARN(place, name),
 		Owner:    owner,
 		Context:  make(map[string][]string),
 	}
-	if owner == c.Account {
-		tags := s.tagsOf(c, name)
-		service.AddTags(p.Context, "aws:ResourceTag/", tags)
-		service.AddTags(p.Context, "ecr:ResourceTag/", tags)
+	if r := s.registry(place).repositories[name]; r != nil {
+		service.AddTags(p.Context, "aws:ResourceTag/", r.tags)
+		service.AddTags(p.Context, "ecr:ResourceTag/", r.tags)
+		p.ResourcePolicy = r.policy.parsed()
 	}
 	return p
 }
@@ -92,7 +94,7 @@ func (s *Store) needsToDescribe(c *service.Request, in describeRepositoriesInput
 // key. ECR retires it in the name of the caller, also if AWS manages the key.
 func (s *Store) needsToDelete(c *service.Request, in deleteRepositoryInput) []service.Permission {
 	permissions := []service.Permission{s.permission(c, in)}
-	r := s.registry(c.Place()).repositories[in.RepositoryName]
+	r := s.registry(placeOf(c, in.owner(c))).repositories[in.RepositoryName]
 	if r != nil && r.encryption.Key != "" {
 		permissions = append(permissions, permissionOnKey(c, "kms:RetireGrant", r.encryption.Key))
 	}

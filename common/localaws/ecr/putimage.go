@@ -56,7 +56,7 @@ type PutImageOutput struct {
 }
 
 func (s *Store) putImage(c *service.Request, in PutImageInput) (any, error) {
-	r, err := s.find(c, in.RepositoryName)
+	r, err := s.find(c, in)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +150,7 @@ type BatchGetImageOutput struct {
 // a format that the caller accepts. Here a format that the caller does not
 // accept is not found.
 func (s *Store) batchGetImage(c *service.Request, in BatchGetImageInput) (any, error) {
-	r, err := s.find(c, in.RepositoryName)
+	r, err := s.find(c, in)
 	if err != nil {
 		return nil, err
 	}

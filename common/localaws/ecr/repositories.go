@@ -76,23 +76,24 @@ func (in createRepositoryInput) Check(c *service.Request) error {
 }
 
 func (s *Store) createRepository(c *service.Request, in createRepositoryInput) (any, error) {
-	registry := s.registry(c.Place())
+	place := placeOf(c, in.owner(c))
+	registry := s.registry(place)
 	if registry.repositories[in.RepositoryName] != nil {
 		return nil, service.Errorf("RepositoryAlreadyExistsException",
-			"The repository with name '%s' already exists in the registry with id '%s'", in.RepositoryName, c.Account)
+			"The repository with name '%s' already exists in the registry with id '%s'", in.RepositoryName, place.Account)
 	}
 	if len(registry.repositories) >= maxRepositories {
 		return nil, service.Errorf("LimitExceededException",
-			"The maximum number of repositories, %d, in the registry with id '%s' is reached", maxRepositories, c.Account)
+			"The maximum number of repositories, %d, in the registry with id '%s' is reached", maxRepositories, place.Account)
 	}
-	r := s.newRepository(c.Place(), in.RepositoryName, c.Now)
+	r := s.newRepository(place, in.RepositoryName, c.Now)
 	r.tags = service.TagMap(in.Tags)
 	r.mutability = in.mutability()
 	r.scanOnPush = in.Scanning.ScanOnPush
 	if in.Encryption != nil {
-		r.encryption = in.Encryption.resolved(c.Place())
+		r.encryption = in.Encryption.resolved(place)
 	}
-	s.add(c.Place(), r)
+	s.add(place, r)
 	return oneRepositoryOutput{r.output()}, nil
 }
 
@@ -137,7 +138,7 @@ type describeRepositoriesOutput struct {
 
 func (s *Store) describeRepositories(c *service.Request, in describeRepositoriesInput) (any, error) {
 	if in.Names != nil {
-		return s.describeByName(c, in.Names)
+		return s.describeByName(c, registryOf(c, in.RegistryID), in.Names)
 	}
 	list := s.pages.List("repositories", c.Account, c.Region)
 	after, err := in.Paging.position(list)
@@ -163,10 +164,10 @@ func (r *registry) after(position string) iter.Seq2[string, repositoryOutput] {
 	}
 }
 
-func (s *Store) describeByName(c *service.Request, names []string) (any, error) {
+func (s *Store) describeByName(c *service.Request, owner string, names []string) (any, error) {
 	var out describeRepositoriesOutput
 	for _, name := range names {
-		r, err := s.find(c, name)
+		r, err := s.findNamed(c, owner, name)
 		if err != nil {
 			return nil, err
 		}
@@ -181,7 +182,7 @@ type deleteRepositoryInput struct {
 }
 
 func (s *Store) deleteRepository(c *service.Request, in deleteRepositoryInput) (any, error) {
-	r, err := s.find(c, in.RepositoryName)
+	r, err := s.find(c, in)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +190,7 @@ func (s *Store) deleteRepository(c *service.Request, in deleteRepositoryInput) (
 		return nil, service.Errorf("RepositoryNotEmptyException", "The repository with name '%s' in registry with id '%s' "+
 			"cannot be deleted because it still contains images", r.name, r.account)
 	}
-	from := s.registry(c.Place())
+	from := s.registry(placeOf(c, r.account))
 	delete(from.repositories, r.name)
 	from.names.remove(r.name)
 	s.removeLayers(r)

@@ -74,7 +74,7 @@ func (in scanInput) Check(c *service.Request) error {
 
 // image returns the repository and the image of the input.
 func (s *Store) image(c *service.Request, in scanInput) (*repository, *image, error) {
-	r, err := s.find(c, in.RepositoryName)
+	r, err := s.find(c, in)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -28,7 +28,7 @@ type putImageScanningConfigurationOutput struct {
 }
 
 func (s *Store) putImageScanningConfiguration(c *service.Request, in putImageScanningConfigurationInput) (any, error) {
-	r, err := s.find(c, in.RepositoryName)
+	r, err := s.find(c, in)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ type putImageTagMutabilityOutput struct {
 }
 
 func (s *Store) putImageTagMutability(c *service.Request, in putImageTagMutabilityInput) (any, error) {
-	r, err := s.find(c, in.RepositoryName)
+	r, err := s.find(c, in)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ type repository struct {
 	mutability mutability
 	scanOnPush bool
 	encryption encryption
+	policy     *repositoryPolicy // nil if there is none
 
 	images  map[string]*image // by digest
 	digests index
@@ -53,24 +54,26 @@ func (s *Store) add(p service.Place, r *repository) {
 	to.names.add(r.name)
 }
 
-// find returns the repository of a name in the registry of the caller.
-func (s *Store) find(c *service.Request, name string) (*repository, error) {
-	r := s.registry(c.Place()).repositories[name]
-	if r == nil {
-		return nil, service.Errorf("RepositoryNotFoundException",
-			"The repository with name '%s' does not exist in the registry with id '%s'", name, c.Account)
-	}
-	return r, nil
+// placeOf returns the place of the registry of an account, in the region of the
+// call.
+func placeOf(c *service.Request, owner string) service.Place {
+	return service.Place{Account: owner, Region: c.Place().Region}
 }
 
-// tagsOf returns the tags of a repository in the registry of the caller. A
-// repository that does not exist has none.
-func (s *Store) tagsOf(c *service.Request, name string) map[string]string {
-	r := s.registry(c.Place()).repositories[name]
+// find returns the repository of an input. Perhaps it belongs to another
+// account, whose policy of the repository allows the call.
+func (s *Store) find(c *service.Request, in repositoryInput) (*repository, error) {
+	return s.findNamed(c, in.owner(c), in.repository())
+}
+
+// findNamed returns the repository of an owner and a name.
+func (s *Store) findNamed(c *service.Request, owner, name string) (*repository, error) {
+	r := s.registry(placeOf(c, owner)).repositories[name]
 	if r == nil {
-		return nil
+		return nil, service.Errorf("RepositoryNotFoundException",
+			"The repository with name '%s' does not exist in the registry with id '%s'", name, owner)
 	}
-	return r.tags
+	return r, nil
 }
 
 // newRepository returns a repository with ECR's default settings.

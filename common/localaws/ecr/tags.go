@@ -133,7 +133,7 @@ func (in tagResourceInput) Check(c *service.Request) error {
 
 // tagResource adds tags to those of the repository.
 func (s *Store) tagResource(c *service.Request, in tagResourceInput) (any, error) {
-	r, err := s.find(c, in.repository())
+	r, err := s.find(c, in)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +169,7 @@ func (in untagResourceInput) Check(c *service.Request) error {
 // untagResource removes tags. A tag that the repository does not have is no
 // error.
 func (s *Store) untagResource(c *service.Request, in untagResourceInput) (any, error) {
-	r, err := s.find(c, in.repository())
+	r, err := s.find(c, in)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +186,7 @@ type listTagsForResourceOutput struct {
 }
 
 func (s *Store) listTagsForResource(c *service.Request, in listTagsForResourceInput) (any, error) {
-	r, err := s.find(c, in.repository())
+	r, err := s.find(c, in)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ func init() {
 		"aws:PrincipalType",
 		"aws:RequestedRegion",
 		"aws:ResourceAccount",
+		"aws:SourceArn", // absent here: only calls of AWS's own services have it
 		"aws:SourceIdentity",
 		"aws:userid",
 		"kms:CallerAccount",

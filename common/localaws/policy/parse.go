@@ -1,12 +1,11 @@
 package policy
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -23,6 +22,7 @@ type kind int
 const (
 	identityPolicy kind = iota // a permission or session policy: Resource, no Principal
 	trustPolicy                // of a role: Principal, no Resource
+	resourcePolicy             // of a resource: Principal or NotPrincipal; Resource may be missing
 )
 
 // Parse parses a permission policy or a session policy.
@@ -35,6 +35,14 @@ func Parse(document string) (Policy, error) {
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
 func ParseTrust(document string) (Policy, error) {
 	return parse(document, trustPolicy)
+}
+
+// ParseResource parses the policy of a resource, by the grammar of ECR's
+// repository policies. Resource can only be "*", which means the one resource
+// that has the policy. A Sid can have any characters, also those of another
+// statement.
+func ParseResource(document string) (Policy, error) {
+	return parse(document, resourcePolicy)
 }
 
 func parse(document string, k kind) (Policy, error) {
@@ -76,7 +84,7 @@ func parseStatements(raws []json.RawMessage, k kind, d dialect) (Policy, error) 
 		if err != nil {
 			return Policy{}, fmt.Errorf("statement %d: %w", i+1, err)
 		}
-		if id != "" && ids[id] {
+		if id != "" && ids[id] && k != resourcePolicy {
 			return Policy{}, fmt.Errorf("statement IDs (SID) in a single policy must be unique: %q", id)
 		}
 		ids[id] = true
@@ -95,7 +103,7 @@ func parseStatement(raw json.RawMessage, k kind, d dialect) (s statement, id str
 		names[m.name] = true
 		switch m.name {
 		case "Sid":
-			id, err = parseID(m.value)
+			id, err = parseID(m.value, k)
 		case "Effect":
 			effect, err = text(m.value)
 		case "Action":
@@ -107,10 +115,11 @@ func parseStatement(raw json.RawMessage, k kind, d dialect) (s statement, id str
 		case "NotResource":
 			s.notResources, err = parseResources(m, d)
 		case "Principal":
-			s.principals, err = parsePrincipals(m.value)
+			s.principals, err = parsePrincipals(m)
+		case "NotPrincipal":
+			s.notPrincipals, err = parsePrincipals(m)
 		case "Condition":
 			s.conditions, err = parseConditions(m.value, d)
-		case "NotPrincipal": // check refuses it
 		default:
 			err = fmt.Errorf("unknown element %q", m.name)
 		}
@@ -119,12 +128,12 @@ func parseStatement(raw json.RawMessage, k kind, d dialect) (s statement, id str
 		}
 	}
 	s.deny = effect == "Deny"
-	return s, id, check(names, effect, k)
+	return s, id, s.check(names, effect, k)
 }
 
 // check returns an error if a statement with the elements lacks one, or has one
 // that is not allowed in this kind of policy.
-func check(elements map[string]bool, effect string, k kind) error {
+func (s statement) check(elements map[string]bool, effect string, k kind) error {
 	if effect != "Allow" && effect != "Deny" {
 		return fmt.Errorf("effect must be Allow or Deny, not %q", effect)
 	}
@@ -136,10 +145,11 @@ func check(elements map[string]bool, effect string, k kind) error {
 	if !elements["Action"] && !elements["NotAction"] {
 		return errNoActions
 	}
-	if k == trustPolicy {
-		return checkTrust(elements)
-	}
 	switch {
+	case k == trustPolicy:
+		return checkTrust(elements)
+	case k == resourcePolicy:
+		return s.checkResourcePolicy(elements)
 	case elements["Principal"], elements["NotPrincipal"]:
 		return errors.New("policy document should not specify a principal")
 	case !elements["Resource"] && !elements["NotResource"]:
@@ -160,6 +170,23 @@ func checkTrust(elements map[string]bool) error {
 	return nil
 }
 
+// checkResourcePolicy refuses NotPrincipal in an Allow, which "is not supported".
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
+func (s statement) checkResourcePolicy(elements map[string]bool) error {
+	isAnother := func(a arnPattern) bool { return !a.everything }
+	switch {
+	case elements["NotResource"]:
+		return errors.New("has prohibited field NotResource")
+	case slices.ContainsFunc(s.resources, isAnother):
+		return errors.New(`the only resource is "*"`)
+	case !elements["Principal"] && !elements["NotPrincipal"]:
+		return errors.New("missing required field Principal")
+	case elements["NotPrincipal"] && !s.deny:
+		return errors.New("NotPrincipal must be used with the effect Deny")
+	}
+	return nil
+}
+
 var (
 	errNoActions   = errors.New("policy statement must contain actions")
 	errNoResources = errors.New("policy statement must contain resources")
@@ -167,9 +194,9 @@ var (
 
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9]*$`)
 
-func parseID(raw json.RawMessage) (string, error) {
+func parseID(raw json.RawMessage, k kind) (string, error) {
 	id, err := text(raw)
-	if err == nil && !idPattern.MatchString(id) {
+	if err == nil && k != resourcePolicy && !idPattern.MatchString(id) {
 		err = fmt.Errorf("statement IDs (SID) must be alpha-numeric: %q", id)
 	}
 	return id, err
@@ -251,91 +278,4 @@ func parseConditions(raw json.RawMessage, d dialect) ([]condition, error) {
 		}
 	}
 	return conditions, nil
-}
-
-// member is one name and value of a JSON object.
-type member struct {
-	name  string
-	value json.RawMessage
-}
-
-// object returns the members of a JSON object in their order. Unlike
-// json.Unmarshal, it distinguishes upper and lower case in names, and refuses a
-// name that is given twice.
-func object(raw json.RawMessage) ([]member, error) {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	if t, err := decoder.Token(); err != nil || t != json.Delim('{') {
-		return nil, errors.New("not a JSON object")
-	}
-	var members []member
-	seen := make(map[string]bool)
-	for decoder.More() {
-		t, err := decoder.Token()
-		if err != nil {
-			return nil, err
-		}
-		m := member{name: t.(string)} // here the decoder returns only strings
-		if seen[m.name] {
-			return nil, fmt.Errorf("%q is there twice", m.name)
-		}
-		seen[m.name] = true
-		if err := decoder.Decode(&m.value); err != nil {
-			return nil, err
-		}
-		members = append(members, m)
-	}
-	if _, err := decoder.Token(); err != nil {
-		return nil, err
-	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return nil, errors.New("something follows the JSON object")
-	}
-	return members, nil
-}
-
-// list returns the elements of a JSON array. Any other value is a list of one.
-func list(raw json.RawMessage) ([]json.RawMessage, error) {
-	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) {
-		var elements []json.RawMessage
-		err := json.Unmarshal(raw, &elements)
-		return elements, err
-	}
-	return []json.RawMessage{raw}, nil
-}
-
-// oneOrMany returns the strings of a JSON array. A single string is an array of
-// one.
-func oneOrMany(raw json.RawMessage) ([]string, error) {
-	elements, err := list(raw)
-	if err != nil {
-		return nil, err
-	}
-	var texts []string
-	for _, element := range elements {
-		t, err := text(element)
-		if err != nil {
-			return nil, err
-		}
-		texts = append(texts, t)
-	}
-	return texts, nil
-}
-
-// text returns a JSON string. It also accepts true, false and numbers, and
-// returns them as they are written. IAM does that too, for example in {"Null":
-// {"aws:TagKeys": false}}.
-func text(raw json.RawMessage) (string, error) {
-	var value any
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	if err := decoder.Decode(&value); err != nil {
-		return "", err
-	}
-	switch v := value.(type) {
-	case string:
-		return v, nil
-	case bool, json.Number:
-		return fmt.Sprint(v), nil
-	}
-	return "", fmt.Errorf("%s is not a string", raw)
 }

@@ -1,6 +1,6 @@
 // Package policy decides requests by the policies of IAM. It knows the part of
 // IAM's policy language that the policies of this service use: session
-// policies, permission policies and trust policies.
+// policies, permission policies, trust policies and policies of resources.
 //
 // It is stricter than IAM. An unknown element, operator, condition key or
 // variable is an error, so that no test passes because of a misspelt name in a
@@ -19,11 +19,25 @@ type Policy struct {
 	statements []statement
 }
 
+// Principals returns the accounts, users, roles and sessions that the policy
+// names, by their ids or ARNs.
+func (p Policy) Principals() []string {
+	var names []string
+	for _, s := range p.statements {
+		for _, named := range []*principals{s.principals, s.notPrincipals} {
+			if named != nil {
+				names = append(names, named.names...)
+			}
+		}
+	}
+	return names
+}
+
 // Request is a request that a policy allows or denies.
 type Request struct {
 	Action    string // "ecr:CreateRepository"
 	Resource  string // an ARN, or "*" for an action without a resource
-	Principal string // ARN of the caller; only trust policies look at it
+	Principal string // ARN of the caller; permission and session policies do not look at it
 
 	// Context holds the values of the condition keys of the request. The case
 	// of their names makes no difference, also in tag keys that are part of a
@@ -34,7 +48,8 @@ type Request struct {
 // Decision is what one or more policies decide about a request.
 type Decision int
 
-// The decisions. The zero value refuses the request.
+// The decisions. A later one prevails over those before it. The zero value
+// refuses the request.
 const (
 	NotAllowed Decision = iota // no statement allows the request
 	Allow                      // a statement allows it and none denies it
@@ -61,24 +76,42 @@ func Decide(r Request, policies ...Policy) (Decision, error) {
 	r.Context = caselessKeys(r.Context)
 	decision := NotAllowed
 	for _, p := range policies {
-		for _, s := range p.statements {
-			applies, err := s.applies(r)
-			if err != nil {
-				return Deny, err
-			}
-			if !applies {
-				continue
-			}
-			if s.deny {
-				// The loop continues, because a later statement that cannot be
-				// decided is still an error.
-				decision = Deny
-			} else if decision != Deny {
-				decision = Allow
-			}
+		d, _, err := p.decide(r)
+		if err != nil {
+			return Deny, err
 		}
+		decision = max(decision, d)
 	}
 	return decision, nil
+}
+
+// DecideResource returns the decision of the policy of a resource. If it is
+// Allow, the match is the strongest one of the statements that allow the
+// request.
+func DecideResource(r Request, p Policy) (Decision, Match, error) {
+	r.Context = caselessKeys(r.Context)
+	return p.decide(r)
+}
+
+// decide returns the decision of the policy, and the strongest match of the
+// statements that allow the request. The context has its names without case.
+func (p Policy) decide(r Request) (Decision, Match, error) {
+	decision, match := NotAllowed, NoMatch
+	for _, s := range p.statements {
+		applies, err := s.applies(r)
+		switch {
+		case err != nil:
+			return Deny, NoMatch, err
+		case !applies:
+		case s.deny:
+			// The loop continues, because a later statement that cannot be
+			// decided is still an error.
+			decision = Deny
+		default:
+			decision, match = max(decision, Allow), max(match, s.match(r))
+		}
+	}
+	return decision, match, nil
 }
 
 // caselessKeys returns the context with its names without case. Two names that
@@ -95,15 +128,17 @@ func caselessKeys(context map[string][]string) map[string][]string {
 
 // statement is one parsed statement. It has either actions or notActions. In an
 // identity policy it has either resources or notResources, in a trust policy it
-// has principals.
+// has principals, and in the policy of a resource either principals or
+// notPrincipals.
 type statement struct {
-	deny         bool
-	actions      []pattern
-	notActions   []pattern
-	resources    []arnPattern
-	notResources []arnPattern
-	principals   *principals
-	conditions   []condition
+	deny          bool
+	actions       []pattern
+	notActions    []pattern
+	resources     []arnPattern
+	notResources  []arnPattern
+	principals    *principals
+	notPrincipals *principals
+	conditions    []condition
 }
 
 // applies reports whether the statement is about the request.
@@ -130,16 +165,27 @@ func (s statement) matchesAction(r Request) bool {
 	return slices.ContainsFunc(s.actions, matches)
 }
 
-// matchesTarget compares the principal in a trust policy, and the resource in
-// any other policy. A trust policy names no resource, since it belongs to one
-// role.
+// matchesTarget compares the principal in the policy of a role or resource, and
+// the resource in any other policy. A policy that belongs to a role or resource
+// is about no other one.
 func (s statement) matchesTarget(r Request) bool {
 	if s.principals != nil {
-		return s.principals.match(r.Principal)
+		return s.match(r) != NoMatch
+	}
+	if s.notPrincipals != nil {
+		return !s.notPrincipals.exclude(callerOf(r.Principal))
 	}
 	matches := func(p arnPattern) bool { return p.matches(r.Resource, r.Context) }
 	if s.notResources != nil {
 		return !slices.ContainsFunc(s.notResources, matches)
 	}
 	return slices.ContainsFunc(s.resources, matches)
+}
+
+// match says how the statement names the caller.
+func (s statement) match(r Request) Match {
+	if s.principals == nil {
+		return NoMatch
+	}
+	return s.principals.match(callerOf(r.Principal))
 }

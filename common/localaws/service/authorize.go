@@ -2,6 +2,7 @@ package service
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
 )
@@ -12,16 +13,17 @@ type Permission struct {
 	Action   string // "ecr:CreateRepository"
 	Resource string // an ARN
 	// Owner is the account of the resource. A call to the resource of another
-	// account is refused, since no resource here has a policy of its own that
-	// could allow it. Owner is "" if something else checks the account, such as
-	// the trust policy of a role.
+	// account is refused unless ResourcePolicy allows it. Owner is "" if
+	// something else checks the account, such as the trust policy of a role.
 	Owner string
+	// ResourcePolicy is the policy of the resource, nil if it has none.
+	ResourcePolicy *policy.Policy
 	// Context holds the condition keys, except those about the caller.
 	Context map[string][]string
 }
 
-// authorizeAll returns an error unless all kinds of policies of the caller allow
-// all of the permissions.
+// authorizeAll returns an error unless the policies allow all of the
+// permissions.
 func (c *Request) authorizeAll(permissions []Permission) error {
 	for _, p := range permissions {
 		if err := c.authorize(p); err != nil {
@@ -31,31 +33,105 @@ func (c *Request) authorizeAll(permissions []Permission) error {
 	return nil
 }
 
-// authorize returns an error unless all kinds of policies of the caller allow
-// p.
+// authorize returns an error unless the policies of the caller and that of the
+// resource allow p. A Deny in any of them refuses it.
 func (c *Request) authorize(p Permission) error {
-	if p.Owner != "" && p.Owner != c.Account {
-		return c.Denied(p, " because no resource-based policy allows the "+p.Action+" action")
+	request := c.PolicyRequest(p)
+	silent, err := c.decideOwn(p, request)
+	if err != nil {
+		return err
 	}
-	if c.Session == nil {
-		return nil // the administrator
+	match, err := c.decideResource(p, request)
+	if err != nil {
+		return err
 	}
-	missing, request := "", c.PolicyRequest(p)
-	for _, k := range c.Session.policies() {
-		decision, err := policy.Decide(request, k.policies...)
-		switch {
-		case err != nil:
-			return c.Denied(p, " because the "+k.kind+" policy cannot be decided: "+err.Error())
-		case decision == policy.Deny:
-			return c.Denied(p, " with an explicit deny in "+k.article+" "+k.kind+" policy")
-		case decision != policy.Allow && missing == "":
-			missing = k.kind
-		}
-	}
-	if missing != "" {
+	if missing := c.missing(p, silent, match); missing != "" {
 		return c.Denied(p, " because no "+missing+" policy allows the "+p.Action+" action")
 	}
 	return nil
+}
+
+// decideOwn returns the kinds of policies of the caller that do not allow p. The
+// administrator has a policy that allows everything. The error is a refusal.
+func (c *Request) decideOwn(p Permission, request policy.Request) (silent []string, err error) {
+	if c.Session == nil {
+		return nil, nil
+	}
+	for _, k := range c.Session.policies() {
+		decision, err := policy.Decide(request, k.policies...)
+		if refusal := c.refusal(p, k.article, k.kind, decision, err); refusal != nil {
+			return nil, refusal
+		}
+		if decision != policy.Allow {
+			silent = append(silent, k.kind)
+		}
+	}
+	return silent, nil
+}
+
+// decideResource says whom the policy of the resource allows p, NoMatch if it
+// does not allow it. The error is a refusal.
+func (c *Request) decideResource(p Permission, request policy.Request) (policy.Match, error) {
+	if p.ResourcePolicy == nil {
+		return policy.NoMatch, nil
+	}
+	decision, match, err := policy.DecideResource(request, *p.ResourcePolicy)
+	return match, c.refusal(p, "a", resourceBased, decision, err)
+}
+
+// refusal returns the error for a policy that denies p or cannot be decided, and
+// nil for any other.
+func (c *Request) refusal(p Permission, article, kind string, decision policy.Decision, err error) error {
+	if err != nil {
+		return c.Denied(p, " because the "+kind+" policy cannot be decided: "+err.Error())
+	}
+	if decision == policy.Deny {
+		return c.Denied(p, " with an explicit deny in "+article+" "+kind+" policy")
+	}
+	return nil
+}
+
+// missing returns the kind of policy that should allow p and does not, or "" if
+// p is allowed. Silent are the kinds of the caller's own policies that do not
+// allow it, and match is how the policy of the resource does.
+//
+// In another account, both sides must allow. In the same account, one is enough,
+// and it depends on the principal that the policy of the resource names:
+//
+//   - The account: its administrators decide. So the caller's own policies must
+//     allow.
+//   - The role of a session: it is as if a permission policy of the role
+//     allowed. So the session policy must allow too.
+//   - The session or the user itself: nothing else is needed. For everybody, "*",
+//     the documentation says so where a condition names the role, "session
+//     policies do not limit permissions granted". Whether it is so without a
+//     condition, it does not say. Here it is, because a test must not rely on a
+//     limit that AWS perhaps does not have.
+//
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
+func (c *Request) missing(p Permission, silent []string, match policy.Match) string {
+	if p.Owner != "" && p.Owner != c.Account {
+		// AWS was seen to blame the policy of the resource also where that names
+		// only the account, and the caller's permission policies do not allow.
+		if match == policy.NoMatch || match == policy.MatchAccount && slices.Contains(silent, identityBased) {
+			return resourceBased
+		}
+		return first(silent)
+	}
+	switch match {
+	case policy.MatchCaller:
+		return ""
+	case policy.MatchRole:
+		silent = slices.DeleteFunc(silent, func(kind string) bool { return kind == identityBased })
+	}
+	return first(silent)
+}
+
+func first(kinds []string) string {
+	if len(kinds) == 0 {
+		return ""
+	}
+	return kinds[0]
 }
 
 // Denied returns the refusal of a permission. The reason is added to the end of

@@ -65,6 +65,12 @@ type Session struct {
 	AccessKey, Secret, Token string
 }
 
+// Kinds of policies, as AWS calls them in a refusal.
+const (
+	identityBased = "identity-based"
+	resourceBased = "resource-based"
+)
+
 // kindOfPolicy is the policies of one kind, with the words for it in the
 // message of a refusal.
 type kindOfPolicy struct {
@@ -75,7 +81,7 @@ type kindOfPolicy struct {
 // policies returns the kinds of policies that must all allow what the session
 // does. One policy of a kind is enough.
 func (s *Session) policies() []kindOfPolicy {
-	all := []kindOfPolicy{{"an", "identity-based", s.Permissions}}
+	all := []kindOfPolicy{{"an", identityBased, s.Permissions}}
 	if s.SessionPolicy != nil {
 		all = append(all, kindOfPolicy{"a", "session", []policy.Policy{*s.SessionPolicy}})
 	}

@@ -1,0 +1,139 @@
+package ecr
+
+import (
+	"regexp"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
+	"github.com/YaleSpinup/ecr-api/common/localaws/service"
+)
+
+const maxPolicy = 10_240 // characters
+
+// repositoryPolicy is the policy of a repository.
+type repositoryPolicy struct {
+	text   string
+	policy policy.Policy
+}
+
+// parsed returns the policy for a decision, nil if there is none.
+func (p *repositoryPolicy) parsed() *policy.Policy {
+	if p == nil {
+		return nil
+	}
+	return &p.policy
+}
+
+// setRepositoryPolicyInput has no force: here no policy needs it.
+type setRepositoryPolicyInput struct {
+	RepositoryID
+	Text *string `json:"policyText"`
+}
+
+func (in setRepositoryPolicyInput) Check(c *service.Request) error {
+	if err := in.RepositoryID.Check(c); err != nil {
+		return err
+	}
+	switch {
+	case in.Text == nil:
+		return invalidParameter("policyText", "must not be null")
+	case utf8.RuneCountInString(*in.Text) > maxPolicy:
+		return invalidParameter("policyText", "Member must have length less than or equal to 10240")
+	}
+	return nil
+}
+
+// repositoryPolicyOutput is the answer of all three operations.
+type repositoryPolicyOutput struct {
+	RegistryID     string `json:"registryId"`
+	RepositoryName string `json:"repositoryName"`
+	Text           string `json:"policyText"`
+}
+
+func (r *repository) policyOutput() repositoryPolicyOutput {
+	return repositoryPolicyOutput{r.account, r.name, r.policy.text}
+}
+
+// setRepositoryPolicy replaces the policy. ECR writes the text anew, with the
+// principals of a list in an order of its own. Here only the accounts are
+// written as ECR does.
+func (s *Store) setRepositoryPolicy(c *service.Request, in setRepositoryPolicyInput) (any, error) {
+	r, err := s.find(c, in)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := policy.ParseResource(*in.Text)
+	if err != nil {
+		// ECR does not say what is wrong.
+		return nil, invalidParameter("PolicyText", "Invalid repository policy provided")
+	}
+	if slices.ContainsFunc(parsed.Principals(), s.isUnknown) {
+		return nil, invalidParameter("PolicyText", "Principal not found")
+	}
+	r.policy = &repositoryPolicy{withAccountARNs(*in.Text, c.Place().Region.Partition()), parsed}
+	return r.policyOutput(), nil
+}
+
+func (s *Store) isUnknown(principal string) bool {
+	return s.PrincipalExists != nil && !s.PrincipalExists(principal)
+}
+
+var (
+	// principalsPattern matches the principals of the kind AWS in a policy that
+	// was parsed: no other element has a member of that name.
+	principalsPattern = regexp.MustCompile(`"AWS"\s*:\s*("[^"]*"|\[[^\]]*\])`)
+	accountIDPattern  = regexp.MustCompile(`"([0-9]{12})"`)
+)
+
+// withAccountARNs returns the text of a policy with the ARNs of accounts that
+// are principals, in place of their ids.
+func withAccountARNs(text, partition string) string {
+	return principalsPattern.ReplaceAllStringFunc(text, func(principals string) string {
+		return accountIDPattern.ReplaceAllString(principals, `"arn:`+partition+`:iam::${1}:root"`)
+	})
+}
+
+type getRepositoryPolicyInput struct{ RepositoryID }
+
+func (s *Store) getRepositoryPolicy(c *service.Request, in getRepositoryPolicyInput) (any, error) {
+	r, err := s.findWithPolicy(c, in)
+	if err != nil {
+		return nil, err
+	}
+	return r.policyOutput(), nil
+}
+
+type deleteRepositoryPolicyInput struct{ RepositoryID }
+
+// deleteRepositoryPolicy returns the policy that it removes.
+func (s *Store) deleteRepositoryPolicy(c *service.Request, in deleteRepositoryPolicyInput) (any, error) {
+	r, err := s.findWithPolicy(c, in)
+	if err != nil {
+		return nil, err
+	}
+	out := r.policyOutput()
+	r.policy = nil
+	return out, nil
+}
+
+// findWithPolicy returns the repository of an input, which must have a policy.
+func (s *Store) findWithPolicy(c *service.Request, in repositoryInput) (*repository, error) {
+	r, err := s.find(c, in)
+	if err == nil && r.policy == nil {
+		err = service.Errorf("RepositoryPolicyNotFoundException", "Repository policy does not exist "+
+			"for the repository with name '%s' in the registry with id '%s'", r.name, r.account)
+	}
+	return r, err
+}
+
+// needsToDeletePolicy lets the administrator remove any policy in its own
+// account, also one that denies this to everybody. So no repository is locked
+// for good.
+func (s *Store) needsToDeletePolicy(c *service.Request, in deleteRepositoryPolicyInput) []service.Permission {
+	p := s.permission(c, in)
+	if c.Session == nil && p.Owner == c.Account {
+		p.ResourcePolicy = nil
+	}
+	return []service.Permission{p}
+}
