@@ -261,6 +261,15 @@ func TestEveryOperationNeedsItsAction(t *testing.T) {
 		"PutImageTagMutability": func(c *ecr.ECR) error {
 			return awstest.ErrorOf(c.PutImageTagMutability(&ecr.PutImageTagMutabilityInput{RepositoryName: name, ImageTagMutability: aws.String("MUTABLE")}))
 		},
+		"SetRepositoryPolicy": func(c *ecr.ECR) error {
+			return awstest.ErrorOf(c.SetRepositoryPolicy(&ecr.SetRepositoryPolicyInput{RepositoryName: name, PolicyText: aws.String(policyForLambda)}))
+		},
+		"GetRepositoryPolicy": func(c *ecr.ECR) error {
+			return awstest.ErrorOf(c.GetRepositoryPolicy(&ecr.GetRepositoryPolicyInput{RepositoryName: name}))
+		},
+		"DeleteRepositoryPolicy": func(c *ecr.ECR) error {
+			return awstest.ErrorOf(c.DeleteRepositoryPolicy(&ecr.DeleteRepositoryPolicyInput{RepositoryName: name}))
+		},
 		"TagResource":   tagIt("group/ours", "a", "b"),
 		"UntagResource": untagIt("group/ours", "a"),
 		"ListTagsForResource": func(c *ecr.ECR) error {
@@ -325,6 +334,7 @@ func TestEveryOperationNeedsItsAction(t *testing.T) {
 			t.Parallel()
 			b := newTaggedAWS(t)
 			awstest.Must(t, b.AddImage(awstest.Other, awstest.Here, "group/ours", localaws.Image{Tags: []string{"v1"}, Scan: &localaws.Scan{CompletedAt: awstest.Noon.AddDate(0, 0, -2)}}))
+			setPolicy(t, ecr.New(b.Session(awstest.Here, b.Assume(t, awstest.Other, "", nil))), "group/ours", policyForLambda)
 			var rest []string
 			for o := range operations {
 				if "ecr:"+o != action {

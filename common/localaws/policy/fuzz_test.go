@@ -13,6 +13,7 @@ var seeds = []string{
 	`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":["012345678901"]},"Action":"sts:AssumeRole",
 		"Condition":{"StringEquals":{"sts:ExternalId":"local"}}}}`,
 	`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ecr:X","Resource":"arn:aws:ecr:${a:b:c"}}`,
+	`{"Statement":{"Sid":"a b","Effect":"Deny","NotPrincipal":{"AWS":["012345678901","*"],"Service":"x"},"Action":"ecr:X","Resource":"*"}}`,
 	`{"Version":"2012-10-17","Statement":{"Effect":"Deny","NotAction":["ecr:X","ecr:Y*"],"NotResource":["arn:aws:ecr:a:b:c:d","arn:aws:ecr:*:*:repository/x"]}}`,
 }
 
@@ -21,7 +22,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, document string) {
-		for _, parse := range []func(string) (Policy, error){Parse, ParseTrust} {
+		for _, parse := range []func(string) (Policy, error){Parse, ParseTrust, ParseResource} {
 			p, err := parse(document)
 			if err == nil && len(p.statements) == 0 {
 				t.Errorf("%q parses to no statement", document)
