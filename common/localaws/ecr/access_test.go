@@ -179,7 +179,7 @@ func TestExceptions(t *testing.T) {
 // repository of another account, and not one of the same name at home.
 func TestAnotherAccountsRepository(t *testing.T) {
 	t.Parallel()
-	b := newSharing(t, awstest.AllowAll, granting("Allow", otherRole, "ecr:*"))
+	b := newSharing(t, document(allowing("*", "ecr:*")), granting("Allow", otherRole, "ecr:*"))
 	awstest.Must(t, b.AddRepository(there, awstest.Here, "group/one", map[string]string{"spinup:org": "theirs"}))
 	client := ecr.New(b.Session(awstest.Here, b.Assume(t, there, "", nil)))
 	registry, name, ids := aws.String(here), aws.String("group/one"), []*ecr.ImageIdentifier{{ImageTag: aws.String("v1")}}
@@ -211,6 +211,11 @@ func TestAnotherAccountsRepository(t *testing.T) {
 		"RepositoryAlreadyExistsException", "The repository with name 'group/one' already exists in the registry with id '012345678901'")
 	awstest.WantError(t, "a repository that does not exist", awstest.ErrorOf(client.DescribeImages(&ecr.DescribeImagesInput{RegistryId: registry, RepositoryName: aws.String("group/none")})),
 		"AccessDeniedException", "because no resource-based policy allows the ecr:DescribeImages action")
+	awstest.Must(t, awstest.ErrorOf(b.ECR(awstest.Here).CreateRepository(&ecr.CreateRepositoryInput{RepositoryName: aws.String("group/encrypted"),
+		EncryptionConfiguration: &ecr.EncryptionConfiguration{EncryptionType: aws.String("KMS")}})))
+	setPolicy(t, b.ECR(awstest.Here), "group/encrypted", granting("Allow", otherRole, "ecr:*"))
+	awstest.WantError(t, "delete an encrypted repository", awstest.ErrorOf(client.DeleteRepository(&ecr.DeleteRepositoryInput{RegistryId: registry, RepositoryName: aws.String("group/encrypted")})),
+		"AccessDeniedException", "kms:RetireGrant on resource: arn:aws:kms:us-east-1:012345678901:key/")
 	awstest.WantError(t, "all repositories", awstest.ErrorOf(client.DescribeRepositories(&ecr.DescribeRepositoriesInput{RegistryId: registry})),
 		"AccessDeniedException", "because no resource-based policy allows the ecr:DescribeRepositories action")
 
@@ -230,8 +235,11 @@ func TestAdministratorOfAnotherAccount(t *testing.T) {
 	}
 	awstest.WantError(t, "no policy", describe(), "AccessDeniedException", "because no resource-based policy allows the ecr:DescribeImages action")
 	owner := ecr.New(b.Session(awstest.Here, b.Assume(t, there, "", nil)))
-	setPolicy(t, owner, "group/one", granting("Allow", theAccount, "ecr:DescribeImages"))
+	setPolicy(t, owner, "group/one", granting("Allow", theAccount, "ecr:De*"))
 	awstest.WantError(t, "a policy", describe(), "", "")
+	awstest.Must(t, awstest.ErrorOf(b.ECR(awstest.Here).DeleteRepositoryPolicy(&ecr.DeleteRepositoryPolicyInput{
+		RegistryId: aws.String(there), RepositoryName: aws.String("group/one")})))
+	awstest.WantError(t, "the policy removed", describe(), "AccessDeniedException", "no resource-based policy")
 }
 
 // TestTagsOfAnotherAccount shows that the condition keys of tags have the tags of
@@ -308,4 +316,3 @@ func TestDeniedElsewhere(t *testing.T) {
 		}
 	}
 }
-
