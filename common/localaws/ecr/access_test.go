@@ -3,6 +3,7 @@
 package ecr_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go/aws"
@@ -276,7 +277,7 @@ func TestDeniedElsewhere(t *testing.T) {
 	const token = "ecr:GetAuthorizationToken"
 	one := awstest.RepositoryARN(here, "group/one")
 	open := []iam.Statement{iam.Allow("*", token), iam.Allow(one, "ecr:DescribeImages")}
-	closed := append(open[:2:2], iam.DenyOtherActions(token, "ecr:DescribeImages"), iam.DenyElsewhere(one, token))
+	closed := slices.Concat(open, []iam.Statement{iam.DenyOtherActions(token, "ecr:DescribeImages"), iam.DenyElsewhere(one, token)})
 
 	b := newSharing(t, awstest.AllowAll, granting("Allow", everybody, "ecr:*"))
 	b.Add(t, "group/two")
