@@ -317,3 +317,38 @@ func TestDeniedElsewhere(t *testing.T) {
 		}
 	}
 }
+
+// TestAnotherAccountsLayers shows that a session can push to the repository of
+// another account and pull from it.
+func TestAnotherAccountsLayers(t *testing.T) {
+	t.Parallel()
+	const content = "a layer from elsewhere"
+	b := newSharing(t, document(allowing("*", "ecr:*")), granting("Allow", otherRole, "ecr:*"))
+	client := ecr.New(b.Session(awstest.Here, b.Assume(t, there, "", nil)))
+	registry, name, digest := aws.String(here), aws.String("group/one"), aws.String(digestOf(content))
+
+	begun, err := client.InitiateLayerUpload(&ecr.InitiateLayerUploadInput{RegistryId: registry, RepositoryName: name})
+	awstest.Must(t, err)
+	awstest.Must(t, awstest.ErrorOf(client.UploadLayerPart(&ecr.UploadLayerPartInput{RegistryId: registry, RepositoryName: name, UploadId: begun.UploadId,
+		PartFirstByte: aws.Int64(0), PartLastByte: aws.Int64(int64(len(content) - 1)), LayerPartBlob: []byte(content)})))
+	completed, err := client.CompleteLayerUpload(&ecr.CompleteLayerUploadInput{RegistryId: registry, RepositoryName: name, UploadId: begun.UploadId,
+		LayerDigests: []*string{digest}})
+	awstest.Must(t, err)
+	want := &ecr.CompleteLayerUploadOutput{RegistryId: registry, RepositoryName: name, UploadId: begun.UploadId, LayerDigest: digest}
+	if diff := cmp.Diff(want, completed); diff != "" {
+		t.Errorf("completed (-want +got):\n%s", diff)
+	}
+	awstest.Must(t, awstest.ErrorOf(client.PutImage(&ecr.PutImageInput{RegistryId: registry, RepositoryName: name, ImageManifest: aws.String(naming(content))})))
+
+	checked, err := client.BatchCheckLayerAvailability(&ecr.BatchCheckLayerAvailabilityInput{RegistryId: registry, RepositoryName: name, LayerDigests: []*string{digest}})
+	awstest.Must(t, err)
+	if got := aws.StringValue(checked.Layers[0].LayerAvailability); got != "AVAILABLE" {
+		t.Errorf("the layer is %s", got)
+	}
+	wantAvailable(t, "seen by the owner", b.ECR(awstest.Here), *name, *digest, true)
+	location, err := client.GetDownloadUrlForLayer(&ecr.GetDownloadUrlForLayerInput{RegistryId: registry, RepositoryName: name, LayerDigest: digest})
+	awstest.Must(t, err)
+	if _, got, _ := get(t, "GET", *location.DownloadUrl, ""); got != content {
+		t.Errorf("downloaded %q, want %q", got, content)
+	}
+}

@@ -28,7 +28,7 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws/sts"
 )
 
-var here = service.Place{Account: service.AdministratorAccount, Region: awstest.Here}
+var doorPlace = service.Place{Account: service.AdministratorAccount, Region: awstest.Here}
 
 // door is an ECR whose operations are also done as docker's requests do them:
 // after a login with a password.
@@ -62,7 +62,7 @@ func newDoorWith(t *testing.T, layerLimit int64, repositories ...string) *door {
 		awstest.Must(t, store.Close())
 	})
 	for _, name := range repositories {
-		awstest.Must(t, store.AddRepository(here, name, nil))
+		awstest.Must(t, store.AddRepository(doorPlace, name, nil))
 	}
 	s := session.Must(session.NewSession(&aws.Config{Endpoint: &listening.URL, Region: aws.String(awstest.Here), MaxRetries: aws.Int(0),
 		Credentials: credentials.NewStaticCredentials("key", "secret", ""), HTTPClient: &http.Client{Transport: &http.Transport{}}}))
@@ -178,7 +178,7 @@ func TestStreamLayer(t *testing.T) {
 
 	// With the repository all bytes go, also those of a layer that came twice.
 	awstest.Must(t, awstest.ErrorOf(ecr.New(d.session).DeleteRepository(&ecr.DeleteRepositoryInput{RepositoryName: aws.String("group/one")})))
-	awstest.Must(t, d.store.AddRepository(here, "group/one", nil))
+	awstest.Must(t, d.store.AddRepository(doorPlace, "group/one", nil))
 	_, err = sendStream(login, beginStream(t, login), strings.NewReader("0123456789"))
 	awstest.Must(t, err)
 }

@@ -46,7 +46,7 @@ func (in GetDownloadURLForLayerInput) Check(c *service.Request) error {
 }
 
 func (s *Store) getDownloadURLForLayer(c *service.Request, in GetDownloadURLForLayerInput) (any, error) {
-	r, err := s.find(c, in.RepositoryName)
+	r, err := s.find(c, in)
 	if err != nil {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func checkLayerDigests(digests []string) error {
 }
 
 func (s *Store) batchCheckLayerAvailability(c *service.Request, in BatchCheckLayerAvailabilityInput) (any, error) {
-	r, err := s.find(c, in.RepositoryName)
+	r, err := s.find(c, in)
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ func (in ListImageReferrersInput) keeps(i *image) bool {
 
 // listImageReferrers answers an empty list if the subject is not there.
 func (s *Store) listImageReferrers(c *service.Request, in ListImageReferrersInput) (any, error) {
-	r, err := s.find(c, in.RepositoryName)
+	r, err := s.find(c, in)
 	if err != nil {
 		return nil, err
 	}

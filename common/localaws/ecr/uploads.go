@@ -55,7 +55,7 @@ func (s *Store) needsToStart(c *service.Request, in uploadStart) []service.Permi
 }
 
 func (s *Store) initiateLayerUpload(c *service.Request, in uploadStart) (any, error) {
-	r, err := s.find(c, in.repository())
+	r, err := s.find(c, in)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (s *Store) initiateLayerUpload(c *service.Request, in uploadStart) (any, er
 // mountLayer gives a repository a layer of another one. It returns false if that
 // one does not have the layer.
 func (s *Store) mountLayer(c *service.Request, to *repository, from, digest string) bool {
-	source := s.registry(c.Place()).repositories[from]
+	source := s.registry(placeOf(c, to.account)).repositories[from]
 	if source == nil || source.layers[digest] == nil {
 		return false
 	}
@@ -124,12 +124,12 @@ func (s *Store) uploadLayerPart(c *service.Request, in UploadLayerPartInput) (an
 func (s *Store) lookUp(c *service.Request, in UploadLayerPartInput) (*upload, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.findUpload(c, in.RepositoryName, in.UploadID)
+	return s.findUpload(c, in, in.UploadID)
 }
 
 // findUpload returns the upload of an id in a repository.
-func (s *Store) findUpload(c *service.Request, repository, id string) (*upload, error) {
-	r, err := s.find(c, repository)
+func (s *Store) findUpload(c *service.Request, in repositoryInput, id string) (*upload, error) {
+	r, err := s.find(c, in)
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +235,7 @@ func (in CompleteLayerUploadInput) Check(c *service.Request) error {
 }
 
 func (s *Store) completeLayerUpload(c *service.Request, in CompleteLayerUploadInput) (any, error) {
-	u, err := s.findUpload(c, in.RepositoryName, in.UploadID)
+	u, err := s.findUpload(c, in, in.UploadID)
 	if err != nil {
 		return nil, err
 	}
