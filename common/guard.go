@@ -26,17 +26,27 @@ func isLoopbackHost(host string) bool {
 // another name than one of this machine: the owner of that name could point it
 // here. The hosts are further names by which it may be called.
 func GuardLocal(next http.Handler, hosts ...string) http.Handler {
-	crossOrigin := http.NewCrossOriginProtection()
+	next = GuardPages(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := hostName(r.Host)
-		switch {
-		case !isLoopbackHost(host) && !slices.ContainsFunc(hosts, func(h string) bool { return strings.EqualFold(hostName(h), host) }):
+		if !isLoopbackHost(host) && !slices.ContainsFunc(hosts, func(h string) bool { return strings.EqualFold(hostName(h), host) }) {
 			http.Error(w, fmt.Sprintf("This answers requests to localhost and loopback addresses, not to %.100q. With -local and -local-aws, -allow-hosts adds names.", host), http.StatusForbidden)
-		case isCrossSite(r) || crossOrigin.Check(r) != nil:
-			http.Error(w, "This answers no requests that another web page sends.", http.StatusForbidden)
-		default:
-			next.ServeHTTP(w, r)
+			return
 		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// GuardPages returns a handler that refuses requests from other web pages, and
+// lets every Host pass.
+func GuardPages(next http.Handler) http.Handler {
+	crossOrigin := http.NewCrossOriginProtection()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isCrossSite(r) || crossOrigin.Check(r) != nil {
+			http.Error(w, "This answers no requests that another web page sends.", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 

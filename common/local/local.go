@@ -99,7 +99,7 @@ func startAWS(address string, seed func(*localaws.Server, *common.Config) error,
 	a := &AWS{
 		aws:    aws,
 		URL:    "http://" + onThisMachine(listener.Addr().String()),
-		server: &http.Server{Handler: common.GuardLocal(aws, hosts...), ReadHeaderTimeout: 10 * time.Second},
+		server: &http.Server{Handler: guard(aws, hosts...), ReadHeaderTimeout: 10 * time.Second},
 	}
 	go a.server.Serve(listener) // until Close
 	return a, nil

@@ -1,5 +1,6 @@
 // Package localaws is an AWS inside the process: STS and ECR on their wire
-// protocols, for the local mode of the service and for its tests.
+// protocols, and the registry to which docker pushes, for the local mode of the
+// service and for its tests.
 //
 // It follows the rules of the real services: names, limits, pages and errors.
 // It knows which accounts and roles exist, and it decides every call by the
@@ -21,6 +22,7 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common/localaws/ecr"
 	"github.com/YaleSpinup/ecr-api/common/localaws/fault"
+	"github.com/YaleSpinup/ecr-api/common/localaws/registry"
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
 	"github.com/YaleSpinup/ecr-api/common/localaws/sts"
 )
@@ -108,6 +110,7 @@ func New(o Options) (*Server, error) {
 	s.paths = map[string]http.Handler{
 		"/faults":        fault.NewHandler(s.faults, s.calls.OperationNames()),
 		ecr.DownloadPath: http.HandlerFunc(s.ecr.ServeDownload),
+		"/v2":            registry.New(s.calls),
 	}
 	return s, nil
 }
@@ -135,6 +138,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Close removes the layers of images, which are in a temporary directory. After
 // that no layer can be uploaded.
 func (s *Server) Close() error { return s.ecr.Close() }
+
+// IsRegistry tells whether a request is one of docker to a registry of AWS, by
+// the host that the registry has in AWS.
+func IsRegistry(r *http.Request) bool {
+	return strings.HasPrefix(r.URL.Path, "/v2/") && registry.IsHost(r.Host)
+}
 
 // Inject adds a fault. The fault can hit every call that has a valid signature
 // and a readable input. Inject returns a function that removes the fault.
