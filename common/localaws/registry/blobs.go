@@ -45,9 +45,9 @@ func (q *request) getBlob() error {
 	}
 	defer layer.Close()
 	q.describeBlob()
-	content := &content{ReadSeeker: layer}
-	http.ServeContent(q.w, q.Request, "", time.Time{}, content)
-	if content.err != nil {
+	read := &content{ReadSeeker: layer}
+	http.ServeContent(q.w, q.Request, "", time.Time{}, read)
+	if read.err != nil {
 		panic(http.ErrAbortHandler) // the client has a part of the layer, and must not take it for the whole
 	}
 	return nil

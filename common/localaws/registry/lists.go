@@ -96,13 +96,29 @@ func (q *request) listReferrers() error {
 		query.Set("nextToken", out.NextToken)
 		q.linkNext("/referrers/"+q.reference, query)
 	}
-	return writeJSON(q.w, http.StatusOK, indexMediaType, referrerIndex{2, indexMediaType, out.Referrers})
+	return writeJSON(q.w, http.StatusOK, indexMediaType, indexOf(out.Referrers))
 }
 
-type referrerIndex struct {
-	SchemaVersion int            `json:"schemaVersion"`
-	MediaType     string         `json:"mediaType"`
-	Manifests     []ecr.Referrer `json:"manifests"`
+type index struct {
+	SchemaVersion int          `json:"schemaVersion"`
+	MediaType     string       `json:"mediaType"`
+	Manifests     []descriptor `json:"manifests"`
+}
+
+type descriptor struct {
+	MediaType    string            `json:"mediaType"`
+	Digest       string            `json:"digest"`
+	Size         int64             `json:"size"`
+	ArtifactType string            `json:"artifactType,omitempty"`
+	Annotations  map[string]string `json:"annotations,omitempty"`
+}
+
+func indexOf(referrers []ecr.Referrer) index {
+	list := index{2, indexMediaType, []descriptor{}} // JSON writes [] and not null
+	for _, r := range referrers {
+		list.Manifests = append(list.Manifests, descriptor{r.MediaType, r.Digest, r.Size, r.ArtifactType, r.Annotations})
+	}
+	return list
 }
 
 // linkNext says where the next page is (RFC 5988).

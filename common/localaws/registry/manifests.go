@@ -60,6 +60,7 @@ func (q *request) putManifest() error {
 		MediaType:    mediaType,
 		Tag:          id.Tag,
 		Digest:       id.Digest,
+		Strict:       true,
 	})
 	if err != nil && !hasCode(err, "ImageAlreadyExistsException") {
 		return rename(err, "InvalidParameterException", http.StatusBadRequest, codeManifestInvalid)
@@ -73,16 +74,12 @@ func (q *request) putManifest() error {
 }
 
 func (q *request) readManifest() ([]byte, error) {
-	tooLarge := problem{http.StatusRequestEntityTooLarge, codeManifestInvalid, fmt.Sprintf("the manifest is larger than %d bytes", maxManifest)}
-	if q.ContentLength > maxManifest {
-		return nil, tooLarge
-	}
 	manifest, err := io.ReadAll(io.LimitReader(q.Body, maxManifest+1))
 	if err != nil {
 		return nil, problem{http.StatusBadRequest, codeManifestInvalid, "the manifest could not be read: " + err.Error()}
 	}
 	if len(manifest) > maxManifest {
-		return nil, tooLarge
+		return nil, problem{http.StatusRequestEntityTooLarge, codeManifestInvalid, fmt.Sprintf("the manifest is larger than %d bytes", maxManifest)}
 	}
 	return manifest, nil
 }

@@ -14,7 +14,7 @@ import (
 var (
 	hostPattern = regexp.MustCompile(`^([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.(.+)$`)
 	// namePattern is the name of a repository under the host of this machine.
-	namePattern   = regexp.MustCompile(`^([0-9]{12})/([a-z0-9-]+)/(.+)$`)
+	namePattern   = regexp.MustCompile(`(?s)^([0-9]{12})/([a-z0-9-]+)/(.+)$`)
 	digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 	tagPattern    = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,299}$`)
 )

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws/ecr"
+	"github.com/YaleSpinup/ecr-api/common/localaws/service"
 )
 
 // startUpload begins the upload of a layer. The client may ask to take the layer
@@ -30,7 +32,7 @@ func (q *request) beginUpload() error {
 		return err
 	}
 	q.reference = id
-	q.answerUpload(http.StatusAccepted, -1)
+	q.accepted(-1)
 	return nil
 }
 
@@ -62,7 +64,7 @@ func (q *request) mount(digest, from string) error {
 		return nil
 	}
 	q.reference = out.UploadID
-	q.answerUpload(http.StatusAccepted, -1)
+	q.accepted(-1)
 	return nil
 }
 
@@ -78,15 +80,20 @@ func (q *request) uploadAtOnce(digest string) error {
 	return q.sendAndComplete(digest)
 }
 
-// showUpload tells how many bytes of an upload are there.
+// showUpload tells how many bytes of an upload are there, also while another
+// request is adding some.
 func (q *request) showUpload() error {
 	in := q.part(http.NoBody)
 	in.AnyFirst = true
 	out, err := q.upload(in)
+	if last, refused := lastByte(err); refused {
+		out.LastByteReceived, err = last, nil
+	}
 	if err != nil {
 		return err
 	}
-	q.answerUpload(http.StatusNoContent, out.LastByteReceived)
+	q.describeUpload(out.LastByteReceived)
+	q.w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
@@ -96,7 +103,7 @@ func (q *request) continueUpload() error {
 	if err != nil {
 		return err
 	}
-	q.answerUpload(http.StatusAccepted, out.LastByteReceived)
+	q.accepted(out.LastByteReceived)
 	return nil
 }
 
@@ -137,25 +144,42 @@ func (q *request) cancelUpload() error {
 }
 
 // send adds bytes to the upload, at the place that the header Content-Range
-// names. Without it they follow those that are there.
+// names. Without it they follow those that are there. If the place is not where
+// the upload ends, the client is told where that is.
 func (q *request) send(body io.Reader) (ecr.UploadLayerPartOutput, error) {
-	in := q.part(body)
 	first, found, err := q.firstByte()
 	if err != nil {
 		return ecr.UploadLayerPartOutput{}, err
 	}
+	in := q.part(body)
 	in.FirstByte, in.AnyFirst = first, !found
-	return q.upload(in)
+	out, err := q.upload(in)
+	if last, refused := lastByte(err); refused {
+		q.describeUpload(last)
+	}
+	return out, err
 }
 
 func (q *request) part(body io.Reader) ecr.UploadLayerPartInput {
 	return ecr.UploadLayerPartInput{RepositoryID: q.repository, UploadID: q.reference, Stream: body}
 }
 
-// upload does UploadLayerPart. If the bytes are not those that follow, the
-// client is told how many are there.
 func (q *request) upload(in ecr.UploadLayerPartInput) (ecr.UploadLayerPartOutput, error) {
 	return do[ecr.UploadLayerPartOutput](q, "UploadLayerPart", in)
+}
+
+// lastByte returns the last byte of an upload, if it did not take a part because
+// of its place, or because another request is adding one.
+func lastByte(err error) (last int64, refused bool) {
+	var e *service.Error
+	if !errors.As(err, &e) || e.Code != "InvalidLayerPartException" {
+		return 0, false
+	}
+	last, found := e.Extra["lastValidByteReceived"].(int64)
+	if !found {
+		last = -1
+	}
+	return last, true
 }
 
 var contentRange = regexp.MustCompile(`^([0-9]{1,18})-([0-9]{1,18})$`)
@@ -179,13 +203,17 @@ func (q *request) firstByte() (first int64, found bool, err error) {
 	return first, true, nil
 }
 
-// answerUpload tells where the upload goes on. Range has the same text for no
+func (q *request) accepted(last int64) {
+	q.describeUpload(last)
+	q.w.WriteHeader(http.StatusAccepted)
+}
+
+// describeUpload tells where the upload goes on. Range has the same text for no
 // byte as for one, as in other registries: the specification has no word for
 // none.
-func (q *request) answerUpload(status int, last int64) {
+func (q *request) describeUpload(last int64) {
 	h := q.w.Header()
 	h.Set("Location", q.path("/blobs/uploads/"+q.reference))
 	h.Set("Docker-Upload-Uuid", q.reference)
 	h.Set("Range", fmt.Sprintf("0-%d", max(last, 0)))
-	q.w.WriteHeader(status)
 }
