@@ -34,6 +34,7 @@ fuzz: ## run each fuzz test for a minute
 	for f in FuzzToken FuzzPath FuzzBody; do go test ./api -run '^$$' -fuzz "^$$f$$" -fuzztime 1m || exit 1; done
 	for f in FuzzDecide FuzzParse; do go test ./common/localaws/policy -run '^$$' -fuzz "^$$f$$" -fuzztime 1m || exit 1; done
 	go test ./ecr -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime 1m
+	go test ./common/localaws/registry -run '^$$' -fuzz '^FuzzRequest$$' -fuzztime 1m
 
 .PHONY: image sbom
 image: ## build the container image, with its version

@@ -118,7 +118,7 @@ func (q *request) finishUpload() error {
 }
 
 func (q *request) sendAndComplete(digest string) error {
-	body := bufio.NewReader(q.Body)
+	body := bufio.NewReaderSize(q.Body, 64<<10)
 	if _, err := body.Peek(1); err != io.EOF {
 		if _, err := q.send(body); err != nil {
 			return err
