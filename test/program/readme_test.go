@@ -62,8 +62,8 @@ func TestReadmeFaults(t *testing.T) {
 	variables := exports(t, indented)
 	variables["AWS_ENDPOINT_URL"] = url
 	requests := curls(t, indented, variables)
-	if len(requests) != 10 {
-		t.Fatalf("%d curl lines, want 10 (add seven faults, list them, remove one, remove all):\n%s", len(requests), commands)
+	if len(requests) != 12 {
+		t.Fatalf("%d curl lines, want 12 (add nine faults, list them, remove one, remove all):\n%s", len(requests), commands)
 	}
 	for i, r := range requests {
 		want := http.StatusCreated

@@ -264,11 +264,8 @@ type stopAfter int64
 
 func (stopAfter) Before(context.Context) error { return nil }
 
-func (n stopAfter) During(_ context.Context, bytes int64) error {
-	if bytes > int64(n) {
-		return errStopped
-	}
-	return nil
+func (n stopAfter) Flow(_ context.Context, layer io.Reader) io.Reader {
+	return io.MultiReader(io.LimitReader(layer, int64(n)), iotest.ErrReader(errStopped))
 }
 
 func (stopAfter) After(_ context.Context, out any, err error) (any, error) { return out, err }
@@ -311,8 +308,8 @@ func TestFaultInLayer(t *testing.T) {
 	}
 
 	d.fault = func() service.Fault { return nil }
-	if last, err := sendStream(login, in, http.NoBody); err != nil || last != 3 {
-		t.Errorf("the stream's last byte is %d (%v), want 3", last, err)
+	if last, err := sendStream(login, in, http.NoBody); err != nil || last != 2 {
+		t.Errorf("the stream's last byte is %d (%v), want 2", last, err)
 	}
 	awstest.Must(t, awstest.ErrorOf(send(client, "group/one", id, 0, "abcdef")))
 }

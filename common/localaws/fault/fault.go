@@ -42,9 +42,18 @@ type Fault struct {
 	// that the answer is late or lost. If the work fails, the answer is its own
 	// error instead of Code.
 	AfterWork bool `json:"afterWork,omitempty"`
+	// AfterBytes, if not 0, is how many bytes of a layer flow before the delay and
+	// the error. It counts the bytes of one call. If the call has fewer, nothing
+	// happens, and that is no hit. If a layer is sent to the client, Code closes
+	// the connection, because the answer has begun. AfterBytes excludes AfterWork.
+	// It is for the operations in flowing: calls of others have no bytes.
+	AfterBytes int64 `json:"afterBytes,omitempty"`
 	// Drop closes the connection instead of answering.
 	Drop bool `json:"drop,omitempty"`
 }
+
+// flowing are the operations in which bytes of a layer flow.
+var flowing = []string{"ecr:GetDownloadUrlForLayer", "ecr:UploadLayerPart"}
 
 // Error codes of calls that get no answer.
 const (
@@ -58,21 +67,28 @@ var (
 )
 
 // hit is a fault that hits one call.
-type hit struct{ Fault }
+type hit struct {
+	Fault
+	// count counts the hit of a fault with AfterBytes, when it acts. It returns
+	// false if the fault is no longer in force.
+	count func() bool
+}
 
 // Before waits or fails before the work.
 func (h hit) Before(ctx context.Context) error {
-	if h.AfterWork {
+	if h.AfterWork || h.AfterBytes > 0 {
 		return nil
 	}
+	return h.act(ctx)
+}
+
+// act waits, and returns the error to answer.
+func (h hit) act(ctx context.Context) error {
 	if !h.wait(ctx) {
 		return errClientGone
 	}
 	return h.err()
 }
-
-// During does nothing.
-func (h hit) During(context.Context, int64) error { return nil }
 
 // After waits or fails after the work.
 func (h hit) After(ctx context.Context, out any, err error) (any, error) {

@@ -163,8 +163,8 @@ func waitForHit(t *testing.T, b *awstest.AWS) {
 
 func TestRefusedFaults(t *testing.T) {
 	t.Parallel()
-	const keys = "the keys of a fault are operation, code, message and delay (strings), times, status and " +
-		"probability (numbers), afterWork and drop (true or false)"
+	const keys = "the keys of a fault are operation, code, message and delay (strings), times, status, " +
+		"afterBytes and probability (numbers), afterWork and drop (true or false)"
 	const operations = "ecr:BatchCheckLayerAvailability, ecr:BatchDeleteImage, ecr:BatchGetImage, ecr:CompleteLayerUpload, " +
 		"ecr:CreateRepository, ecr:DeleteRepository, ecr:DeleteRepositoryPolicy, ecr:DescribeImageScanFindings, " +
 		"ecr:DescribeImages, ecr:DescribeRepositories, ecr:GetAuthorizationToken, ecr:GetDownloadUrlForLayer, " +
@@ -203,6 +203,13 @@ func TestRefusedFaults(t *testing.T) {
 		`{"operation":"*","code":"X","status":-1}`:         `-1 is not the status of an error: write one of 400 to 599`,
 		`{"operation":"*"}`:                                `the fault would do nothing: give it a code, a delay or drop`,
 		`{"operation":"*","delay":"0s","afterWork":true}`:  `the fault would do nothing: give it a code, a delay or drop`,
+
+		`{"operation":"*","code":"X","afterBytes":5}`:                                     `no bytes of a layer flow in *: with afterBytes write one of ecr:GetDownloadUrlForLayer, ecr:UploadLayerPart`,
+		`{"operation":"ecr:PutImage","drop":true,"afterBytes":5}`:                         `no bytes of a layer flow in ecr:PutImage: with afterBytes write one of ecr:GetDownloadUrlForLayer, ecr:UploadLayerPart`,
+		`{"operation":"ecr:UploadLayerPart","drop":true,"afterBytes":-5}`:                 `afterBytes is negative: write how many bytes of a layer go first, or leave it out`,
+		`{"operation":"ecr:UploadLayerPart","drop":true,"afterBytes":5,"afterWork":true}`: `afterBytes and afterWork exclude each other: leave out one of them`,
+		`{"operation":"ecr:UploadLayerPart","afterBytes":5}`:                              `the fault would do nothing: give it a code, a delay or drop`,
+		`{"operation":"*","drop":true,"afterBytes":"1MB"}`:                                `afterBytes cannot be string: ` + keys,
 	} {
 		wantExchanges(t, b, exchange{method: "POST", path: "/faults", body: body, status: 400, answer: `{"error":"` + want + `"}`})
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 // faultKeys is the part of an error that explains the form of a fault.
-const faultKeys = "the keys of a fault are operation, code, message and delay (strings), times, status and " +
-	"probability (numbers), afterWork and drop (true or false)"
+const faultKeys = "the keys of a fault are operation, code, message and delay (strings), times, status, " +
+	"afterBytes and probability (numbers), afterWork and drop (true or false)"
 
 // faultJSON is a Fault as it is written in JSON.
 type faultJSON struct {
@@ -105,6 +105,12 @@ func (f Fault) check(known []string) error {
 		return errors.New("a dropped connection answers no code: leave out code or drop")
 	case f.Status != 0 && (f.Status < 400 || f.Status > 599):
 		return fmt.Errorf("%d is not the status of an error: write one of 400 to 599", f.Status)
+	case f.AfterBytes < 0:
+		return errors.New("afterBytes is negative: write how many bytes of a layer go first, or leave it out")
+	case f.AfterBytes > 0 && f.AfterWork:
+		return errors.New("afterBytes and afterWork exclude each other: leave out one of them")
+	case f.AfterBytes > 0 && !slices.Contains(flowing, f.Operation):
+		return fmt.Errorf("no bytes of a layer flow in %s: with afterBytes write one of %s", f.Operation, strings.Join(flowing, ", "))
 	case f.Code == "" && f.Delay == 0 && !f.Drop:
 		return errors.New("the fault would do nothing: give it a code, a delay or drop")
 	}

@@ -36,8 +36,8 @@ func (l *List) FaultFor(c service.Call) service.Fault {
 	for _, a := range candidates {
 		// When is code of the user. It runs without the lock, because it may
 		// inject or remove faults.
-		if a.matches(c) && l.countHit(a) {
-			return hit{a.Fault}
+		if a.matches(c) && (a.AfterBytes > 0 || l.countHit(a)) {
+			return hit{a.Fault, func() bool { return l.countHit(a) }}
 		}
 	}
 	return nil

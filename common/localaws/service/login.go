@@ -116,32 +116,14 @@ func (s *Server) performNamed(c *Request, in Input) (any, error) {
 	return s.performWithFault(c, func() (any, error) { return service.perform(c, operation, in) })
 }
 
-// Flow returns a reader of bytes that the call receives or sends. A fault can
+// Flow returns the bytes of a layer that the call receives or sends. A fault can
 // stop them on their way.
-func (c *Request) Flow(r io.Reader) io.Reader { return c.FlowIn(c.http.Context(), r) }
+func (c *Request) Flow(layer io.Reader) io.Reader { return c.FlowIn(c.http.Context(), layer) }
 
 // FlowIn is Flow for bytes that flow in another request, after the call.
-func (c *Request) FlowIn(ctx context.Context, r io.Reader) io.Reader {
+func (c *Request) FlowIn(ctx context.Context, layer io.Reader) io.Reader {
 	if c.fault == nil {
-		return r
+		return layer
 	}
-	return &flow{Reader: r, ctx: ctx, fault: c.fault}
-}
-
-// flow counts the bytes of a reader, and asks the fault of the call whether they
-// may go on.
-type flow struct {
-	io.Reader
-	ctx   context.Context
-	fault Fault
-	bytes int64
-}
-
-func (f *flow) Read(p []byte) (int, error) {
-	n, err := f.Reader.Read(p)
-	f.bytes += int64(n)
-	if stopped := f.fault.During(f.ctx, f.bytes); stopped != nil {
-		return n, stopped
-	}
-	return n, err
+	return c.fault.Flow(ctx, layer)
 }

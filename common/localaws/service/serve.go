@@ -34,9 +34,9 @@ type Fault interface {
 	// Before runs before the work. If it returns an error, the work is not
 	// done.
 	Before(ctx context.Context) error
-	// During runs while the bytes of a layer flow, with their number so far. If
-	// it returns an error, no more bytes flow.
-	During(ctx context.Context, bytes int64) error
+	// Flow returns the bytes of a layer that the call receives or sends. If
+	// reading them fails, no more bytes flow.
+	Flow(ctx context.Context, layer io.Reader) io.Reader
 	// After takes the outcome of the work and returns what to answer instead.
 	After(ctx context.Context, out any, err error) (any, error)
 }
