@@ -21,9 +21,9 @@ const (
 // ErrNoLogin means that a request has no password, or one that nobody was given.
 var ErrNoLogin = errors.New("the request has no valid user name and password")
 
-// password stands for the principal that asked for it.
+// password stands for the caller that asked for it.
 type password struct {
-	principal Principal
+	accessKey string   // of the caller
 	session   *Session // nil if it is the administrator's
 	region    string   // the only one in which it is good
 	expires   time.Time
@@ -35,7 +35,7 @@ type password struct {
 // does.
 func (c *Request) NewPassword() (text string, expires time.Time) {
 	expires = c.Now.Add(passwordLife)
-	p := &password{principal: c.Caller, session: c.Session, region: c.Region, expires: expires}
+	p := &password{accessKey: c.AccessKey, session: c.Session, region: c.Region, expires: expires}
 	if c.Session != nil && c.Session.Expires.Before(expires) {
 		p.expires = c.Session.Expires
 	}
@@ -54,10 +54,16 @@ func (ss *Sessions) addPassword(text string, p *password, now time.Time) {
 	ss.passwords[text] = p
 }
 
+// findPassword returns nil if nobody was given the password, or if its session
+// has been forgotten.
 func (ss *Sessions) findPassword(text string) *password {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	return ss.passwords[text]
+	p := ss.passwords[text]
+	if p == nil || p.session != ss.byKey[p.accessKey] {
+		return nil
+	}
+	return p
 }
 
 // Login is a caller that has logged in with a password, in a request that does
@@ -90,11 +96,9 @@ func (l *Login) Region() string { return l.password.region }
 // input is that of the operation's row. An error is an Error.
 func (l *Login) Perform(service, operation, repository string, in Input) (any, error) {
 	c := l.server.newRequest(l.http)
-	c.Service, c.Operation, c.Repository, c.Region = service, operation, repository, l.password.region
-	c.setCaller(l.password.principal)
-	if c.Session = l.password.session; c.Session != nil {
-		c.AccessKey, c.Policy = c.Session.AccessKey, c.Session.SessionPolicyText
-	}
+	c.Service, c.Operation, c.Repository = service, operation, repository
+	c.AccessKey, c.Region = l.password.accessKey, l.password.region
+	c.setSession(l.password.session)
 	out, err := l.server.performNamed(c, in)
 	if err != nil {
 		e := asError(err)

@@ -139,13 +139,12 @@ func (ss *Sessions) sweep(now time.Time) {
 	ss.sweepAt = max(minSweep, 2*len(ss.byKey))
 }
 
-// Forget drops the sessions of the roles of an account, and their passwords.
-// From then on they are unknown and not expired.
+// Forget drops the sessions of the roles of an account. From then on they and
+// their passwords are unknown and not expired.
 func (ss *Sessions) Forget(account string) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	maps.DeleteFunc(ss.byKey, func(_ string, s *Session) bool { return s.Principal.Account == account })
-	maps.DeleteFunc(ss.passwords, func(_ string, p *password) bool { return p.session != nil && p.principal.Account == account })
 }
 
 func (ss *Sessions) find(accessKey string) *Session {
@@ -164,21 +163,26 @@ func (c *Request) identify(sessions *Sessions, sig signature, body []byte) error
 		if token != "" && strings.HasPrefix(sig.accessKey, issuedPrefix) {
 			return errUnknownClient()
 		}
-		c.setCaller(administrator(c.Place().Region))
+		c.setSession(nil)
 		return nil
 	}
 	if session.Token != token {
 		return errUnknownClient()
 	}
-	c.setCaller(session.Principal)
-	c.Session, c.Policy = session, session.SessionPolicyText
+	c.setSession(session)
 	if !c.Now.Before(session.Expires) {
 		return Errorf(codeExpiredToken, "The security token included in the request is expired")
 	}
 	return sig.verify(c.http, body, session.Secret)
 }
 
-func (c *Request) setCaller(p Principal) {
+// setSession sets the session and the caller. The caller is the administrator if
+// there is no session.
+func (c *Request) setSession(s *Session) {
+	p := administrator(c.Place().Region)
+	if s != nil {
+		c.Session, c.Policy, p = s, s.SessionPolicyText, s.Principal
+	}
 	c.Caller, c.Account, c.Principal, c.SourceIdentity = p, p.Account, p.ARN, p.SourceIdentity
 }
 

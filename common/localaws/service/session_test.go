@@ -19,3 +19,38 @@ func TestOldSessionsAreForgotten(t *testing.T) {
 		t.Errorf("%d sessions are kept", n)
 	}
 }
+
+// TestOldPasswordsAreForgotten shows that passwords do not fill the memory: of
+// those that ended more than an hour ago, no more are kept than of others.
+func TestOldPasswordsAreForgotten(t *testing.T) {
+	t.Parallel()
+	sessions := NewSessions()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for range 20 * minSweep {
+		now = now.Add(10 * time.Second)
+		session := &Session{Expires: now.Add(15 * time.Minute)}
+		sessions.Issue(session, now)
+		c := &Request{Now: now, Session: session, sessions: sessions}
+		c.AccessKey = session.AccessKey
+		c.NewPassword()
+	}
+	if n := len(sessions.passwords); n > 2*minSweep {
+		t.Errorf("%d passwords are kept", n)
+	}
+}
+
+// TestPasswordsInForceAreKept shows that the number of passwords has no limit
+// while they are good.
+func TestPasswordsInForceAreKept(t *testing.T) {
+	t.Parallel()
+	sessions := NewSessions()
+	c := &Request{Now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), sessions: sessions}
+	first, _ := c.NewPassword()
+	for range 4 * minSweep {
+		c.Now = c.Now.Add(10 * time.Second)
+		c.NewPassword()
+	}
+	if p := sessions.findPassword(first); p == nil || !c.Now.Before(p.expires) {
+		t.Errorf("the first password is %+v", p)
+	}
+}
