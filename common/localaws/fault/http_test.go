@@ -69,6 +69,10 @@ func TestFaultsOverHTTP(t *testing.T) {
 		exchange{method: "POST", path: "/faults", status: 201, location: "/faults/2",
 			body:   `{"operation": "*", "times": 3, "probability": 1, "code": "X", "status": 503, "delay": "1ms", "afterWork": true}`,
 			answer: `{"id":2,"operation":"*","times":3,"code":"X","status":503,"afterWork":true,"probability":1,"delay":"1ms","hits":0}`},
+		exchange{method: "POST", path: "/faults", status: 201, location: "/faults/3",
+			body:   `{"operation": "ecr:UploadLayerPart", "drop": true, "afterBytes": 5000000000, "times": 1}`,
+			answer: `{"id":3,"operation":"ecr:UploadLayerPart","times":1,"afterBytes":5000000000,"drop":true,"hits":0}`},
+		exchange{method: "DELETE", path: "/faults/3", status: 204},
 	)
 	remove := b.Inject(localaws.Fault{Operation: "sts:AssumeRole", Drop: true, Probability: 0.5, When: func(localaws.Call) bool { return false }})
 
@@ -81,9 +85,9 @@ func TestFaultsOverHTTP(t *testing.T) {
 
 	const theFirst = `{"id":1,"operation":"ecr:DescribeRepositories","code":"ThrottlingException","message":"<slow down>","hits":2}`
 	const theSecond = `{"id":2,"operation":"*","times":3,"code":"X","status":503,"afterWork":true,"probability":1,"delay":"1ms","hits":1}`
-	const theThird = `{"id":3,"operation":"sts:AssumeRole","drop":true,"probability":0.5,"when":true,"hits":0}`
+	const theFourth = `{"id":4,"operation":"sts:AssumeRole","drop":true,"probability":0.5,"when":true,"hits":0}`
 	wantExchanges(t, b,
-		exchange{method: "GET", path: "/faults", status: 200, answer: "[" + theFirst + "," + theSecond + "," + theThird + "]"},
+		exchange{method: "GET", path: "/faults", status: 200, answer: "[" + theFirst + "," + theSecond + "," + theFourth + "]"},
 		exchange{method: "GET", path: "/faults/2", status: 200, answer: theSecond},
 		exchange{method: "DELETE", path: "/faults/1", status: 204},
 		exchange{method: "GET", path: "/faults/1", status: 404, answer: `{"error":"there is no /faults/1; GET /faults lists the faults in force"}`},
