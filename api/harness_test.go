@@ -120,6 +120,11 @@ func newWorldWith(t testing.TB, roles []localaws.Role, change ...func(*common.Co
 		t.Fatal(err)
 	}
 	w.aws = aws
+	t.Cleanup(func() {
+		if err := aws.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	awsServer := httptest.NewServer(aws)
 	t.Cleanup(awsServer.Close)
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
 	"github.com/YaleSpinup/ecr-api/config"
 	"github.com/YaleSpinup/ecr-api/iam"
@@ -35,11 +36,15 @@ func theSame(x attackTarget) attackTarget {
 // session's policy refuses anything.
 func newOpenWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldWith(t, openRoles())
+}
+
+func openRoles() []localaws.Role {
 	roles := rolesOf(config.RolePolicy, account, account2)
 	for i := range roles {
 		roles[i].Permissions = []string{policyForEverything(groupScope).String()}
 	}
-	return newWorldWith(t, roles)
+	return roles
 }
 
 // The session does with the one repository what it is for. It does nothing else
