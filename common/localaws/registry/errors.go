@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws/ecr"
@@ -28,6 +29,11 @@ const (
 	codeUnknown             = "UNKNOWN"
 	codeUnsupported         = "UNSUPPORTED"
 )
+
+// maxRefused is how many bytes of a layer or manifest are read although they are
+// refused. Skopeo asks for the connection to be closed. Closed while skopeo still
+// sends, it would not see the answer.
+const maxRefused = 10 << 20
 
 // problem is an error in the words of the protocol.
 type problem struct {
@@ -104,11 +110,12 @@ func message(err error) string { return asProblem(err).message }
 
 // writeError answers with an error. If a fault drops the connection, it panics
 // as net/http wants it: the connection is closed, and nothing is logged.
-func writeError(w http.ResponseWriter, err error) {
+func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	var e *service.Error
 	if errors.As(err, &e) && e.NoAnswer {
 		panic(http.ErrAbortHandler)
 	}
+	_, _ = io.CopyN(io.Discard, r.Body, maxRefused)
 	type entry struct {
 		Code    string `json:"code"`
 		Message string `json:"message"`

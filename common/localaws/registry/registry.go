@@ -87,7 +87,7 @@ var routes = []struct {
 func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
 	if err := h.answer(w, r); err != nil {
-		writeError(w, err)
+		writeError(w, r, err)
 	}
 }
 

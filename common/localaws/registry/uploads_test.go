@@ -1,8 +1,10 @@
 package registry_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -150,6 +152,25 @@ func TestBadUpload(t *testing.T) {
 
 	for _, id := range []string{"x", "00000000-0000-4000-8000-000000000000", "..", "%00", strings.Repeat("a", 10<<10)} {
 		c.wantUnknownUpload("an upload that is not there", c.send("GET", one+"/blobs/uploads/"+id, ""))
+	}
+}
+
+// A client that sends all of a layer before it reads the answer sees why the
+// layer is refused, also if the connection ends with the answer.
+func TestRefusedUpload(t *testing.T) {
+	t.Parallel()
+	_, c := start(t)
+	r := c.request("PATCH", one+"/blobs/uploads/x", strings.Repeat("a", 9<<20))
+	r.Close = true
+	conn, err := net.Dial("tcp", strings.TrimPrefix(c.url, "http://"))
+	awstest.Must(t, err)
+	defer conn.Close()
+	awstest.Must(t, r.Write(conn))
+	answer, err := http.ReadResponse(bufio.NewReader(conn), r)
+	awstest.Must(t, err)
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusNotFound {
+		t.Errorf("status %d", answer.StatusCode)
 	}
 }
 
