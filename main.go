@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -56,7 +57,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.config, "config", "config/config.json", "read the configuration from this `file`, unless API_CONFIG is set")
 	flags.StringVar(&o.listen, "listen", "", "listen on this `address` instead of the configured one")
 	flags.BoolVar(&o.local, "local", false, "run with a local AWS in the same process; this needs no configuration")
-	flags.StringVar(&o.localAWS, "local-aws", "", "run only the local AWS, without repositories, on this `address`")
+	flags.StringVar(&o.localAWS, "local-aws", "", "run only the local AWS, without repositories, on this `address`; with -local, run its local AWS there")
 	flags.Func("allow-hosts", "with -local or -local-aws, also answer requests to the hosts of these `names`, separated by commas", func(names string) error {
 		o.allowHosts = strings.FieldsFunc(names, func(c rune) bool { return c == ',' || c == ' ' })
 		return nil
@@ -72,7 +73,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	}
 	o.accounts = flags.Args()
 	err := o.contradiction()
-	o.serves = err == nil && !o.version && o.localAWS == "" && !o.healthcheck && !o.token && !o.check
+	o.serves = err == nil && !o.version && (o.local || o.localAWS == "") && !o.healthcheck && !o.token && !o.check
 	return o, err
 }
 
@@ -106,10 +107,10 @@ func run(ctx context.Context, o options, env string, stdout, stderr io.Writer) e
 	case o.version:
 		_, err := fmt.Fprintln(stdout, common.ReadVersion())
 		return err
-	case o.localAWS != "":
-		return local.RunAWS(ctx, o.localAWS, o.allowHosts, stdout)
 	case o.local && o.serves:
 		return runLocal(ctx, o, stdout, stderr)
+	case o.localAWS != "" && !o.local:
+		return local.RunAWS(ctx, o.localAWS, o.allowHosts, stdout)
 	}
 	config, err := readConfig()
 	if err != nil {
@@ -137,7 +138,7 @@ func runLocal(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	aws, err := local.StartSeededAWS("127.0.0.1:0")
+	aws, err := local.StartSeededAWS(cmp.Or(o.localAWS, "127.0.0.1:0"), o.allowHosts...)
 	if err != nil {
 		return err
 	}

@@ -46,9 +46,6 @@ type AWS struct {
 // until ctx ends. It prints where the local AWS listens. The hosts are names by
 // which it may be called, in addition to those of this machine.
 func RunAWS(ctx context.Context, address string, hosts []string, stdout io.Writer) error {
-	if err := checkAddress(address, hosts); err != nil {
-		return err
-	}
 	aws, err := startAWS(address, nil, hosts...)
 	if err != nil {
 		return err
@@ -73,36 +70,51 @@ func checkAddress(address string, hosts []string) error {
 }
 
 // StartSeededAWS starts a local AWS with two accounts, a repository and two
-// images. An address such as 127.0.0.1:0 means any free port.
-func StartSeededAWS(address string) (*AWS, error) {
-	return startAWS(address, seed)
+// images. An address such as 127.0.0.1:0 means any free port. The hosts are as
+// in RunAWS.
+func StartSeededAWS(address string, hosts ...string) (*AWS, error) {
+	return startAWS(address, seed, hosts...)
 }
 
-func startAWS(address string, seed func(*localaws.Server, *common.Config) error, hosts ...string) (*AWS, error) {
-	c, err := Config()
-	if err != nil {
+func startAWS(address string, seed seeding, hosts ...string) (*AWS, error) {
+	if err := checkAddress(address, hosts); err != nil {
 		return nil, err
-	}
-	aws, err := localaws.New(localaws.Options{Roles: Roles()})
-	if err != nil {
-		return nil, err
-	}
-	if seed != nil {
-		if err := seed(aws, c); err != nil {
-			return nil, err
-		}
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, err
 	}
+	host := onThisMachine(listener.Addr().String())
+	aws, err := newAWS(host, seed)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
 	a := &AWS{
+		URL:    "http://" + host,
 		aws:    aws,
-		URL:    "http://" + onThisMachine(listener.Addr().String()),
 		server: &http.Server{Handler: guard(aws, hosts...), ReadHeaderTimeout: 10 * time.Second},
 	}
 	go a.server.Serve(listener) // until Close
 	return a, nil
+}
+
+// seeding adds what a local AWS has from the start. It may be nil.
+type seeding func(*localaws.Server, *common.Config) error
+
+// newAWS returns a local AWS that docker reaches at the host.
+func newAWS(host string, seed seeding) (*localaws.Server, error) {
+	c, err := Config()
+	if err != nil {
+		return nil, err
+	}
+	aws, err := localaws.New(localaws.Options{Roles: Roles(), RegistryHost: host})
+	if err != nil || seed == nil {
+		return aws, err
+	}
+	if err := seed(aws, c); err != nil {
+		return nil, errors.Join(err, aws.Close())
+	}
+	return aws, nil
 }
 
 // onThisMachine returns the address at which this machine reaches a listener.
@@ -165,14 +177,20 @@ func seed(aws *localaws.Server, c *common.Config) error {
 			"spinup:spaceid": seedGroup,
 		}),
 		aws.AddImage(account, region, name, localaws.Image{
-			Tags: []string{"v1"}, Size: 16093514, PushedAt: now.Add(-24 * time.Hour),
+			Tags: []string{"v1"}, Files: welcome("v1"), PushedAt: now.Add(-24 * time.Hour),
 			Scan: &localaws.Scan{
 				CompletedAt: now.Add(-23 * time.Hour),
 				Findings:    []localaws.Finding{{Name: "CVE-2020-1971", Severity: "MEDIUM"}},
 			},
 		}),
 		aws.AddImage(account, region, name, localaws.Image{
-			Tags: []string{"v2", "latest"}, Size: 16100210, PushedAt: now.Add(-time.Hour),
+			Tags: []string{"v2", "latest"}, Files: welcome("v2"), PushedAt: now.Add(-time.Hour),
 		}),
 	)
+}
+
+// welcome returns the files of an image. It can be pulled and looked at, and has
+// nothing to run.
+func welcome(version string) map[string]string {
+	return map[string]string{"welcome.txt": "This is " + version + " of an image in the local AWS.\n"}
 }

@@ -1,13 +1,18 @@
 package local
 
 import (
+	"archive/tar"
 	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +58,9 @@ func assumeRole(s *session.Session, account, externalID string) *ecr.ECR {
 // startEmpty starts the local AWS as -local-aws does.
 func startEmpty(address string) (*AWS, error) { return startAWS(address, nil) }
 
+// startSeeded starts the local AWS as -local does.
+func startSeeded(address string) (*AWS, error) { return StartSeededAWS(address) }
+
 func start(t *testing.T, how func(address string) (*AWS, error)) *AWS {
 	t.Helper()
 	a, err := how("127.0.0.1:0")
@@ -70,7 +78,7 @@ func TestStart(t *testing.T) {
 		want  map[string][]string // names of repositories, by account
 	}{
 		"empty":  {startEmpty, map[string][]string{"012345678901": nil, "210987654321": nil}},
-		"seeded": {StartSeededAWS, map[string][]string{"012345678901": {"spindev-00001/welcome"}, "210987654321": nil}},
+		"seeded": {startSeeded, map[string][]string{"012345678901": {"spindev-00001/welcome"}, "210987654321": nil}},
 	} {
 		s := newSession(t, start(t, test.start))
 		got := map[string][]string{}
@@ -154,7 +162,7 @@ type image struct {
 
 func TestSeed(t *testing.T) {
 	t.Parallel()
-	client := ecr.New(newSession(t, start(t, StartSeededAWS)))
+	client := ecr.New(newSession(t, start(t, startSeeded)))
 	tags, err := client.ListTagsForResource(&ecr.ListTagsForResourceInput{
 		ResourceArn: aws.String("arn:aws:ecr:us-east-1:012345678901:repository/spindev-00001/welcome"),
 	})
@@ -192,10 +200,102 @@ func TestSeed(t *testing.T) {
 		got[listed.Tags[0]] = listed
 	}
 	if diff := cmp.Diff(map[string]image{
-		"v1":     {Tags: []string{"v1"}, Size: 16093514, Pushed: 24, Status: "COMPLETE", Scanned: 23, Findings: map[string]int64{"MEDIUM": 1}},
-		"latest": {Tags: []string{"latest", "v2"}, Size: 16100210, Pushed: 1},
+		"v1":     {Tags: []string{"v1"}, Size: 140, Pushed: 24, Status: "COMPLETE", Scanned: 23, Findings: map[string]int64{"MEDIUM": 1}},
+		"latest": {Tags: []string{"latest", "v2"}, Size: 140, Pushed: 1},
 	}, got); diff != "" {
 		t.Errorf("images (-want +got):\n%s", diff)
+	}
+}
+
+// The images can be pulled. Each has one layer with one file.
+func TestSeededFiles(t *testing.T) {
+	t.Parallel()
+	a := start(t, startSeeded)
+	login, err := ecr.New(newSession(t, a)).GetAuthorizationToken(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	repository := a.URL + "/v2/012345678901/us-east-1/spindev-00001/welcome"
+	password := "Basic " + *login.AuthorizationData[0].AuthorizationToken
+	for _, version := range []string{"v1", "v2"} {
+		var manifest struct {
+			Config struct{ Digest string }
+			Layers []struct{ Digest string }
+		}
+		parseJSON(t, pull(t, repository+"/manifests/"+version, password), &manifest)
+		var config struct{ OS, Architecture string }
+		parseJSON(t, pull(t, repository+"/blobs/"+manifest.Config.Digest, password), &config)
+		if config.OS != "linux" || config.Architecture != "amd64" || len(manifest.Layers) != 1 {
+			t.Fatalf("%s: %+v %+v", version, manifest, config)
+		}
+		name, text := firstFile(t, pull(t, repository+"/blobs/"+manifest.Layers[0].Digest, password))
+		if name != "welcome.txt" || text != "This is "+version+" of an image in the local AWS.\n" {
+			t.Errorf("%s: the file %s: %s", version, name, text)
+		}
+	}
+}
+
+func pull(t *testing.T, url, authorization string) []byte {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", authorization)
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("%s: status %d, %v: %s", url, answer.StatusCode, err, body)
+	}
+	return body
+}
+
+func parseJSON(t *testing.T, text []byte, into any) {
+	t.Helper()
+	if err := json.Unmarshal(text, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// firstFile returns the first file of a layer.
+func firstFile(t *testing.T, layer []byte) (name, text string) {
+	t.Helper()
+	unzipped, err := gzip.NewReader(bytes.NewReader(layer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := tar.NewReader(unzipped)
+	header, err := files.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return header.Name, string(content)
+}
+
+// ECR accepts the manifest in the docs, although its layer is not there.
+func TestManifestInDocs(t *testing.T) {
+	t.Parallel()
+	docs, err := os.ReadFile("../../docs/local-aws.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest := regexp.MustCompile(`--image-manifest '([^']+)'`).FindStringSubmatch(string(docs))[1]
+	out, err := ecr.New(newSession(t, start(t, startSeeded))).PutImage(&ecr.PutImageInput{
+		RepositoryName: aws.String("spindev-00001/welcome"), ImageTag: aws.String("v4"), ImageManifest: &manifest,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tag := aws.StringValue(out.Image.ImageId.ImageTag); tag != "v4" {
+		t.Errorf("the image has the tag %q", tag)
 	}
 }
 
@@ -204,10 +304,10 @@ func TestStartErrors(t *testing.T) {
 	taken := strings.TrimPrefix(start(t, startEmpty).URL, "http://")
 	for address, want := range map[string]string{
 		taken:         "listen tcp " + taken + ": bind: address already in use",
-		"nowhere":     "listen tcp: address nowhere: missing port in address",
+		"nowhere":     "-local-aws: address nowhere: missing port in address",
 		"127.0.0.1:x": "listen tcp: lookup tcp/x: unknown port",
 	} {
-		for name, startAt := range map[string]func(string) (*AWS, error){"empty": startEmpty, "seeded": StartSeededAWS} {
+		for name, startAt := range map[string]func(string) (*AWS, error){"empty": startEmpty, "seeded": startSeeded} {
 			a, err := startAt(address)
 			if err == nil {
 				a.Close()
@@ -258,7 +358,7 @@ func TestCloseRemovesLayers(t *testing.T) {
 		}
 		return len(entries)
 	}
-	a := start(t, StartSeededAWS)
+	a := start(t, startSeeded)
 	client, name := ecr.New(newSession(t, a)), aws.String("spindev-00001/welcome")
 	upload, err := client.InitiateLayerUpload(&ecr.InitiateLayerUploadInput{RepositoryName: name})
 	if err != nil {

@@ -30,7 +30,7 @@ const usage = `Usage of ecr-api:
   -local
     	run with a local AWS in the same process; this needs no configuration
   -local-aws address
-    	run only the local AWS, without repositories, on this address
+    	run only the local AWS, without repositories, on this address; with -local, run its local AWS there
   -token
     	print an X-Auth-Token for the first key of the configuration
   -version
@@ -65,24 +65,26 @@ func TestErrorsAtTheStart(t *testing.T) {
 		code   int
 		stderr string
 	}{
-		"help":                          {[]string{"-h"}, "", 0, usage},
-		"unknown flag":                  {[]string{"-nope"}, "", 2, "flag provided but not defined: -nope\n" + usage},
-		"flag without a value":          {[]string{"-listen"}, "", 2, "flag needs an argument: -listen\n" + usage},
-		"-token with -local":            {[]string{"-local", "-token"}, "", 1, "ecr-api: -token cannot be used with -local or -local-aws: -local prints its own token\n"},
-		"-token with -local-aws":        {[]string{"-local-aws", "127.0.0.1:0", "-token"}, "", 1, "ecr-api: -token cannot be used with -local or -local-aws: -local prints its own token\n"},
-		"-allow-hosts alone":            {[]string{"-allow-hosts", "here"}, "", 1, "ecr-api: -allow-hosts goes with -local or -local-aws\n"},
-		"-local-aws for other machines": {[]string{"-local-aws", ":0"}, "", 1, "ecr-api: -local-aws :0: " + remote + "\n"},
-		"-local-aws, no names":          {[]string{"-local-aws", "192.0.2.1:0", "-allow-hosts", ", "}, "", 1, "ecr-api: -local-aws 192.0.2.1:0: " + remote + "\n"},
-		"-local-aws, no port":           {[]string{"-local-aws", "nowhere"}, "", 1, "ecr-api: -local-aws: address nowhere: missing port in address\n"},
-		"-check with -local":            {[]string{"-local", "-check"}, "", 1, "ecr-api: -check cannot be used with -local or -local-aws: run -local-aws beside it, as account.endpoint\n"},
-		"-check, bad configuration":     {[]string{"-check"}, "{}", 1, "ecr-api: " + missing + "\n"},
-		"argument":                      {[]string{"-local", "config.json"}, "", 1, "ecr-api: unknown argument \"config.json\"\n"},
-		"no configuration":              {[]string{"-config", none}, "", 1, inLog("reading the configuration (see -config, or set API_CONFIG): open " + none + ": no such file or directory")},
-		"bad configuration":             {nil, "{}", 1, inLog(missing)},
-		"-listen, address taken":        {[]string{"-listen", here}, configuration("http://127.0.0.1:1", ":0"), 1, inLog("listen tcp " + here + ": bind: address already in use" + elsewhere)},
-		"configured address taken":      {nil, configuration("http://127.0.0.1:1", here), 1, inLog("listen tcp " + here + ": bind: address already in use" + elsewhere)},
-		"-local, address taken":         {[]string{"-local", "-listen", here}, "", 1, inLog("listen tcp " + here + ": bind: address already in use" + elsewhere)},
-		"-local-aws, address taken":     {[]string{"-local-aws", here}, "", 1, "ecr-api: listen tcp " + here + ": bind: address already in use\n"},
+		"help":                           {[]string{"-h"}, "", 0, usage},
+		"unknown flag":                   {[]string{"-nope"}, "", 2, "flag provided but not defined: -nope\n" + usage},
+		"flag without a value":           {[]string{"-listen"}, "", 2, "flag needs an argument: -listen\n" + usage},
+		"-token with -local":             {[]string{"-local", "-token"}, "", 1, "ecr-api: -token cannot be used with -local or -local-aws: -local prints its own token\n"},
+		"-token with -local-aws":         {[]string{"-local-aws", "127.0.0.1:0", "-token"}, "", 1, "ecr-api: -token cannot be used with -local or -local-aws: -local prints its own token\n"},
+		"-allow-hosts alone":             {[]string{"-allow-hosts", "here"}, "", 1, "ecr-api: -allow-hosts goes with -local or -local-aws\n"},
+		"-local-aws for other machines":  {[]string{"-local-aws", ":0"}, "", 1, "ecr-api: -local-aws :0: " + remote + "\n"},
+		"-local-aws, no names":           {[]string{"-local-aws", "192.0.2.1:0", "-allow-hosts", ", "}, "", 1, "ecr-api: -local-aws 192.0.2.1:0: " + remote + "\n"},
+		"-local, AWS for other machines": {[]string{"-local", "-local-aws", ":0"}, "", 1, inLog("-local-aws :0: " + remote)},
+		"-local, AWS's address taken":    {[]string{"-local", "-local-aws", here}, "", 1, inLog("listen tcp " + here + ": bind: address already in use")},
+		"-local-aws, no port":            {[]string{"-local-aws", "nowhere"}, "", 1, "ecr-api: -local-aws: address nowhere: missing port in address\n"},
+		"-check with -local":             {[]string{"-local", "-check"}, "", 1, "ecr-api: -check cannot be used with -local or -local-aws: run -local-aws beside it, as account.endpoint\n"},
+		"-check, bad configuration":      {[]string{"-check"}, "{}", 1, "ecr-api: " + missing + "\n"},
+		"argument":                       {[]string{"-local", "config.json"}, "", 1, "ecr-api: unknown argument \"config.json\"\n"},
+		"no configuration":               {[]string{"-config", none}, "", 1, inLog("reading the configuration (see -config, or set API_CONFIG): open " + none + ": no such file or directory")},
+		"bad configuration":              {nil, "{}", 1, inLog(missing)},
+		"-listen, address taken":         {[]string{"-listen", here}, configuration("http://127.0.0.1:1", ":0"), 1, inLog("listen tcp " + here + ": bind: address already in use" + elsewhere)},
+		"configured address taken":       {nil, configuration("http://127.0.0.1:1", here), 1, inLog("listen tcp " + here + ": bind: address already in use" + elsewhere)},
+		"-local, address taken":          {[]string{"-local", "-listen", here}, "", 1, inLog("listen tcp " + here + ": bind: address already in use" + elsewhere)},
+		"-local-aws, address taken":      {[]string{"-local-aws", here}, "", 1, "ecr-api: listen tcp " + here + ": bind: address already in use\n"},
 		"pprofAddress taken": {nil, with(configuration("http://127.0.0.1:1", "127.0.0.1:0"), `"pprofAddress": "`+here+`"`), 1,
 			inLog("pprofAddress: listen tcp " + here + ": bind: address already in use: choose another pprofAddress, or leave it empty")},
 		"-listen, address with no port": {[]string{"-listen", "nowhere"}, configuration("http://127.0.0.1:1", ":0"), 1, inLog("listen tcp: address nowhere: missing port in address")},

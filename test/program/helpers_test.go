@@ -153,11 +153,12 @@ func build(t *testing.T) (path string) {
 }
 
 // process starts the binary. Its environment has only these variables and an
-// empty HOME, so that the SDK finds no other credentials.
+// empty HOME, so that the SDK finds no other credentials. A process that is
+// killed leaves the layers of its images in TMPDIR.
 func process(t *testing.T, variables []string, args ...string) (command *exec.Cmd, stdout, stderr *output) {
 	t.Helper()
 	command = exec.Command(build(t), args...)
-	command.Env = append([]string{"HOME=" + t.TempDir()}, variables...)
+	command.Env = append([]string{"HOME=" + t.TempDir(), "TMPDIR=" + t.TempDir()}, variables...)
 	stdout, stderr = &output{}, &output{}
 	command.Stdout, command.Stderr = stdout, stderr
 	if err := command.Start(); err != nil {
