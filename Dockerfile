@@ -29,10 +29,14 @@ RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w \
 RUN go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 bin \
       -json -std -version "${VERSION:-unknown}" -output /ecr-api.cdx.json /ecr-api
 
+# An empty directory for temporary files, in which -local keeps layers.
+RUN mkdir -p /empty && mkdir -m 1777 /empty/tmp
+
 # The image holds the program, the CA certificates, which it needs to verify AWS,
 # and what the program is made of. It has no shell and no packages, and its user
 # owns no file.
 FROM scratch
+COPY --from=build /empty /
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /licenses /licenses
 COPY --from=build /ecr-api.cdx.json /ecr-api.cdx.json

@@ -107,14 +107,14 @@ printf '%-12s %s MiB\n' size "$((size >> 20))"
 # ldd fails on a program that needs no loader.
 ! ldd "$root/ecr-api" >/dev/null 2>&1 || fail 'the program is not static'
 
-# inside runs the program in the image, as the image's user.
-inside() { chroot --userspec=65532:65532 "$root" /ecr-api "$@"; }
+# inside runs the program in the image, as its user. It has no other TMPDIR there.
+inside() { env --unset TMPDIR chroot --userspec=65532:65532 "$root" /ecr-api "$@"; }
 said=$(inside -version)
 [ "$said" = "$(printf 'ecr-api %s\ngit hash %s\nbuilt %s' $version $githash $buildstamp)" ] || fail "-version says: $said"
 printf '%s\n' "$said"
 
 if inside -healthcheck -local -listen 127.0.0.1:1 2>"$work/nobody"; then fail 'the health check passes although nothing runs'; fi
-chroot --userspec=65532:65532 "$root" /ecr-api -local -listen 127.0.0.1:0 >"$work/banner" 2>"$work/log" &
+env --unset TMPDIR chroot --userspec=65532:65532 "$root" /ecr-api -local -listen 127.0.0.1:0 >"$work/banner" 2>"$work/log" &
 service=$!
 address=
 for _ in $(seq 100); do

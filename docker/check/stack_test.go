@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,6 +57,22 @@ func TestServiceAnswersPrometheus(t *testing.T) {
 		if command := compose.Services[host].Command; !strings.Contains(strings.Join(command, " "), "-allow-hosts "+host) {
 			t.Errorf("%s: %q does not allow the host by which Prometheus calls it", target, command)
 		}
+	}
+}
+
+// The local AWS names its own port in the URIs of repositories. So docker on the
+// host must reach it at the same one.
+func TestRegistryPort(t *testing.T) {
+	t.Parallel()
+	var compose struct {
+		Services map[string]struct{ Command, Ports []string }
+	}
+	readYAML(t, "../compose.yaml", &compose)
+	service := compose.Services["ecr-api"]
+	_, port, ok := strings.Cut(strings.Join(service.Command, " "), "-local-aws 0.0.0.0:")
+	port, _, _ = strings.Cut(port, " ")
+	if want := "127.0.0.1:" + port + ":" + port; !ok || !slices.Contains(service.Ports, want) {
+		t.Errorf("%q publishes %q, and not %q", service.Command, service.Ports, want)
 	}
 }
 
