@@ -17,6 +17,7 @@ Paste these lines into another terminal:
   export API={{.API}}/v1/ecr/{{index .Accounts 0}}/repositories
   export TOKEN='{{.Token}}'
   export AWS_ENDPOINT_URL={{.AWS}} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION={{.Region}}
+  export REGISTRY={{.Registry}}
 
 Then try these lines one by one: list the repositories, create one, show it, update it, list the images of {{.Seed}}, delete the new repository:
 
@@ -29,11 +30,16 @@ Then try these lines one by one: list the repositories, create one, show it, upd
 
 In a browser, {{.API}}/v1/ecr/docs shows the API and sends requests. Put the token under "Authorize".
 
-The AWS command line works, too. It is the way to add images:
+Docker can push and pull. The first line logs in with credentials for one repository:
+
+  curl -sS -H "X-Auth-Token: $TOKEN" $API/{{.Seed}}/credentials -d '{"Access": "push"}' | jq -r .Password | docker login -u AWS --password-stdin $REGISTRY
+  docker pull $REGISTRY/{{index .Accounts 0}}/{{.Region}}/{{.Seed}}
+
+The AWS command line works, too. Its last line logs in with all the rights of the administrator:
 
   aws sts get-caller-identity
-  aws ecr put-image --repository-name {{.Seed}} --image-tag v3 --image-manifest '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "config": {"mediaType": "application/vnd.docker.container.image.v1+json"}, "layers": [{"size": 1024}]}'
   aws ecr describe-images --repository-name {{.Seed}}
+  aws ecr get-login-password | docker login -u AWS --password-stdin $REGISTRY
 
 The other account, {{index .Accounts 1}}, has the role {{.AccessRole}}. With these lines the command after "other" has the rights of that role:
 
@@ -60,6 +66,7 @@ func PrintBanner(w io.Writer, c *common.Config, apiURL string) error {
 		"AWS":        c.Account.Endpoint,
 		"Accounts":   accounts,
 		"AccessRole": accessRole,
+		"Registry":   strings.TrimPrefix(c.Account.Endpoint, "http://"),
 		"Region":     c.Account.Region,
 		"Seed":       seedGroup + "/" + seedName,
 		"Token":      token,

@@ -29,16 +29,17 @@ func TestLocal(t *testing.T) {
 
 	const dasher = `{"CreatedAt": "TIME", "EncryptionType": "AES256", "KmsKeyId": "", "ScanOnPush": "true", "ImageTagMutability": "MUTABLE",
 		"RegistryId": "012345678901", "RepositoryArn": "arn:aws:ecr:us-east-1:012345678901:repository/spindev-00001/dasher",
-		"RepositoryName": "spindev-00001/dasher", "RepositoryUri": "012345678901.dkr.ecr.us-east-1.amazonaws.com/spindev-00001/dasher",
+		"RepositoryName": "spindev-00001/dasher", "RepositoryUri": "%s/012345678901/us-east-1/spindev-00001/dasher",
 		"Tags": [%s{"Key": "Name", "Value": "spindev-00001/dasher"}, {"Key": "spinup:org", "Value": "spindev"},
 			{"Key": "spinup:spaceid", "Value": "spindev-00001"}]}`
 	const image = `{"ArtifactMediaType": "application/vnd.docker.container.image.v1+json", "ImageDigest": "DIGEST",
 		"ImageManifestMediaType": "application/vnd.docker.distribution.manifest.v2+json", "ImagePushedAt": "TIME",
 		"RegistryId": "012345678901", "RepositoryName": "spindev-00001/welcome", `
-	created, updated := fmt.Sprintf(dasher, ""), fmt.Sprintf(dasher, `{"Key": "Application", "Value": "sleigh"}, `)
-	images := `[` + image + `"ImageScanFindingsSummary": null, "ImageScanStatus": null, "ImageSizeInBytes": 16100210, "ImageTags": ["latest", "v2"]}, ` +
+	host := variables["REGISTRY"]
+	created, updated := fmt.Sprintf(dasher, host, ""), fmt.Sprintf(dasher, host, `{"Key": "Application", "Value": "sleigh"}, `)
+	images := `[` + image + `"ImageScanFindingsSummary": null, "ImageScanStatus": null, "ImageSizeInBytes": 140, "ImageTags": ["latest", "v2"]}, ` +
 		image + `"ImageScanFindingsSummary": {"FindingSeverityCounts": {"MEDIUM": 1}, "ImageScanCompletedAt": "TIME", "VulnerabilitySourceUpdatedAt": "TIME"},
-		"ImageScanStatus": {"Description": "The scan was completed successfully.", "Status": "COMPLETE"}, "ImageSizeInBytes": 16093514, "ImageTags": ["v1"]}]`
+		"ImageScanStatus": {"Description": "The scan was completed successfully.", "Status": "COMPLETE"}, "ImageSizeInBytes": 140, "ImageTags": ["v1"]}]`
 	want := []struct{ request, answer string }{
 		{"GET ", `["spindev-00001/welcome"]`},
 		{"POST /spindev-00001", created},
@@ -125,7 +126,10 @@ func TestAllowHosts(t *testing.T) {
 	wantStatus(t, http.StatusOK, url+"/faults", "aws.example.com")
 	wantGuarded(t, url+"/faults")
 
-	service := start(t, "", "-local", "-listen", "0.0.0.0:0", "-allow-hosts", "ecr-api,ecr-api.example.com")
+	service := start(t, "", "-local", "-listen", "0.0.0.0:0", "-local-aws", "0.0.0.0:0", "-allow-hosts", "ecr-api,ecr-api.example.com")
+	registry := service.stdout.waitFor(t, `export REGISTRY=(127\.0\.0\.1:[0-9]+)\n`)
+	wantStatus(t, http.StatusOK, "http://"+registry+"/faults", "ecr-api:4566")
+	wantGuarded(t, "http://"+registry+"/faults")
 	url = service.stdout.waitFor(t, `export API=(http://127\.0\.0\.1:[0-9]+)/`)
 	wantStatus(t, http.StatusOK, url+"/v1/ecr/ping", "ecr-api:8080")
 	wantStatus(t, http.StatusOK, url+"/v1/ecr/ping", "ecr-api.example.com")

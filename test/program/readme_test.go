@@ -6,6 +6,7 @@ import (
 	"net/http/httputil"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -18,39 +19,91 @@ const (
 	localAWSFile = "../../docs/local-aws.md"
 )
 
-// The session in the README works as printed.
+// The session in the README works as printed, with docker or with crane instead.
+// Without both, it works without the lines that need docker.
 func TestReadmeSession(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("the session cannot be run without curl")
+	steps := sessionSteps(t)
+	forEachDocker(t, func(t *testing.T, environment []string) {
+		variables := runSession(t, environment, steps)
+		forgetImages(t, environment, variables["REGISTRY"])
+	})
+	t.Run("neither", func(t *testing.T) {
+		t.Parallel()
+		wantPrograms(t, "curl")
+		var rest []step
+		for _, s := range steps {
+			if s.listsImages() {
+				s.prints = "[]" // nothing was pushed
+			}
+			if !s.needsDocker() {
+				rest = append(rest, s)
+			}
+		}
+		runSession(t, newHome(t, os.Getenv("PATH")), rest)
+	})
+}
+
+// step is a line of the session and what it prints.
+type step struct{ line, prints string }
+
+func (s step) listsImages() bool { return strings.HasSuffix(s.line, "/images") }
+func (s step) needsDocker() bool { return strings.Contains(s.line, "docker ") }
+
+// sessionSteps returns the steps of the session in the README.
+func sessionSteps(t *testing.T) (steps []step) {
+	t.Helper()
+	text := "\n" + block(t, sessionFile, "<!-- session -->\n```console\n")
+	for _, s := range strings.Split(text, "\n$ ")[1:] {
+		line, prints, _ := strings.Cut(s, "\n")
+		steps = append(steps, step{line, strings.TrimSpace(prints)})
 	}
-	session := block(t, sessionFile, "<!-- session -->\n```console\n")
+	if len(steps) < 10 {
+		t.Fatalf("only %d steps in the session of %s", len(steps), sessionFile)
+	}
+	return steps
+}
+
+// runSession runs the steps against -local, and returns the variables that the
+// banner sets.
+func runSession(t *testing.T, environment []string, steps []step) (variables map[string]string) {
+	t.Helper()
 	p := start(t, "", "-local", "-listen", "127.0.0.1:0")
 	p.stdout.waitFor(t, `Ctrl-C ends both`)
-	environment := os.Environ()
+	variables = exports(t, p.stdout.String())
 	proxy := checkingProxy(t, p.address())
-	for name, value := range exports(t, p.stdout.String()) {
+	for name, value := range variables {
 		if name == "API" {
 			value = strings.Replace(value, p.address(), proxy, 1)
 		}
 		environment = append(environment, name+"="+value)
 	}
-	steps := strings.Split(session, "$ curl ")[1:]
-	if len(steps) < 6 {
-		t.Fatalf("only %d steps in the session of %s", len(steps), sessionFile)
+	var lines []string
+	for _, s := range steps {
+		lines = append(lines, s.line)
 	}
-	for _, step := range steps {
-		line, want, _ := strings.Cut(step, "\n")
-		command := exec.Command("sh", "-c", "curl "+line)
-		command.Env = environment
-		got, err := command.Output()
-		if err != nil {
-			t.Errorf("curl %s: %v", line, err)
-		}
-		if diff := cmp.Diff(normalized(want), normalized(string(got))); diff != "" {
-			t.Errorf("curl %s (-%s +now):\n%s", line, sessionFile, diff)
+	for i, got := range runLines(t, environment, lines) {
+		if diff := cmp.Diff(likeEveryRun(steps[i].prints), likeEveryRun(got)); diff != "" {
+			t.Errorf("%s (-%s +now):\n%s", lines[i], sessionFile, diff)
 		}
 	}
+	return variables
+}
+
+var (
+	ports      = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
+	imageSizes = regexp.MustCompile(`"ImageSizeInBytes":[0-9]+`)
+	// The next two depend on how docker keeps images.
+	manifestTypes = regexp.MustCompile(`"application/vnd\.(docker\.distribution\.manifest\.v2|oci\.image\.manifest\.v1)\+json"`)
+	imageTypes    = regexp.MustCompile(`"application/vnd\.(docker\.container\.image|oci\.image\.config)\.v1\+json"`)
+)
+
+// likeEveryRun replaces what is different in each run, or with another docker.
+func likeEveryRun(printed string) string {
+	printed = ports.ReplaceAllString(normalized(printed), "HOST")
+	printed = imageSizes.ReplaceAllString(printed, `"ImageSizeInBytes":SIZE`)
+	printed = manifestTypes.ReplaceAllString(printed, `"MANIFEST"`)
+	return imageTypes.ReplaceAllString(printed, `"IMAGE"`)
 }
 
 // The local AWS accepts the commands about faults.
