@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -108,7 +109,7 @@ func runLines(t *testing.T, environment, lines []string) (printed []string) {
 func forgetImages(t *testing.T, environment []string, host string) {
 	t.Helper()
 	command := exec.Command("sh", "-c", `docker images --format '{{.Repository}}:{{.Tag}}' | grep "^$REGISTRY/" | xargs -r docker rmi`)
-	command.Env = append(environment, "REGISTRY="+host)
+	command.Env = slices.Concat(environment, []string{"REGISTRY=" + host})
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Errorf("docker rmi: %v: %s", err, out)
 	}
@@ -155,6 +156,6 @@ func dockerLines(banner string) (lines []string) {
 // local AWS. Versions before 2.13 do not know AWS_ENDPOINT_URL.
 func hasLocalCommandLine(environment []string) bool {
 	command := exec.Command("aws", "sts", "get-caller-identity")
-	command.Env = append(environment, "AWS_MAX_ATTEMPTS=1")
+	command.Env = slices.Concat(environment, []string{"AWS_MAX_ATTEMPTS=1"})
 	return command.Run() == nil
 }
