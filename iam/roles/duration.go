@@ -2,7 +2,6 @@ package roles
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,23 +13,20 @@ import (
 	"github.com/aws/aws-sdk-go/service/sts"
 )
 
-// durations are how long a session of the longest time may last. They are the
-// maxima that AWS's console offers for a role. Every role allows the last one.
+// How long a session of Once may last. Whole hours are tried.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_update-role-settings.html
-var durations = []time.Duration{12 * time.Hour, 8 * time.Hour, 4 * time.Hour, 2 * time.Hour, maxChained}
-
 const (
-	// maxChained is the most if a session of a role assumes the role.
-	maxChained = time.Hour
-	// durationRetry is after which time a longer duration is tried again in an
-	// account where STS refused it.
+	longestMax  = 12 * time.Hour // that AWS takes as the maximum of a role
+	shortestMax = time.Hour      // every role allows it, and role chaining no more
+	// durationRetry is after which time all is tried again in an account where
+	// STS refused a duration.
 	durationRetry = time.Hour
 )
 
 // A tooLong is why AssumeRole failed: no session may last as long as asked.
 type tooLong struct {
 	error
-	next time.Duration // the longest that is worth a try
+	asked time.Duration // or less, if AWS has said that this is too long too
 }
 
 // asTooLong turns the error of a call into a tooLong if STS refuses the duration
@@ -42,42 +38,58 @@ func asTooLong(call *request.Request) {
 	if !ok || !errors.As(call.Error, &fault) || fault.Code() != "ValidationError" || !strings.Contains(fault.Message(), "DurationSeconds") {
 		return
 	}
-	most := time.Duration(aws.Int64Value(in.DurationSeconds))*time.Second - 1
+	asked := time.Duration(aws.Int64Value(in.DurationSeconds)) * time.Second
+	if asked <= shortestMax {
+		return
+	}
 	if strings.Contains(fault.Message(), "role chaining") {
-		most = min(most, maxChained)
+		asked = min(asked, shortestMax+time.Hour)
 	}
-	if i := slices.IndexFunc(durations, func(d time.Duration) bool { return d <= most }); i >= 0 {
-		refused := common.Errorf(common.BadRequest, "AWS gives no session of that length.")
-		refused.Cause = &tooLong{call.Error, durations[i]}
-		call.Error = refused
-	}
+	refused := common.Errorf(common.BadRequest, "AWS gives no session of that length.")
+	refused.Cause = &tooLong{call.Error, asked}
+	call.Error = refused
 }
 
-// maxDuration remembers of an account how long a session may last.
+// maxDuration remembers of an account how long a session may last. It lies
+// between two whole hours: one that STS gave, and one that it refused.
 type maxDuration struct {
-	mu    sync.Mutex
-	known time.Duration
-	until time.Time
+	mu             sync.Mutex
+	given, refused time.Duration
+	until          time.Time // nothing is known after it
 }
 
-// get returns the longest duration that STS has not refused.
-func (m *maxDuration) get() time.Duration {
+// next returns the duration to ask for: the one in the middle, or the one that
+// STS gave if no whole hour lies between.
+func (m *maxDuration) next() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.current()
-}
-
-func (m *maxDuration) current() time.Duration {
-	if time.Now().Before(m.until) {
-		return m.known
+	if !time.Now().Before(m.until) {
+		return longestMax
 	}
-	return durations[0]
+	return ((m.given + m.refused) / 2).Truncate(time.Hour)
 }
 
-// lower notes that STS refused every duration over this one. Another request
-// may have found out more.
-func (m *maxDuration) lower(to time.Duration) {
+// give notes that STS gave a session of that duration. What it refused may be
+// newer.
+func (m *maxDuration) give(d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.known, m.until = min(to, m.current()), time.Now().Add(durationRetry)
+	if d < m.refused {
+		m.given = max(m.given, d)
+	}
+}
+
+// refuse notes that STS refused that duration. Another request may have found
+// out more.
+func (m *maxDuration) refuse(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !time.Now().Before(m.until) {
+		m.given, m.refused = shortestMax, longestMax+time.Hour
+	}
+	m.refused = min(m.refused, d)
+	if m.given >= m.refused {
+		m.given = shortestMax
+	}
+	m.until = time.Now().Add(durationRetry)
 }

@@ -2,6 +2,7 @@ package roles
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -28,6 +29,15 @@ func (w *world) durationsAsked() []string {
 	return asked
 }
 
+// inHours returns the seconds of each number of hours, as AssumeRole takes them.
+func inHours(hours ...int) []string {
+	var seconds []string
+	for _, h := range hours {
+		seconds = append(seconds, strconv.Itoa(h*3600))
+	}
+	return seconds
+}
+
 func (w *world) wantDurations(when string, want ...string) {
 	w.t.Helper()
 	if diff := cmp.Diff(want, w.durationsAsked()); diff != "" {
@@ -48,19 +58,28 @@ func TestLongestDuration(t *testing.T) {
 		asked []string
 		lasts time.Duration
 	}{
-		"12 hours":    {12, []string{"43200"}, 12 * time.Hour},
-		"11 hours":    {11, []string{"43200", "28800"}, 8 * time.Hour},
-		"8 hours":     {8, []string{"43200", "28800"}, 8 * time.Hour},
-		"6 hours":     {6, []string{"43200", "28800", "14400"}, 4 * time.Hour},
-		"2 hours":     {2, []string{"43200", "28800", "14400", "7200"}, 2 * time.Hour},
-		"not changed": {0, []string{"43200", "28800", "14400", "7200", "3600"}, time.Hour},
+		"12 hours":    {12, inHours(12), 12 * time.Hour},
+		"11 hours":    {11, inHours(12, 6, 9, 10, 11), 11 * time.Hour},
+		"10 hours":    {10, inHours(12, 6, 9, 10, 11), 10 * time.Hour},
+		"9 hours":     {9, inHours(12, 6, 9, 10), 9 * time.Hour},
+		"8 hours":     {8, inHours(12, 6, 9, 7, 8), 8 * time.Hour},
+		"7 hours":     {7, inHours(12, 6, 9, 7, 8), 7 * time.Hour},
+		"6 hours":     {6, inHours(12, 6, 9, 7), 6 * time.Hour},
+		"5 hours":     {5, inHours(12, 6, 3, 4, 5), 5 * time.Hour},
+		"4 hours":     {4, inHours(12, 6, 3, 4, 5), 4 * time.Hour},
+		"3 hours":     {3, inHours(12, 6, 3, 4), 3 * time.Hour},
+		"2 hours":     {2, inHours(12, 6, 3, 2), 2 * time.Hour},
+		"not changed": {0, inHours(12, 6, 3, 2, 1), time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, lasting(test.hours))
-				for _, asked := range [][]string{test.asked, test.asked[len(test.asked)-1:]} {
+				for _, asked := range [][]string{test.asked, inHours(int(test.lasts / time.Hour))} {
 					s := w.once(account, "portal")
+					if err := w.list(s); err != nil {
+						t.Error(err)
+					}
 					if lasts := time.Until(s.Expires()); lasts != test.lasts {
 						t.Errorf("it lasts %v", lasts)
 					}
@@ -83,20 +102,20 @@ func TestMaximumThatChanges(t *testing.T) {
 		w.once(account, "portal")
 		w.setMax(4)
 		w.once(account, "portal")
-		w.wantDurations("lowered to four hours", "43200", "43200", "28800", "14400")
+		w.wantDurations("lowered to four hours", inHours(12, 12, 6, 3, 4, 5)...)
 		w.once(account, "portal")
 		w.setMax(2)
 		w.once(account, "portal")
-		w.wantDurations("lowered to two hours", "14400", "14400", "7200")
-		w.setMax(8)
+		w.wantDurations("lowered to two hours", inHours(4, 4, 2, 3)...)
+		w.setMax(9)
 		w.once(account2, "portal")
-		w.wantDurations("another account", "43200", "28800")
+		w.wantDurations("another account", inHours(12, 6, 9, 10)...)
 		time.Sleep(durationRetry - time.Second)
 		w.once(account, "portal")
-		w.wantDurations("raised, before an hour has passed", "7200")
+		w.wantDurations("raised, before an hour has passed", inHours(2)...)
 		time.Sleep(time.Second)
 		w.once(account, "portal")
-		w.wantDurations("raised, an hour later", "43200", "28800")
+		w.wantDurations("raised, an hour later", inHours(12, 6, 9, 10)...)
 		w.get(w.keyed(account, "portal"))
 		w.wantDurations("a session that is renewed", "900")
 	})
@@ -117,9 +136,30 @@ func TestMaximumFoundByTwoAtOnce(t *testing.T) {
 		})
 		synctest.Wait()
 		w.once(account, "portal")
-		w.wantDurations("while the first waits", "43200", "43200", "28800", "14400", "7200", "3600")
+		w.wantDurations("while the first waits", inHours(12, 12, 6, 3, 2, 1)...)
 		slow.Wait()
-		w.wantDurations("the first, when it is answered", "3600")
+		w.wantDurations("the first, when it is answered", inHours(1)...)
+	})
+}
+
+// The longest session that AWS gave is answered if it is not known whether AWS
+// gives a longer one. The next request goes on from there.
+func TestFailureAmongDurations(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, lasting(10))
+		mend := w.aws.Inject(localaws.Fault{Operation: "sts:AssumeRole", Code: "InternalFailure", Status: 500,
+			When: func(localaws.Call) bool { return w.asked() > 2 }})
+		s := w.once(account, "portal")
+		if lasts := time.Until(s.Expires()).Round(time.Hour); lasts != 6*time.Hour {
+			t.Errorf("it lasts %v", lasts)
+		}
+		w.wantDurations("at first", inHours(12, 6, 9, 9, 9, 9)...)
+		mend()
+		w.once(account, "portal")
+		w.wantDurations("when it is mended", inHours(9, 10, 11)...)
+		w.once(account, "portal")
+		w.wantDurations("then", inHours(10)...)
 	})
 }
 
@@ -148,9 +188,9 @@ func TestDurationOfAChainedRole(t *testing.T) {
 		hours int
 		asked []string
 	}{
-		"12 hours": {12, []string{"43200", "3600"}},
-		"6 hours":  {6, []string{"43200", "28800", "14400", "3600"}},
-		"1 hour":   {1, []string{"43200", "28800", "14400", "7200", "3600"}},
+		"12 hours": {12, inHours(12, 1)},
+		"6 hours":  {6, inHours(12, 6, 1)},
+		"1 hour":   {1, inHours(12, 6, 3, 2, 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -162,7 +202,7 @@ func TestDurationOfAChainedRole(t *testing.T) {
 						Permissions: []string{`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:*","Resource":"*"}}`}})
 				}, lasting(test.hours))
 				w.chained(config)
-				for _, asked := range [][]string{test.asked, {"3600"}} {
+				for _, asked := range [][]string{test.asked, inHours(1)} {
 					s := w.once(account2, "portal")
 					if lasts := time.Until(s.Expires()); lasts != time.Hour {
 						t.Errorf("it lasts %v", lasts)
@@ -179,11 +219,11 @@ func TestDurationOfAChainedRole(t *testing.T) {
 func TestDurationsWithoutASourceIdentity(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, withoutSourceIdentity, lasting(8))
+		w := newWorld(t, withoutSourceIdentity, lasting(9))
 		w.once(account, "portal")
 		w.once(account, "portal")
-		w.wantIdentities("both", "portal", "", "", "")
-		w.wantDurations("both", "43200", "43200", "28800", "28800")
+		w.wantIdentities("both", "portal", "", "", "", "", "")
+		w.wantDurations("both", inHours(12, 12, 6, 9, 10, 9)...)
 		if diff := cmp.Diff([]string{account}, w.warned); diff != "" {
 			t.Errorf("warned of (-want +got):\n%s", diff)
 		}

@@ -3,6 +3,7 @@ package roles
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/aws/aws-sdk-go/aws/credentials"
 )
@@ -12,31 +13,57 @@ import (
 // session, and it is kept in no cache and never renewed. The errors are those of
 // other sessions.
 func (r *Roles) Once(ctx context.Context, w Want) (*Session, error) {
-	account := r.accounts.get(w.Registry.Account, w.Listed, r.observer)
-	s := r.newSession(w, sessionKey{}, account)
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
-	value, err := s.provider.retrieveLongest(ctx)
+	account := r.accounts.get(w.Registry.Account, w.Listed, r.observer)
+	role := r.assumable(w, account)
+	role.Client = assumer{r.sts, r, account.laneOfOnce}
+	value, ends, err := role.assumeForLongest(ctx)
 	r.observer.SessionRequested(resultOf(err))
 	if err != nil {
 		return nil, err
 	}
 	r.accounts.know(account)
-	s.fixed, s.ends = s.provider.last, s.provider.lastEnds
-	s.Credentials = credentials.NewStaticCredentialsFromCreds(value)
-	return s, nil
+	return &Session{
+		Name:        role.RoleSessionName,
+		Credentials: credentials.NewStaticCredentialsFromCreds(value),
+		budget:      account.budget,
+		fixed:       &signer{Value: value},
+		ends:        ends,
+	}, nil
 }
 
-// retrieveLongest assumes the role for the longest time that AWS gives. Nobody
-// but AWS knows the maximum of the role, so it tries.
-func (p *roleProvider) retrieveLongest(ctx context.Context) (credentials.Value, error) {
+func (m *accountMemory) laneOfOnce() lane {
+	if m.known.Load() {
+		return ownSessions
+	}
+	return unknownRoles
+}
+
+// assumeForLongest assumes the role for the most whole hours that AWS gives.
+// Nobody but AWS knows the maximum of the role, so it tries. It returns the
+// longest session that AWS gave, also if a try for a longer one failed for
+// another reason.
+func (p *assumableRole) assumeForLongest(ctx context.Context) (longest credentials.Value, ends time.Time, err error) {
+	var has time.Duration
 	for {
-		p.Duration = p.account.maxDuration.get()
-		value, err := p.retrieve(ctx)
-		var refused *tooLong
-		if !errors.As(err, &refused) {
-			return value, err
+		next := p.account.maxDuration.next()
+		if next <= has {
+			return longest, ends, nil
 		}
-		p.account.maxDuration.lower(refused.next)
+		p.Duration = next
+		value, err := p.assume(ctx)
+		var refused *tooLong
+		switch {
+		case err == nil:
+			longest, ends, has = value, p.ExpiresAt(), next
+			p.account.maxDuration.give(next)
+		case errors.As(err, &refused):
+			p.account.maxDuration.refuse(refused.asked)
+		case has > 0:
+			return longest, ends, nil
+		default:
+			return credentials.Value{}, time.Time{}, err
+		}
 	}
 }

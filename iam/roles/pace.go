@@ -28,17 +28,22 @@ type lane int
 const (
 	renewals     lane = iota // of credentials that are still good
 	knownRoles               // the account is in the configuration, or its role was assumed before
+	ownSessions              // the same, of Once: each request for one costs some calls
 	unknownRoles             // anybody with a token may name any twelve digits
 )
 
 // A share is a lane's part of the rate, and for how many seconds of that it can
 // save up.
-type share struct{ part, seconds float64 }
+type share struct {
+	part, seconds float64
+	within        lane // whose part this one is taken from
+}
 
 var lanes = [...]share{
-	renewals:     {1, 0.1},
-	knownRoles:   {0.75, 0.1},
-	unknownRoles: {0.1, 2.5},
+	renewals:     {1, 0.1, renewals},
+	knownRoles:   {0.75, 0.1, renewals},
+	ownSessions:  {0.5, 0.1, knownRoles},
+	unknownRoles: {0.1, 2.5, knownRoles},
 }
 
 func (s share) of(perSecond float64) (limit rate.Limit, burst int) {
@@ -145,12 +150,12 @@ func (p *pace) wait(ctx context.Context, l lane) error {
 			until = end.Add(-minAttemptTime)
 		}
 	}
-	for i := l; i >= renewals; i-- { // the narrowest lane first
-		if err := p.waitIn(ctx, i, until); err != nil {
+	for { // the narrowest lane first
+		if err := p.waitIn(ctx, l, until); err != nil || l == renewals {
 			return err
 		}
+		l = lanes[l].within
 	}
-	return nil
 }
 
 func (p *pace) waitIn(ctx context.Context, l lane, until time.Time) error {

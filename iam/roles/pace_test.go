@@ -216,6 +216,40 @@ func TestRenewalsComeFirst(t *testing.T) {
 	})
 }
 
+// A loop for credentials delays neither first sessions nor renewals, and does not
+// take their rate.
+func TestFloodOfCredentials(t *testing.T) {
+	t.Parallel()
+	const accounts = 40
+	synctest.Test(t, func(t *testing.T) {
+		w := newManyAccounts(t, accounts)
+		old := w.first(account, true)
+		w.get(old)
+		time.Sleep(sessionDuration - renewBefore + time.Second)
+		var flood sync.WaitGroup
+		for range 1000 {
+			flood.Go(func() { _, _ = w.tryOnce(t.Context(), account2, "portal") }) // some reach the limit
+		}
+		synctest.Wait() // they all wait for their turns
+		start := time.Now()
+		ends := w.listAll(accounts, func(i int) *Session { return w.first(accountNumber(i), true) })
+		if diff := cmp.Diff(map[string]int{"": accounts}, ends); diff != "" {
+			t.Errorf("lists in new accounts (-want +got):\n%s", diff)
+		}
+		if took := time.Since(start); took > time.Second { // at a quarter of the rate
+			t.Errorf("they took %v", took)
+		}
+		start = time.Now()
+		if err := w.list(old); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(start); took > 100*time.Millisecond {
+			t.Errorf("the renewal took %v", took)
+		}
+		flood.Wait()
+	})
+}
+
 // A request that hangs up while it waits for its turn asks nothing any more.
 func TestCallerLeavesBeforeItsTurn(t *testing.T) {
 	t.Parallel()

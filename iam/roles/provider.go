@@ -14,11 +14,12 @@ import (
 	"github.com/aws/aws-sdk-go/service/sts"
 )
 
-// An assumer is the STS client of a provider. Its calls keep to the pace and to
-// the retry budget of STS.
+// An assumer is the STS client that assumes one role. Its calls keep to the pace
+// and to the retry budget of STS.
 type assumer struct {
 	*sts.STS
-	provider *roleProvider
+	roles *Roles
+	lane  func() lane // of the AssumeRole that is under way
 }
 
 // AssumeRoleWithContext is what stscreds calls. Its error is the one that
@@ -26,22 +27,36 @@ type assumer struct {
 func (a assumer) AssumeRoleWithContext(ctx aws.Context, in *sts.AssumeRoleInput, o ...request.Option) (*sts.AssumeRoleOutput, error) {
 	r, out := a.AssumeRoleRequest(in)
 	r.SetContext(ctx)
-	r.ApplyOptions(append(o, a.provider.roles.budget.applyTo, a.provider.keepPace)...)
+	r.ApplyOptions(append(o, a.roles.budget.applyTo, a.keepPace)...)
 	_ = r.Send() // the same error, not yet translated
 	return out, r.Error
 }
 
-// A roleProvider is the SDK's AssumeRoleProvider with four additions. Its errors
-// are common.Errors. It remembers refusals. If a renewal fails, it keeps using
-// the old credentials. It leaves out the source identity where the role does not
-// take one.
-type roleProvider struct {
+// keepPace is an option for a request to STS. Each attempt waits for its turn.
+func (a assumer) keepPace(r *request.Request) {
+	r.Handlers.Sign.PushFront(func(r *request.Request) {
+		if err := a.roles.pace.wait(r.Context(), a.lane()); err != nil {
+			r.Error = err
+		}
+	})
+}
+
+// An assumableRole is the SDK's AssumeRoleProvider with three additions. Its
+// errors are common.Errors. It remembers refusals. It leaves out the source
+// identity where the role does not take one.
+type assumableRole struct {
 	unprintable
 	stscreds.AssumeRoleProvider
 	roles    *Roles
-	session  *Session // whose credentials it provides
 	account  *accountMemory
 	identity *string // nil if there is none to send
+}
+
+// A roleProvider provides the credentials of a session that is renewed. If a
+// renewal fails, it keeps using the old credentials.
+type roleProvider struct {
+	assumableRole
+	session *Session // whose credentials it provides
 
 	last     *signer // has the last credentials
 	lastEnds time.Time
@@ -113,9 +128,6 @@ func resultOf(err error) SessionResult {
 }
 
 func (p *roleProvider) retrieve(ctx credentials.Context) (credentials.Value, error) {
-	if err := p.account.refused(); err != nil {
-		return credentials.Value{}, err
-	}
 	if p.calledExpired() { // even if they are still good by our clock
 		p.lastEnds = time.Time{}
 	}
@@ -130,8 +142,6 @@ func (p *roleProvider) retrieve(ctx credentials.Context) (credentials.Value, err
 		p.last, p.lastEnds = &signer{Value: value}, p.ExpiresAt().Add(renewBefore)
 		return value, nil
 	}
-	err = p.roles.fromSTS(err) // an error from before the call, such as an ended context, is not translated yet
-	p.account.remember(err)
 	if common.CodeOf(err) != common.RoleRefused && p.canKeepLast() {
 		p.SetExpiration(time.Now().Add(renewRetry), 0)
 		return p.last.Value, nil
@@ -139,10 +149,24 @@ func (p *roleProvider) retrieve(ctx credentials.Context) (credentials.Value, err
 	return credentials.Value{}, err
 }
 
-// assume assumes the role. If STS refuses that with a source identity, it tries
-// without: STS names the action that it refuses, but no document says that it
-// always does.
-func (p *roleProvider) assume(ctx context.Context) (credentials.Value, error) {
+// assume assumes the role, unless STS refused that some seconds ago.
+func (p *assumableRole) assume(ctx context.Context) (credentials.Value, error) {
+	if err := p.account.refused(); err != nil {
+		return credentials.Value{}, err
+	}
+	value, err := p.tryIdentity(ctx)
+	if err == nil {
+		return value, nil
+	}
+	err = p.roles.fromSTS(err) // an error from before the call, such as an ended context, is not translated yet
+	p.account.remember(err)
+	return credentials.Value{}, err
+}
+
+// tryIdentity assumes the role. If STS refuses that with a source identity, it
+// tries without: STS names the action that it refuses, but no document says that
+// it always does.
+func (p *assumableRole) tryIdentity(ctx context.Context) (credentials.Value, error) {
 	p.SourceIdentity = p.identity
 	if !p.account.noIdentity.isOver() {
 		p.SourceIdentity = nil
@@ -163,15 +187,6 @@ func (p *roleProvider) assume(ctx context.Context) (credentials.Value, error) {
 		p.roles.observer.NoSourceIdentity(p.account.id)
 	}
 	return value, err
-}
-
-// keepPace is an option for a request to STS. Each attempt waits for its turn.
-func (p *roleProvider) keepPace(r *request.Request) {
-	r.Handlers.Sign.PushFront(func(r *request.Request) {
-		if err := p.roles.pace.wait(r.Context(), p.lane()); err != nil {
-			r.Error = err
-		}
-	})
 }
 
 // lane returns the lane of the AssumeRole that is under way.

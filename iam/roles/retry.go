@@ -59,22 +59,24 @@ func (b *budget) spend() bool {
 
 // applyTo is an option for a request. It puts the request's retries under the
 // budget.
-func (b *budget) applyTo(r *request.Request) { b.applyInSession(r, nil) }
+func (b *budget) applyTo(r *request.Request) { b.apply(r, &retryer{in: ownIdentity}) }
 
-// applyInSession is applyTo for a request in a session. It calls expire if AWS
-// says that the session has expired, or that it does not know the session.
-func (b *budget) applyInSession(r *request.Request, expire func(accessKey string)) {
+// apply lets the retryer decide on the retries of a request, under the budget.
+func (b *budget) apply(r *request.Request, tries *retryer) {
 	b.earn()
-	r.Retryer = &retryer{budget: b, expire: expire}
+	tries.budget = b
+	r.Retryer = tries
 }
 
-// applyInFixedSession is applyTo for a request in a session that is not renewed.
-// The request is not repeated if AWS says that the session has expired, or that
-// it does not know the session.
-func (b *budget) applyInFixedSession(r *request.Request) {
-	b.earn()
-	r.Retryer = &retryer{budget: b, fixed: true}
-}
+// A signedIn says whose credentials a call has. It decides what to do if AWS says
+// that they have expired, or that it does not know them.
+type signedIn int
+
+const (
+	ownIdentity    signedIn = iota // the service's own: the SDK renews expired ones, and unknown ones stay so
+	renewedSession                 // the call is repeated in a new session
+	onlySession                    // there is no other session for the call
+)
 
 // ErrLost is the cause of an error of a call in a session of Once if AWS says
 // that the session has expired, or that it does not know it.
@@ -83,8 +85,8 @@ var ErrLost = errors.New("the session is lost, and it was the only one for this 
 // A retryer decides on the retries of one call.
 type retryer struct {
 	budget  *budget
-	expire  func(accessKey string) // nil: the SDK renews the credentials itself
-	fixed   bool                   // there is no other session for the call
+	in      signedIn
+	expire  func(accessKey string) // of a renewedSession
 	lost    bool                   // AWS has said of a session of this call that it is lost
 	delay   time.Duration
 	answers []string // AWS's ids of the attempts that it answered
@@ -114,7 +116,7 @@ func (r *retryer) ShouldRetry(req *request.Request) bool {
 	if ok && time.Until(deadline) < r.delay+minAttemptTime {
 		return false
 	}
-	if lost && r.expire != nil {
+	if lost && r.in == renewedSession {
 		// For its own error the SDK would now wait for the lock of the
 		// credentials, without a deadline. It does not do that for an error
 		// that it does not know.
@@ -137,21 +139,20 @@ var unknownSession = map[string]bool{
 }
 
 // lostSession tells whether AWS says that the session of the call has expired,
-// or that it does not know the session. AWS has done nothing then. If AWS does
-// not know the service's own identity, a retry does not help.
+// or that it does not know the session. AWS has done nothing then.
 func (r *retryer) lostSession(req *request.Request) bool {
 	if req.IsErrorExpired() {
 		return true
 	}
 	var fault awserr.Error
-	return (r.expire != nil || r.fixed) && errors.As(req.Error, &fault) && unknownSession[fault.Code()]
+	return r.in != ownIdentity && errors.As(req.Error, &fault) && unknownSession[fault.Code()]
 }
 
 // drop makes the next call have a new session, also if this call is not
 // repeated. It returns false if the call had a new session already, because
 // another one does not help then.
 func (r *retryer) drop(req *request.Request) bool {
-	if r.fixed {
+	if r.in == onlySession {
 		req.Error = fmt.Errorf("%w: %w", ErrLost, req.Error)
 		return false
 	}
@@ -160,7 +161,7 @@ func (r *retryer) drop(req *request.Request) bool {
 		return false
 	}
 	r.lost = true
-	if r.expire != nil {
+	if r.in == renewedSession {
 		r.expire(accessKeyOf(req))
 	}
 	return true

@@ -96,11 +96,14 @@ type Session struct {
 	unprintable
 	Name        string // CloudTrail has it with each of the session's calls
 	Credentials *credentials.Credentials
-	key         sessionKey
-	provider    *roleProvider
 	budget      *budget
 
-	fixed *signer // nil if the session is renewed
+	// Of a session that is renewed:
+	key      sessionKey
+	provider *roleProvider
+
+	// Of a session of Once:
+	fixed *signer
 	ends  time.Time
 }
 
@@ -115,10 +118,10 @@ func (s *Session) Apply(r *request.Request) {
 	r.Handlers.Sign.Clear()
 	r.Handlers.Sign.PushBack(s.sign)
 	if s.fixed != nil {
-		s.budget.applyInFixedSession(r)
+		s.budget.apply(r, &retryer{in: onlySession})
 		return
 	}
-	s.budget.applyInSession(r, s.provider.expire)
+	s.budget.apply(r, &retryer{in: renewedSession, expire: s.provider.expire})
 }
 
 // sign is a handler of the SDK. It takes the place of the SDK's signer.
@@ -199,19 +202,26 @@ func (r *Roles) keep(s *Session) {
 }
 
 func (r *Roles) newSession(w Want, key sessionKey, account *accountMemory) *Session {
-	p := &roleProvider{roles: r, account: account, identity: identityFor(w.Key)}
+	p := &roleProvider{assumableRole: r.assumable(w, account)}
+	p.Client = assumer{r.sts, r, p.lane}
+	p.Duration = sessionDuration
+	p.ExpiryWindow = renewBefore
+	p.session = &Session{Name: p.RoleSessionName, Credentials: credentials.NewCredentials(p), key: key, provider: p, budget: account.budget}
+	return p.session
+}
+
+// assumable returns the role of the account for a new session. It has neither a
+// client nor a duration.
+func (r *Roles) assumable(w Want, account *accountMemory) assumableRole {
+	p := assumableRole{roles: r, account: account, identity: identityFor(w.Key)}
 	p.RoleSessionName = sessionName(r.org)
-	p.Client = assumer{r.sts, p}
 	p.RoleARN = fmt.Sprintf("arn:%s:iam::%s:role/%s", w.Registry.Partition, account.id, r.name)
 	p.Policy = aws.String(w.Policy)
 	p.Tags = []*sts.Tag{{Key: aws.String(common.OrgTag), Value: aws.String(r.org)}}
-	p.Duration = sessionDuration
-	p.ExpiryWindow = renewBefore
 	if r.externalID != "" {
 		p.ExternalID = aws.String(r.externalID)
 	}
-	p.session = &Session{Name: p.RoleSessionName, Credentials: credentials.NewCredentials(p), key: key, provider: p, budget: account.budget}
-	return p.session
+	return p
 }
 
 var notInSessionName = regexp.MustCompile(`[^\w+=,.@-]`)
