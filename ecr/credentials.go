@@ -39,9 +39,9 @@ func (c *Client) Login(ctx context.Context) (*Login, error) {
 // errNoLogin has nothing of what ECR answered, since that may be a password.
 var errNoLogin = common.Errorf(common.Internal, "ECR answered GetAuthorizationToken with something that is no password for docker")
 
-// login matches a user name and a password that docker and the header of HTTP
-// take as they are.
-var login = regexp.MustCompile(`^[!-~]+:[!-~]+$`)
+// login matches a user name, a colon, and a password that docker and the header
+// of HTTP take as they are. Only the password may have a colon.
+var login = regexp.MustCompile(`^[!-9;-~]+:[!-~]+$`)
 
 // splitToken returns the user name and the password of an authorization token,
 // which is both in base64, with a colon between them.

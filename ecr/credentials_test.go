@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/aws/aws-sdk-go/aws"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -64,6 +65,7 @@ func TestAnswersThatAreNoLogin(t *testing.T) {
 		"not base64":            authorizationOf("AWS:"+marked, "1"),
 		"no colon":              authorizationOf(encode("AWS"+marked), "1"),
 		"no user":               authorizationOf(encode(":"+marked), "1"),
+		"no user, two colons":   authorizationOf(encode(":AWS:"+marked), "1"),
 		"no password":           authorizationOf(encode("AWS:"), "1"),
 		"space":                 authorizationOf(encode("AWS: "+marked), "1"),
 		"line break":            authorizationOf(encode("AWS:"+marked+"\n"), "1"),
@@ -81,6 +83,22 @@ func TestAnswersThatAreNoLogin(t *testing.T) {
 		for _, text := range []string{fmt.Sprint(err), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err)} {
 			if strings.Contains(text, marked) || strings.Contains(text, good) {
 				t.Errorf("%s: the error shows it: %s", name, text)
+			}
+		}
+	}
+}
+
+// A mistake in the code that prints it shows no password.
+func TestAuthorizationIsNotPrinted(t *testing.T) {
+	t.Parallel()
+	const secret = "marked"
+	data := authorizationData{AuthorizationToken: aws.String(secret)}
+	all := authorization{AuthorizationData: []authorizationData{data}}
+	login := Login{Password: secret}
+	for _, value := range []any{data, &data, all, &all, []any{all}, all.AuthorizationData, login, &login, []any{&login}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+			if printed := fmt.Sprintf(verb, value); !strings.Contains(printed, "[redacted]") {
+				t.Errorf("%s of a %T: %s", verb, value, printed)
 			}
 		}
 	}

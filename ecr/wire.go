@@ -3,6 +3,7 @@ package ecr
 import (
 	"time"
 
+	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/service/ecr"
 )
 
@@ -73,9 +74,17 @@ type repositoryName struct {
 	RepositoryName *string `locationName:"repositoryName"`
 }
 
-// An authorization is the answer of GetAuthorizationToken.
+// An authorization is the answer of GetAuthorizationToken. The SDK's type would
+// print the token.
 type authorization struct {
-	AuthorizationData []ecr.AuthorizationData `locationName:"authorizationData"`
+	common.Unprintable
+	AuthorizationData []authorizationData `locationName:"authorizationData"`
+}
+
+type authorizationData struct {
+	common.Unprintable
+	AuthorizationToken *string    `locationName:"authorizationToken"`
+	ExpiresAt          *time.Time `locationName:"expiresAt"`
 }
 
 // A tagList is the answer of ListTagsForResource. Its tags are not pointers, as
