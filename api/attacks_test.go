@@ -212,13 +212,16 @@ func uncheckedHandler(ctx context.Context, t target, in attempt) (string, error)
 	return "done", attacks[in.Attack].do(ctx, t.ECR(), in.Target)
 }
 
+// checkNothing makes a row call AWS without any check.
+func checkNothing(rt *route) { rt.Endpoint, rt.Access = handledBy(uncheckedHandler), nil }
+
 // If the code checks nothing, the session policy alone refuses every attack.
 func TestPolicyAloneRefuses(t *testing.T) {
 	t.Parallel()
 	for _, rt := range protectedRows() {
 		t.Run(rt.String(), func(t *testing.T) {
 			t.Parallel()
-			w := newUnfencedWorld(t, changeRows(func(rt *route) { rt.Endpoint = handledBy(uncheckedHandler) }), func(c *common.Config, _ *[]route) {
+			w := newUnfencedWorld(t, changeRows(checkNothing), func(c *common.Config, _ *[]route) {
 				c.MaxInFlightPerAccount = c.MaxInFlight
 			})
 			w.unspecified = true
@@ -645,7 +648,7 @@ func TestOrgCannotWidenAPolicy(t *testing.T) {
 				t.Fatal(err)
 			}
 			where := inGroup
-			if p.grant {
+			if p.access {
 				where = theRepository
 			}
 			on := resource{where: where, whose: others, arn: s.ARN("team-1/a"), context: map[string][]string{"aws:ResourceTag/" + common.OrgTag: {org}}}

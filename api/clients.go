@@ -59,7 +59,7 @@ func (c *connector) connect(rt route, scope iam.Scope, rec *record) clients {
 		Key:      rec.key,
 		Listed:   rec.settings.config.Accounts != nil, // no other account comes this far
 	}
-	return clients{connector: c, want: want, session: c.roles.Session(want), scope: scope, grants: rt.Grants, record: rec}
+	return clients{connector: c, want: want, session: c.roles.Session(want), scope: scope, access: rt.Access, record: rec}
 }
 
 // clients has the AWS clients of one request, which all use its session. A
@@ -69,9 +69,9 @@ type clients struct {
 	want      roles.Want
 	session   *roles.Session
 
-	// For the sessions of the row's grants:
+	// For sessions whose rights the caller gets:
 	scope  iam.Scope
-	grants map[string]func(iam.Scope) iam.Policy
+	access map[string]func(iam.Scope) iam.Policy // of the row
 	record *record
 }
 
@@ -80,26 +80,30 @@ func (c clients) ECR() *ecr.Client {
 	return c.connector.ecr.Client(c.want.Registry, c.session.Apply)
 }
 
-// alone makes a call in a session that has the grant of that name on the
-// request's repository, and returns when the session ends. The session is for
-// this request alone, so that a caller may get its rights. As with other
-// sessions, a call whose session AWS does not know is made once more, in
-// another session.
-func (t target) alone(ctx context.Context, grant string, call func(*ecr.Client) error) (ends time.Time, err error) {
+// inOwnSession makes a call in a session that has that access to the request's
+// repository, and returns when the session ends. The session is for this request
+// alone, so that a caller may get its rights. As with other sessions, a call
+// whose session AWS does not know is made once more, in another session.
+func (t target) inOwnSession(ctx context.Context, access string, call func(*ecr.Client) error) (ends time.Time, err error) {
 	scope, want := t.scope, t.want
 	scope.Name = t.Name
-	want.Policy = t.grants[grant](scope).String()
-	for range 2 {
-		var session *roles.Session
-		if session, err = t.connector.roles.Once(ctx, want); err != nil {
-			return ends, err
-		}
-		ends = session.Expires()
-		t.record.granted.session, t.record.granted.ends = session.Name, ends
-		err = call(t.connector.ecr.Client(want.Registry, session.Apply))
-		if !errors.Is(err, roles.ErrLost) {
-			break
-		}
+	want.Policy = t.access[access](scope).String()
+	ends, err = t.once(ctx, want, call)
+	if errors.Is(err, roles.ErrLost) {
+		return t.once(ctx, want, call)
 	}
 	return ends, err
+}
+
+// once makes a call in a new session, and returns when the session ends.
+func (c clients) once(ctx context.Context, want roles.Want, call func(*ecr.Client) error) (ends time.Time, err error) {
+	session, err := c.connector.roles.Once(ctx, want)
+	if err != nil {
+		return time.Time{}, err
+	}
+	c.record.access.session = session.Name
+	if err := call(c.connector.ecr.Client(want.Registry, session.Apply)); err != nil {
+		return time.Time{}, err
+	}
+	return session.Expires(), nil
 }

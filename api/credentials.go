@@ -22,13 +22,13 @@ type credentialsInput struct {
 	Access *string
 }
 
-func (in credentialsInput) grant() string { return *in.Access }
+func (credentialsInput) accesses() []string { return []string{pull, push} }
 
 func (in credentialsInput) check() error {
 	if in.Access == nil {
-		return common.Errorf(common.BadRequest, "Access is needed: %s or %s.", pull, push)
+		return common.Errorf(common.BadRequest, "Access is needed: %s.", strings.Join(in.accesses(), " or "))
 	}
-	return checkOneOf("Access", in.Access, pull, push)
+	return checkOneOf("Access", in.Access, in.accesses()...)
 }
 
 // dockerCredentials are what docker needs for one repository.
@@ -45,16 +45,19 @@ type dockerCredentials struct {
 
 // A dockerConfig is a ~/.docker/config.json.
 type dockerConfig struct {
+	common.Unprintable
 	Auths map[string]dockerAuth `json:"auths"` // by registry
 }
 
 type dockerAuth struct {
+	common.Unprintable
 	Auth string `json:"auth"` // user name and password, in base64
 }
 
 // createCredentials checks that the repository is our org's before it makes a
 // session for it, one after the other: nobody asks for credentials often.
 func createCredentials(ctx context.Context, t target, in credentialsInput) (*dockerCredentials, error) {
+	t.record.access.asked = *in.Access
 	repository, err := showRepository(ctx, t, nothing{})
 	if err != nil {
 		return nil, err
@@ -64,22 +67,24 @@ func createCredentials(ctx context.Context, t target, in credentialsInput) (*doc
 		return nil, common.Errorf(common.Internal, "ECR says that the repository's URI is %q", repository.RepositoryURI)
 	}
 	var login *ecr.Login
-	sessionEnds, err := t.alone(ctx, *in.Access, func(c *ecr.Client) (err error) {
+	sessionEnds, err := t.inOwnSession(ctx, *in.Access, func(c *ecr.Client) (err error) {
 		login, err = c.Login(ctx)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	expires := earlier(login.ExpiresAt, sessionEnds)
+	t.record.access.expires = expires
 	auth := base64.StdEncoding.EncodeToString([]byte(login.Username + ":" + login.Password))
 	return &dockerCredentials{
 		Access:        *in.Access,
-		ExpiresAt:     ecr.Timestamp{Time: earlier(login.ExpiresAt, sessionEnds)},
+		ExpiresAt:     ecr.Timestamp{Time: expires},
 		Username:      login.Username,
 		Password:      login.Password,
 		Registry:      registry,
 		RepositoryURI: repository.RepositoryURI,
-		DockerConfig:  dockerConfig{Auths: map[string]dockerAuth{registry: {auth}}},
+		DockerConfig:  dockerConfig{Auths: map[string]dockerAuth{registry: {Auth: auth}}},
 	}, nil
 }
 
@@ -90,10 +95,6 @@ func earlier(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-func credentialsPolicy(s iam.Scope) iam.Policy {
-	return iam.NewPolicy(readOwn(s, "ecr:DescribeRepositories", "ecr:ListTagsForResource")...)
 }
 
 // accessPolicies are the policies of the sessions whose rights callers get, by

@@ -66,7 +66,7 @@ var _ = describe("CreateCredentials", rowTest{
 	},
 	may:   []right{{do: []string{"ecr:DescribeRepositories", "ecr:ListTagsForResource"}, where: []string{inGroup}, whose: notOthers}},
 	never: []right{denyOtherOrgs},
-	grants: map[string]rowTest{
+	access: map[string]rowTest{
 		"pull": withAccess("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
 		"push": withAccess("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload",
 			"ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"),
@@ -164,6 +164,9 @@ func TestExpiryOfCredentials(t *testing.T) {
 		e := ask("pull")
 		e.want = credentialsOf("pull", want)
 		w.run(e)
+		if line := w.lastLine(t); line["expiresAt"] != want {
+			t.Errorf("the caller is told %s, the log %v", want, line["expiresAt"])
+		}
 	}
 	roles := rolesOf(config.RolePolicy, account)
 	roles[0].MaxSessionDuration = 3600
@@ -286,19 +289,19 @@ func TestSessionsOfCredentials(t *testing.T) {
 	all.Wait()
 	w.run(ask("pull"))
 	scope := iam.Scope{Registry: common.Registry{Partition: "aws", Region: region, Account: account}, Org: org, Group: "g", Name: "a"}
-	kept, alone := map[string]int{}, map[string]int{}
+	kept, own := map[string]int{}, map[string]int{}
 	policies := map[string]int{}
 	for _, c := range w.calls {
 		switch c.Operation {
 		case "DescribeRepositories", "ListTagsForResource":
 			kept[c.AccessKey]++
 		case "GetAuthorizationToken":
-			alone[c.AccessKey]++
+			own[c.AccessKey]++
 			policies[c.Policy]++
 		}
 	}
-	if len(kept) != 1 || len(alone) != 11 || count(w.called(), "sts:AssumeRole") != 12 {
-		t.Errorf("%d kept sessions, %d others, calls: %s", len(kept), len(alone), w.called())
+	if len(kept) != 1 || len(own) != 11 || count(w.called(), "sts:AssumeRole") != 12 {
+		t.Errorf("%d kept sessions, %d others, calls: %s", len(kept), len(own), w.called())
 	}
 	want := map[string]int{accessPolicies["push"](scope).String(): 10, accessPolicies["pull"](scope).String(): 1}
 	if diff := cmp.Diff(want, policies); diff != "" {
@@ -340,25 +343,26 @@ const stsThrottled = "AWS STS limits how fast this service's own account may ask
 func TestCredentialsWhenAWSFails(t *testing.T) {
 	t.Parallel()
 	const assume, token = "sts:AssumeRole", "ecr:GetAuthorizationToken"
-	noTime := problemOf("timeout", "AWS did not answer in time. Nothing was changed.")
+	noTime := problemOf("timeout", "AWS did not answer in time.")
 	for name, test := range map[string]struct {
 		fault  localaws.Fault
+		calls  [2]int // of AssumeRole and of GetAuthorizationToken
 		status int
 		want   string
 	}{
-		"no second session": {localaws.Fault{Operation: assume, Code: "AccessDenied", Status: 403}, 403,
+		"no second session": {localaws.Fault{Operation: assume, Code: "AccessDenied", Status: 403}, [2]int{2, 0}, 403,
 			problemByAWS("role-refused", "AWS refused sts:AssumeRole for the role ecr-api of that account. Look at the role's trust policy, "+
 				"at the external id and sts:TagSession in it, and at the permission of the service's own identity to assume the role.", "AccessDenied")},
-		"sessions are throttled":  {localaws.Fault{Operation: assume, Code: "Throttling"}, 429, problemByAWS("throttled", stsThrottled, "Throttling")},
-		"throttled once":          {localaws.Fault{Operation: assume, Code: "Throttling", Times: 1}, 200, "-"},
-		"STS breaks connections":  {localaws.Fault{Operation: assume, Drop: true}, 500, problemOf("internal", internalError)},
-		"STS stalls":              {localaws.Fault{Operation: assume, Delay: time.Minute}, 504, noTime},
-		"passwords fail":          {localaws.Fault{Operation: token, Code: "ServerException", Status: 500}, 500, problemByAWS("internal", internalError, "ServerException")},
-		"passwords fail once":     {localaws.Fault{Operation: token, Code: "ServerException", Status: 500, Times: 1}, 200, "-"},
-		"passwords are throttled": {localaws.Fault{Operation: token, Code: "ThrottlingException"}, 429, problemByAWS("throttled", throttledDetail, "ThrottlingException")},
-		"answer lost":             {localaws.Fault{Operation: token, Drop: true, AfterWork: true, Times: 1}, 200, "-"},
-		"answers lost":            {localaws.Fault{Operation: token, Drop: true, AfterWork: true}, 500, problemOf("internal", internalError)},
-		"passwords stall":         {localaws.Fault{Operation: token, Delay: time.Minute}, 504, noTime},
+		"sessions are throttled":  {localaws.Fault{Operation: assume, Code: "Throttling"}, [2]int{4, 0}, 429, problemByAWS("throttled", stsThrottled, "Throttling")},
+		"throttled once":          {localaws.Fault{Operation: assume, Code: "Throttling", Times: 1}, [2]int{2, 1}, 200, "-"},
+		"STS breaks connections":  {localaws.Fault{Operation: assume, Drop: true}, [2]int{4, 0}, 500, problemOf("internal", internalError)},
+		"STS stalls":              {localaws.Fault{Operation: assume, Delay: time.Minute}, [2]int{1, 0}, 504, noTime},
+		"passwords fail":          {localaws.Fault{Operation: token, Code: "ServerException", Status: 500}, [2]int{1, 4}, 500, problemByAWS("internal", internalError, "ServerException")},
+		"passwords fail once":     {localaws.Fault{Operation: token, Code: "ServerException", Status: 500, Times: 1}, [2]int{1, 2}, 200, "-"},
+		"passwords are throttled": {localaws.Fault{Operation: token, Code: "ThrottlingException"}, [2]int{1, 4}, 429, problemByAWS("throttled", throttledDetail, "ThrottlingException")},
+		"answer lost":             {localaws.Fault{Operation: token, Drop: true, AfterWork: true, Times: 1}, [2]int{1, 2}, 200, "-"},
+		"answers lost":            {localaws.Fault{Operation: token, Drop: true, AfterWork: true}, [2]int{1, 4}, 500, problemOf("internal", internalError)},
+		"passwords stall":         {localaws.Fault{Operation: token, Delay: time.Minute}, [2]int{1, 1}, 504, noTime},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -366,15 +370,22 @@ func TestCredentialsWhenAWSFails(t *testing.T) {
 			w.addRepository(account, "g/a", org)
 			w.run(ask("push"))
 			w.aws.Inject(test.fault)
+			w.forget()
 			if test.fault.Delay > 0 {
 				w.service.Stop(time.Now().Add(8 * time.Second)) // an earlier deadline
 			}
 			e := ask("push")
 			e.status, e.want = test.status, test.want
 			w.run(e)
+			waitFor(t, "the calls", func() bool {
+				return test.calls == [2]int{count(w.called(), assume), count(w.called(), token)}
+			})
 			line := w.lastLine(t)
 			if line["msg"] != "audit" || line["access"] != "push" || (line["outcome"] == "done") != (test.status == 200) {
 				t.Errorf("the log line is %v", line)
+			}
+			if line["expiresAt"] != nil && test.status != 200 {
+				t.Errorf("nobody was told an end: %v", line)
 			}
 			if made := line["accessSession"] != nil; made != (test.fault.Operation == token || test.status == 200) {
 				t.Errorf("the log line has a session: %v", line)
@@ -449,9 +460,11 @@ func TestAuditOfCredentials(t *testing.T) {
 func TestCredentialsAreNotPrinted(t *testing.T) {
 	t.Parallel()
 	const secret = "marked"
+	auth := dockerAuth{Auth: secret}
+	docker := dockerConfig{Auths: map[string]dockerAuth{"here": auth}}
 	for _, value := range []any{
-		dockerCredentials{Password: secret, DockerConfig: dockerConfig{Auths: map[string]dockerAuth{secret: {secret}}}},
-		&dockerCredentials{Password: secret},
+		dockerCredentials{Password: secret, DockerConfig: docker}, &dockerCredentials{Password: secret},
+		auth, &auth, docker, &docker, docker.Auths, []any{auth},
 		ecr.Login{Password: secret}, &ecr.Login{Password: secret}, []any{&ecr.Login{Password: secret}},
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {

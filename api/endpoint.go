@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -46,8 +47,11 @@ func (nothing) check() error { return nil }
 // checked. The adapter writes what it returns.
 type handler[In input, Out any] func(context.Context, target, In) (Out, error)
 
-// A grantInput is an input that asks for one of the row's Grants.
-type grantInput interface{ grant() string }
+// An accessInput is an input that asks for access.
+type accessInput interface {
+	// accesses returns what it may ask for. The row has a policy for each.
+	accesses() []string
+}
 
 // An endpoint answers the requests of a row.
 type endpoint struct {
@@ -67,6 +71,18 @@ func (e endpoint) dropsQuery() bool {
 	}
 	_, copies := reflect.ValueOf(e.newInput()).Elem().Interface().(queryInput)
 	return copies
+}
+
+// accesses returns which access the input may ask for, sorted.
+func (e endpoint) accesses() []string {
+	if e.newInput == nil {
+		return nil
+	}
+	in, ok := e.newInput().(accessInput)
+	if !ok {
+		return nil
+	}
+	return slices.Sorted(slices.Values(in.accesses()))
 }
 
 // handledBy makes an endpoint of a handler.
@@ -112,9 +128,6 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 	in, err := decode[In](w, r, end, s.bodies)
 	if err != nil {
 		return out, done, err
-	}
-	if g, ok := any(in).(grantInput); ok {
-		record.granted.access = g.grant()
 	}
 	if n, ok := any(in).(namer); ok {
 		p.Name = n.name()
@@ -171,8 +184,4 @@ func lifetime(rt route, r *http.Request) context.Context {
 		return context.WithoutCancel(r.Context())
 	}
 	return r.Context()
-}
-
-func isChange(method string) bool {
-	return method != http.MethodGet && method != http.MethodHead
 }

@@ -138,7 +138,7 @@ func outcomeText(r *http.Request, e *common.Error) string {
 	switch {
 	case sentences != nil:
 		sentences = append(sentences, "Look at the repository, or "+nextRequest(e.Code)+".")
-	case e.Code == common.Timeout && isChange(r.Method):
+	case e.Code == common.Timeout && recordOf(r).changes:
 		sentences = append(sentences, "Nothing was changed.")
 	}
 	return strings.Join(sentences, " ")

@@ -149,7 +149,7 @@ func usedOperations(t *testing.T) []string {
 	used := map[string]bool{"sts:AssumeRole": true}
 	for _, p := range sessionPolicies(t) {
 		for action := range allowedActions(p.of(iam.Scope{}).Statement) {
-			if !strings.HasPrefix(action, "kms:") && (!p.grant || p.entry.notCalled[action] == "") {
+			if !strings.HasPrefix(action, "kms:") && (!p.access || p.entry.notCalled[action] == "") {
 				used[action] = true
 			}
 		}

@@ -105,7 +105,7 @@ func TestRoleRefusesWhenAllElseIsWrong(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, changeRows(func(rt *route) {
 		allowEverything(rt)
-		rt.Endpoint = handledBy(uncheckedHandler)
+		checkNothing(rt)
 	}))
 	w.unspecified = true
 	w.addAttackTargets()

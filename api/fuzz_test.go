@@ -60,7 +60,7 @@ func FuzzPath(f *testing.F) {
 		}
 	}
 	w := newWorld(f, changeRows(func(rt *route) {
-		rt.Endpoint = handledBy(echo)
+		rt.Endpoint, rt.Access = handledBy(echo), nil
 		if len(rowsOf(rt.Path)) == 1 {
 			rt.Method = http.MethodGet
 		}

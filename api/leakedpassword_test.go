@@ -51,7 +51,7 @@ func openRoles() []localaws.Role {
 // there, and nothing anywhere else.
 func TestLeakedPassword(t *testing.T) {
 	t.Parallel()
-	for access, e := range rowTests["CreateCredentials"].grants {
+	for access, e := range rowTests["CreateCredentials"].access {
 		t.Run(access, func(t *testing.T) {
 			t.Parallel()
 			w := newOpenWorld(t)
@@ -162,7 +162,7 @@ func TestLeakedPasswordIsDeniedAllElse(t *testing.T) {
 			for _, action := range allActions {
 				decision, err := policy.Decide(policy.Request{Action: action, Resource: x.arn(), Context: context}, document)
 				allowed := action == "ecr:GetAuthorizationToken" || theSame(x).where == theRepository &&
-					decisionFor(rowTests["CreateCredentials"].grants[access], action, theSame(x).resource(), noTags) == policy.Allow
+					decisionFor(rowTests["CreateCredentials"].access[access], action, theSame(x).resource(), noTags) == policy.Allow
 				if err != nil || decision == policy.NotAllowed || (decision == policy.Allow) != allowed {
 					t.Errorf("%s: %s on %s: %s, %v", access, action, x.arn(), decision, err)
 				}

@@ -39,7 +39,7 @@ func (rec *record) ids() logrus.Fields {
 // any log level, as "audit".
 func (s *Service) logRequest(route string, r *http.Request, rec *record) {
 	message, level := "request", levelOf(rec)
-	if isAudited(r, rec) {
+	if isAudited(rec) {
 		message = "audit"
 	}
 	logger := s.loggerOf(message, rec)
@@ -113,7 +113,7 @@ func (rec *record) fields(route string, r *http.Request) common.LogFields {
 			fields.Add(name, value)
 		}
 	}
-	rec.addGranted(&fields)
+	rec.addAccess(&fields)
 	add("action", rec.action)
 	rec.addCalls(&fields)
 	fields.Add("bytes", bodySize(r, rec))
@@ -182,22 +182,23 @@ func (rec *record) addCalls(fields *common.LogFields) {
 	fields.Add("awsTime", rec.inAWS.Seconds())
 }
 
-// addGranted adds which rights the caller asked for and got. CloudTrail has the
-// name of the session with each call that is made with them.
-func (rec *record) addGranted(fields *common.LogFields) {
-	if rec.granted.access == "" {
-		return
+// addAccess adds which access the caller asked for and got. CloudTrail has the
+// name of the session with each call that is made with it.
+func (rec *record) addAccess(fields *common.LogFields) {
+	if rec.access.asked != "" {
+		fields.Add("access", rec.access.asked)
 	}
-	fields.Add("access", rec.granted.access)
-	if rec.granted.session != "" {
-		fields.Add("accessSession", rec.granted.session)
-		fields.Add("expiresAt", rec.granted.ends.UTC().Format(time.RFC3339))
+	if rec.access.session != "" {
+		fields.Add("accessSession", rec.access.session)
+	}
+	if !rec.access.expires.IsZero() {
+		fields.Add("expiresAt", rec.access.expires.UTC().Format(time.RFC3339))
 	}
 }
 
-// isAudited tells whether the request changed something or gave rights away,
-// tried to, or was refused. A probe is never audited.
-func isAudited(r *http.Request, rec *record) bool {
+// isAudited tells whether the request changed something or gave access, tried
+// to, or was refused. A probe is never audited.
+func isAudited(rec *record) bool {
 	if rec.probe {
 		return false
 	}
@@ -205,7 +206,7 @@ func isAudited(r *http.Request, rec *record) bool {
 	case 0, http.StatusForbidden, http.StatusServiceUnavailable:
 		return true
 	}
-	return rec.action != "" && isChange(r.Method)
+	return rec.changes || rec.givesAccess
 }
 
 // outcome tells how a request ended. That a caller did not take the answer

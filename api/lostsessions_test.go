@@ -29,7 +29,7 @@ func TestRoleMadeAnew(t *testing.T) {
 			w.forget()
 			w.run(e.usual(rt))
 			sessions := 1
-			if rt.Grants != nil {
+			if rt.Access != nil {
 				sessions = 2
 			}
 			if n := count(w.called(), "sts:AssumeRole"); n != sessions {

@@ -15,23 +15,24 @@ import (
 // A record holds the settings of a request, and what the service learns about
 // the request until it is answered. The log line is made from it.
 type record struct {
-	start    time.Time
-	settings *settings // taken once, so that a reload in between has no effect
-	match    mux.RouteMatch
-	id       string
-	traceID  string // of the caller; may be empty
-	answer   statusWriter
-	key      string        // name of the key that the token is a hash of
-	action   string        // name of the row
-	probe    bool          // the row is one
-	changes  bool          // the row changes something
-	path     pathValues    // empty until it is checked
-	session  string        // name of the AWS session
-	granted  granted       // to the caller
-	err      error         // with which the request was answered
-	problem  common.Code   // of the problem document; empty if there is none
-	took     time.Duration // until the answer
-	inAWS    time.Duration // for which the request waited for AWS
+	start       time.Time
+	settings    *settings // taken once, so that a reload in between has no effect
+	match       mux.RouteMatch
+	id          string
+	traceID     string // of the caller; may be empty
+	answer      statusWriter
+	key         string        // name of the key that the token is a hash of
+	action      string        // name of the row
+	probe       bool          // the row is one
+	changes     bool          // the row changes something
+	givesAccess bool          // the row does
+	path        pathValues    // empty until it is checked
+	session     string        // name of the AWS session
+	access      access        // for the caller
+	err         error         // with which the request was answered
+	problem     common.Code   // of the problem document; empty if there is none
+	took        time.Duration // until the answer
+	inAWS       time.Duration // for which the request waited for AWS
 
 	mu         sync.Mutex
 	awsCalls   []roles.Call // some run at the same time
@@ -39,11 +40,11 @@ type record struct {
 	memoryWait time.Duration
 }
 
-// granted says which rights a caller has asked for, and got.
-type granted struct {
-	access  string    // name of the row's grant
-	session string    // name of the AWS session that has them; empty if there is none
-	ends    time.Time // when the session ends
+// access says which access to a repository a caller has asked for, and got.
+type access struct {
+	asked   string    // name in the row's Access
+	session string    // name of the AWS session that has it; empty if there is none
+	expires time.Time // as the caller is told; zero if there is nothing to tell
 }
 
 type recordKey struct{}

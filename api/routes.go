@@ -3,7 +3,9 @@ package api
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/YaleSpinup/ecr-api/iam"
 )
@@ -41,19 +43,18 @@ type route struct {
 	Policy   func(iam.Scope) iam.Policy
 	Endpoint endpoint
 
-	// Grants has the policies of sessions whose rights a caller gets. Such a
+	// Access has the policies of sessions whose rights a caller gets. Such a
 	// session is for one request alone, and for one repository. The names are
 	// those by which the caller asks for it.
-	Grants map[string]func(iam.Scope) iam.Policy
-	// ChangesNothing is for a method that usually changes something.
-	ChangesNothing bool
+	Access map[string]func(iam.Scope) iam.Policy
 }
 
 // String returns the method and the path of the row.
 func (rt route) String() string { return rt.Method + " " + rt.Path }
 
-// changes tells whether a request changes something in AWS.
-func (rt route) changes() bool { return isChange(rt.Method) && !rt.ChangesNothing }
+// changes tells whether a request changes something in AWS. One that gives a
+// caller access does not.
+func (rt route) changes() bool { return rt.Method != http.MethodGet && rt.Access == nil }
 
 // status returns the status of a success.
 func (rt route) status() int { return cmp.Or(rt.Status, http.StatusOK) }
@@ -88,7 +89,7 @@ var routes = []route{
 
 	{Method: "GET", Path: imagesPath, Name: "ListImages", Summary: "list a repository's images", Policy: imagesPolicy, Endpoint: handledBy(listImages)},
 
-	{Method: "POST", Path: credentialsPath, Name: "CreateCredentials", Summary: "get a password for docker, to pull from or push to a repository", Policy: credentialsPolicy, Grants: accessPolicies, ChangesNothing: true, Endpoint: handledBy(createCredentials)},
+	{Method: "POST", Path: credentialsPath, Name: "CreateCredentials", Summary: "get a password for docker, to pull from or push to a repository", Policy: showPolicy, Access: accessPolicies, Endpoint: handledBy(createCredentials)},
 
 	{Method: "GET", Path: openAPIPath, Name: "OpenAPI", Summary: "this API as an OpenAPI document", Public: true, Endpoint: raw(bounded(maxDocs, openAPI))},
 	{Method: "GET", Path: docsPath, Name: "Docs", Summary: "this API as a page to read and try", Public: true, Endpoint: raw(bounded(maxDocs, docs))},
@@ -174,8 +175,10 @@ func checkRoute(rt route, vars []pathVar) error {
 		return fmt.Errorf("is neither public nor has a session policy")
 	case rt.Public && rt.Policy != nil:
 		return fmt.Errorf("is public, but has a session policy")
-	case rt.Public && rt.Grants != nil:
-		return fmt.Errorf("is public, but grants rights")
+	case rt.Public && rt.Access != nil:
+		return fmt.Errorf("is public, but gives access")
+	case !slices.Equal(rt.Endpoint.accesses(), slices.Sorted(maps.Keys(rt.Access))):
+		return fmt.Errorf("has policies for the access %q, and an input that asks for %q", slices.Sorted(maps.Keys(rt.Access)), rt.Endpoint.accesses())
 	case rt.Endpoint.dropsQuery():
 		return fmt.Errorf("has an input whose queryParams has no pointer receiver, so that their values would be lost")
 	case !rt.Public && rt.Endpoint.newInput == nil:

@@ -107,7 +107,14 @@ func TestTableThatContradictsItselfStopsTheStart(t *testing.T) {
 		{"good", []route{public, protected}, ""},
 		{"forgotten policy", changed(protected, func(rt *route) { rt.Policy = nil }), "route GET /b/{group} is neither public nor has a session policy"},
 		{"both", changed(public, func(rt *route) { rt.Policy = listPolicy }), "route GET /a is public, but has a session policy"},
-		{"public grants", changed(public, func(rt *route) { rt.Grants = accessPolicies }), "route GET /a is public, but grants rights"},
+		{"public access", changed(public, func(rt *route) { rt.Access = accessPolicies }), "route GET /a is public, but gives access"},
+		{"access that nobody asks for", changed(protected, func(rt *route) { rt.Access = accessPolicies }),
+			`route GET /b/{group} has policies for the access ["pull" "push"], and an input that asks for []`},
+		{"access without a policy", changed(protected, func(rt *route) { rt.Endpoint = handledBy(createCredentials) }),
+			`route GET /b/{group} has policies for the access [], and an input that asks for ["pull" "push"]`},
+		{"access under another name", changed(protected, func(rt *route) {
+			rt.Endpoint, rt.Access = handledBy(createCredentials), map[string]func(iam.Scope) iam.Policy{pull: accessPolicies[pull], "write": accessPolicies[push]}
+		}), `route GET /b/{group} has policies for the access ["pull" "write"], and an input that asks for ["pull" "push"]`},
 		{"no name", changed(public, func(rt *route) { rt.Name = "" }), "route GET /a has no name"},
 		{"name of another", changed(protected, func(rt *route) { rt.Path = "/c" }), "route GET /c has the same name as another route, B"},
 		{"name of a public row", changed(protected, func(rt *route) { rt.Path, rt.Name = "/c", "A" }), "route GET /c has the same name as another route, A"},
@@ -232,16 +239,16 @@ func TestLogFieldsAreAllThatTheLogLineHas(t *testing.T) {
 // nothing else. Those for docker credentials are in a policy of their own.
 func TestRolePoliciesAreWhatTheRowsNeed(t *testing.T) {
 	t.Parallel()
-	rows, grants := map[string]bool{}, map[string]bool{}
+	rows, access := map[string]bool{}, map[string]bool{}
 	for _, p := range sessionPolicies(t) {
 		actions := allowedActions(p.of(p.scope(exampleScope)).Statement)
-		if p.grant {
-			maps.Copy(grants, actions)
+		if p.access {
+			maps.Copy(access, actions)
 		} else {
 			maps.Copy(rows, actions)
 		}
 	}
-	for document, needed := range map[string]map[string]bool{config.RolePolicy: rows, config.CredentialsPolicy: grants} {
+	for document, needed := range map[string]map[string]bool{config.RolePolicy: rows, config.CredentialsPolicy: access} {
 		var role struct {
 			Statement []struct {
 				Effect, Resource string

@@ -46,9 +46,9 @@ type rowTest struct {
 	// only a special one, calls it.
 	notCalled map[string]string
 
-	// grants are the entries of the row's Grants. They have may, never, notCalled
+	// access are the entries of the row's Access. They have may, never, notCalled
 	// and redundant only.
-	grants map[string]rowTest
+	access map[string]rowTest
 
 	// changes has the operations that change something.
 	changes map[string]change
@@ -91,17 +91,18 @@ func protectedRows() []route {
 	return slices.DeleteFunc(slices.Clone(routes), func(rt route) bool { return rt.Public })
 }
 
-// A sessionPolicy is the policy of a row, or one of its grants, with its entry.
+// A sessionPolicy is the policy of a row, or of an access that it gives, with its
+// entry.
 type sessionPolicy struct {
-	name  string
-	entry rowTest
-	of    func(iam.Scope) iam.Policy
-	grant bool // it is for the repository "a" of the scope's group
+	name   string
+	entry  rowTest
+	of     func(iam.Scope) iam.Policy
+	access bool // it is for the repository "a" of the scope's group
 }
 
 // scope returns the scope for which the policy is made.
 func (p sessionPolicy) scope(s iam.Scope) iam.Scope {
-	if p.grant {
+	if p.access {
 		s.Name = "a"
 	}
 	return s
@@ -110,8 +111,8 @@ func (p sessionPolicy) scope(s iam.Scope) iam.Scope {
 // policiesOf returns all policies of a row.
 func policiesOf(rt route, e rowTest) []sessionPolicy {
 	list := []sessionPolicy{{rt.String(), e, rt.Policy, false}}
-	for _, name := range slices.Sorted(maps.Keys(rt.Grants)) {
-		list = append(list, sessionPolicy{rt.String() + ", " + name, e.grants[name], rt.Grants[name], true})
+	for _, name := range slices.Sorted(maps.Keys(rt.Access)) {
+		list = append(list, sessionPolicy{rt.String() + ", " + name, e.access[name], rt.Access[name], true})
 	}
 	return list
 }
@@ -246,7 +247,7 @@ func TestEveryRowHasAnEntry(t *testing.T) {
 				"variants: all ways to use AWS":        len(e.variants) == 0,
 				"may: what the session may do":         len(e.may) == 0,
 				"never: what the session never may do": len(e.never) == 0,
-				"grants: one for each of the row's":    !maps.EqualFunc(rt.Grants, e.grants, func(func(iam.Scope) iam.Policy, rowTest) bool { return true }),
+				"access: one for each of the row's":    !maps.EqualFunc(rt.Access, e.access, func(func(iam.Scope) iam.Policy, rowTest) bool { return true }),
 			} {
 				if is {
 					t.Errorf("the entry of %s needs %s", rt, missing)

@@ -176,7 +176,7 @@ func (s *Service) byMethod(rows []route) http.Handler {
 func withRow(rt route, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := recordOf(r)
-		rec.action, rec.probe, rec.changes = rt.Name, rt.Probe, rt.changes()
+		rec.action, rec.probe, rec.changes, rec.givesAccess = rt.Name, rt.Probe, rt.changes(), rt.Access != nil
 		next.ServeHTTP(w, r)
 	})
 }

@@ -32,7 +32,7 @@ func (q tenantRequest) String() string {
 }
 
 // policy returns the session policy that every call of the request must have,
-// except a call in the session of a grant.
+// except a call in a session whose rights the caller gets.
 func (q tenantRequest) policy() string { return q.row.Policy(q.scope()).String() }
 
 func (q tenantRequest) scope() iam.Scope {
@@ -43,12 +43,12 @@ func (q tenantRequest) scope() iam.Scope {
 	return s
 }
 
-// grants returns the policies of the row's grants, for the request's repository.
-func (q tenantRequest) grants() (policies []string) {
+// accesses returns the policies of the row's Access, for the request's repository.
+func (q tenantRequest) accesses() (policies []string) {
 	s := q.scope()
 	s.Name = q.name
-	for _, grant := range q.row.Grants {
-		policies = append(policies, grant(s).String())
+	for _, access := range q.row.Access {
+		policies = append(policies, access(s).String())
 	}
 	return policies
 }
@@ -149,8 +149,8 @@ func (c *orgServices) prepare(q tenantRequest) tenantRequest {
 	} else if q.row.hasName() {
 		c.addFullRepository(q.account, q.repository(), q.org)
 	}
-	for _, grant := range q.grants() {
-		c.lists[grant] = true
+	for _, access := range q.accesses() {
+		c.lists[access] = true
 	}
 	return q
 }
