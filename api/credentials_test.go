@@ -1,8 +1,10 @@
 package api
 
 import (
+	"bufio"
 	"encoding/base64"
 	"fmt"
+	"net"
 	"net/http"
 	"regexp"
 	"slices"
@@ -410,6 +412,31 @@ func TestCredentialsEndWithTheirCaller(t *testing.T) {
 	}
 }
 
+// The log says that the caller may not have the password. The password is so long
+// here that it does not fit into the buffers on the way.
+func TestCallerVanishesInTheMiddleOfCredentials(t *testing.T) {
+	t.Parallel()
+	w := newCredentialsWorld(t, strings.Repeat("p", 4<<20), "")
+	c, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	e := ask("pull")
+	fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: here\r\nX-Auth-Token: %s\r\nContent-Length: %d\r\n\r\n%s", e.path, token(), len(e.body), e.body)
+	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil || answer.StatusCode != 200 {
+		t.Fatal(answer, err)
+	}
+	c.Close()
+	waitFor(t, "the request to be logged", func() bool { return w.log.String() != "" })
+	got := some(w.lastLine(t), "msg", "status", "outcome", "access", "expiresAt")
+	want := map[string]any{"msg": "audit", "status": 200.0, "outcome": "dropped", "access": "pull", "expiresAt": "2040-12-15T03:34:18Z"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("line (-want +got):\n%s", diff)
+	}
+}
+
 // A request under way ends as it began, whatever happens to the service.
 func TestCredentialsDuringReloadAndStop(t *testing.T) {
 	t.Parallel()
@@ -455,6 +482,28 @@ func TestAuditOfCredentials(t *testing.T) {
 		t.Errorf("line (-want +got):\n%s", diff)
 	}
 }
+
+// ECR's word for the registry is no host.
+func TestRepositoryWithoutARegistry(t *testing.T) {
+	t.Parallel()
+	for _, uri := range []string{"", "/g/a", "g"} {
+		w := newWorld(t, changeAnswers(t, func(_, body string) string { return repositoryURI.ReplaceAllString(body, `"repositoryUri":"`+uri+`"`) }))
+		w.addRepository(account, "g/a", org)
+		e := ask("pull")
+		e.status, e.want = 500, problemOf("internal", internalError)
+		w.run(e)
+		line := some(w.lastLine(t), "msg", "access", "accessSession", "expiresAt", "error")
+		want := map[string]any{"msg": "audit", "access": "pull", "error": fmt.Sprintf("ECR says that the repository's URI is %q", uri)}
+		if diff := cmp.Diff(want, line); diff != "" {
+			t.Errorf("%q: line (-want +got):\n%s", uri, diff)
+		}
+		if n := count(w.called(), "ecr:GetAuthorizationToken"); n != 0 {
+			t.Errorf("%q: AWS was asked for %d passwords", uri, n)
+		}
+	}
+}
+
+var repositoryURI = regexp.MustCompile(`"repositoryUri":"[^"]*"`)
 
 // A mistake in the code that prints them shows no password.
 func TestCredentialsAreNotPrinted(t *testing.T) {
