@@ -94,6 +94,7 @@ func Run(ctx context.Context, config *common.Config, file string, accounts []str
 type result struct {
 	err        error // nil if the account can be used
 	noIdentity bool  // the role takes no source identity
+	noDocker   bool  // the role may not log in to the registry
 }
 
 // String returns it in one line.
@@ -102,10 +103,17 @@ func (r result) String() string {
 	case r.err != nil:
 		return strings.Join(strings.Fields(r.err.Error()), " ")
 	case r.noIdentity:
-		return "good, but sts:SetSourceIdentity is not allowed: CloudTrail will not show which key the calls are for (docs/aws.md)"
+		return "good, but sts:SetSourceIdentity is not allowed: CloudTrail will not show which key the calls are for (docs/aws.md); " + r.docker()
 	default:
-		return "good"
+		return "good; " + r.docker()
 	}
+}
+
+func (r result) docker() string {
+	if r.noDocker {
+		return "docker credentials: not set up (config/aws/credentials-policy.json)"
+	}
+	return "docker credentials: set up"
 }
 
 // report writes a line for each account.
@@ -159,7 +167,7 @@ func (c *checker) accounts(ctx context.Context, names []string, identity string)
 	checks.SetLimit(atOnce)
 	for i, name := range names {
 		checks.Go(func() error {
-			results[i].err = c.account(ctx, name, identity)
+			results[i] = c.account(ctx, name, identity)
 			return nil
 		})
 	}
@@ -171,39 +179,75 @@ func (c *checker) accounts(ctx context.Context, names []string, identity string)
 	return results
 }
 
-// account assumes the role of an account and lists a repository there.
-func (c *checker) account(ctx context.Context, name, identity string) error {
+// account does in an account what the service does for requests there.
+func (c *checker) account(ctx context.Context, name, identity string) result {
 	id, ok := c.config.AccountID(name)
 	if !ok && c.config.Accounts == nil {
-		return errors.New("this is not an account id (twelve digits)")
+		return result{err: errors.New("this is not an account id (twelve digits)")}
 	}
 	if !ok {
-		return errors.New("accounts in the configuration has neither an alias nor an id like this")
+		return result{err: errors.New("accounts in the configuration has neither an alias nor an id like this")}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.config.RequestTimeout)
 	defer cancel()
 	region := c.config.Account.Region
 	registry := common.Registry{Partition: roles.Partition(region), Region: region, Account: id}
-	scope := iam.Scope{Registry: registry, Org: c.config.Org}
-	policy := iam.NewPolicy(iam.Allow(scope.AllRepositories(), "ecr:DescribeRepositories"))
-	session := c.roles.Session(roles.Want{Registry: registry, Policy: policy.String(), Key: c.config.Token[0].Name, Listed: true})
-	if err := session.Assume(ctx, identity); err != nil {
-		return err
+	if err := c.describe(ctx, registry, identity); err != nil {
+		return result{err: err}
 	}
-	return whyNot(c.ecr.Client(registry, session.Apply).TryDescribe(ctx))
+	denied, err := c.logIn(ctx, registry, identity)
+	return result{err: err, noDocker: denied}
 }
 
-// whyNot says what to mend if the role was assumed and ECR refuses it.
-func whyNot(err error) error {
-	var e *common.Error
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &e) && strings.HasPrefix(e.AWSCode, "AccessDenied"):
-		return errors.New("ecr: DescribeRepositories denied: the role's permissions (config/aws/role-policy.json), or a policy of the organization")
-	default:
-		return errors.New("ecr: DescribeRepositories failed: " + roles.ExplainInSession(err))
+// describe assumes the role and lists a repository.
+func (c *checker) describe(ctx context.Context, registry common.Registry, identity string) error {
+	scope := iam.Scope{Registry: registry, Org: c.config.Org}
+	client, err := c.client(ctx, registry, iam.Allow(scope.AllRepositories(), "ecr:DescribeRepositories"), identity)
+	if err != nil {
+		return err
 	}
+	err = client.TryDescribe(ctx)
+	if isDenied(err) {
+		return errors.New("ecr: DescribeRepositories denied: the role's permissions (config/aws/role-policy.json), or a policy of the organization")
+	}
+	return whyNot("DescribeRepositories", err)
+}
+
+// logIn assumes the role and gets a password for docker, which nobody sees. Its
+// session may do nothing else, so the password is good for nothing.
+func (c *checker) logIn(ctx context.Context, registry common.Registry, identity string) (denied bool, err error) {
+	client, err := c.client(ctx, registry, iam.Allow("*", "ecr:GetAuthorizationToken"), identity)
+	if err != nil {
+		return false, err
+	}
+	_, err = client.Login(ctx)
+	if isDenied(err) {
+		return true, nil
+	}
+	return false, whyNot("GetAuthorizationToken", err)
+}
+
+// client returns a client in a session that may do what the statement allows.
+func (c *checker) client(ctx context.Context, registry common.Registry, may iam.Statement, identity string) (*ecr.Client, error) {
+	policy := iam.NewPolicy(may)
+	session := c.roles.Session(roles.Want{Registry: registry, Policy: policy.String(), Key: c.config.Token[0].Name, Listed: true})
+	if err := session.Assume(ctx, identity); err != nil {
+		return nil, err
+	}
+	return c.ecr.Client(registry, session.Apply), nil
+}
+
+func isDenied(err error) bool {
+	var e *common.Error
+	return errors.As(err, &e) && strings.HasPrefix(e.AWSCode, "AccessDenied")
+}
+
+// whyNot says what to mend if a call to ECR failed.
+func whyNot(operation string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New("ecr: " + operation + " failed: " + roles.ExplainInSession(err))
 }
 
 // An observer notes the accounts whose role takes no source identity.

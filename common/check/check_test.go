@@ -10,11 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/YaleSpinup/ecr-api/common/localaws/awstest"
+	"github.com/YaleSpinup/ecr-api/config"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -72,42 +74,59 @@ func TestAccount(t *testing.T) {
 		unknownSession = "ECR does not know the session (UnrecognizedClientException): " +
 			"is the region enabled in that account, or was the role just made anew?"
 	)
-	good := role(awstest.TrustLocal, awstest.AllowAll)
+	const (
+		good      = "good; docker credentials: set up"
+		anonymous = "good, but sts:SetSourceIdentity is not allowed: CloudTrail will not show which key the calls are for (docs/aws.md); docker credentials: "
+		notSetUp  = "not set up (config/aws/credentials-policy.json)"
+	)
+	var described atomic.Bool // of "no second session"
+	open := role(awstest.TrustLocal, awstest.AllowAll)
+	noIdentity := strings.Replace(awstest.TrustLocal, `,"sts:SetSourceIdentity"`, "", 1)
 	for name, test := range map[string]struct {
 		role  localaws.Role
 		fault localaws.Fault
 		want  string
 	}{
-		"all is well":         {good, localaws.Fault{}, "good"},
-		"least permissions":   {role(awstest.TrustLocal, allowing("ecr:DescribeRepositories")), localaws.Fault{}, "good"},
+		"all is well":           {open, localaws.Fault{}, good},
+		"least permissions":     {role(awstest.TrustLocal, allowing("ecr:DescribeRepositories")), localaws.Fault{}, "good; docker credentials: " + notSetUp},
+		"the policies as given": {localaws.Role{Account: other, Name: "ecr-api", Trust: awstest.TrustLocal, Permissions: []string{config.RolePolicy, config.CredentialsPolicy}}, localaws.Fault{}, good},
+		"passwords fail": {open, localaws.Fault{Operation: "ecr:GetAuthorizationToken", Code: "InvalidParameterException", Message: "no"},
+			"ecr: GetAuthorizationToken failed: InvalidParameterException: no"},
+		"no second session": {open, localaws.Fault{Operation: "sts:AssumeRole", Code: "PackedPolicyTooLarge", Message: "no",
+			When: func(localaws.Call) bool { return described.Load() }},
+			assume + "failed: PackedPolicyTooLarge: no"},
 		"another identity":    {role(strings.Replace(awstest.TrustLocal, here, "333333333333", 1), awstest.AllowAll), localaws.Fault{}, assume + anyReason},
 		"another external id": {role(strings.Replace(awstest.TrustLocal, `"local"`, `"foreign"`, 1), awstest.AllowAll), localaws.Fault{}, assume + anyReason},
 		"no sts:TagSession": {role(strings.Replace(awstest.TrustLocal, `,"sts:TagSession"`, "", 1), awstest.AllowAll), localaws.Fault{},
 			assume + "refused: the role's trust policy or the policy of " + identity + " does not allow sts:TagSession"},
-		"no sts:SetSourceIdentity": {role(strings.Replace(awstest.TrustLocal, `,"sts:SetSourceIdentity"`, "", 1), awstest.AllowAll), localaws.Fault{},
-			"good, but sts:SetSourceIdentity is not allowed: CloudTrail will not show which key the calls are for (docs/aws.md)"},
-		"AWS gives a reason": {good, localaws.Fault{Operation: "sts:AssumeRole", Code: "AccessDenied", Status: 403,
+		"no sts:SetSourceIdentity": {role(noIdentity, awstest.AllowAll), localaws.Fault{}, anonymous + "set up"},
+		"neither of the two":       {role(noIdentity, allowing("ecr:DescribeRepositories")), localaws.Fault{}, anonymous + notSetUp},
+		"AWS gives a reason": {open, localaws.Fault{Operation: "sts:AssumeRole", Code: "AccessDenied", Status: 403,
 			Message: "User: x is not authorized to perform: sts:AssumeRole on resource: y because no identity-based policy allows it"},
 			assume + anyReason + " (AWS: no identity-based policy allows it)"},
-		"AWS gives no reason": {good, localaws.Fault{Operation: "sts:AssumeRole", Code: "AccessDenied", Status: 403, Message: "Access denied"},
+		"AWS gives no reason": {open, localaws.Fault{Operation: "sts:AssumeRole", Code: "AccessDenied", Status: 403, Message: "Access denied"},
 			assume + anyReason},
-		"region not activated": {good, localaws.Fault{Operation: "sts:AssumeRole", Code: "RegionDisabledException", Status: 403},
+		"region not activated": {open, localaws.Fault{Operation: "sts:AssumeRole", Code: "RegionDisabledException", Status: 403},
 			assume + "failed: STS is not activated for this region in the account of " + identity},
-		"another error": {good, localaws.Fault{Operation: "sts:AssumeRole", Code: "PackedPolicyTooLarge", Message: "much\n  too large"},
+		"another error": {open, localaws.Fault{Operation: "sts:AssumeRole", Code: "PackedPolicyTooLarge", Message: "much\n  too large"},
 			assume + "failed: PackedPolicyTooLarge: much too large"},
 		"no permissions": {role(awstest.TrustLocal, allowing("ecr:ListTagsForResource")), localaws.Fault{},
 			"ecr: DescribeRepositories denied: the role's permissions (config/aws/role-policy.json), or a policy of the organization"},
-		"ECR does not know the session": {good, localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "UnrecognizedClientException", Message: "no"},
+		"ECR does not know the session": {open, localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "UnrecognizedClientException", Message: "no"},
 			"ecr: DescribeRepositories failed: " + unknownSession},
-		"the same in another protocol": {good, localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "InvalidClientTokenId", Message: "no"},
+		"the same in another protocol": {open, localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "InvalidClientTokenId", Message: "no"},
 			"ecr: DescribeRepositories failed: " + strings.Replace(unknownSession, "UnrecognizedClientException", "InvalidClientTokenId", 1)},
-		"AWS says nothing but a code": {good, localaws.Fault{Operation: "sts:AssumeRole", Code: "MalformedPolicyDocument"}, assume + "failed: MalformedPolicyDocument"},
-		"ECR fails": {good, localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "InvalidParameterException", Message: "no"},
+		"AWS says nothing but a code": {open, localaws.Fault{Operation: "sts:AssumeRole", Code: "MalformedPolicyDocument"}, assume + "failed: MalformedPolicyDocument"},
+		"ECR fails": {open, localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "InvalidParameterException", Message: "no"},
 			"ecr: DescribeRepositories failed: InvalidParameterException: no"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			aws := awstest.New(t, test.role)
+			aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "unused", When: func(localaws.Call) bool {
+				described.Store(described.Load() || name == "no second session")
+				return false
+			}})
 			if test.fault.Code != "" {
 				aws.Inject(test.fault)
 			}
@@ -122,6 +141,26 @@ func TestAccount(t *testing.T) {
 	}
 }
 
+// The password that the check gets is good for nothing.
+func TestPasswordOfTheCheck(t *testing.T) {
+	t.Parallel()
+	aws := awstest.New(t)
+	wantRun(t, configFor(aws.URL), []string{other}, "identity: "+identity+"\n210987654321: good; docker credentials: set up\n", "")
+	policies := map[string]string{}
+	for _, call := range aws.Calls() {
+		policies[call.Operation] = call.Policy
+	}
+	want := map[string]string{
+		"GetCallerIdentity": "", "AssumeRole": "",
+		"DescribeRepositories": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:DescribeRepositories"],` +
+			`"Resource":["arn:aws:ecr:us-east-1:210987654321:repository/*"]}]}`,
+		"GetAuthorizationToken": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:GetAuthorizationToken"],"Resource":["*"]}]}`,
+	}
+	if diff := cmp.Diff(want, policies); diff != "" {
+		t.Errorf("policies of the calls (-want +got):\n%s", diff)
+	}
+}
+
 func TestWhichAccounts(t *testing.T) {
 	t.Parallel()
 	aws := awstest.New(t)
@@ -133,13 +172,13 @@ func TestWhichAccounts(t *testing.T) {
 		want, wantError string
 	}{
 		"those configured": {map[string]string{"b": here, "a": other, other: other}, nil,
-			first + "210987654321: good\na (210987654321): good\nb (012345678901): good\n", ""},
+			first + "210987654321: good; docker credentials: set up\na (210987654321): good; docker credentials: set up\nb (012345678901): good; docker credentials: set up\n", ""},
 		"those given, in that order": {map[string]string{"b": here, "a": other}, []string{other, "b"},
-			first + "210987654321: good\nb (012345678901): good\n", ""},
+			first + "210987654321: good; docker credentials: set up\nb (012345678901): good; docker credentials: set up\n", ""},
 		"unknown names": {map[string]string{"b": here}, []string{other, "b", "c"},
-			first + "210987654321: " + unknown + "b (012345678901): good\nc: " + unknown, "2 of 3 accounts cannot be used"},
+			first + "210987654321: " + unknown + "b (012345678901): good; docker credentials: set up\nc: " + unknown, "2 of 3 accounts cannot be used"},
 		"any account": {nil, []string{other, "prod"},
-			first + "210987654321: good\nprod: this is not an account id (twelve digits)\n", "1 of 2 accounts cannot be used"},
+			first + "210987654321: good; docker credentials: set up\nprod: this is not an account id (twelve digits)\n", "1 of 2 accounts cannot be used"},
 		"none": {nil, nil,
 			first + "no account is checked: the configuration names none. To check one: ecr-api -check 012345678901\n", ""},
 		"accounts is empty": {map[string]string{}, nil, first, "accounts is empty: no account may be used"},

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // operator compares one value of a request with one value of a policy.
@@ -28,6 +29,7 @@ var operators = map[string]operator{
 	"ArnLike":                   {compile: arnLike},
 	"ArnNotLike":                {compile: arnLike, negated: true},
 	"Bool":                      {compile: boolean},
+	"DateLessThan":              {compile: before},
 }
 
 func equals(d dialect, text string) (matcher, error) {
@@ -60,6 +62,15 @@ func boolean(_ dialect, text string) (matcher, error) {
 	return func(have string, _ map[string][]string) bool {
 		got, err := parseBool(have)
 		return err == nil && got == want
+	}, err
+}
+
+// before takes times as RFC 3339 writes them. IAM knows other forms too.
+func before(_ dialect, text string) (matcher, error) {
+	end, err := time.Parse(time.RFC3339, text)
+	return func(have string, _ map[string][]string) bool {
+		got, err := time.Parse(time.RFC3339, have)
+		return err == nil && got.Before(end)
 	}, err
 }
 

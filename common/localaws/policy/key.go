@@ -27,6 +27,7 @@ func init() {
 		"aws:ResourceAccount",
 		"aws:SourceArn", // absent here: only calls of AWS's own services have it
 		"aws:SourceIdentity",
+		"aws:TokenIssueTime",
 		"aws:userid",
 		"kms:CallerAccount",
 		"kms:GrantIsForAWSResource",

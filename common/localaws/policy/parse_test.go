@@ -59,6 +59,7 @@ func TestParseErrors(t *testing.T) {
 		{statement(good + `,"Condition":{"ForAnyValue:StringEqualsIfExists":{"aws:TagKeys":"a"}}`), "is not known"},
 		{statement(good + `,"Condition":{"Null":{"aws:TagKeys":"maybe"}}`), "neither true nor false"},
 		{statement(good + `,"Condition":{"Bool":{"aws:RequestedRegion":"1"}}`), "neither true nor false"},
+		{statement(good + `,"Condition":{"DateLessThan":{"aws:TokenIssueTime":"yesterday"}}`), "DateLessThan on aws:TokenIssueTime"},
 		{statement(good + `,"Condition":{"ArnLike":{"aws:PrincipalArn":"x"}}`), "ARN format"},
 		{statement(good + `,"Condition":{"StringEquals":{"aws:TagKeys":"a"}}`), "ForAnyValue"},
 		{statement(good + `,"Condition":{"StringEquals":{"aws:ResourceTags/a":"a"}}`), `key "aws:ResourceTags/a" is not known`},

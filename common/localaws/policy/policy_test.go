@@ -86,6 +86,12 @@ func TestConditions(t *testing.T) {
 		{`{"Bool":{"aws:ResourceTag/spinup:org":"false"}}`, nil, false},
 		{`{"BoolIfExists":{"aws:ResourceTag/spinup:org":"false"}}`, nil, true},
 
+		{`{"DateLessThan":{"aws:ResourceTag/spinup:org":"2026-03-01T12:00:00Z"}}`, values{"2026-03-01T11:59:59Z"}, true},
+		{`{"DateLessThan":{"aws:ResourceTag/spinup:org":"2026-03-01T12:00:00Z"}}`, values{"2026-03-01T12:00:00Z"}, false},
+		{`{"DateLessThan":{"aws:ResourceTag/spinup:org":"2026-03-01T12:00:00+01:00"}}`, values{"2026-03-01T11:59:59Z"}, false},
+		{`{"DateLessThan":{"aws:ResourceTag/spinup:org":"2026-03-01T12:00:00Z"}}`, values{"long ago"}, false},
+		{`{"DateLessThan":{"aws:ResourceTag/spinup:org":"2026-03-01T12:00:00Z"}}`, nil, false},
+
 		{`{"ArnLike":{"aws:ResourceTag/spinup:org":"arn:aws:iam::*:role/a*"}}`, values{"arn:aws:iam::012345678901:role/ab:c"}, true},
 		{`{"ArnEquals":{"aws:ResourceTag/spinup:org":"arn:aws:iam::*:role/a*"}}`, values{"arn:aws:iam::012345678901:role/b"}, false},
 		{`{"ArnLike":{"aws:ResourceTag/spinup:org":"arn:aws:iam::*:a"}}`, values{"arn:aws:iam::x:y:a"}, false},

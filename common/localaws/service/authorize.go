@@ -3,6 +3,7 @@ package service
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
 )
@@ -169,6 +170,9 @@ func (c *Request) context(p Permission) map[string][]string {
 	}
 	if c.Caller.SourceIdentity != "" {
 		context["aws:SourceIdentity"] = []string{c.Caller.SourceIdentity}
+	}
+	if c.Session != nil {
+		context["aws:TokenIssueTime"] = []string{c.Session.issued.UTC().Format(time.RFC3339)}
 	}
 	AddTags(context, "aws:PrincipalTag/", c.Caller.Tags)
 	maps.Copy(context, p.Context)

@@ -61,8 +61,9 @@ type Session struct {
 	SessionPolicy     *policy.Policy // nil if there is none
 	SessionPolicyText string         // JSON of SessionPolicy
 
-	// Issue sets the credentials.
+	// Issue sets the credentials and the time.
 	AccessKey, Secret, Token string
+	issued                   time.Time
 }
 
 // Kinds of policies, as AWS calls them in a refusal.
@@ -116,6 +117,7 @@ func NewSessions() *Sessions {
 
 // Issue gives the session its credentials and remembers it.
 func (ss *Sessions) Issue(s *Session, now time.Time) {
+	s.issued = now
 	s.AccessKey = issuedPrefix + rand.Text()[:16]
 	s.Secret = (rand.Text() + rand.Text())[:40]
 	s.Token = "FwoGZXIvYXdz" + rand.Text() + rand.Text() + rand.Text()
