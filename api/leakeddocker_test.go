@@ -11,6 +11,7 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/YaleSpinup/ecr-api/iam"
 	"github.com/aws/aws-sdk-go/aws"
 	awsecr "github.com/aws/aws-sdk-go/service/ecr"
 	gocmp "github.com/google/go-cmp/cmp"
@@ -262,5 +263,44 @@ func TestLeakedDockerPasswordEnds(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// If AWS did not hold the session's policy against the password, the role's own
+// policies would confine it to pull and push in our org's repositories.
+func TestRoleConfinesALeakedDockerPassword(t *testing.T) {
+	t.Parallel()
+	everything := map[string]func(iam.Scope) iam.Policy{pull: policyForEverything, push: policyForEverything}
+	w := newWorld(t, changeRows(func(rt *route) {
+		if rt.Access != nil {
+			rt.Access = everything
+		}
+	}))
+	w.addAttackTargets()
+	image := w.addStolenImage()
+	thief := w.steal(t, pull)
+	for _, x := range attackTargets {
+		good := x.whose == ours && x.account == account && x.region == region // as the password itself
+		if diff := gocmp.Diff(image.want(push, good), thief.try(image, x)); diff != "" {
+			t.Errorf("%s, %s (-want +got):\n%s", x.arn(), x.whose, diff)
+		}
+	}
+}
+
+// A password is good for a name. Our own org may make the repository anew.
+func TestLeakedDockerPasswordOfARepositoryMadeAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addAttackTargets()
+	thief := w.steal(t, push)
+	const path = "/v2/" + account + "/" + region + "/team-1/ours"
+	_, err := w.administrator().DeleteRepository(&awsecr.DeleteRepositoryInput{RepositoryName: aws.String("team-1/ours"), Force: aws.Bool(true)})
+	w.must(nil, err)
+	if status, text := thief.do("POST", path+"/blobs/uploads/", nil, ""); status != 403 {
+		t.Errorf("while there is none: %d %s", status, text)
+	}
+	w.addRepository(account, "team-1/ours", org)
+	if status, text := thief.do("POST", path+"/blobs/uploads/", nil, ""); status != 202 {
+		t.Errorf("when it is there again: %d %s", status, text)
 	}
 }

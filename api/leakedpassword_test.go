@@ -3,6 +3,7 @@ package api
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
@@ -187,6 +188,33 @@ func TestOneSessionIsDenied(t *testing.T) {
 		t.Errorf("the denied session: %v", err)
 	}
 	w.run(exchange{name: "another session", method: "GET", path: base + "/team-1/ours", status: 200, want: "-"})
+}
+
+// What SECURITY.md says against the passwords of a key that was taken away: the
+// role denies everything to the sessions of that key up to now.
+func TestSessionsOfAKeyAreDenied(t *testing.T) {
+	t.Parallel()
+	now := awsClock.Add(time.Hour)
+	deny := iam.NewPolicy(iam.Deny("*", "*").When("StringEquals", "aws:SourceIdentity", "gone").
+		When("DateLessThan", "aws:TokenIssueTime", now.Format(time.RFC3339)))
+	roles := rolesOf(config.RolePolicy, account, account2)
+	roles[0].Permissions = append(roles[0].Permissions, deny.String())
+	w := newWorldWith(t, roles)
+	w.addAttackTargets()
+	direct := w.direct()
+	want := func(name, key, code string) {
+		t.Helper()
+		session := direct.assume("arn:aws:iam::"+account+":role/ecr-api", &sts.AssumeRoleInput{
+			Policy: aws.String(accessPolicies["pull"](leakScope()).String()), SourceIdentity: aws.String(key),
+			Tags: []*sts.Tag{{Key: aws.String(common.OrgTag), Value: aws.String(org)}}})
+		if got := errorCode(directCalls["BatchGetImage"].do(direct.ecr(region, session), theRepositoryOfLeak)); got != code {
+			t.Errorf("%s: %s, want %s", name, got, code)
+		}
+	}
+	want("the key that is gone", "gone", "AccessDeniedException")
+	want("another key", "kept", "<nil>")
+	w.later.Store(3600)
+	want("the same name, for another key later", "gone", "<nil>")
 }
 
 // STS takes the policies with the longest names, packed too.
