@@ -214,7 +214,8 @@ func (c *checker) describe(ctx context.Context, registry common.Registry, identi
 }
 
 // logIn assumes the role and gets a password for docker, which nobody sees. Its
-// session may do nothing else, so the password is good for nothing.
+// session may do nothing else, so the password is good for nothing. It is no
+// error if ECR denies it: the account need not be set up for it.
 func (c *checker) logIn(ctx context.Context, registry common.Registry, identity string) (denied bool, err error) {
 	client, err := c.client(ctx, registry, iam.Allow("*", "ecr:GetAuthorizationToken"), identity)
 	if err != nil {
