@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +28,9 @@ const (
 	auditor = "AUDITOR"
 	// everything is the policy of the auditor's role.
 	everything = `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`
+
+	// sessionSeconds is how long sessions of the management role may last.
+	sessionSeconds = 12 * 60 * 60
 
 	recentCalls = 15 // how many calls are kept of each repository
 )
@@ -55,7 +59,8 @@ func startAWS() (*faultyAWS, error) {
 	var roles []localaws.Role
 	for _, account := range accounts {
 		roles = append(roles,
-			localaws.Role{Account: account, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: []string{config.RolePolicy, config.CredentialsPolicy}},
+			localaws.Role{Account: account, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: []string{config.RolePolicy, config.CredentialsPolicy},
+				MaxSessionDuration: sessionSeconds},
 			localaws.Role{Account: account, Name: auditor, Trust: config.TrustPolicy, Permissions: []string{everything}})
 	}
 	server, err := localaws.New(localaws.Options{Roles: roles, Watch: a.watch})
@@ -72,7 +77,10 @@ func startAWS() (*faultyAWS, error) {
 	return a, a.assumeRoles()
 }
 
-func (a *faultyAWS) Close() { a.http.Close() }
+func (a *faultyAWS) Close() {
+	a.http.Close()
+	a.Server.Close()
+}
 
 // assumeRoles makes the auditor's client for each account.
 func (a *faultyAWS) assumeRoles() error {
@@ -95,8 +103,11 @@ func (a *faultyAWS) assumeRoles() error {
 	return nil
 }
 
+// isAuditor tells whether this program itself makes a call. The last three are
+// those of docker, which the service never makes.
 func isAuditor(call localaws.Call) bool {
-	return call.AccessKey == auditor || strings.HasSuffix(call.Principal, "/"+auditor)
+	return call.AccessKey == auditor || strings.HasSuffix(call.Principal, "/"+auditor) ||
+		slices.Contains([]string{"BatchGetImage", "ListImages", "BatchCheckLayerAvailability"}, call.Operation)
 }
 
 // throttled is the only kind of fault after which it is certain that nothing

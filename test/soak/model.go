@@ -90,6 +90,7 @@ const (
 	show   = "show"
 	list   = "list"
 	images = "images"
+	login  = "credentials"
 )
 
 // operation is what a request asks the service to do with one repository.
@@ -97,6 +98,7 @@ type operation struct {
 	kind     string
 	settings settings // of a create or an update
 	created  state    // the state after a create
+	access   string   // of credentials
 }
 
 func (o operation) isChange() bool { return slices.Contains([]string{create, update, remove}, o.kind) }

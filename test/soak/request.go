@@ -80,8 +80,10 @@ func chooseOperation(random *rand.Rand, r *repository, id string) operation {
 		return operation{kind: remove}
 	case n < 95:
 		return operation{kind: list}
-	default:
+	case n < 97:
 		return operation{kind: images}
+	default:
+		return operation{kind: login, access: []string{"pull", "push"}[random.IntN(2)]}
 	}
 }
 
@@ -133,6 +135,8 @@ func newRequest(o operation, r *repository, id, token string) (*http.Request, er
 		path += "/" + r.name
 	case images:
 		path += "/" + r.name + "/images"
+	case login:
+		method, path = http.MethodPost, path+"/"+r.name+"/credentials"
 	}
 	request, err := http.NewRequest(method, "http://service"+path, strings.NewReader(o.body(r)))
 	if err != nil {
@@ -149,6 +153,8 @@ func (o operation) body(r *repository) string {
 		return encode(o.settings.requestBody(r.name))
 	case update:
 		return encode(o.settings.requestBody(""))
+	case login:
+		return `{"Access": "` + o.access + `"}`
 	default:
 		return ""
 	}
@@ -192,6 +198,9 @@ func readAnswer(s *sentRequest, r *repository) (outcome, error) {
 			return out, fmt.Errorf("there are no images, and the answer is %s", body)
 		}
 		return out, nil
+	case login:
+		_, err := readCredentials(s, r)
+		return out, err
 	default:
 		return readRepository(out, s, r)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,6 +97,9 @@ func (w *worker) step(ctx context.Context, r *repository) error {
 	w.derive(r, s, out)
 	if s.operation.kind == list {
 		w.compareList(r, s)
+	}
+	if s.operation.kind == login && out.status == http.StatusOK {
+		w.tryCredentials(r, s)
 	}
 	if w.random.Float64() < w.CompareShare {
 		return w.compareWithAWS(r)
