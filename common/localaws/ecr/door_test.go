@@ -357,7 +357,7 @@ func TestPutImageStrict(t *testing.T) {
 	client := ecr.New(d.session)
 	login := d.logIn(t, client)
 	putStrict := func(manifest string) error {
-		_, err := perform[localecr.PutImageOutput](login, "PutImage", localecr.PutImageInput{RepositoryID: one, Manifest: manifest, Strict: true})
+		_, err := perform[localecr.PutImageOutput](login, "PutImage", &localecr.PutImageInput{RepositoryID: one, Manifest: manifest, Strict: true})
 		return err
 	}
 	wantMissing := func(contents ...string) {

@@ -83,7 +83,7 @@ func (s *Store) Service() service.Service {
 
 			row(s, "DescribeImages", s.describeImages),
 			row(s, "ListImages", s.listImages),
-			row(s, "PutImage", s.putImage),
+			service.Row("PutImage", decodePutImage, needsOwn[*PutImageInput](s), s.putImage),
 			row(s, "BatchGetImage", s.batchGetImage),
 			row(s, "BatchDeleteImage", s.batchDeleteImage),
 			service.Row("ListImageReferrers", decode, s.needsToListReferrers, s.listImageReferrers),

@@ -4,6 +4,7 @@ package ecr_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -72,7 +73,7 @@ func wantAvailable(t testing.TB, when string, client *ecr.ECR, repository, diges
 func naming(contents ...string) string {
 	var layers []string
 	for _, content := range contents {
-		layers = append(layers, `{"mediaType":"application/vnd.docker.image.rootfs.diff.tar.gzip","size":3,"digest":"`+digestOf(content)+`"}`)
+		layers = append(layers, `{"mediaType":"application/vnd.docker.image.rootfs.diff.tar.gzip","size":`+fmt.Sprint(len(content))+`,"digest":"`+digestOf(content)+`"}`)
 	}
 	return `{"schemaVersion":2,"mediaType":"` + dockerManifest + `","config":{"mediaType":"` + dockerConfig + `","size":2,"digest":"` + digestOf("{}") +
 		`"},"layers":[` + strings.Join(layers, ",") + `]}`

@@ -1,9 +1,11 @@
 package ecr
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -13,6 +15,7 @@ import (
 // manifest is what ECR reads from the manifest of an image.
 type manifest struct {
 	text         string
+	digest       string
 	mediaType    string
 	artifactType string            // its own, else the media type of the configuration
 	configType   string            // media type of the configuration
@@ -29,8 +32,11 @@ const maxManifest = 4 << 20
 // Media types from which ECR recognizes the kind of an image.
 const (
 	dockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
+	dockerList     = "application/vnd.docker.distribution.manifest.list.v2+json"
 	dockerConfig   = "application/vnd.docker.container.image.v1+json"
 	dockerLayer    = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+	ociManifest    = "application/vnd.oci.image.manifest.v1+json"
+	ociIndex       = "application/vnd.oci.image.index.v1+json"
 	ociConfig      = "application/vnd.oci.image.config.v1+json"
 )
 
@@ -68,35 +74,46 @@ type manifestJSON struct {
 // parseManifest reads a manifest. It does not check that what the manifest names
 // is there.
 func parseManifest(text, mediaType string) (manifest, error) {
-	var parsed manifestJSON
-	if err := json.Unmarshal([]byte(text), &parsed); err != nil {
-		return manifest{}, invalidParameter("ImageManifest", "Invalid JSON syntax")
-	}
-	mediaType, err := parsed.mediaType(mediaType)
+	read, err := readManifest(text, mediaType)
 	if err != nil {
 		return manifest{}, err
 	}
-	m := manifest{
+	return read.manifest(text), nil
+}
+
+// readManifest reads the text of a manifest. The media type given comes from
+// beside the manifest, and may be empty.
+func readManifest(text, mediaType string) (read manifestJSON, err error) {
+	if err := json.Unmarshal([]byte(text), &read); err != nil {
+		return read, invalidParameter("ImageManifest", "Invalid JSON syntax")
+	}
+	if read.MediaType, err = read.mediaType(mediaType); err != nil {
+		return read, err
+	}
+	return read, read.checkSizes()
+}
+
+// manifest returns what is kept of a manifest with this text.
+func (m manifestJSON) manifest(text string) manifest {
+	kept := manifest{
 		text:         text,
-		mediaType:    mediaType,
-		artifactType: parsed.ArtifactType,
-		configType:   parsed.Config.MediaType,
-		blobs:        parsed.blobs(),
-		subject:      parsed.Subject.Digest,
+		digest:       digestOf(text),
+		mediaType:    m.MediaType,
+		artifactType: cmp.Or(m.ArtifactType, m.Config.MediaType),
+		configType:   m.Config.MediaType,
+		blobs:        digests(m.own()),
+		subject:      m.Subject.Digest,
 	}
-	if m.artifactType == "" {
-		m.artifactType = m.configType
+	for _, layer := range m.Layers {
+		kept.size += layer.Size
 	}
-	for _, layer := range parsed.Layers {
-		m.size += layer.Size
+	if isIndex(m.MediaType) {
+		kept.children = digests(m.Manifests)
 	}
-	if m.isIndex() {
-		m.children = digests(parsed.Manifests)
+	if kept.subject != "" {
+		kept.annotations = m.Annotations
 	}
-	if m.subject != "" {
-		m.annotations = parsed.Annotations
-	}
-	return m, nil
+	return kept
 }
 
 // mediaType returns the media type of the manifest. The one given comes from
@@ -117,16 +134,34 @@ func (m manifestJSON) mediaType(given string) (string, error) {
 	return given, nil
 }
 
-// blobs returns the digests of configuration and layers, each once. Those of
-// foreign layers are left out.
-func (m manifestJSON) blobs() []string {
-	var own []descriptor
-	for _, d := range append([]descriptor{m.Config}, m.Layers...) {
-		if !d.isForeign() {
-			own = append(own, d)
+// checkSizes returns an error if a size is negative, or if the sum of all is
+// larger than a number can be.
+func (m manifestJSON) checkSizes() error {
+	var sum int64
+	for _, d := range slices.Concat([]descriptor{m.Config, m.Subject}, m.Manifests, m.Layers) {
+		switch {
+		case d.Size < 0:
+			return invalidParameter("imageManifest", fmt.Sprintf("a size must not be negative, as %d is", d.Size))
+		case d.Size > math.MaxInt64-sum:
+			return invalidParameter("imageManifest", "the sizes together are too large")
+		}
+		sum += d.Size
+	}
+	return nil
+}
+
+// own returns the configuration and the layers, without those that are foreign.
+// An index has none.
+func (m manifestJSON) own() (own []descriptor) {
+	if m.Config.Digest != "" {
+		own = append(own, m.Config)
+	}
+	for _, layer := range m.Layers {
+		if !layer.isForeign() {
+			own = append(own, layer)
 		}
 	}
-	return digests(own)
+	return own
 }
 
 // digests returns the digests of descriptors, each once.
@@ -141,18 +176,17 @@ func digests(of []descriptor) []string {
 	return slices.Compact(list)
 }
 
-func (m manifest) digest() string { return digestOf(m.text) }
-
 func digestOf[Text string | []byte](text Text) string {
 	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(text)))
 }
 
-// isIndex reports whether the manifest lists images of several platforms.
-func (m manifest) isIndex() bool {
-	return strings.Contains(m.mediaType, "manifest.list") || strings.Contains(m.mediaType, "image.index")
+// isIndex reports whether a manifest of a media type lists images of several
+// platforms.
+func isIndex(mediaType string) bool {
+	return strings.Contains(mediaType, "manifest.list") || strings.Contains(mediaType, "image.index")
 }
 
 // isScannable reports whether basic scanning can scan the image.
 func (m manifest) isScannable() bool {
-	return !m.isIndex() && (m.configType == dockerConfig || m.configType == ociConfig)
+	return !isIndex(m.mediaType) && (m.configType == dockerConfig || m.configType == ociConfig)
 }

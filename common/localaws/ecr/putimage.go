@@ -1,6 +1,7 @@
 package ecr
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -21,19 +22,37 @@ func (r *repository) imageOutput(i *image, tag string) ImageOutput {
 	return ImageOutput{r.account, r.name, ImageID{i.digest, tag}, i.manifest.text, i.manifest.mediaType}
 }
 
-// PutImageInput adds an image, or a tag to an image that is there.
+// PutImageInput adds an image, or a tag to an image that is there. It is used by
+// a pointer: Check keeps the manifest that it has parsed, because others wait
+// during the work.
 type PutImageInput struct {
 	RepositoryID
 	Manifest  string `json:"imageManifest"`
 	MediaType string `json:"imageManifestMediaType"`
 	Tag       string `json:"imageTag"`
 	Digest    string `json:"imageDigest"`
-	// Strict demands that all layers have been uploaded.
+	// Strict demands a manifest with which docker can pull the image, and that
+	// all layers have been uploaded.
 	Strict bool `json:"-"`
+
+	parsed manifest
+	layers []descriptor // that must be there, with the configuration
 }
 
-// Check checks the manifest's length, the tag and the digest.
-func (in PutImageInput) Check(c *service.Request) error {
+func decodePutImage(c *service.Request, body []byte) (*PutImageInput, error) {
+	in, err := service.DecodeJSON[PutImageInput](body)
+	if err == nil {
+		c.Repository = in.RepositoryName
+	}
+	return &in, err
+}
+
+// Subject returns the digest of the image to which the manifest refers, "" if it
+// refers to none. It is known after Check.
+func (in *PutImageInput) Subject() string { return in.parsed.subject }
+
+// Check checks the tag, the digest and the manifest.
+func (in *PutImageInput) Check(c *service.Request) error {
 	if err := in.RepositoryID.Check(c); err != nil {
 		return err
 	}
@@ -47,7 +66,25 @@ func (in PutImageInput) Check(c *service.Request) error {
 	case in.Digest != "" && !digestPattern.MatchString(in.Digest):
 		return invalidParameter("imageDigest", "must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'")
 	}
-	return checkTagLength(in.Tag)
+	if err := checkTagLength(in.Tag); err != nil {
+		return err
+	}
+	return in.parse()
+}
+
+func (in *PutImageInput) parse() error {
+	read, err := readManifest(in.Manifest, in.MediaType)
+	if err != nil {
+		return err
+	}
+	if in.Strict {
+		if err := read.checkWhole(); err != nil {
+			return err
+		}
+		in.layers = read.own()
+	}
+	in.parsed = read.manifest(in.Manifest)
+	return nil
 }
 
 // PutImageOutput has the image.
@@ -55,25 +92,23 @@ type PutImageOutput struct {
 	Image ImageOutput `json:"image"`
 }
 
-func (s *Store) putImage(c *service.Request, in PutImageInput) (any, error) {
+// putImage looks for the layers first. So a client that pushes a whole image
+// learns what is missing, also if the API has put the image without layers.
+func (s *Store) putImage(c *service.Request, in *PutImageInput) (any, error) {
 	r, err := s.find(c, in)
 	if err != nil {
 		return nil, err
 	}
-	m, err := parseManifest(in.Manifest, in.MediaType)
-	if err != nil {
-		return nil, err
-	}
-	digest := m.digest()
+	m, digest := in.parsed, in.parsed.digest
 	if in.Digest != "" && in.Digest != digest {
 		return nil, service.Errorf("ImageDigestDoesNotMatchException", "The digest '%s' provided does not match "+
 			"the digest '%s' calculated from the image manifest", in.Digest, digest)
 	}
-	if err := r.checkPut(digest, in.Tag); err != nil {
+	s.sweep(c.Now)
+	if err := r.checkNamed(in); err != nil {
 		return nil, err
 	}
-	s.sweep(c.Now)
-	if err := r.checkNamed(m, in.Strict); err != nil {
+	if err := r.checkPut(digest, in.Tag); err != nil {
 		return nil, err
 	}
 	i := r.images[digest]
@@ -112,24 +147,39 @@ func (r *repository) checkPut(digest, tag string) error {
 }
 
 // checkNamed returns an error if something is missing that the manifest names.
-func (r *repository) checkNamed(m manifest, withLayers bool) error {
+func (r *repository) checkNamed(in *PutImageInput) error {
 	const format = "%s with digests '[%s]' required for pushing image into repository with name '%s' in the registry with id '%s' do not exist"
-	if missing := missingFrom(r.images, m.children); missing != "" {
+	if missing := missingFrom(r.images, in.parsed.children); missing != "" {
 		return service.Errorf("ReferencedImagesNotFoundException", format, "Images", missing, r.name, r.account)
 	}
-	if missing := missingFrom(r.layers, m.blobs); withLayers && missing != "" {
+	if !in.Strict {
+		return nil
+	}
+	if missing := missingFrom(r.layers, in.parsed.blobs); missing != "" {
 		return service.Errorf("LayersNotFoundException", format, "Layers", missing, r.name, r.account)
+	}
+	for _, d := range in.layers {
+		if size := r.layers[d.Digest].size; size != d.Size {
+			return invalidParameter("imageManifest", fmt.Sprintf("the layer %s has %d bytes, not %d", d.Digest, size, d.Size))
+		}
 	}
 	return nil
 }
 
-// missingFrom returns the digests that are not there, separated by commas.
+// maxListed is how many digests an error lists.
+const maxListed = 10
+
+// missingFrom returns the digests that are not there, separated by commas. After
+// the first ones it tells only how many there are.
 func missingFrom[Item any](there map[string]Item, digests []string) string {
 	var missing []string
 	for _, digest := range digests {
 		if _, ok := there[digest]; !ok {
 			missing = append(missing, digest)
 		}
+	}
+	if more := len(missing) - maxListed; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(missing[:maxListed], ", "), more)
 	}
 	return strings.Join(missing, ", ")
 }

@@ -108,7 +108,7 @@ func (img Image) complete() (*image, error) {
 	if img.Manifest == "" {
 		m.blobs = nil // nobody has them
 	}
-	return &image{digest: cmp.Or(img.Digest, m.digest()), manifest: m, pushed: img.PushedAt, scan: img.Scan}, nil
+	return &image{digest: cmp.Or(img.Digest, m.digest), manifest: m, pushed: img.PushedAt, scan: img.Scan}, nil
 }
 
 // newManifest returns a manifest with one layer.

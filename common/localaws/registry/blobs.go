@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -45,10 +46,13 @@ func (q *request) getBlob() error {
 	}
 	defer layer.Close()
 	q.describeBlob()
-	read := &content{ReadSeeker: layer}
-	http.ServeContent(q.w, q.Request, "", time.Time{}, read)
-	if read.err != nil {
-		panic(http.ErrAbortHandler) // the client has a part of the layer, and must not take it for the whole
+	// If reading fails, the client gets too few bytes. Then net/http closes the
+	// connection.
+	w := &rangeWriter{ResponseWriter: q.w}
+	http.ServeContent(w, q.Request, "", time.Time{}, layer)
+	if w.refused {
+		return problem{http.StatusRequestedRangeNotSatisfiable, codeSizeInvalid,
+			fmt.Sprintf("the Range %.100q does not fit a layer of %d bytes", q.Header.Get("Range"), out.Size)}
 	}
 	return nil
 }
@@ -61,20 +65,33 @@ func unknownBlob(err error) error {
 func (q *request) describeBlob() {
 	h := q.w.Header()
 	h.Set("Content-Type", "application/octet-stream")
+	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Docker-Content-Digest", q.reference)
 	h.Set("Etag", `"`+q.reference+`"`)
 }
 
-// content keeps the error of reading, which http.ServeContent does not tell.
-type content struct {
-	io.ReadSeeker
-	err error
+// rangeWriter leaves out the answer of http.ServeContent to a bad range, which is
+// plain text.
+type rangeWriter struct {
+	http.ResponseWriter
+	refused bool
 }
 
-func (c *content) Read(p []byte) (int, error) {
-	n, err := c.ReadSeeker.Read(p)
-	if err != nil && err != io.EOF {
-		c.err = err
+// WriteHeader keeps back the status of a bad range.
+func (w *rangeWriter) WriteHeader(status int) {
+	w.refused = status == http.StatusRequestedRangeNotSatisfiable
+	if !w.refused {
+		w.ResponseWriter.WriteHeader(status)
 	}
-	return n, err
 }
+
+// Write writes nothing of the text.
+func (w *rangeWriter) Write(p []byte) (int, error) {
+	if w.refused {
+		return len(p), nil
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// ReadFrom lets the kernel send a file.
+func (w *rangeWriter) ReadFrom(r io.Reader) (int64, error) { return io.Copy(w.ResponseWriter, r) }

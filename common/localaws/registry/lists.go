@@ -84,7 +84,8 @@ func (q *request) listReferrers() error {
 	size := maxReferrers
 	in := ecr.ListImageReferrersInput{RepositoryID: q.repository, Paging: ecr.Paging{NextToken: query.Get("nextToken"), MaxResults: &size}}
 	in.Subject.Digest = q.reference
-	in.Filter.ArtifactTypes = query["artifactType"]
+	in.Filter.ArtifactTypes = slices.DeleteFunc(query["artifactType"], func(kind string) bool { return kind == "" })
+	query["artifactType"] = in.Filter.ArtifactTypes
 	out, err := do[ecr.ListImageReferrersOutput](q, "ListImageReferrers", in)
 	if err != nil {
 		return err

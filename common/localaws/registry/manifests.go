@@ -2,7 +2,6 @@ package registry
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"io"
 	"mime"
@@ -30,9 +29,11 @@ func (q *request) getManifest() error {
 		return failureOf(out.Failures[0])
 	}
 	image := out.Images[0]
-	q.w.Header().Set("Content-Type", image.MediaType)
-	q.w.Header().Set("Content-Length", strconv.Itoa(len(image.Manifest)))
-	q.w.Header().Set("Docker-Content-Digest", image.ID.Digest)
+	h := q.w.Header()
+	h.Set("Content-Type", image.MediaType)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Length", strconv.Itoa(len(image.Manifest)))
+	h.Set("Docker-Content-Digest", image.ID.Digest)
 	_, _ = io.WriteString(q.w, image.Manifest) // an error means that the client has hung up
 	return nil
 }
@@ -54,22 +55,22 @@ func (q *request) putManifest() error {
 		return err
 	}
 	mediaType, _, _ := mime.ParseMediaType(q.Header.Get("Content-Type"))
-	_, err = do[ecr.PutImageOutput](q, "PutImage", ecr.PutImageInput{
+	in := &ecr.PutImageInput{
 		RepositoryID: q.repository,
 		Manifest:     string(manifest),
 		MediaType:    mediaType,
 		Tag:          id.Tag,
 		Digest:       id.Digest,
 		Strict:       true,
-	})
+	}
+	_, err = do[ecr.PutImageOutput](q, "PutImage", in)
 	if err != nil && !hasCode(err, "ImageAlreadyExistsException") {
 		return rename(err, "InvalidParameterException", http.StatusBadRequest, codeManifestInvalid)
 	}
-	digest := fmt.Sprintf("sha256:%x", sha256.Sum256(manifest))
-	if subject := subjectOf(manifest); subject != "" {
+	if subject := in.Subject(); subject != "" {
 		q.w.Header().Set("OCI-Subject", subject)
 	}
-	q.created("/manifests/", digest)
+	q.created("/manifests/", fmt.Sprintf("sha256:%x", sha256.Sum256(manifest)))
 	return nil
 }
 
@@ -82,20 +83,6 @@ func (q *request) readManifest() ([]byte, error) {
 		return nil, problem{http.StatusRequestEntityTooLarge, codeManifestInvalid, fmt.Sprintf("the manifest is larger than %d bytes", maxManifest)}
 	}
 	return manifest, nil
-}
-
-// subjectOf returns the digest of the image to which a manifest refers, "" if it
-// refers to none.
-func subjectOf(manifest []byte) string {
-	var m struct {
-		Subject struct {
-			Digest string `json:"digest"`
-		} `json:"subject"`
-	}
-	if json.Unmarshal(manifest, &m) != nil || checkDigest(m.Subject.Digest) != nil {
-		return ""
-	}
-	return m.Subject.Digest
 }
 
 // created answers that the repository has a new image or layer.

@@ -10,12 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-)
 
-// maxBody is the size of the largest body, in bytes. It has room for an image
-// manifest of 4 MiB with every byte escaped in JSON, and for 20 MiB of a layer
-// in base64.
-const maxBody = 28 << 20
+	"golang.org/x/sync/semaphore"
+)
 
 // Options of NewServer. All are needed except Watch.
 type Options struct {
@@ -43,12 +40,13 @@ type Fault interface {
 
 // Server serves the calls of all services.
 type Server struct {
-	o Options
+	o      Options
+	places *semaphore.Weighted // for large bodies
 }
 
 // NewServer returns a server of the services given.
 func NewServer(o Options) *Server {
-	return &Server{o}
+	return &Server{o, semaphore.NewWeighted(largeBodies)}
 }
 
 // OperationNames returns the operations of all services, such as
@@ -111,6 +109,19 @@ func (s *Server) write(w http.ResponseWriter, c *Request, status int, body []byt
 
 // answer checks and performs a call, and returns the body of its answer.
 func (s *Server) answer(c *Request) ([]byte, error) {
+	work, err := s.read(c)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.performWithFault(c, work)
+	if err != nil {
+		return nil, err
+	}
+	return c.protocol.success(out, c.Operation, c.RequestID)
+}
+
+// read reads a call and checks its signature. It returns what is to be done.
+func (s *Server) read(c *Request) (work func() (any, error), err error) {
 	sig, err := parseSignature(c.http.Header.Get("Authorization"))
 	if err != nil {
 		return nil, err
@@ -119,10 +130,11 @@ func (s *Server) answer(c *Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := readBody(c.http)
+	body, done, err := s.readBody(c)
 	if err != nil {
 		return nil, err
 	}
+	defer done()
 	if c.Operation, err = service.Protocol.operation(c.http, body); err != nil {
 		return nil, err
 	}
@@ -137,11 +149,7 @@ func (s *Server) answer(c *Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.performWithFault(c, func() (any, error) { return service.perform(c, operation, in) })
-	if err != nil {
-		return nil, err
-	}
-	return c.protocol.success(out, c.Operation, c.RequestID)
+	return func() (any, error) { return service.perform(c, operation, in) }, nil
 }
 
 // route returns the service that the call is signed for.
@@ -168,23 +176,6 @@ func (s *Server) named(name string) (Service, error) {
 		names = append(names, service.Name)
 	}
 	return Service{}, Errorf(codeUnknownAction, "there is no service %q here, only %s", name, strings.Join(names, " and "))
-}
-
-// readBody reads the body of a call, which is a POST to the root.
-func readBody(r *http.Request) ([]byte, error) {
-	if r.Method != http.MethodPost || r.URL.Path != "/" || r.URL.RawQuery != "" {
-		return nil, &Error{Code: codeUnknownAction, Status: http.StatusNotFound,
-			Message: fmt.Sprintf("a call is a POST to /, not %s %s", r.Method, r.URL)}
-	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	if err != nil {
-		return nil, Errorf(codeSerialization, "the body could not be read: %v", err)
-	}
-	if len(body) > maxBody {
-		return nil, &Error{Code: codeRequestTooLarge, Status: http.StatusRequestEntityTooLarge,
-			Message: fmt.Sprintf("the body is larger than %d bytes", maxBody)}
-	}
-	return body, nil
 }
 
 func (s *Server) performWithFault(c *Request, perform func() (any, error)) (any, error) {
