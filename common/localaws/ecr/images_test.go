@@ -5,6 +5,7 @@ package ecr_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -183,6 +184,8 @@ func TestImageErrors(t *testing.T) {
 			in.SetImageManifest(`{}`)
 			in.SetImageManifestMediaType("application/vnd.docker.distribution.manifest.v1+prettyjws")
 		}), invalid, "schema version 1 are not supported"},
+		{"negative size", put(client, manifestOf(-100), "v9"), invalid, "'imageManifest' failed to satisfy constraint: 'a size must not be negative, as -100 is'"},
+		{"sizes that no number can sum up", put(client, manifestOf(math.MaxInt64), "v9"), invalid, "'imageManifest' failed to satisfy constraint: 'the sizes together are too large'"},
 		{"digest of another manifest", putWith(func(in *ecr.PutImageInput) { in.SetImageDigest(digestOf("x")) }), "ImageDigestDoesNotMatchException", digestOf("x")},
 		{"malformed digest", putWith(func(in *ecr.PutImageInput) { in.SetImageDigest("x") }), invalid, "'imageDigest'"},
 		{"long tag", putWith(func(in *ecr.PutImageInput) { in.SetImageTag(strings.Repeat("a", 301)) }), invalid, "300"},

@@ -89,3 +89,15 @@ func TestTooManyImageTags(t *testing.T) {
 	awstest.WantError(t, "one tag too many", put(b.ECR(awstest.Here), manifestOf(1), "latest"), "LimitExceededException",
 		"exceeds the maximum allowed number of tags per image which is '1000'")
 }
+
+// TestManifestIsReadFirst shows that a manifest is read before the caller's
+// permissions are. So nobody waits for it: the store is locked only after that.
+func TestManifestIsReadFirst(t *testing.T) {
+	t.Parallel()
+	b := awstest.New(t)
+	b.Add(t, "group/one")
+	nothing := ecr.New(b.Session(awstest.Here, b.Assume(t, localaws.AdministratorAccount,
+		`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ecr:ListImages","Resource":"*"}}`, nil)))
+	awstest.WantError(t, "not a manifest", put(nothing, "{", "v1"), "InvalidParameterException", "Invalid JSON syntax")
+	awstest.WantError(t, "manifest", put(nothing, manifestOf(1), "v1"), "AccessDeniedException", "ecr:PutImage")
+}

@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws/awstest"
@@ -40,8 +41,12 @@ Etag: "` + layerDigest + `"
 			t.Errorf("%s: %q, want %q", test.name, text, test.want)
 		}
 	}
+	if got := c.send("GET", path, "", "Range: bytes=15-").header.Get("Content-Range"); got != "bytes */15" {
+		t.Errorf("the Content-Range of a refusal is %q", got)
+	}
 	for _, bad := range []string{"bytes=15-", "bytes=5-4", "bytes=-1-2", "bytes=--1", "bytes=x", "bytes=9999999999999999999-", "octets=0-1"} {
-		c.wantStatus("Range: "+bad, c.send("GET", path, "", "Range: "+bad), 416)
+		message := fmt.Sprintf("the Range %q does not fit a layer of 15 bytes", bad)
+		c.wantError("Range: "+bad, c.send("GET", path, "", "Range: "+bad), 416, "SIZE_INVALID", message)
 	}
 }
 

@@ -96,8 +96,12 @@ Oci-Subject: `+manifestDigest+`
 	c.want("one kind", c.send("GET", path+"?artifactType=application/signature", ""), fmt.Sprintf(
 		"200\nContent-Length: %d\n%sOci-Filters-Applied: artifactType\n\n%s", len(body), headers, body))
 	c.want("no kind", c.send("GET", path+"?artifactType=x", ""), "200\nContent-Length: 88\n"+headers+"Oci-Filters-Applied: artifactType\n\n"+empty)
-	if all := c.send("GET", path, ""); strings.Count(all.body, `"digest":`) != 2 || all.header.Get("Oci-Filters-Applied") != "" {
-		t.Errorf("all referrers: %v", all)
+	c.want("one kind, and an empty one", c.send("GET", path+"?artifactType=&artifactType=application/signature", ""), fmt.Sprintf(
+		"200\nContent-Length: %d\n%sOci-Filters-Applied: artifactType\n\n%s", len(body), headers, body))
+	for _, query := range []string{"", "?artifactType=", "?artifactType"} {
+		if all := c.send("GET", path+query, ""); strings.Count(all.body, `"digest":`) != 2 || all.header.Get("Oci-Filters-Applied") != "" {
+			t.Errorf("all referrers, by %q: %v", query, all)
+		}
 	}
 	c.wantError("bad digest", c.send("GET", one+"/referrers/v1", ""), 400, "DIGEST_INVALID", `a digest is sha256: and 64 hexadecimal digits, not "v1"`)
 	c.wantStatus("forged page", c.send("GET", path+"?nextToken=x", ""), 400)

@@ -129,6 +129,7 @@ func TestBadUpload(t *testing.T) {
 		{"too large for a number", "PATCH", path, "first", "Content-Range: 99999999999999999999-99999999999999999999", 400, "BLOB_UPLOAD_INVALID",
 			`a Content-Range is like 0-99, not "99999999999999999999-99999999999999999999"`},
 		{"range of more bytes", "PATCH", path, "first", "Content-Range: 4-9", 400, "SIZE_INVALID", "the Content-Range 4-9 does not fit 5 bytes"},
+		{"range of no bytes", "PATCH", path, "", "Content-Range: 4-8", 400, "SIZE_INVALID", "the Content-Range 4-8 does not fit 0 bytes"},
 		{"backward range", "PATCH", path, "first", "Content-Range: 8-4", 400, "SIZE_INVALID", "the Content-Range 8-4 does not fit 5 bytes"},
 	} {
 		got := c.send(test.method, test.path, test.body, "Content-Range: "+strings.TrimPrefix(test.header, "Content-Range: "))

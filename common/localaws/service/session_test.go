@@ -54,3 +54,23 @@ func TestPasswordsInForceAreKept(t *testing.T) {
 		t.Errorf("the first password is %+v", p)
 	}
 }
+
+// TestExpiredPasswordsAreKept shows that a password is known as expired for an
+// hour.
+func TestExpiredPasswordsAreKept(t *testing.T) {
+	t.Parallel()
+	sessions := NewSessions()
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	ends := start.Add(15 * time.Minute)
+	sessions.addPassword("old", &password{expires: ends}, start)
+	for _, test := range []struct {
+		now  time.Time
+		kept bool
+	}{{ends.Add(time.Hour), true}, {ends.Add(time.Hour + 1), false}} {
+		sessions.sweepPasswordsAt = len(sessions.passwords) // so that the next one sweeps
+		sessions.addPassword("another", &password{expires: ends.Add(12 * time.Hour)}, test.now)
+		if kept := sessions.findPassword("old") != nil; kept != test.kept {
+			t.Errorf("at %v the password is kept: %v, want %v", test.now, kept, test.kept)
+		}
+	}
+}
