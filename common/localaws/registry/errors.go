@@ -65,6 +65,8 @@ var kinds = map[string]kind{
 	"UploadNotFoundException":           {http.StatusNotFound, codeBlobUploadUnknown},
 	"InvalidParameterException":         {http.StatusBadRequest, codeUnsupported},
 	"LimitExceededException":            {http.StatusForbidden, codeDenied},
+	"RequestEntityTooLargeException":    {http.StatusRequestEntityTooLarge, codeManifestInvalid},
+	"SerializationException":            {http.StatusBadRequest, codeManifestInvalid},
 	"ThrottlingException":               {http.StatusTooManyRequests, codeTooManyRequests},
 }
 

@@ -50,10 +50,11 @@ func (q *request) putManifest() error {
 	if err != nil {
 		return err
 	}
-	manifest, err := q.readManifest()
+	manifest, done, err := q.login.ReadBody(maxManifest)
 	if err != nil {
 		return err
 	}
+	defer done()
 	mediaType, _, _ := mime.ParseMediaType(q.Header.Get("Content-Type"))
 	in := &ecr.PutImageInput{
 		RepositoryID: q.repository,
@@ -72,17 +73,6 @@ func (q *request) putManifest() error {
 	}
 	q.created("/manifests/", fmt.Sprintf("sha256:%x", sha256.Sum256(manifest)))
 	return nil
-}
-
-func (q *request) readManifest() ([]byte, error) {
-	manifest, err := io.ReadAll(io.LimitReader(q.Body, maxManifest+1))
-	if err != nil {
-		return nil, problem{http.StatusBadRequest, codeManifestInvalid, "the manifest could not be read: " + err.Error()}
-	}
-	if len(manifest) > maxManifest {
-		return nil, problem{http.StatusRequestEntityTooLarge, codeManifestInvalid, fmt.Sprintf("the manifest is larger than %d bytes", maxManifest)}
-	}
-	return manifest, nil
 }
 
 // created answers that the repository has a new image or layer.

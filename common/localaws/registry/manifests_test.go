@@ -3,7 +3,11 @@
 package registry_test
 
 import (
+	"bufio"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -234,10 +238,34 @@ func TestLargeManifest(t *testing.T) {
 	c.pushBlob(one, layer, layerDigest)
 	largest := image + strings.Repeat(" ", 4<<20-len(image))
 	c.wantStatus("4 MiB", c.pushManifest(one, "v1", ociManifest, largest), 201)
-	const message = "the manifest is larger than 4194304 bytes"
+	const message = "the body is larger than 4194304 bytes"
 	c.wantError("a byte more", c.pushManifest(one, "v2", ociManifest, largest+" "), 413, "MANIFEST_INVALID", message)
 	c.wantError("a byte more, of unknown length", c.sendChunked("PUT", one+"/manifests/v2", largest+" ", "Content-Type: "+ociManifest), 413, "MANIFEST_INVALID", message)
 	c.wantStatus("it is not there", c.send("GET", one+"/manifests/v2", ""), 404)
+	for range 5 { // more than may be in memory at a time
+		c.wantStatus("4 MiB again", c.pushManifest(one, "v1", ociManifest, largest), 201)
+	}
+}
+
+// A client that breaks a manifest off is told so, if it still listens.
+func TestManifestBrokenOff(t *testing.T) {
+	t.Parallel()
+	_, c := start(t)
+	r := c.request("PUT", one+"/manifests/v1", image)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(c.url, "http://"))
+	awstest.Must(t, err)
+	defer conn.Close()
+	var whole strings.Builder
+	awstest.Must(t, r.Write(&whole))
+	_, err = conn.Write([]byte(whole.String()[:whole.Len()-1]))
+	awstest.Must(t, err)
+	awstest.Must(t, conn.(*net.TCPConn).CloseWrite())
+	w, err := http.ReadResponse(bufio.NewReader(conn), r)
+	awstest.Must(t, err)
+	defer w.Body.Close()
+	body, err := io.ReadAll(w.Body)
+	awstest.Must(t, err)
+	c.wantError("broken off", reply{w.StatusCode, w.Header, string(body)}, 400, "MANIFEST_INVALID", "the body could not be read: unexpected EOF")
 }
 
 func TestOperationsOfManifests(t *testing.T) {

@@ -21,60 +21,68 @@ const (
 	largeBodies = 4
 )
 
-// readBody reads the body of a call, which is a POST to the root. A large one
-// waits for a place. The caller calls done when it has decoded the body.
+// readBody reads the body of a call, which is a POST to the root. The caller
+// calls done when it has decoded the body.
 func (s *Server) readBody(c *Request) (body []byte, done func(), err error) {
 	r := c.http
 	if r.Method != http.MethodPost || r.URL.Path != "/" || r.URL.RawQuery != "" {
 		return nil, nil, &Error{Code: codeUnknownAction, Status: http.StatusNotFound,
 			Message: fmt.Sprintf("a call is a POST to /, not %s %s", r.Method, r.URL)}
 	}
+	if body, done, err = s.readUpTo(r, maxBody); err != nil {
+		return nil, nil, err
+	}
+	if len(body) > smallBody {
+		c.Now, c.Start = s.o.Now(), time.Now() // the call begins after the wait for a place
+	}
+	return body, done, nil
+}
+
+// ReadBody reads the body of the request if it has no more bytes than the limit.
+// A large one waits until it has a place among the large bodies in memory. The
+// caller calls done when it has done with the body. An error is an Error.
+func (l *Login) ReadBody(limit int) (body []byte, done func(), err error) {
+	return l.server.readUpTo(l.http, limit)
+}
+
+// readUpTo is ReadBody. The limit is not less than smallBody.
+func (s *Server) readUpTo(r *http.Request, limit int) (body []byte, done func(), err error) {
 	var read bytes.Buffer
-	if err := readUpTo(smallBody+1, &read, r.Body); err != nil {
+	if err := fill(&read, r, smallBody+1); err != nil {
 		return nil, nil, err
 	}
 	if read.Len() <= smallBody {
 		return read.Bytes(), func() {}, nil
 	}
-	if err := s.wait(c); err != nil {
-		return nil, nil, err
+	if err := s.places.Acquire(r.Context(), 1); err != nil {
+		return nil, nil, &Error{Code: codeServer, Message: err.Error(), NoAnswer: true} // the client has hung up
 	}
 	done = func() { s.places.Release(1) }
-	if err := readLarge(&read, r); err != nil {
+	if err := readLarge(&read, r, limit); err != nil {
 		done()
 		return nil, nil, err
 	}
 	return read.Bytes(), done, nil
 }
 
-// wait waits for a place. The call begins after that, as if its body had come
-// later.
-func (s *Server) wait(c *Request) error {
-	if err := s.places.Acquire(c.http.Context(), 1); err != nil {
-		return &Error{Code: codeServer, Message: err.Error(), NoAnswer: true} // the client has hung up
-	}
-	c.Now, c.Start = s.o.Now(), time.Now()
-	return nil
-}
-
-// readLarge reads the rest of a body.
-func readLarge(read *bytes.Buffer, r *http.Request) error {
+// readLarge reads the rest of a large body.
+func readLarge(read *bytes.Buffer, r *http.Request, limit int) error {
 	if more := r.ContentLength - int64(read.Len()); more > 0 {
-		read.Grow(int(min(more, maxBody)) + bytes.MinRead) // so that it is not copied again and again
+		read.Grow(int(min(more, int64(limit))) + bytes.MinRead) // once, and not again and again
 	}
-	if err := readUpTo(maxBody+1, read, r.Body); err != nil {
+	if err := fill(read, r, limit+1); err != nil {
 		return err
 	}
-	if read.Len() > maxBody {
+	if read.Len() > limit {
 		return &Error{Code: codeRequestTooLarge, Status: http.StatusRequestEntityTooLarge,
-			Message: fmt.Sprintf("the body is larger than %d bytes", maxBody)}
+			Message: fmt.Sprintf("the body is larger than %d bytes", limit)}
 	}
 	return nil
 }
 
-// readUpTo reads until a number of bytes are there.
-func readUpTo(size int, read *bytes.Buffer, body io.Reader) error {
-	_, err := read.ReadFrom(io.LimitReader(body, int64(size-read.Len())))
+// fill reads until as many bytes are there as the size says, or the body ends.
+func fill(read *bytes.Buffer, r *http.Request, size int) error {
+	_, err := read.ReadFrom(io.LimitReader(r.Body, int64(size-read.Len())))
 	if err != nil {
 		return Errorf(codeSerialization, "the body could not be read: %v", err)
 	}

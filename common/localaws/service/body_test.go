@@ -74,7 +74,7 @@ func TestLargeBodies(t *testing.T) {
 	t.Parallel()
 	b := newBodyServer()
 	inside, end, statuses := make(chan bool), make(chan bool), make(chan int)
-	for range largeBodies {
+	for range 4 {
 		go func() {
 			statuses <- b.post(t.Context(), "Other", bodyOf(smallBody+1, func() {
 				inside <- true
@@ -82,7 +82,7 @@ func TestLargeBodies(t *testing.T) {
 			}))
 		}()
 	}
-	for range largeBodies {
+	for range 4 {
 		<-inside
 	}
 	if status := b.post(t.Context(), "Do", bodyOf(smallBody, func() {})); status != http.StatusOK {
@@ -112,7 +112,7 @@ func TestLargeBodies(t *testing.T) {
 	b.now.Store(60)
 	released := time.Now()
 	close(end)
-	for range largeBodies {
+	for range 4 {
 		if status := <-statuses; status != http.StatusBadRequest { // there is no such operation
 			t.Errorf("a large body: status %d", status)
 		}
@@ -143,6 +143,44 @@ func TestPlacesComeBack(t *testing.T) {
 		if status := b.post(t.Context(), test.operation, test.body); status != test.status {
 			t.Errorf("%s: status %d, want %d", test.name, status, test.status)
 		}
+		b.wantAllPlaces(t)
+	}
+}
+
+// TestReadBody shows that a body of another protocol needs a place too, until
+// its reader has done with it.
+func TestReadBody(t *testing.T) {
+	t.Parallel()
+	b := newBodyServer()
+	const limit = 2 << 20
+	for _, test := range []struct {
+		size  int
+		place bool
+		want  string // the error
+	}{
+		{0, false, ""},
+		{smallBody, false, ""},
+		{smallBody + 1, true, ""},
+		{limit, true, ""},
+		{limit + 1, false, "RequestEntityTooLargeException: the body is larger than 2097152 bytes"},
+	} {
+		l := &Login{server: b.Server, http: httptest.NewRequest(http.MethodPut, "/", bodyOf(test.size, func() {}))}
+		body, done, err := l.ReadBody(limit)
+		if test.want != "" {
+			if err == nil || err.Error() != test.want {
+				t.Errorf("%d bytes: error %v, want %s", test.size, err, test.want)
+			}
+			b.wantAllPlaces(t)
+			continue
+		}
+		free := b.places.TryAcquire(largeBodies)
+		if err != nil || len(body) != test.size || free == test.place {
+			t.Errorf("%d bytes: %d (%v); all places are free: %v", test.size, len(body), err, free)
+		}
+		if free {
+			b.places.Release(largeBodies)
+		}
+		done()
 		b.wantAllPlaces(t)
 	}
 }
