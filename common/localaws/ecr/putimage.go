@@ -146,7 +146,8 @@ func (r *repository) checkPut(digest, tag string) error {
 	return nil
 }
 
-// checkNamed returns an error if something is missing that the manifest names.
+// checkNamed returns an error if something is missing that the manifest names, or
+// if a layer has another size.
 func (r *repository) checkNamed(in *PutImageInput) error {
 	const format = "%s with digests '[%s]' required for pushing image into repository with name '%s' in the registry with id '%s' do not exist"
 	if missing := missingFrom(r.images, in.parsed.children); missing != "" {

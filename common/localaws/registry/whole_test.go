@@ -165,8 +165,8 @@ func TestManyMissing(t *testing.T) {
 		}
 		all := strings.Join(entries, ",")
 		const end = " required for pushing image into repository with name 'group/one' in the registry with id '012345678901' do not exist"
-		layers := strings.Replace(image, image[strings.Index(image, `"layers"`):], `"layers":[`+all+`]}`, 1)
-		c.wantError("layers", c.pushManifest(one, "v1", ociManifest, layers), 400, "MANIFEST_BLOB_UNKNOWN", "Layers with digests '["+test.want+"]'"+end)
+		start, _, _ := strings.Cut(image, `"layers"`)
+		c.wantError("layers", c.pushManifest(one, "v1", ociManifest, start+`"layers":[`+all+`]}`), 400, "MANIFEST_BLOB_UNKNOWN", "Layers with digests '["+test.want+"]'"+end)
 		c.wantError("images", c.pushManifest(one, "v1", ociIndex, `{"schemaVersion":2,"manifests":[`+all+`]}`), 400, "MANIFEST_BLOB_UNKNOWN",
 			"Images with digests '["+test.want+"]'"+end)
 	}
