@@ -316,7 +316,7 @@ func TestFaultInLayer(t *testing.T) {
 
 func TestMountLayer(t *testing.T) {
 	t.Parallel()
-	d := newDoor(t, "group/one", "group/two", "other/three")
+	d := newDoorWith(t, 5, "group/one", "group/two", "other/three")
 	client := ecr.New(d.session)
 	digest := upload(t, client, "group/two", "layer")
 	mount := func(login *service.Login, from, digest string) (taken bool, err error) {
@@ -347,7 +347,14 @@ func TestMountLayer(t *testing.T) {
 	wantCode(t, "target is not allowed", err, "AccessDeniedException", "perform: ecr:InitiateLayerUpload on resource: "+all+"group/one because")
 
 	awstest.Must(t, awstest.ErrorOf(client.DeleteRepository(&ecr.DeleteRepositoryInput{RepositoryName: aws.String("group/two")})))
-	wantLayer(t, d.logIn(t, client), "layer")
+	login := d.logIn(t, client)
+	wantLayer(t, login, "layer")
+
+	// It was taken over twice, and goes with the repository all the same.
+	awstest.Must(t, awstest.ErrorOf(client.DeleteRepository(&ecr.DeleteRepositoryInput{RepositoryName: aws.String("group/one")})))
+	awstest.Must(t, d.store.AddRepository(doorPlace, "group/one", nil))
+	_, err = sendStream(login, beginStream(t, login), strings.NewReader("other"))
+	awstest.Must(t, err)
 }
 
 // TestPutImageStrict shows what must be there for an image that docker pushes.

@@ -20,11 +20,34 @@ const DownloadPath = "/layers"
 // urlLifetime is how long a URL of a layer is good.
 const urlLifetime = time.Hour
 
+// minSweep is how many URLs there are at least before old ones are removed.
+const minSweep = 1024
+
+// downloads are the URLs of layers that were given out.
+type downloads struct {
+	byKey   map[string]download // by the end of the URL
+	sweepAt int                 // when there are this many, old ones are removed
+}
+
 // download is what a URL gives: the bytes of a layer.
 type download struct {
-	call    *service.Request // that asked for the URL
 	digest  string
 	expires time.Time
+	flow    service.Flow // of the call that asked for the URL
+}
+
+func newDownloads() downloads { return downloads{make(map[string]download), minSweep} }
+
+// add returns a key that nobody can guess. It removes old URLs only after their
+// number has doubled, so that making one stays cheap.
+func (d *downloads) add(of download, now time.Time) (key string) {
+	if len(d.byKey) >= d.sweepAt {
+		maps.DeleteFunc(d.byKey, func(_ string, old download) bool { return !now.Before(old.expires) })
+		d.sweepAt = max(minSweep, 2*len(d.byKey))
+	}
+	key = rand.Text()
+	d.byKey[key] = of
+	return key
 }
 
 // decodeDownload reads an input of the API.
@@ -96,11 +119,9 @@ func flowing(file *os.File, through io.Reader) LayerContent {
 	}{through, file, file}
 }
 
-// url returns a URL that nobody can guess. It needs no other credentials.
+// url returns a URL that needs no other credentials.
 func (s *Store) url(c *service.Request, digest string) string {
-	maps.DeleteFunc(s.downloads, func(_ string, d download) bool { return !c.Now.Before(d.expires) })
-	key := rand.Text()
-	s.downloads[key] = download{call: c, digest: digest, expires: c.Now.Add(urlLifetime)}
+	key := s.downloads.add(download{digest, c.Now.Add(urlLifetime), c.FlowLater()}, c.Now)
 	return "http://" + c.Host() + DownloadPath + "/" + key
 }
 
@@ -125,12 +146,12 @@ func (s *Store) ServeDownload(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", "application/octet-stream")
 	header.Set("Etag", `"`+d.digest+`"`)
-	http.ServeContent(w, r, "", time.Time{}, flowing(file, d.call.FlowIn(r.Context(), file)))
+	http.ServeContent(w, r, "", time.Time{}, flowing(file, d.flow(r.Context(), file)))
 }
 
 func (s *Store) download(key string) (download, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d, ok := s.downloads[key]
+	d, ok := s.downloads.byKey[key]
 	return d, ok && s.now().Before(d.expires)
 }

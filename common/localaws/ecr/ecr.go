@@ -38,9 +38,10 @@ type Store struct {
 	registries map[service.Place]*registry
 
 	files     *layers.Store
-	uploads   map[string]*upload     // under way, by id
-	fresh     map[*layer]*repository // layers that perhaps no image names yet
-	downloads map[string]download    // by the end of the URL
+	uploads   map[string]*upload     // by id, also those that became layers not long ago
+	fresh     map[*layer]*repository // layers that stay for a while, also if no image names them
+	swept     time.Time              // when uploads and layers were last looked at
+	downloads downloads
 }
 
 // New returns a store without repositories. now gives the time for images and
@@ -56,7 +57,7 @@ func New(now func() time.Time, host string, layerLimit int64) *Store {
 		files:      layers.New(layerLimit),
 		uploads:    make(map[string]*upload),
 		fresh:      make(map[*layer]*repository),
-		downloads:  make(map[string]download),
+		downloads:  newDownloads(),
 	}
 }
 

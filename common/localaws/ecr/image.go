@@ -61,7 +61,7 @@ func (r *repository) untag(tag string) {
 }
 
 // remove removes an image, all its tags, and the layers that no other image
-// names.
+// names. Fresh layers stay for a while.
 func (r *repository) remove(i *image) {
 	for _, tag := range i.tags {
 		delete(r.tagged, tag)
@@ -71,9 +71,7 @@ func (r *repository) remove(i *image) {
 	count(r.parents, i.manifest.children, -1)
 	count(r.naming, i.manifest.blobs, -1)
 	for _, digest := range i.manifest.blobs {
-		if r.naming[digest] == 0 {
-			r.removeLayer(digest)
-		}
+		r.dropLayer(digest)
 	}
 }
 

@@ -240,6 +240,7 @@ func (s *Store) batchDeleteImage(c *service.Request, in BatchInput) (any, error)
 	if err != nil {
 		return nil, err
 	}
+	s.sweep(c.Now)
 	out := BatchDeleteImageOutput{IDs: []ImageID{}, Failures: []ImageFailure{}}
 	for _, id := range in.IDs {
 		i, failure := r.lookup(id)

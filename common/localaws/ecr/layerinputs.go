@@ -87,11 +87,16 @@ type UploadLayerPartInput struct {
 
 	// Stream, if set, has the bytes, and Blob and LastByte are not used. What
 	// came before an error of the stream stays. AnyFirst says that the bytes
-	// follow those that are there, wherever that is.
+	// follow those that are there, wherever that is. Last says that the caller
+	// completes the upload with these bytes. They go again if that fails, and
+	// they are not needed if it was done already.
 	Stream   io.Reader `json:"-"`
 	AnyFirst bool      `json:"-"`
+	Last     bool      `json:"-"`
 	// Cancel ends the upload instead, and removes its bytes.
 	Cancel bool `json:"-"`
+	// OnlyTell changes nothing.
+	OnlyTell bool `json:"-"`
 }
 
 // UploadLayerPartOutput says how many bytes an upload has. LastByteReceived is
@@ -109,7 +114,7 @@ type CompleteLayerUploadInput struct {
 	UploadID string   `json:"uploadId"`
 	Digests  []string `json:"layerDigests"`
 	// Lenient lets parts have any size, also none at all, and takes a layer that
-	// is there already.
+	// is there already, also if this upload has become it.
 	Lenient bool `json:"-"`
 }
 

@@ -11,50 +11,74 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
 )
 
-// layerLifetime is how long an upload may be idle, and how long a layer may stay
+// layerLifetime is how long an upload may be idle, and how long a layer stays
 // that no image names.
 const layerLifetime = time.Hour
 
+// sweepEvery is how often the store looks for what is to be removed.
+const sweepEvery = time.Minute
+
 // layer is a layer, or the configuration of an image, in a repository.
 type layer struct {
-	digest   string
-	size     int64 // in bytes
-	uploaded time.Time
+	digest string
+	size   int64     // in bytes
+	told   time.Time // when a client was last told that the layer is there
+	fresh  bool      // that was not long ago
 }
 
 // addLayer gives the repository a layer that it holds in the store of files.
 func (s *Store) addLayer(r *repository, digest string, size int64, now time.Time) {
-	l := &layer{digest: digest, size: size, uploaded: now}
-	r.layers[digest] = l
+	l := r.layers[digest]
+	if l == nil {
+		l = &layer{digest: digest, size: size}
+		r.layers[digest] = l
+	}
+	s.tell(r, l, now)
+}
+
+// tell notes that a client is told that a layer is there. The client may be
+// pushing an image that names it, so the layer stays for a while.
+func (s *Store) tell(r *repository, l *layer, now time.Time) {
+	l.told, l.fresh = now, true
 	s.fresh[l] = r
 }
 
 // sweep removes uploads that were left, and layers that no image has named in
-// time.
+// time. It does so once in a while only, because many calls ask for it.
 func (s *Store) sweep(now time.Time) {
+	if now.Before(s.swept.Add(sweepEvery)) {
+		return
+	}
+	s.swept = now
 	maps.DeleteFunc(s.uploads, func(_ string, u *upload) bool {
-		if now.Before(u.touched.Add(layerLifetime)) || u.Busy() {
+		if now.Before(u.touched.Add(layerLifetime)) || u.requests > 0 {
 			return false
 		}
 		u.Remove()
 		return true
 	})
 	maps.DeleteFunc(s.fresh, func(l *layer, r *repository) bool {
-		if now.Before(l.uploaded.Add(layerLifetime)) {
+		if now.Before(l.told.Add(layerLifetime)) {
 			return false
 		}
-		if r.layers[l.digest] == l && r.naming[l.digest] == 0 {
-			r.removeLayer(l.digest)
+		l.fresh = false
+		if r.layers[l.digest] == l {
+			r.dropLayer(l.digest)
 		}
 		return true
 	})
 }
 
-func (r *repository) removeLayer(digest string) {
-	if r.layers[digest] != nil {
-		delete(r.layers, digest)
-		r.files.Release(digest)
+// dropLayer removes a layer that no image names, unless it is fresh.
+func (r *repository) dropLayer(digest string) {
+	if l := r.layers[digest]; l != nil && r.naming[digest] == 0 && !l.fresh {
+		r.removeLayer(digest)
 	}
+}
+
+func (r *repository) removeLayer(digest string) {
+	delete(r.layers, digest)
+	r.files.Release(digest)
 }
 
 // removeLayers removes all layers and uploads of a repository.
@@ -108,6 +132,7 @@ func (s *Store) batchCheckLayerAvailability(c *service.Request, in BatchCheckLay
 		answer := Layer{Digest: digest, Availability: LayerUnavailable}
 		if l := r.layers[digest]; l != nil {
 			answer.Availability, answer.Size = LayerAvailable, l.size
+			s.tell(r, l, c.Now)
 		}
 		out.Layers = append(out.Layers, answer)
 	}

@@ -268,38 +268,6 @@ func TestDownloadLayer(t *testing.T) {
 	}
 }
 
-// TestLayersGo shows when layers and uploads that nobody needs are removed.
-func TestLayersGo(t *testing.T) {
-	t.Parallel()
-	b := awstest.New(t)
-	client := b.ECR(awstest.Here)
-	b.Add(t, "group/one")
-	config, only, shared := upload(t, client, "group/one", "{}"), upload(t, client, "group/one", "only"), upload(t, client, "group/one", "shared")
-	b.Advance(30 * time.Minute)
-	unnamed := upload(t, client, "group/one", "unnamed")
-	idle, busy := begin(t, client, "group/one"), begin(t, client, "group/one")
-	awstest.Must(t, put(client, naming("only", "shared"), "v1"))
-	awstest.Must(t, put(client, naming("shared"), "v2"))
-	b.Advance(time.Hour - time.Second)
-	wantAvailable(t, "within an hour", client, "group/one", unnamed, true)
-	awstest.Must(t, awstest.ErrorOf(send(client, "group/one", busy, 0, "a")))
-	b.Advance(time.Second)
-	awstest.WantError(t, "idle upload", awstest.ErrorOf(send(client, "group/one", idle, 0, "a")), "UploadNotFoundException", *idle)
-	wantAvailable(t, "after an hour", client, "group/one", unnamed, false)
-	awstest.Must(t, awstest.ErrorOf(send(client, "group/one", busy, 1, "b")))
-
-	wantAvailable(t, "two images name it", client, "group/one", shared, true)
-	awstest.Must(t, deleteImage(client, "v1"))
-	wantAvailable(t, "the image is gone", client, "group/one", only, false)
-	wantAvailable(t, "one image names it", client, "group/one", shared, true)
-	awstest.Must(t, deleteImage(client, "v2"))
-	wantAvailable(t, "no image names it", client, "group/one", shared, false)
-	wantAvailable(t, "no image names it", client, "group/one", config, false)
-	unnamed = upload(t, client, "group/one", "unnamed")
-	b.Advance(time.Hour)
-	wantAvailable(t, "after another hour", client, "group/one", unnamed, false)
-}
-
 func deleteImage(client *ecr.ECR, tag string) error {
 	return awstest.ErrorOf(client.BatchDeleteImage(&ecr.BatchDeleteImageInput{RepositoryName: aws.String("group/one"),
 		ImageIds: []*ecr.ImageIdentifier{{ImageTag: &tag}}}))
@@ -315,16 +283,16 @@ func TestLayerLimit(t *testing.T) {
 	b.Add(t, "group/two")
 	upload(t, client, "group/one", "12345")
 	digest := upload(t, client, "group/two", "12345")
-	id := begin(t, client, "group/one")
-	full := func() error { return awstest.ErrorOf(send(client, "group/one", id, 0, "678901")) }
-	awstest.WantError(t, "too much", full(), "LimitExceededException", "there is no room for more layers: all layers together may have 10 bytes")
+	id, left := begin(t, client, "group/one"), begin(t, client, "group/two")
+	awstest.Must(t, awstest.ErrorOf(send(client, "group/one", id, 0, "678")))
+	full := awstest.ErrorOf(send(client, "group/one", id, 3, "901"))
+	awstest.WantError(t, "too much", full, "LimitExceededException", "there is no room for more layers: all layers together may have 10 bytes")
 	var failure awserr.RequestFailure
-	if !asError(full(), &failure) || failure.StatusCode() != http.StatusInsufficientStorage {
+	if !asError(full, &failure) || failure.StatusCode() != http.StatusInsufficientStorage {
 		t.Errorf("the error is %v, want one with status 507", failure)
 	}
-	left := begin(t, client, "group/two")
-	awstest.Must(t, awstest.ErrorOf(send(client, "group/two", left, 0, "1234")))
-	awstest.WantError(t, "still too much", full(), "LimitExceededException", "")
+	awstest.WantError(t, "its upload is gone", awstest.ErrorOf(send(client, "group/one", id, 3, "9")), "UploadNotFoundException", *id)
+	awstest.Must(t, awstest.ErrorOf(send(client, "group/two", left, 0, "67890")))
 	for _, name := range []string{"group/two", "group/one"} {
 		wantAvailable(t, "before", client, name, digest, true)
 		awstest.Must(t, awstest.ErrorOf(client.DeleteRepository(&ecr.DeleteRepositoryInput{RepositoryName: &name})))
@@ -374,5 +342,6 @@ func TestLayersAtOnce(t *testing.T) {
 	for range 8 {
 		<-done
 	}
+	b.Advance(time.Hour)
 	wantAvailable(t, "at the end", b.ECR(awstest.Here), "group/one", digestOf(content), false)
 }

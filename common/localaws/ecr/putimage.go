@@ -104,7 +104,6 @@ func (s *Store) putImage(c *service.Request, in *PutImageInput) (any, error) {
 		return nil, service.Errorf("ImageDigestDoesNotMatchException", "The digest '%s' provided does not match "+
 			"the digest '%s' calculated from the image manifest", in.Digest, digest)
 	}
-	s.sweep(c.Now)
 	if err := r.checkNamed(in); err != nil {
 		return nil, err
 	}

@@ -23,7 +23,9 @@ type upload struct {
 	*layers.Upload
 	id         string
 	repository *repository
-	touched    time.Time // when a request last wrote to it
+	requests   int       // that are about its bytes, and perhaps write for long
+	touched    time.Time // when the last of them ended
+	layer      string    // digest of the layer that it has become, "" before that
 }
 
 // uploadStart is the input of InitiateLayerUpload.
@@ -75,7 +77,7 @@ func (s *Store) mountLayer(c *service.Request, to *repository, from, digest stri
 	if source == nil || source.layers[digest] == nil {
 		return false
 	}
-	if to.layers[digest] == nil {
+	if to.layers[digest] == nil { // otherwise the repository holds it already
 		s.files.Hold(digest)
 	}
 	s.addLayer(to, digest, source.layers[digest].size, c.Now)
@@ -91,7 +93,7 @@ func (in UploadLayerPartInput) Check(c *service.Request) error {
 	switch {
 	case in.UploadID == "":
 		return invalidParameter("uploadId", "must not be null")
-	case in.Cancel || in.Stream != nil:
+	case in.Cancel || in.OnlyTell || in.Stream != nil:
 		return nil
 	case in.FirstByte < 0:
 		return invalidParameter("partFirstByte", "Member must have value greater than or equal to 0")
@@ -107,35 +109,60 @@ func (in UploadLayerPartInput) Check(c *service.Request) error {
 
 // uploadLayerPart does not hold the lock while bytes flow.
 func (s *Store) uploadLayerPart(c *service.Request, in UploadLayerPartInput) (any, error) {
-	u, err := s.lookUp(c, in)
+	u, err := s.enter(c, in)
 	if err != nil {
 		return nil, err
 	}
-	if in.Cancel {
-		s.cancel(u)
-	} else if err := s.appendPart(c, u, in); err != nil {
+	defer s.leave(u)
+	switch {
+	case in.Cancel:
+		u.Remove()
+	case in.OnlyTell:
+	case in.Stream != nil:
+		err = s.appendStream(c, u, in)
+	default:
+		err = in.appendBlob(c, u)
+	}
+	if err != nil {
 		return nil, u.failed(err)
 	}
 	r := u.repository
 	return UploadLayerPartOutput{r.account, r.name, u.id, u.Size() - 1}, nil
 }
 
-// lookUp is findUpload for a caller that does not hold the lock.
-func (s *Store) lookUp(c *service.Request, in UploadLayerPartInput) (*upload, error) {
+// enter finds the upload of a request about its bytes. It stays until the
+// request leaves it.
+func (s *Store) enter(c *service.Request, in UploadLayerPartInput) (*upload, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.findUpload(c, in, in.UploadID)
+	u, err := s.findUpload(c, in, in.UploadID, in.Last)
+	if err == nil {
+		u.requests++
+	}
+	return u, err
 }
 
-// findUpload returns the upload of an id in a repository.
-func (s *Store) findUpload(c *service.Request, in repositoryInput, id string) (*upload, error) {
+func (s *Store) leave(u *upload) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u.requests--
+	u.touched = s.now()
+	if u.layer == "" && u.Removed() {
+		delete(s.uploads, u.id)
+	}
+}
+
+// findUpload returns the upload of an id in a repository. An upload that is a
+// layer now is found only for a request that may be a repetition of its last
+// one.
+func (s *Store) findUpload(c *service.Request, in repositoryInput, id string, mayRepeat bool) (*upload, error) {
 	r, err := s.find(c, in)
 	if err != nil {
 		return nil, err
 	}
 	s.sweep(c.Now)
 	u := s.uploads[id]
-	if u == nil || u.repository != r {
+	if u == nil || u.repository != r || u.layer != "" && !mayRepeat {
 		return nil, uploadNotFound(r, id)
 	}
 	return u, nil
@@ -146,33 +173,25 @@ func uploadNotFound(r *repository, id string) error {
 		"in registry with id '%s' does not exist", id, r.name, r.account)
 }
 
-func (s *Store) cancel(u *upload) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.uploads, u.id)
-	u.Remove()
-}
-
-// appendPart adds a part. That may take long, so the upload is idle from the end
-// on.
-func (s *Store) appendPart(c *service.Request, u *upload, in UploadLayerPartInput) error {
-	appendBytes := in.appendBlob
-	if in.Stream != nil {
-		appendBytes = in.appendStream
-	}
-	err := appendBytes(c, u)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	u.touched = s.now()
-	return err
-}
-
-func (in UploadLayerPartInput) appendStream(c *service.Request, u *upload) error {
-	first := in.FirstByte
+func (s *Store) appendStream(c *service.Request, u *upload, in UploadLayerPartInput) error {
+	first, stream := in.FirstByte, c.Flow(in.Stream)
 	if in.AnyFirst {
 		first = layers.AnyFirst
 	}
-	return u.Append(first, c.Flow(in.Stream))
+	if !in.Last {
+		return u.Append(first, stream)
+	}
+	err := u.AppendLast(first, stream)
+	if errors.Is(err, layers.ErrRemoved) && s.isLayer(u) {
+		_, err = io.Copy(io.Discard, stream) // the client has lost the answer, and sends it again
+	}
+	return err
+}
+
+func (s *Store) isLayer(u *upload) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return u.layer != ""
 }
 
 // appendBlob adds the whole part or nothing. A part that the upload ends with is
@@ -235,19 +254,35 @@ func (in CompleteLayerUploadInput) Check(c *service.Request) error {
 }
 
 func (s *Store) completeLayerUpload(c *service.Request, in CompleteLayerUploadInput) (any, error) {
-	u, err := s.findUpload(c, in, in.UploadID)
+	u, err := s.findUpload(c, in, in.UploadID, in.Lenient)
 	if err != nil {
 		return nil, err
 	}
-	if err := u.checkComplete(in); err != nil {
+	if err := s.checkComplete(u, in, c.Now); err != nil {
 		return nil, err
 	}
 	r, digest := u.repository, in.Digests[0]
-	if err := s.finish(r, u.Upload, digest, c.Now); err != nil {
+	if u.layer != "" {
+		err = s.finishAgain(u, digest, c.Now)
+	} else {
+		err = s.finish(r, u.Upload, digest, c.Now)
+	}
+	if err != nil {
 		return nil, u.notFinished(digest, err)
 	}
-	delete(s.uploads, u.id)
+	u.layer, u.touched = digest, c.Now
 	return CompleteLayerUploadOutput{r.account, r.name, u.id, digest}, nil
+}
+
+// finishAgain is for a client that has lost the answer. The upload must have
+// become the layer, and the layer must be there.
+func (s *Store) finishAgain(u *upload, digest string, now time.Time) error {
+	l := u.repository.layers[digest]
+	if l == nil || u.layer != digest {
+		return layers.ErrRemoved
+	}
+	s.tell(u.repository, l, now)
+	return nil
 }
 
 // finish makes a layer of an upload.
@@ -263,7 +298,7 @@ func (s *Store) finish(r *repository, u *layers.Upload, digest string, now time.
 }
 
 // checkComplete checks what only the upload and its repository tell.
-func (u *upload) checkComplete(in CompleteLayerUploadInput) error {
+func (s *Store) checkComplete(u *upload, in CompleteLayerUploadInput, now time.Time) error {
 	if len(in.Digests) > 1 {
 		return service.Errorf("InvalidLayerException", "A layer has one digest here, and it is that of SHA-256")
 	}
@@ -271,13 +306,15 @@ func (u *upload) checkComplete(in CompleteLayerUploadInput) error {
 		return nil
 	}
 	r := u.repository
+	there := r.layers[in.Digests[0]]
 	switch {
 	case u.Size() == 0:
 		return service.Errorf("EmptyUploadException", "The upload with id '%s' in the repository with name '%s' in registry "+
 			"with id '%s' cannot be completed because it does not have any parts", u.id, r.name, r.account)
 	case u.SmallestPart() < minPart:
 		return service.Errorf("LayerPartTooSmallException", "All layer parts except the last part should be at least 5MB")
-	case r.layers[in.Digests[0]] != nil:
+	case there != nil:
+		s.tell(r, there, now)
 		return service.Errorf("LayerAlreadyExistsException", "The layer with digest '%s' already exists in the repository "+
 			"with name '%s' in registry with id '%s'", in.Digests[0], r.name, r.account)
 	}

@@ -27,6 +27,7 @@ type Store struct {
 
 	mu        sync.Mutex
 	directory string // "" until the first upload
+	unlock    func() // of the directory
 	closed    bool
 	used      int64             // bytes of all layers and uploads
 	layers    map[string]*layer // by digest
@@ -55,7 +56,9 @@ func (s *Store) Close() error {
 	if s.directory == "" {
 		return nil
 	}
-	return os.RemoveAll(s.directory)
+	err := os.RemoveAll(s.directory)
+	s.unlock()
+	return err
 }
 
 // Hold lets one more repository have a layer. It returns false if there is no
@@ -110,11 +113,12 @@ func (s *Store) remove(path string, size int64) {
 // none.
 func (s *Store) newPath() (string, error) {
 	if s.directory == "" {
-		directory, err := os.MkdirTemp("", "ecr-api-layers-")
+		removeLeft()
+		directory, unlock, err := newDirectory()
 		if err != nil {
 			return "", fmt.Errorf("no directory for layers: %w", err)
 		}
-		s.directory = directory
+		s.directory, s.unlock = directory, unlock
 	}
 	return filepath.Join(s.directory, rand.Text()), nil
 }

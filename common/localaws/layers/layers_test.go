@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -64,13 +65,13 @@ func wantContent(t *testing.T, s *Store, digest, want string) {
 	}
 }
 
-// wantFiles fails the test unless the directory has so many files, and the store
-// counts so many bytes.
+// wantFiles fails the test unless the directory has so many files beside its
+// lock, and the store counts so many bytes.
 func wantFiles(t *testing.T, s *Store, files int, bytes int64) {
 	t.Helper()
 	entries, err := os.ReadDir(s.directory)
-	if err != nil || len(entries) != files || s.used != bytes {
-		t.Errorf("%d files, %d bytes (%v), want %d and %d", len(entries), s.used, err, files, bytes)
+	if got := len(entries) - 1; err != nil || got != files || s.used != bytes {
+		t.Errorf("%d files, %d bytes (%v), want %d and %d", got, s.used, err, files, bytes)
 	}
 }
 
@@ -176,8 +177,8 @@ func TestTwoWriters(t *testing.T) {
 	must(t, err) // the writer is busy now
 	wantError(t, "second writer", u.Append(AnyFirst, strings.NewReader("x")), ErrBusy)
 	wantError(t, "finish", u.Finish(digestOf("abc")), ErrBusy)
-	if !u.Busy() || u.EndsWith(0, []byte("abc")) {
-		t.Error("the upload is not busy")
+	if u.EndsWith(0, []byte("abc")) {
+		t.Error("a part is looked for while another one comes in")
 	}
 	u.Remove()
 	u.Remove()                       // does nothing
@@ -186,19 +187,26 @@ func TestTwoWriters(t *testing.T) {
 	wantFiles(t, s, 0, 0)
 }
 
+// TestLimit shows that an upload that finds no room is removed. Its bytes would
+// take room from others and could not become a layer.
 func TestLimit(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, 10)
 	digest := add(t, s, "12345")
-	u := s.NewUpload()
+	u, other := s.NewUpload(), s.NewUpload()
 	must(t, u.Append(0, strings.NewReader("678")))
 	wantError(t, "too much", u.Append(3, strings.NewReader("901")), ErrFull)
-	wantFiles(t, s, 2, 8)
-	must(t, u.Append(3, strings.NewReader("90")))
-	wantError(t, "another upload", s.NewUpload().Append(0, strings.NewReader("x")), ErrFull)
+	wantFiles(t, s, 1, 5)
+	wantError(t, "the upload is gone", u.Append(3, strings.NewReader("9")), ErrRemoved)
+	if !u.Removed() || other.Removed() {
+		t.Error("Removed does not tell which upload is gone")
+	}
+	must(t, other.Append(0, strings.NewReader("67")))
+	wantError(t, "too much in the last part", other.AppendLast(2, strings.NewReader("8901")), ErrFull)
+	wantFiles(t, s, 1, 5)
+	add(t, s, "67890")
 	s.Release(digest)
-	must(t, u.Append(5, strings.NewReader("12345")))
-	must(t, u.Finish(digestOf("6789012345")))
+	add(t, s, "abcde")
 }
 
 // A full disk is like the limit, and leaves no part of the bytes.
@@ -212,10 +220,54 @@ func TestFullDisk(t *testing.T) {
 	u.path, _ = s.newPath()
 	must(t, os.Symlink("/dev/full", u.path))
 	wantError(t, "full disk", u.Append(0, strings.NewReader("abc")), ErrFull)
-	must(t, os.Remove(u.path))
 	wantFiles(t, s, 0, 0)
-	must(t, u.Append(0, strings.NewReader("def")))
-	must(t, u.Finish(digestOf("def")))
+	wantError(t, "the upload is gone", u.Append(0, strings.NewReader("abc")), ErrRemoved)
+}
+
+// TestLastPart shows that a request that could not finish an upload can be
+// repeated: its part is there only once.
+func TestLastPart(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, 100)
+	u := s.NewUpload()
+	must(t, u.Append(0, strings.NewReader("abc")))
+	wantBytes := func(when string, size int64) {
+		t.Helper()
+		if u.Size() != size || u.SmallestPart() != math.MaxInt64 || s.used != size {
+			t.Errorf("%s: %d bytes, smallest part %d, %d bytes in all; want %d bytes", when, u.Size(), u.SmallestPart(), s.used, size)
+		}
+	}
+	wantError(t, "broken off", u.AppendLast(3, failing("de")), errStream)
+	wantBytes("broken off", 3)
+	must(t, u.AppendLast(3, strings.NewReader("xy")))
+	var other DigestError
+	if err := u.Finish(digestOf("abcde")); !errors.As(err, &other) || other.Computed != digestOf("abcxy") {
+		t.Errorf("another digest: %v", err)
+	}
+	wantBytes("another digest", 3)
+	must(t, u.AppendLast(AnyFirst, strings.NewReader("de"))) // and it is not finished
+	if u.Size() != 3 {
+		t.Errorf("%d bytes with a part that is on trial, want 3", u.Size())
+	}
+	must(t, u.AppendLast(3, strings.NewReader("de")))
+	must(t, u.Finish(digestOf("abcde")))
+	wantContent(t, s, digestOf("abcde"), "abcde")
+	wantFiles(t, s, 1, 5)
+	if u.Size() != 5 {
+		t.Errorf("the layer has %d bytes", u.Size())
+	}
+}
+
+// An upload is of no more use if a part cannot be taken back.
+func TestLastPartStays(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, 100)
+	u := s.NewUpload()
+	must(t, u.AppendLast(0, strings.NewReader("abc")))
+	must(t, os.Remove(u.path))
+	wantError(t, "another part", u.Append(0, strings.NewReader("d")), os.ErrNotExist)
+	wantError(t, "and another", u.Append(0, strings.NewReader("d")), ErrRemoved)
+	wantFiles(t, s, 0, 0)
 }
 
 func TestClose(t *testing.T) {

@@ -3,6 +3,7 @@ package layers
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding"
 	"errors"
 	"fmt"
 	"hash"
@@ -36,21 +37,36 @@ type Upload struct {
 
 	// The lock of the store guards these.
 	path          string // "" until the first part
-	size          int64
 	busy, removed bool
-	last          int64 // size of the last part
-	smallest      int64 // of the parts before the last one
+	sizes
+	before *snapshot // from before the last part, if that is on trial
+}
+
+// sizes are in bytes.
+type sizes struct {
+	size     int64
+	last     int64 // of the last part
+	smallest int64 // of the parts before the last one
+}
+
+// snapshot is what an upload can return to.
+type snapshot struct {
+	sizes
+	hash []byte // its state
 }
 
 // NewUpload returns an upload without bytes.
 func (s *Store) NewUpload() *Upload {
-	return &Upload{store: s, hash: sha256.New(), smallest: math.MaxInt64}
+	return &Upload{store: s, hash: sha256.New(), sizes: sizes{smallest: math.MaxInt64}}
 }
 
-// Size returns how many bytes the upload has.
+// Size returns how many bytes the upload has, without a part that is on trial.
 func (u *Upload) Size() int64 {
 	u.store.mu.Lock()
 	defer u.store.mu.Unlock()
+	if u.before != nil {
+		return u.before.size
+	}
 	return u.size
 }
 
@@ -61,44 +77,87 @@ func (u *Upload) SmallestPart() int64 {
 	return u.smallest
 }
 
-// Busy reports whether a request is writing to the upload.
-func (u *Upload) Busy() bool {
+// Removed reports whether the upload was removed, or is a layer now.
+func (u *Upload) Removed() bool {
 	u.store.mu.Lock()
 	defer u.store.mu.Unlock()
-	return u.busy
+	return u.removed
 }
 
 // Append adds a part whose first byte is at the position given. What comes
-// before an error of the part stays.
+// before an error of the part stays. If the bytes cannot be stored, as with
+// ErrFull, the upload is removed: it would only take room from others.
 func (u *Upload) Append(first int64, part io.Reader) error {
-	file, err := u.begin(first)
+	return u.write(first, part, false)
+}
+
+// AppendLast is Append for a request that finishes the upload, too. Its part is
+// on trial. It goes again if it ends with an error, if Finish finds another
+// digest, or if another part comes. So the request can be repeated.
+func (u *Upload) AppendLast(first int64, part io.Reader) error {
+	return u.write(first, part, true)
+}
+
+func (u *Upload) write(first int64, part io.Reader, onTrial bool) error {
+	file, err := u.begin(first, onTrial)
 	if err != nil {
 		return err
 	}
-	before := u.size // nobody else writes
+	size := u.size // nobody else writes
 	_, err = io.Copy(appender{u, file}, part)
 	if closed := file.Close(); err == nil {
 		err = closed
 	}
-	u.end(u.size - before)
+	u.end(u.size-size, err)
 	return err
 }
 
 // begin opens the file for one request.
-func (u *Upload) begin(first int64) (*os.File, error) {
+func (u *Upload) begin(first int64, onTrial bool) (*os.File, error) {
 	u.store.mu.Lock()
 	defer u.store.mu.Unlock()
 	if err := u.free(); err != nil {
+		return nil, err
+	}
+	if err := u.undo(); err != nil {
 		return nil, err
 	}
 	if first != AnyFirst && first != u.size {
 		return nil, ErrOutOfOrder
 	}
 	file, err := u.open()
-	if err == nil {
-		u.busy = true
+	if err != nil {
+		return nil, err
 	}
-	return file, err
+	if onTrial {
+		u.before = u.snapshot()
+	}
+	u.busy = true
+	return file, nil
+}
+
+func (u *Upload) snapshot() *snapshot {
+	state, _ := u.hash.(encoding.BinaryMarshaler).MarshalBinary() // never fails
+	return &snapshot{u.sizes, state}
+}
+
+// undo takes back a part that is on trial. If that fails, the upload is of no
+// more use.
+func (u *Upload) undo() error {
+	if u.before == nil {
+		return nil
+	}
+	err := os.Truncate(u.path, u.before.size)
+	if err == nil {
+		err = u.hash.(encoding.BinaryUnmarshaler).UnmarshalBinary(u.before.hash)
+	}
+	if err != nil {
+		u.remove()
+		return err
+	}
+	u.store.used -= u.size - u.before.size
+	u.sizes, u.before = u.before.sizes, nil
+	return nil
 }
 
 // free returns an error unless a request may write.
@@ -127,8 +186,8 @@ func (u *Upload) open() (*os.File, error) {
 }
 
 // end lets the next request write. It has the size of the part that was
-// written.
-func (u *Upload) end(part int64) {
+// written, and its error.
+func (u *Upload) end(part int64, err error) {
 	u.store.mu.Lock()
 	defer u.store.mu.Unlock()
 	if part > 0 {
@@ -140,13 +199,15 @@ func (u *Upload) end(part int64) {
 	u.busy = false
 	if u.removed {
 		u.store.remove(u.path, u.size)
+	} else if err != nil {
+		_ = u.undo() // the error of the part says more
 	}
 }
 
 // appender writes to the end of the file of an upload.
 type appender struct {
 	upload *Upload
-	file   *os.File
+	file   io.Writer
 }
 
 func (a appender) Write(p []byte) (int, error) {
@@ -154,9 +215,9 @@ func (a appender) Write(p []byte) (int, error) {
 	if err := u.reserve(int64(len(p))); err != nil {
 		return 0, err
 	}
-	if n, err := a.file.Write(p); err != nil {
-		u.giveBack(int64(len(p)))
-		return 0, errors.Join(diskError(err), u.cut(a.file, n))
+	if _, err := a.file.Write(p); err != nil {
+		u.Remove()
+		return 0, diskError(err)
 	}
 	u.hash.Write(p)
 	return len(p), nil
@@ -170,30 +231,11 @@ func (u *Upload) reserve(bytes int64) error {
 		return ErrRemoved
 	}
 	if err := u.store.reserve(bytes); err != nil {
+		u.remove()
 		return err
 	}
 	u.size += bytes
 	return nil
-}
-
-func (u *Upload) giveBack(bytes int64) {
-	u.store.mu.Lock()
-	defer u.store.mu.Unlock()
-	u.size -= bytes
-	u.store.used -= bytes
-}
-
-// cut removes the bytes of a write that failed. If that fails too, the upload
-// is of no more use.
-func (u *Upload) cut(file *os.File, written int) error {
-	if written == 0 {
-		return nil
-	}
-	err := file.Truncate(u.Size())
-	if err != nil {
-		u.Remove()
-	}
-	return err
 }
 
 // diskError returns ErrFull with the reason if the disk is full.
@@ -207,11 +249,11 @@ func diskError(err error) error {
 // EndsWith reports whether the upload ends with a part whose first byte is at
 // the position given. So a part that comes again can be told from another one.
 func (u *Upload) EndsWith(first int64, part []byte) bool {
-	file, err := u.begin(AnyFirst)
+	file, err := u.begin(AnyFirst, false)
 	if err != nil {
 		return false
 	}
-	defer u.end(0)
+	defer u.end(0, nil)
 	defer file.Close()
 	if first+int64(len(part)) != u.size {
 		return false
@@ -223,7 +265,7 @@ func (u *Upload) EndsWith(first int64, part []byte) bool {
 
 // Finish makes a layer of the upload, held by one repository. The error is a
 // DigestError if the bytes have another digest. The upload is there then as
-// before.
+// before, without a part that was on trial.
 func (u *Upload) Finish(digest string) error {
 	u.store.mu.Lock()
 	defer u.store.mu.Unlock()
@@ -231,9 +273,16 @@ func (u *Upload) Finish(digest string) error {
 		return err
 	}
 	if computed := fmt.Sprintf("sha256:%x", u.hash.Sum(nil)); computed != digest {
+		if err := u.undo(); err != nil {
+			return err
+		}
 		return DigestError{computed}
 	}
-	return u.keep(digest)
+	if err := u.keep(digest); err != nil {
+		return err
+	}
+	u.before = nil
+	return nil
 }
 
 // keep makes a layer of the file, or removes it if the layer is there already.

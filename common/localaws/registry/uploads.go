@@ -83,12 +83,7 @@ func (q *request) uploadAtOnce(digest string) error {
 // showUpload tells how many bytes of an upload are there, also while another
 // request is adding some.
 func (q *request) showUpload() error {
-	in := q.part(http.NoBody)
-	in.AnyFirst = true
-	out, err := q.upload(in)
-	if last, refused := lastByte(err); refused {
-		out.LastByteReceived, err = last, nil
-	}
+	out, err := q.upload(ecr.UploadLayerPartInput{OnlyTell: true})
 	if err != nil {
 		return err
 	}
@@ -99,7 +94,7 @@ func (q *request) showUpload() error {
 
 // continueUpload adds bytes to an upload.
 func (q *request) continueUpload() error {
-	out, err := q.send(q.Body)
+	out, err := q.send(ecr.UploadLayerPartInput{Stream: q.Body})
 	if err != nil {
 		return err
 	}
@@ -120,7 +115,7 @@ func (q *request) finishUpload() error {
 func (q *request) sendAndComplete(digest string) error {
 	body := bufio.NewReaderSize(q.Body, 64<<10)
 	if _, err := body.Peek(1); err != io.EOF {
-		if _, err := q.send(body); err != nil {
+		if _, err := q.send(ecr.UploadLayerPartInput{Stream: body, Last: true}); err != nil {
 			return err
 		}
 	}
@@ -134,9 +129,7 @@ func (q *request) sendAndComplete(digest string) error {
 }
 
 func (q *request) cancelUpload() error {
-	in := q.part(nil)
-	in.Cancel = true
-	if _, err := q.upload(in); err != nil {
+	if _, err := q.upload(ecr.UploadLayerPartInput{Cancel: true}); err != nil {
 		return err
 	}
 	q.w.WriteHeader(http.StatusNoContent)
@@ -146,12 +139,11 @@ func (q *request) cancelUpload() error {
 // send adds bytes to the upload, at the place that the header Content-Range
 // names. Without it they follow those that are there. If the place is not where
 // the upload ends, the client is told where that is.
-func (q *request) send(body io.Reader) (ecr.UploadLayerPartOutput, error) {
+func (q *request) send(in ecr.UploadLayerPartInput) (ecr.UploadLayerPartOutput, error) {
 	first, found, err := q.firstByte()
 	if err != nil {
 		return ecr.UploadLayerPartOutput{}, err
 	}
-	in := q.part(body)
 	in.FirstByte, in.AnyFirst = first, !found
 	out, err := q.upload(in)
 	if last, refused := lastByte(err); refused {
@@ -160,11 +152,8 @@ func (q *request) send(body io.Reader) (ecr.UploadLayerPartOutput, error) {
 	return out, err
 }
 
-func (q *request) part(body io.Reader) ecr.UploadLayerPartInput {
-	return ecr.UploadLayerPartInput{RepositoryID: q.repository, UploadID: q.reference, Stream: body}
-}
-
 func (q *request) upload(in ecr.UploadLayerPartInput) (ecr.UploadLayerPartOutput, error) {
+	in.RepositoryID, in.UploadID = q.repository, q.reference
 	return do[ecr.UploadLayerPartOutput](q, "UploadLayerPart", in)
 }
 

@@ -55,7 +55,7 @@ Location: /v2/012345678901/us-east-1/group/one/blobs/`+layerDigest+`
 	for _, method := range []string{"GET", "PATCH", "DELETE"} {
 		c.wantUnknownUpload(method, c.send(method, path, ""))
 	}
-	c.wantUnknownUpload("PUT", c.send("PUT", path+"?digest="+layerDigest, ""))
+	c.wantUnknownUpload("PUT", c.send("PUT", path+"?digest="+configDigest, ""))
 }
 
 func (c *caller) wantUnknownUpload(name string, got reply) {
@@ -205,9 +205,10 @@ func TestResumeUpload(t *testing.T) {
 	b, c := start(t)
 	path := c.startUpload(one)
 	reader, writer := io.Pipe()
+	t.Cleanup(func() { writer.Close() })
 	r := c.request("PATCH", path, "")
 	r.Body, r.ContentLength = reader, 15
-	done := make(chan error)
+	done := make(chan error, 1)
 	go func() {
 		w, err := http.DefaultClient.Do(r)
 		if err == nil {
@@ -261,9 +262,10 @@ func TestConcurrentParts(t *testing.T) {
 	_, c := start(t)
 	path := c.startUpload(one)
 	reader, writer := io.Pipe()
+	t.Cleanup(func() { writer.Close() })
 	r := c.request("PATCH", path, "")
 	r.Body, r.ContentLength = reader, 15
-	done := make(chan reply)
+	done := make(chan reply, 1)
 	go func() { done <- c.do(r) }()
 	_, err := io.WriteString(writer, "the first ")
 	awstest.Must(t, err)

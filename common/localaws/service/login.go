@@ -120,14 +120,18 @@ func (s *Server) performNamed(c *Request, in Input) (any, error) {
 	return s.performWithFault(c, func() (any, error) { return service.perform(c, operation, in) })
 }
 
-// Flow returns the bytes of a layer that the call receives or sends. A fault can
+// Flow returns the bytes of a layer that a call receives or sends. A fault can
 // stop them on their way.
-func (c *Request) Flow(layer io.Reader) io.Reader { return c.FlowIn(c.http.Context(), layer) }
+type Flow func(ctx context.Context, layer io.Reader) io.Reader
 
-// FlowIn is Flow for bytes that flow in another request, after the call.
-func (c *Request) FlowIn(ctx context.Context, layer io.Reader) io.Reader {
+// Flow is the Flow of bytes in this call.
+func (c *Request) Flow(layer io.Reader) io.Reader { return c.FlowLater()(c.http.Context(), layer) }
+
+// FlowLater is for bytes that flow in another request, after the call. What it
+// returns keeps the fault of the call, and nothing else of it.
+func (c *Request) FlowLater() Flow {
 	if c.fault == nil {
-		return layer
+		return func(_ context.Context, layer io.Reader) io.Reader { return layer }
 	}
-	return c.fault.Flow(ctx, layer)
+	return c.fault.Flow
 }

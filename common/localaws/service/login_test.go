@@ -9,10 +9,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/aws/aws-sdk-go/aws/credentials"
 	v4 "github.com/aws/aws-sdk-go/aws/signer/v4"
@@ -352,6 +354,23 @@ func TestPerformWithFault(t *testing.T) {
 		if c := h.calls[len(h.calls)-1]; c.ErrorCode != test.code {
 			t.Errorf("%s: error code %q of the call, want %q", name, c.ErrorCode, test.code)
 		}
+	}
+}
+
+// TestFlowLater shows that the bytes that flow after a call do not keep the call
+// in memory.
+func TestFlowLater(t *testing.T) {
+	t.Parallel()
+	call, flow := func() (weak.Pointer[service.Request], service.Flow) {
+		c := &service.Request{}
+		return weak.Make(c), c.FlowLater()
+	}()
+	runtime.GC()
+	if call.Value() != nil {
+		t.Error("the call is kept")
+	}
+	if text, err := io.ReadAll(flow(t.Context(), strings.NewReader("text"))); err != nil || string(text) != "text" {
+		t.Errorf("%q (%v)", text, err)
 	}
 }
 
