@@ -22,7 +22,7 @@ import (
 func main() {
 	o, err := parseFlags(os.Args[1:], os.Stderr)
 	if err == nil {
-		err = run(server.UntilSignal(), o, os.Getenv("API_CONFIG"), os.Stdout, os.Stderr)
+		err = run(server.UntilSignal(!o.withAWS()), o, os.Getenv("API_CONFIG"), os.Stdout, os.Stderr)
 	}
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp): // the help is already printed
@@ -77,15 +77,16 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	return o, err
 }
 
+func (o options) withAWS() bool { return o.local || o.localAWS != "" }
+
 // contradiction returns an error if the flags do not go together.
 func (o options) contradiction() error {
-	withAWS := o.local || o.localAWS != ""
 	switch {
-	case o.token && withAWS:
+	case o.token && o.withAWS():
 		return errors.New("-token cannot be used with -local or -local-aws: -local prints its own token")
-	case o.check && withAWS:
+	case o.check && o.withAWS():
 		return errors.New("-check cannot be used with -local or -local-aws: run -local-aws beside it, as account.endpoint")
-	case o.allowHosts != nil && !withAWS:
+	case o.allowHosts != nil && !o.withAWS():
 		return errors.New("-allow-hosts goes with -local or -local-aws")
 	case len(o.accounts) > 0 && !o.check:
 		return fmt.Errorf("unknown argument %q", o.accounts[0])

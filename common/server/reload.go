@@ -5,10 +5,6 @@ import "github.com/sirupsen/logrus"
 // reload reads the configuration again and uses what can change without a
 // restart. A broken configuration changes nothing.
 func (s *server) reload() {
-	if s.ReadConfig == nil {
-		s.log.Warn("there is no configuration to read again")
-		return
-	}
 	config, err := s.ReadConfig()
 	if err != nil {
 		s.service.ReloadFailed()

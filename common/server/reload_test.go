@@ -32,7 +32,6 @@ func TestReload(t *testing.T) {
 		readConfig func() (*common.Config, error)
 		want       map[string]any // the log line, without its time
 	}{
-		"nothing to read": {nil, map[string]any{"level": "warning", "msg": "there is no configuration to read again"}},
 		"broken": {returns(nil, errors.New("no such file")), map[string]any{
 			"level": "error", "msg": "the configuration is broken: nothing changes", "error": "no such file"}},
 		"unusable": {returns(badLevel, nil), map[string]any{

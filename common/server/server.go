@@ -28,7 +28,7 @@ type Options struct {
 	Log    io.Writer // where log lines go
 
 	// ReadConfig reads the configuration again after a SIGHUP. It is nil if
-	// there is nothing to read.
+	// there is nothing to read. Then SIGHUP is left to the caller.
 	ReadConfig func() (*common.Config, error)
 
 	// Guard returns a handler that answers some requests itself, and passes all
@@ -90,8 +90,10 @@ func (s *server) run(ctx context.Context, most int) error {
 		return err
 	}
 	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+	if s.ReadConfig != nil {
+		signal.Notify(hangup, syscall.SIGHUP)
+		defer signal.Stop(hangup)
+	}
 
 	httpServer := newHTTPServer(s.handler(), s.log)
 	connections.attach(httpServer)

@@ -29,12 +29,22 @@ const (
 
 // UntilSignal returns a context that ends with the first SIGINT or SIGTERM. The
 // second one ends the process at once, however soon it follows.
-func UntilSignal() context.Context {
+//
+// The context also ends with SIGHUP if that does not make the service read its
+// configuration again: then it means that the terminal has gone. Several may
+// come at once. Under nohup they mean nothing.
+func UntilSignal(hangupReloads bool) context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 2)
+	signals, hangup := make(chan os.Signal, 2), make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !hangupReloads && !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(hangup, syscall.SIGHUP)
+	}
 	go func() {
-		<-signals
+		select {
+		case <-signals:
+		case <-hangup:
+		}
 		cancel()
 		<-signals
 		os.Exit(1)

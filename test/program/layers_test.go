@@ -3,6 +3,7 @@ package program
 import (
 	"net/http"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -41,6 +42,68 @@ func TestLayersAreRemoved(t *testing.T) {
 		send(t, command, syscall.SIGTERM)
 		_ = command.Wait() // it does not exit with 0
 	})
+}
+
+// TestTerminalGoes shows that the local AWS ends when its terminal goes, alone and
+// with the service. Several signals come then.
+func TestTerminalGoes(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"-local-aws", "127.0.0.1:0"}, {"-local", "-local-aws", "127.0.0.1:0", "-listen", "127.0.0.1:0"}} {
+		t.Run(args[0], func(t *testing.T) {
+			t.Parallel()
+			directory := t.TempDir()
+			command, stdout, stderr := process(t, []string{"TMPDIR=" + directory}, args...)
+			pushLayer(t, stdout.waitFor(t, `local AWS listens on (http://[0-9.:]+[0-9])[.\n]`))
+			waitForEntries(t, directory, 1)
+			send(t, command, syscall.SIGHUP)
+			wantExit(t, command, syscall.SIGHUP)
+			waitForEntries(t, directory, 0)
+			if strings.Contains(stderr.String(), "read again") {
+				t.Errorf("it wants to read a configuration: %s", stderr)
+			}
+		})
+	}
+}
+
+// A local AWS that nohup runs goes on when its terminal goes.
+func TestNohup(t *testing.T) {
+	t.Parallel()
+	command := exec.Command("sh", "-c", `trap "" HUP && exec "$0" "$@"`, build(t), "-local-aws", "127.0.0.1:0")
+	stdout := &output{}
+	command.Stdout = stdout
+	if err := command.Start(); err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { command.Process.Kill() })
+	url := stdout.waitFor(t, `a local AWS listens on (\S+)\n`)
+	send(t, command, syscall.SIGHUP)
+	for range 100 {
+		wantStatus(t, http.StatusOK, url+"/faults", "")
+	}
+	wantExit(t, command, syscall.SIGTERM)
+}
+
+// TestLayersOfKilledProgram shows that the files of a program that was killed go
+// when another one needs a directory. Those of a program that runs stay.
+func TestLayersOfKilledProgram(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	begin := func() *exec.Cmd {
+		t.Helper()
+		command, stdout, _ := process(t, []string{"TMPDIR=" + directory}, "-local-aws", "127.0.0.1:0")
+		pushLayer(t, stdout.waitFor(t, `a local AWS listens on (\S+)\n`))
+		return command
+	}
+	killed, other := begin(), begin()
+	waitForEntries(t, directory, 2)
+	send(t, killed, syscall.SIGKILL)
+	_ = killed.Wait() // it does not exit with 0
+	waitForEntries(t, directory, 2)
+	last := begin()
+	waitForEntries(t, directory, 2)
+	wantExit(t, other, os.Interrupt)
+	wantExit(t, last, os.Interrupt)
+	waitForEntries(t, directory, 0)
 }
 
 // stallRequest sends a request to the service that does not end soon.
