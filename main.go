@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -121,11 +120,7 @@ func run(ctx context.Context, o options, env string, stdout, stderr io.Writer) e
 	case o.healthcheck:
 		return server.CheckHealth(ctx, config, o.listen)
 	case o.token:
-		token, err := config.Token[0].NewToken()
-		if err == nil {
-			_, err = fmt.Fprintln(stdout, token)
-		}
-		return err
+		return config.Token[0].PrintToken(stdout)
 	case o.check:
 		return check.Run(ctx, config, o.config, o.accounts, stdout)
 	}
@@ -139,12 +134,11 @@ func runLocal(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	aws, err := local.StartSeededAWS(cmp.Or(o.localAWS, "127.0.0.1:0"), o.allowHosts...)
+	aws, err := local.StartSeededAWS(ctx, o.localAWS, o.allowHosts...)
 	if err != nil {
 		return err
 	}
 	defer aws.Close()
-	context.AfterFunc(ctx, aws.RemoveLayers)
 	config.Account.Endpoint = aws.URL
 	return server.Run(ctx, server.Options{Config: config, Listen: o.listen, Log: stderr,
 		Guard:     func(service http.Handler) http.Handler { return common.GuardLocal(service, o.allowHosts...) },

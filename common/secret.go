@@ -53,6 +53,15 @@ func (k Key) NewToken() (string, error) {
 	return string(token), err
 }
 
+// PrintToken writes a NewToken.
+func (k Key) PrintToken(w io.Writer) error {
+	token, err := k.NewToken()
+	if err == nil {
+		_, err = fmt.Fprintln(w, token)
+	}
+	return err
+}
+
 // Keys are pre-shared keys in the order of the configuration. In JSON they are
 // an object with a string for each name. A single string gets the name
 // "default".

@@ -3,6 +3,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,10 +71,15 @@ func checkAddress(address string, hosts []string) error {
 }
 
 // StartSeededAWS starts a local AWS with two accounts, a repository and two
-// images. An address such as 127.0.0.1:0 means any free port. The hosts are as
-// in RunAWS.
-func StartSeededAWS(address string, hosts ...string) (*AWS, error) {
-	return startAWS(address, seed, hosts...)
+// images. Without an address it listens on a free port of loopback. The hosts
+// are as in RunAWS. The files of pushed images are removed when ctx ends: Close
+// does that too, but a second signal may end the process before it.
+func StartSeededAWS(ctx context.Context, address string, hosts ...string) (*AWS, error) {
+	a, err := startAWS(cmp.Or(address, "127.0.0.1:0"), seed, hosts...)
+	if err == nil {
+		context.AfterFunc(ctx, func() { _ = a.aws.Close() }) // Close tells the error
+	}
+	return a, err
 }
 
 func startAWS(address string, seed seeding, hosts ...string) (*AWS, error) {
@@ -130,10 +136,6 @@ func onThisMachine(address string) string {
 
 // Close stops the local AWS. Everything in it is gone.
 func (a *AWS) Close() error { return errors.Join(a.server.Close(), a.aws.Close()) }
-
-// RemoveLayers removes the files of pushed images. Close does that too, but a
-// second signal may end the process before it.
-func (a *AWS) RemoveLayers() { _ = a.aws.Close() } // Close tells the error
 
 // Config returns the configuration of -local.
 func Config() (*common.Config, error) { return common.ParseConfig(config.Local) }

@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,7 +60,7 @@ func assumeRole(s *session.Session, account, externalID string) *ecr.ECR {
 func startEmpty(address string) (*AWS, error) { return startAWS(address, nil) }
 
 // startSeeded starts the local AWS as -local does.
-func startSeeded(address string) (*AWS, error) { return StartSeededAWS(address) }
+func startSeeded(address string) (*AWS, error) { return StartSeededAWS(context.Background(), address) }
 
 func start(t *testing.T, how func(address string) (*AWS, error)) *AWS {
 	t.Helper()
