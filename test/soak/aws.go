@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -179,6 +180,14 @@ func (a *faultyAWS) watch(call localaws.Call) {
 	defer a.mu.Unlock()
 	a.calls[call.Service+":"+call.Operation]++
 	a.keep(call, "-> "+call.ErrorCode+" "+call.RequestID)
+}
+
+// counts returns how many calls were answered and how many faults hit one. A call
+// of a service that has ended may still come to its end.
+func (a *faultyAWS) counts() (calls, faults map[string]int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.calls), maps.Clone(a.faults)
 }
 
 // keep adds a line to the recent calls of a repository.

@@ -250,9 +250,9 @@ func (s *soak) auditLog() {
 func (s *soak) print(took time.Duration) {
 	s.report.checkUnknown()
 	s.report.printTotals()
-	a := s.aws
-	s.report.printf("AWS attempts %d%s", sum(a.calls), countsByName(a.calls))
-	s.report.printf("faults %d%s", sum(a.faults), countsByName(a.faults))
+	calls, faults := s.aws.counts()
+	s.report.printf("AWS attempts %d%s", sum(calls), countsByName(calls))
+	s.report.printf("faults %d%s", sum(faults), countsByName(faults))
 	s.report.printf("operations %d, workers %d, restarts %d, seed %d, took %s",
 		s.Operations, s.Workers, s.restarted, s.Seed, took.Round(time.Second))
 }
