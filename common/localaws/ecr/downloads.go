@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
-	"maps"
 	"net/http"
 	"os"
 	"strings"
@@ -20,15 +19,6 @@ const DownloadPath = "/layers"
 // urlLifetime is how long a URL of a layer is good.
 const urlLifetime = time.Hour
 
-// minSweep is how many URLs there are at least before old ones are removed.
-const minSweep = 1024
-
-// downloads are the URLs of layers that were given out.
-type downloads struct {
-	byKey   map[string]download // by the end of the URL
-	sweepAt int                 // when there are this many, old ones are removed
-}
-
 // download is what a URL gives: the bytes of a layer.
 type download struct {
 	digest  string
@@ -36,18 +26,9 @@ type download struct {
 	flow    service.Flow // of the call that asked for the URL
 }
 
-func newDownloads() downloads { return downloads{make(map[string]download), minSweep} }
-
-// add returns a key that nobody can guess. It removes old URLs only after their
-// number has doubled, so that making one stays cheap.
-func (d *downloads) add(of download, now time.Time) (key string) {
-	if len(d.byKey) >= d.sweepAt {
-		maps.DeleteFunc(d.byKey, func(_ string, old download) bool { return !now.Before(old.expires) })
-		d.sweepAt = max(minSweep, 2*len(d.byKey))
-	}
-	key = rand.Text()
-	d.byKey[key] = of
-	return key
+// newDownloads is for the URLs that were given out.
+func newDownloads() *service.Keeper[download] {
+	return service.NewKeeper(func(d download) time.Time { return d.expires })
 }
 
 // decodeDownload reads an input of the API.
@@ -121,7 +102,8 @@ func flowing(file *os.File, through io.Reader) LayerContent {
 
 // url returns a URL that needs no other credentials.
 func (s *Store) url(c *service.Request, digest string) string {
-	key := s.downloads.add(download{digest, c.Now.Add(urlLifetime), c.FlowLater()}, c.Now)
+	key := rand.Text() // nobody can guess it
+	s.downloads.Add(key, download{digest, c.Now.Add(urlLifetime), c.FlowLater()}, c.Now)
 	return "http://" + c.Host() + DownloadPath + "/" + key
 }
 
@@ -152,6 +134,6 @@ func (s *Store) ServeDownload(w http.ResponseWriter, r *http.Request) {
 func (s *Store) download(key string) (download, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d, ok := s.downloads.byKey[key]
+	d, ok := s.downloads.Get(key)
 	return d, ok && s.now().Before(d.expires)
 }

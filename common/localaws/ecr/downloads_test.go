@@ -1,6 +1,7 @@
 package ecr
 
 import (
+	"strconv"
 	"testing"
 	"time"
 )
@@ -13,17 +14,16 @@ func TestOldURLsGo(t *testing.T) {
 	d := newDownloads()
 	const anHour = 3000 // URLs
 	most := 0
-	var last []string
 	for i := range 10 * anHour {
 		now := start.Add(time.Duration(i) * time.Hour / anHour)
-		last = append(last, d.add(download{expires: now.Add(urlLifetime)}, now))
-		most = max(most, len(d.byKey))
+		d.Add(strconv.Itoa(i), download{expires: now.Add(urlLifetime)}, now)
+		most = max(most, d.Len())
 	}
 	if most > 2*anHour+1 {
 		t.Errorf("%d URLs are kept, of %d that are good", most, anHour)
 	}
-	for _, key := range last[len(last)-anHour:] {
-		if _, ok := d.byKey[key]; !ok {
+	for i := range anHour {
+		if _, ok := d.Get(strconv.Itoa(9*anHour + i)); !ok {
 			t.Fatal("a URL that is good is gone")
 		}
 	}

@@ -38,10 +38,10 @@ type Store struct {
 	registries map[service.Place]*registry
 
 	files     *layers.Store
-	uploads   map[string]*upload     // by id, also those that became layers not long ago
-	fresh     map[*layer]*repository // layers that stay for a while, also if no image names them
-	swept     time.Time              // when uploads and layers were last looked at
-	downloads downloads
+	uploads   map[string]*upload        // by id, also those that became layers not long ago
+	fresh     map[*layer]*repository    // layers that stay for a while, also if no image names them
+	swept     time.Time                 // when uploads and layers were last looked at
+	downloads *service.Keeper[download] // by the end of the URL
 }
 
 // New returns a store without repositories. now gives the time for images and

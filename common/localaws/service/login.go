@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
-	"maps"
 	"net/http"
 	"time"
 )
@@ -47,11 +46,7 @@ func (c *Request) NewPassword() (text string, expires time.Time) {
 func (ss *Sessions) addPassword(text string, p *password, now time.Time) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	if len(ss.passwords) >= ss.sweepPasswordsAt {
-		maps.DeleteFunc(ss.passwords, func(_ string, old *password) bool { return now.After(old.expires.Add(keepExpired)) })
-		ss.sweepPasswordsAt = max(minSweep, 2*len(ss.passwords))
-	}
-	ss.passwords[text] = p
+	ss.passwords.Add(text, p, now)
 }
 
 // findPassword returns nil if nobody was given the password, or if its session
@@ -59,8 +54,11 @@ func (ss *Sessions) addPassword(text string, p *password, now time.Time) {
 func (ss *Sessions) findPassword(text string) *password {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	p := ss.passwords[text]
-	if p == nil || p.session != ss.byKey[p.accessKey] {
+	p, ok := ss.passwords.Get(text)
+	if !ok {
+		return nil
+	}
+	if session, _ := ss.sessions.Get(p.accessKey); session != p.session {
 		return nil
 	}
 	return p

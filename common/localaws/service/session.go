@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
-	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -92,26 +91,19 @@ func (s *Session) policies() []kindOfPolicy {
 // Sessions are the sessions and the passwords that were issued. They are safe
 // for concurrent use.
 type Sessions struct {
-	mu               sync.Mutex
-	byKey            map[string]*Session // by access key
-	sweepAt          int                 // when there are this many sessions, old ones are removed
-	passwords        map[string]*password
-	sweepPasswordsAt int // the same for passwords
+	mu        sync.Mutex
+	sessions  *Keeper[*Session] // by access key
+	passwords *Keeper[*password]
 }
 
-const (
-	minSweep = 1024
-	// keepExpired is how long a session is still known as expired.
-	keepExpired = time.Hour
-)
+// keepExpired is how long a session is still known as expired.
+const keepExpired = time.Hour
 
 // NewSessions returns an empty list of sessions.
 func NewSessions() *Sessions {
 	return &Sessions{
-		byKey:            make(map[string]*Session),
-		sweepAt:          minSweep,
-		passwords:        make(map[string]*password),
-		sweepPasswordsAt: minSweep,
+		sessions:  NewKeeper(func(s *Session) time.Time { return s.Expires.Add(keepExpired) }),
+		passwords: NewKeeper(func(p *password) time.Time { return p.expires.Add(keepExpired) }),
 	}
 }
 
@@ -123,22 +115,7 @@ func (ss *Sessions) Issue(s *Session, now time.Time) {
 	s.Token = "FwoGZXIvYXdz" + rand.Text() + rand.Text() + rand.Text()
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	ss.sweep(now)
-	ss.byKey[s.AccessKey] = s
-}
-
-// sweep removes old sessions, but only after the number of sessions has
-// doubled. So issuing a session stays cheap.
-func (ss *Sessions) sweep(now time.Time) {
-	if len(ss.byKey) < ss.sweepAt {
-		return
-	}
-	for key, old := range ss.byKey {
-		if now.After(old.Expires.Add(keepExpired)) {
-			delete(ss.byKey, key)
-		}
-	}
-	ss.sweepAt = max(minSweep, 2*len(ss.byKey))
+	ss.sessions.Add(s.AccessKey, s, now)
 }
 
 // Forget drops the sessions of the roles of an account. From then on they and
@@ -146,13 +123,15 @@ func (ss *Sessions) sweep(now time.Time) {
 func (ss *Sessions) Forget(account string) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	maps.DeleteFunc(ss.byKey, func(_ string, s *Session) bool { return s.Principal.Account == account })
+	ss.sessions.Remove(func(s *Session) bool { return s.Principal.Account == account })
 }
 
+// find returns nil if the access key belongs to no session.
 func (ss *Sessions) find(accessKey string) *Session {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	return ss.byKey[accessKey]
+	s, _ := ss.sessions.Get(accessKey)
+	return s
 }
 
 // identify finds the caller by the access key that signed the call. A key that

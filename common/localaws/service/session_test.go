@@ -15,7 +15,7 @@ func TestOldSessionsAreForgotten(t *testing.T) {
 	}
 	// A session is kept for 75 minutes: 15 until it expires, and 60 as an
 	// expired one. At six a minute that makes 450 sessions.
-	if n := len(sessions.byKey); n > 2*minSweep {
+	if n := sessions.sessions.Len(); n > 2*minSweep {
 		t.Errorf("%d sessions are kept", n)
 	}
 }
@@ -34,7 +34,7 @@ func TestOldPasswordsAreForgotten(t *testing.T) {
 		c.AccessKey = session.AccessKey
 		c.NewPassword()
 	}
-	if n := len(sessions.passwords); n > 2*minSweep {
+	if n := sessions.passwords.Len(); n > 2*minSweep {
 		t.Errorf("%d passwords are kept", n)
 	}
 }
@@ -67,7 +67,7 @@ func TestExpiredPasswordsAreKept(t *testing.T) {
 		now  time.Time
 		kept bool
 	}{{ends.Add(time.Hour), true}, {ends.Add(time.Hour + 1), false}} {
-		sessions.sweepPasswordsAt = len(sessions.passwords) // so that the next one sweeps
+		sessions.passwords.sweepAt = sessions.passwords.Len() // so that the next one sweeps
 		sessions.addPassword("another", &password{expires: ends.Add(12 * time.Hour)}, test.now)
 		if kept := sessions.findPassword("old") != nil; kept != test.kept {
 			t.Errorf("at %v the password is kept: %v, want %v", test.now, kept, test.kept)
