@@ -122,7 +122,7 @@ func indexOf(referrers []ecr.Referrer) index {
 	return list
 }
 
-// linkNext says where the next page is (RFC 5988).
+// linkNext says where the next page is (RFC 8288).
 func (q *request) linkNext(end string, query url.Values) {
 	q.w.Header().Set("Link", fmt.Sprintf(`<%s?%s>; rel="next"`, q.path(end), query.Encode()))
 }
