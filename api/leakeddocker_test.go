@@ -63,7 +63,7 @@ type theft struct {
 type stolenImage struct{ manifest, digest, layer string }
 
 func (i stolenImage) thefts() []theft {
-	const elsewhere = "?mount=sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa&from=" + account + "/" + region + "/other/ours"
+	elsewhere := "?mount=" + i.layer + "&from=" + account + "/" + region + "/other/ours"
 	return []theft{
 		{"pull by tag", "GET", "/manifests/v1", 200, 200},
 		{"pull by digest", "GET", "/manifests/" + i.digest, 200, 200},
@@ -72,7 +72,7 @@ func (i stolenImage) thefts() []theft {
 		{"pull a layer", "GET", "/blobs/" + i.layer, 200, 200},
 		{"ask for a layer", "HEAD", "/blobs/" + i.layer, 403, 200},
 		{"upload a layer", "POST", "/blobs/uploads/", 403, 202},
-		{"mount a layer of another repository", "POST", "/blobs/uploads/" + elsewhere, 403, 202},
+		{"mount a layer of another repository", "POST", "/blobs/uploads/" + elsewhere, 403, 202}, // 201 would be a mount
 		{"push a tag", "PUT", "/manifests/v2", 403, 201},
 		{"list tags", "GET", "/tags/list", 403, 403},
 		{"delete a tag", "DELETE", "/manifests/v1", 403, 403},
