@@ -38,6 +38,45 @@ func writeJSON(w http.ResponseWriter, contentType string, status int, body any) 
 	a.sendRest()
 }
 
+// A page is an output that is a list, of which there may be more pages.
+type page[T any] struct {
+	items []T    // never nil
+	next  string // the cursor of the next page; empty on the last one
+}
+
+func (p page[T]) list() any      { return p.items }
+func (p page[T]) cursor() string { return p.next }
+
+// pageOfList is any page.
+type pageOfList interface {
+	list() any
+	cursor() string
+}
+
+// A longOutput may take much memory, though it is no list. It is read within the
+// memory for lists.
+type longOutput interface{ long() }
+
+// isLong tells whether an output may take much memory.
+func isLong(out any) bool {
+	switch out.(type) {
+	case pageOfList, longOutput:
+		return true
+	}
+	return isList(reflect.ValueOf(out))
+}
+
+// linkNext tells the caller where the next page is (RFC 8288). The place is
+// relative to this server, because the caller may reach it through a proxy.
+func linkNext(w http.ResponseWriter, r *http.Request, cursor string) {
+	if cursor == "" {
+		return
+	}
+	query := r.URL.Query()
+	query.Set("after", cursor)
+	w.Header().Set("Link", "<"+r.URL.EscapedPath()+"?"+query.Encode()+`>; rel="next"`)
+}
+
 // isList tells whether encoding/json makes an array of the value. A type with a
 // name may have a form of its own.
 func isList(v reflect.Value) bool {

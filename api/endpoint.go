@@ -100,7 +100,12 @@ func handledBy[In input, Out any](handle handler[In, Out]) endpoint {
 				writeError(w, r, err)
 				return
 			}
-			writeJSON(w, "application/json", rt.status(), out)
+			var body any = out
+			if p, ok := body.(pageOfList); ok {
+				linkNext(w, r, p.cursor())
+				body = p.list()
+			}
+			writeJSON(w, "application/json", rt.status(), body)
 		})
 	}
 	return endpoint{serve: serve, newInput: func() any { return new(In) }}
@@ -140,7 +145,7 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 	defer cancel()
 	t := target{pathValues: p, Org: config.Org, clients: s.connector.connect(rt, s.scope(p, config), record)}
 	record.session = t.session.Name
-	if isList(reflect.ValueOf(out)) && !rt.changes() {
+	if isLong(out) && !rt.changes() {
 		key := sharedKey{listKey{rt.Name, p, r.URL.RawQuery}, record.settings, t.session}
 		return readList(ctx, s.lists, key, t, in, handle)
 	}

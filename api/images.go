@@ -2,11 +2,35 @@ package api
 
 import (
 	"context"
+	"regexp"
+	"strings"
 
+	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
 	"github.com/YaleSpinup/ecr-api/iam"
-	"golang.org/x/sync/errgroup"
 )
+
+var (
+	imageTag    = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
+	imageDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+)
+
+// readImage checks a tag or a digest.
+func readImage(value string, _ *common.Config) (string, error) {
+	if imageTag.MatchString(value) || imageDigest.MatchString(value) {
+		return value, nil
+	}
+	return "", common.Errorf(common.BadRequest, "The image %.100q is neither a tag (1 to 128 letters, digits, \".\", \"_\" and \"-\", which does not "+
+		"begin with \".\" or \"-\") nor a digest (sha256: and 64 digits of 0-9 and a-f).", value)
+}
+
+// image returns the id of the image in the path. A tag has no colon.
+func (t target) image() ecr.ImageID {
+	if strings.Contains(t.Image, ":") {
+		return ecr.ImageID{Digest: t.Image}
+	}
+	return ecr.ImageID{Tag: t.Image}
+}
 
 // listImages reads the repository's tags and its images at the same time, and
 // checks by the tags that the repository is our org's. While it reads several
@@ -15,13 +39,11 @@ import (
 func listImages(ctx context.Context, t target, _ nothing) ([]*ecr.Image, error) {
 	var images []*ecr.Image
 	pages := 0
-	both, bothCtx := errgroup.WithContext(ctx)
-	both.Go(func() error { return t.readOwner(bothCtx) })
-	both.Go(func() (err error) {
-		images, pages, err = t.ECR().Images(bothCtx, t.repository())
+	err := t.whileOwned(ctx, func(ctx context.Context) (err error) {
+		images, pages, err = t.ECR().Images(ctx, t.repository())
 		return err
 	})
-	if err := both.Wait(); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	if pages > 1 {
@@ -30,6 +52,32 @@ func listImages(ctx context.Context, t target, _ nothing) ([]*ecr.Image, error) 
 		}
 	}
 	return images, nil
+}
+
+// A shownImage is an image as the answer about one image has it.
+type shownImage struct {
+	ecr.Image
+	ImageStatus           *string
+	LastRecordedPullTime  *ecr.Timestamp
+	SubjectManifestDigest *string
+}
+
+func (*shownImage) long() {}
+
+func showImage(ctx context.Context, t target, _ nothing) (*shownImage, error) {
+	var images []*ecr.Image
+	err := t.whileOwned(ctx, func(ctx context.Context) (err error) {
+		images, err = t.ECR().DescribeImages(ctx, t.repository(), []ecr.ImageID{t.image()})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(images) != 1 {
+		return nil, common.Errorf(common.Internal, "ECR describes %d images where one was asked for", len(images))
+	}
+	i := images[0]
+	return &shownImage{Image: *i, ImageStatus: i.Status, LastRecordedPullTime: i.PulledAt, SubjectManifestDigest: i.Subject}, nil
 }
 
 func imagesPolicy(s iam.Scope) iam.Policy {

@@ -16,6 +16,7 @@ var pathVars = []pathVar{
 	{Name: "account", LogField: "account", Sample: "012345678901", Read: readAccount, In: func(p *pathValues) *string { return &p.Account }},
 	{Name: "group", LogField: "group", Sample: "spindev-00001", Read: readGroup, In: func(p *pathValues) *string { return &p.Group }},
 	{Name: "name", LogField: "name", Sample: "dasher", Read: readName, In: func(p *pathValues) *string { return &p.Name }},
+	{Name: "image", LogField: "image", Sample: "latest", Read: readImage, In: func(p *pathValues) *string { return &p.Image }},
 	{Name: "file", LogField: "file", Sample: "swagger-ui.css", Read: readDocsFile, In: func(p *pathValues) *string { return &p.File }},
 }
 
@@ -25,6 +26,7 @@ type pathValues struct {
 	Account string // twelve digits, also if the caller used an alias
 	Group   string
 	Name    string // of the repository, without the group
+	Image   string // a tag or a digest
 	File    string // of the docs page
 }
 
@@ -64,6 +66,7 @@ const (
 	groupPath       = accountPath + "/{group}"
 	repositoryPath  = groupPath + "/{name}"
 	imagesPath      = repositoryPath + "/images"
+	imagePath       = imagesPath + "/{image}"
 	credentialsPath = repositoryPath + "/credentials"
 	openAPIPath     = "/v1/ecr/openapi.json"
 	docsPath        = "/v1/ecr/docs"
@@ -88,6 +91,7 @@ var routes = []route{
 	{Method: "DELETE", Path: repositoryPath, Name: "DeleteRepository", Summary: "delete a repository and all its images", Policy: deletePolicy, Endpoint: handledBy(deleteRepository)},
 
 	{Method: "GET", Path: imagesPath, Name: "ListImages", Summary: "list a repository's images", Policy: imagesPolicy, Endpoint: handledBy(listImages)},
+	{Method: "GET", Path: imagePath, Name: "ShowImage", Summary: "show an image", Policy: imagesPolicy, Endpoint: handledBy(showImage)},
 
 	{Method: "POST", Path: credentialsPath, Name: "CreateCredentials", Summary: "get a password for docker, to pull from or push to a repository", Policy: showPolicy, Access: accessPolicies, Endpoint: handledBy(createCredentials)},
 

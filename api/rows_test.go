@@ -23,6 +23,10 @@ type rowTest struct {
 	// them are replaced as in the path.
 	bodies []string
 
+	// query is the query of the row's usual request, such as "tag=v1". A row that
+	// needs none has none.
+	query string
+
 	// given adds to a repository what the row's requests are about, such as an
 	// image. It is nil if they are about the repository alone. The samples of
 	// the path variables name what it adds.
@@ -224,10 +228,21 @@ func (e rowTest) requests(rt route, v values) []exchange {
 	var list []exchange
 	for _, b := range bodies {
 		list = append(list, exchange{
-			name: fmt.Sprintf("%s %s", rt, b), method: rt.Method, path: v.fill(rt.Path), body: v.fill(b), status: rt.status(), want: "-",
+			name: fmt.Sprintf("%s %s", rt, b), method: rt.Method, path: withQuery(v.fill(rt.Path), e.query), body: v.fill(b), status: rt.status(), want: "-",
 		})
 	}
 	return list
+}
+
+// withQuery returns the path with one more query parameter, if there is one.
+func withQuery(path, query string) string {
+	switch {
+	case query == "":
+		return path
+	case strings.Contains(path, "?"):
+		return path + "&" + query
+	}
+	return path + "?" + query
 }
 
 // hasName tells whether the path of the row names a repository.
@@ -390,7 +405,7 @@ func TestUnknownQueryParametersAreRefused(t *testing.T) {
 	w := newWorld(t)
 	for _, rt := range protectedRows() {
 		for _, request := range entryOf(t, rt).requests(rt, inG) {
-			request.path += "?dryRnu=true"
+			request.path = withQuery(request.path, "dryRnu=true")
 			request.status, request.want = 400, problemOf("bad-request", `"dryRnu" is not a query parameter of this request.`)
 			w.run(request)
 		}

@@ -1,11 +1,13 @@
 package api
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
 	"github.com/YaleSpinup/ecr-api/iam"
+	"golang.org/x/sync/errgroup"
 )
 
 // The tags that the service sets in addition to common.OrgTag.
@@ -38,6 +40,28 @@ func (t target) readOwner(ctx context.Context) error {
 		return err
 	}
 	return t.checkOwner(tags)
+}
+
+// whileOwned reads something in the repository, and checks at the same time that
+// the repository is our org's. If it is not, the error says so, whatever else is
+// wrong: callers must not learn what is in it.
+func (t target) whileOwned(ctx context.Context, read func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var ownerErr, readErr error
+	var both errgroup.Group
+	both.Go(func() error {
+		if ownerErr = t.readOwner(ctx); ownerErr != nil {
+			cancel()
+		}
+		return nil
+	})
+	both.Go(func() error {
+		readErr = read(ctx)
+		return nil
+	})
+	_ = both.Wait() // neither returns an error, so each keeps its own
+	return cmp.Or(ownerErr, readErr)
 }
 
 // denyOthers denies every action on a repository whose tag names another org. A

@@ -21,10 +21,13 @@ const (
 	PathUnknown        Code = "path-unknown"         // there is no such path
 	AccountUnknown     Code = "account-unknown"      // the configuration does not have the account
 	RepositoryNotFound Code = "repository-not-found" // there is no such repository
-	ImageNotFound      Code = "image-not-found"      // AWS says that there is no such image; no row names one today
+	ImageNotFound      Code = "image-not-found"      // there is no such image
 	MethodNotAllowed   Code = "method-not-allowed"   // the path is right, the method is not
 	RepositoryExists   Code = "repository-exists"    // the name of a create is taken
 	RepositoryNotEmpty Code = "repository-not-empty" // AWS does not delete it while it has images
+	ImageInIndex       Code = "image-in-index"       // an index that is there names the image, so it cannot be deleted
+	ImageIsIndex       Code = "image-is-index"       // an index cannot be scanned, its parts can
+	ScannedByRegistry  Code = "scanned-by-registry"  // the registry scans by itself, and not on demand
 	BodyTooLarge       Code = "body-too-large"       // the body is over the limit
 	Throttled          Code = "throttled"            // AWS throttles, or the service holds back sessions so that AWS need not
 	QuotaReached       Code = "quota-reached"        // a quota of the account is reached

@@ -3,6 +3,7 @@ package ecr
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -33,7 +34,8 @@ import (
 var outputs = map[string][]any{
 	"CreateRepository":              {createRepositoryOutput{}, ecr.CreateRepositoryOutput{}},
 	"DescribeRepositories":          {describeRepositoriesOutput{}, repositoryNames{}, ecr.DescribeRepositoriesOutput{}},
-	"DescribeImages":                {imagePage{}, ecr.DescribeImagesOutput{}},
+	"DescribeImages":                {imagePage{}, detailedPage{}, ecr.DescribeImagesOutput{}},
+	"BatchGetImage":                 {batchGetImageOutput{}, ecr.BatchGetImageOutput{}},
 	"ListTagsForResource":           {tagList{}, ecr.ListTagsForResourceOutput{}},
 	"TagResource":                   {struct{}{}},
 	"PutImageScanningConfiguration": {ecr.PutImageScanningConfigurationOutput{}},
@@ -72,6 +74,8 @@ func answers(t testing.TB) (all []answer) {
 	call("DescribeImages", &ecr.DescribeImagesInput{RepositoryName: name})
 	call("DescribeImages", &ecr.DescribeImagesInput{RepositoryName: name, MaxResults: aws.Int64(2)})
 	call("DescribeImages", &ecr.DescribeImagesInput{RepositoryName: aws.String("g/plain")})
+	call("BatchGetImage", &ecr.BatchGetImageInput{RepositoryName: name, ImageIds: awsIDs([]ImageID{{Tag: "v2"}, {Tag: "missing"}})})
+	call("DescribeImages", &ecr.DescribeImagesInput{RepositoryName: name, ImageIds: awsIDs([]ImageID{{Tag: "v2"}, {Tag: "signature"}})})
 	call("TagResource", &ecr.TagResourceInput{ResourceArn: arn, Tags: awsTags([]Tag{{Key: "k", Value: "w"}})})
 	call("PutImageScanningConfiguration", &ecr.PutImageScanningConfigurationInput{
 		RepositoryName: name, ImageScanningConfiguration: &ecr.ImageScanningConfiguration{ScanOnPush: aws.Bool(false)},
@@ -94,6 +98,7 @@ func addImages(t testing.TB, b *awstest.AWS) {
 			CompletedAt: completed, SourceUpdatedAt: updated,
 			Findings: []localaws.Finding{{Severity: "HIGH"}, {Severity: "HIGH"}, {Severity: "LOW"}},
 		}},
+		{Tags: []string{"signature"}, MediaType: "application/vnd.oci.image.manifest.v1+json", Manifest: `{"schemaVersion": 2, "subject": {"digest": "sha256:ab"}}`},
 		{Tags: []string{"clean"}, Scan: &localaws.Scan{CompletedAt: completed, SourceUpdatedAt: updated}},
 	} {
 		awstest.Must(t, b.AddImage(localaws.AdministratorAccount, awstest.Here, "g/a", image))
@@ -205,7 +210,7 @@ func compareDecoders(t *testing.T, a answer) (readable bool) {
 			t.Errorf("%s: the SDK refuses %s: %v", a.operation, a.body, err)
 			continue
 		}
-		if diff := cmp.Diff(sdks, ours, cmp.AllowUnexported(imagePage{}), cmpopts.IgnoreFields(imagePage{}, "memory", "times", "sizes", "common"), sameTime); diff != "" {
+		if diff := cmp.Diff(sdks, ours, cmp.AllowUnexported(imagePage{}, detailedPage{}), cmpopts.IgnoreFields(imagePage{}, "memory", "times", "sizes", "common"), sameTime); diff != "" {
 			t.Errorf("%T (-SDK +ours) of %s:\n%s", output, a.body, diff)
 		}
 	}
@@ -280,13 +285,41 @@ func TestCallerGoneWhileAnAnswerArrives(t *testing.T) {
 // decodeBySDK reads the body as the SDK does, into a new value of the output's
 // type.
 func decodeBySDK(output any, body string) (any, error) {
-	if _, ok := output.(imagePage); ok {
-		details := new(ecr.DescribeImagesOutput)
+	details := new(ecr.DescribeImagesOutput)
+	switch output.(type) {
+	case imagePage:
 		err := jsonutil.UnmarshalJSON(details, strings.NewReader(body))
 		return pageOf(details), err
+	case detailedPage:
+		more := new(moreDetails)
+		err := errors.Join(
+			jsonutil.UnmarshalJSON(details, strings.NewReader(body)),
+			jsonutil.UnmarshalJSON(more, strings.NewReader(body)))
+		return detailedPageOf(details, more), err
 	}
 	value := reflect.New(reflect.TypeOf(output)).Interface()
 	return value, jsonutil.UnmarshalJSON(value, strings.NewReader(body))
+}
+
+// moreDetails has the fields of a detailedPage that the SDK's type lacks, or that
+// callers do not see in a list.
+type moreDetails struct {
+	ImageDetails []*struct {
+		ImageStatus           *string    `locationName:"imageStatus"`
+		LastRecordedPullTime  *time.Time `locationName:"lastRecordedPullTime"`
+		SubjectManifestDigest *string    `locationName:"subjectManifestDigest"`
+	} `locationName:"imageDetails"`
+}
+
+func detailedPageOf(out *ecr.DescribeImagesOutput, more *moreDetails) *detailedPage {
+	page := &detailedPage{*pageOf(out)}
+	page.detailed = true
+	for n, image := range page.images {
+		if detail := more.ImageDetails[n]; detail != nil {
+			image.Status, image.PulledAt, image.Subject = detail.ImageStatus, timestampOf(detail.LastRecordedPullTime), detail.SubjectManifestDigest
+		}
+	}
+	return page
 }
 
 // pageOf makes of the SDK's output what callers get.

@@ -14,10 +14,21 @@ type imagePage struct {
 	images    []*Image
 	nextToken string
 
+	detailed bool // it has what only DescribeImages of the Client tells
+
 	memory chunk[Image]
 	times  chunk[Timestamp]
 	sizes  chunk[int64]
 	common map[string]*string // strings that many images have, by their JSON
+}
+
+// A detailedPage is an imagePage whose images have all their fields.
+type detailedPage struct{ imagePage }
+
+// UnmarshalJSONFrom reads the page from an answer of AWS.
+func (p *detailedPage) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	p.detailed = true
+	return p.imagePage.UnmarshalJSONFrom(d)
 }
 
 // A chunk is memory for several values. Taking it at once costs less than taking
@@ -87,6 +98,23 @@ func (p *imagePage) readMember(d *jsontext.Decoder, name []byte, image *Image) (
 		image.RegistryID, err = valueOf(p.readCommon(d))
 	case `"repositoryName"`:
 		image.RepositoryName, err = valueOf(p.readCommon(d))
+	default:
+		err = p.readDetail(d, name, image)
+	}
+	return err
+}
+
+func (p *imagePage) readDetail(d *jsontext.Decoder, name []byte, image *Image) (err error) {
+	if !p.detailed {
+		return d.SkipValue()
+	}
+	switch string(name) {
+	case `"imageStatus"`:
+		image.Status, err = p.readCommon(d)
+	case `"lastRecordedPullTime"`:
+		image.PulledAt, err = readOptional(d, &p.times, readTimestamp)
+	case `"subjectManifestDigest"`:
+		image.Subject, err = p.readCommon(d)
 	default:
 		err = d.SkipValue()
 	}

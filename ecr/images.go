@@ -24,6 +24,11 @@ type Image struct {
 	ImageTags                []string // sorted; never nil
 	RegistryID               string   `json:"RegistryId"`
 	RepositoryName           string
+
+	// These are not in the list's JSON, and DescribeImages reads them.
+	Status   *string    `json:"-"` // ACTIVE, ARCHIVED or ACTIVATING, and what AWS may add
+	PulledAt *Timestamp `json:"-"` // nil if never; up to a day older than the last pull
+	Subject  *string    `json:"-"` // digest of what a signature, an attestation or the like refers to
 }
 
 // ScanFindingsSummary counts what the last completed scan of an image found.
@@ -58,6 +63,41 @@ func (c *Client) Images(ctx context.Context, name string) (images []*Image, page
 		}
 		in.NextToken = &page.nextToken
 	}
+}
+
+// An ImageID names an image by its digest or by a tag. One of them is empty: ECR
+// does not say what it does with both.
+type ImageID struct{ Digest, Tag string }
+
+// aws returns the id as ECR wants it.
+func (id ImageID) aws() *ecr.ImageIdentifier {
+	if id.Digest != "" {
+		return &ecr.ImageIdentifier{ImageDigest: aws.String(id.Digest)}
+	}
+	return &ecr.ImageIdentifier{ImageTag: aws.String(id.Tag)}
+}
+
+func awsIDs(ids []ImageID) []*ecr.ImageIdentifier {
+	list := make([]*ecr.ImageIdentifier, len(ids))
+	for i, id := range ids {
+		list[i] = id.aws()
+	}
+	return list
+}
+
+// maxIDs is how many images ECR takes in one call.
+const maxIDs = 100
+
+// DescribeImages returns the images of the repository with these ids, at most
+// 100, in no certain order. If one of them is missing, the error is an
+// ImageNotFound, and there are no images.
+func (c *Client) DescribeImages(ctx context.Context, name string, ids []ImageID) ([]*Image, error) {
+	in := &ecr.DescribeImagesInput{RepositoryName: aws.String(name), ImageIds: awsIDs(ids)}
+	page, err := send[detailedPage](ctx, c, "DescribeImages", in)
+	if err != nil {
+		return nil, c.explain(ctx, name, err)
+	}
+	return page.images, nil
 }
 
 // newestFirst orders images by the time of the push. It orders images of the

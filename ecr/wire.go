@@ -92,3 +92,15 @@ type authorizationData struct {
 type tagList struct {
 	Tags []ecr.Tag `locationName:"tags"`
 }
+
+// A batchGetImageOutput is the answer of BatchGetImage.
+type batchGetImageOutput struct {
+	Failures []*ecr.ImageFailure `locationName:"failures"`
+	Images   []manifestOf        `locationName:"images"`
+}
+
+// A manifestOf is an image with its manifest.
+type manifestOf struct {
+	ImageID       ecr.ImageIdentifier `locationName:"imageId"`
+	ImageManifest *string             `locationName:"imageManifest"`
+}
