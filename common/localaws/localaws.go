@@ -45,10 +45,16 @@ type (
 	Role = sts.Role
 	// Image is an image to add with AddImage.
 	Image = ecr.Image
-	// Scan is a completed scan of an Image.
+	// Scan is a scan of an Image.
 	Scan = ecr.Scan
 	// Finding is a vulnerability that a Scan has found.
 	Finding = ecr.Finding
+	// Attribute is what basic scanning tells of a Finding.
+	Attribute = ecr.Attribute
+	// Package is a package that has a Finding.
+	Package = ecr.Package
+	// CVSS is a score of a Finding.
+	CVSS = ecr.CVSS
 )
 
 // Options of New. The zero value is an AWS without roles.

@@ -77,7 +77,7 @@ func (c contents) addTo(aws *localaws.Server) error {
 	for i := range c.Images {
 		image := localaws.Image{Tags: []string{"v" + strconv.Itoa(i)}, Size: 16093514}
 		if i%10 == 9 {
-			image.Scan = &localaws.Scan{Findings: []localaws.Finding{{Name: "CVE-2020-1971", Severity: "MEDIUM"}}}
+			image.Scan = &localaws.Scan{CompletedAt: time.Now(), Findings: []localaws.Finding{{Name: "CVE-2020-1971", Severity: "MEDIUM"}}}
 		}
 		errs = append(errs, aws.AddImage(account, region, repository(0, 0), image))
 	}

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/YaleSpinup/ecr-api/config"
@@ -140,7 +141,7 @@ func crowded(t *testing.T, accounts []string) *localaws.Server {
 			if i > 0 { // one is there already
 				errs = append(errs, aws.AddRepository(account, "us-east-1", "g/"+long+strings.Repeat("b", 149), nil))
 			}
-			errs = append(errs, aws.AddImage(account, "us-east-1", "g/images", localaws.Image{Tags: []string{long}, Scan: &localaws.Scan{}}))
+			errs = append(errs, aws.AddImage(account, "us-east-1", "g/images", localaws.Image{Tags: []string{long}, Scan: &localaws.Scan{CompletedAt: time.Now()}}))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -43,8 +43,8 @@ func (r *repository) detail(i *image) imageDetail {
 		d.PulledAt = &pulled
 	}
 	if i.scan != nil {
-		status, summary := i.scan.status(), i.scan.summary()
-		d.ScanStatus, d.ScanSummary = &status, &summary
+		status := i.scan.status()
+		d.ScanStatus, d.ScanSummary = &status, i.scan.summary()
 	}
 	return d
 }

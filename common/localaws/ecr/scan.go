@@ -1,37 +1,58 @@
 package ecr
 
 import (
-	"iter"
-	"strconv"
+	"cmp"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
 )
 
-// The rules of basic scanning.
-const (
-	scanInterval    = 24 * time.Hour // between two scans of an image
-	scanDescription = "The scan was completed successfully."
-)
+// scanInterval is the time between two basic scans of an image.
+const scanInterval = 24 * time.Hour
 
-// Scan is a completed basic scan of an image.
+// Scan is a scan of an image, whatever has become of it.
 type Scan struct {
+	// Enhanced says that Inspector scans the image. Otherwise it is a basic scan.
+	Enhanced bool
+	// Status is that of ECR, such as IN_PROGRESS or UNSUPPORTED_IMAGE. Empty means
+	// that all went well: COMPLETE, and ACTIVE for an enhanced scan, which goes on.
+	Status string
+	// Description says more about the status. Empty means what AWS says.
+	Description string
+	// CompletedAt is when the scan was last completed, zero if it never was.
+	// Without it there are no findings.
 	CompletedAt     time.Time
 	SourceUpdatedAt time.Time // of the list of vulnerabilities; zero means CompletedAt
 	Findings        []Finding
 }
 
-// Finding is a vulnerability that a scan has found.
-type Finding struct {
-	Name        string `json:"name"`
-	Description string `json:"description,omitempty"`
-	URI         string `json:"uri,omitempty"`
-	Severity    string `json:"severity"` // "CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL" or "UNDEFINED"
+// The states of a scan that went well.
+const (
+	scanComplete = "COMPLETE"
+	scanActive   = "ACTIVE" // Inspector goes on scanning
+)
+
+// scanDescriptions are AWS's, by the status.
+var scanDescriptions = map[string]string{
+	scanComplete: "The scan was completed successfully.",
+	scanActive:   "Continuous scan is selected for image.",
 }
 
 type scanStatus struct {
 	Status      string `json:"status"`
 	Description string `json:"description,omitempty"`
+}
+
+func (s *Scan) status() scanStatus {
+	status := s.Status
+	switch {
+	case status != "":
+	case s.Enhanced:
+		status = scanActive
+	default:
+		status = scanComplete
+	}
+	return scanStatus{status, cmp.Or(s.Description, scanDescriptions[status])}
 }
 
 type scanSummary struct {
@@ -40,11 +61,11 @@ type scanSummary struct {
 	Counts          map[string]int    `json:"findingSeverityCounts"`
 }
 
-func (s *Scan) status() scanStatus {
-	return scanStatus{Status: "COMPLETE", Description: scanDescription}
-}
-
-func (s *Scan) summary() scanSummary {
+// summary returns nil if the scan was never completed.
+func (s *Scan) summary() *scanSummary {
+	if s.CompletedAt.IsZero() {
+		return nil
+	}
 	counts := make(map[string]int)
 	for _, f := range s.Findings {
 		counts[f.Severity]++
@@ -53,7 +74,7 @@ func (s *Scan) summary() scanSummary {
 	if updated.IsZero() {
 		updated = s.CompletedAt
 	}
-	return scanSummary{service.Timestamp(s.CompletedAt), service.Timestamp(updated), counts}
+	return &scanSummary{service.Timestamp(s.CompletedAt), service.Timestamp(updated), counts}
 }
 
 // scanInput is the input of operations on one image.
@@ -105,68 +126,4 @@ func (s *Store) startImageScan(c *service.Request, in scanInput) (any, error) {
 	}
 	i.scan = &Scan{CompletedAt: c.Now}
 	return startImageScanOutput{r.account, r.name, ImageID{i.digest, in.ID.Tag}, scanStatus{Status: "IN_PROGRESS"}}, nil
-}
-
-type describeImageScanFindingsInput struct {
-	scanInput
-	Paging
-}
-
-func (in describeImageScanFindingsInput) Check(c *service.Request) error {
-	if err := in.scanInput.Check(c); err != nil {
-		return err
-	}
-	return in.Paging.check()
-}
-
-type scanFindings struct {
-	scanSummary
-	Findings []Finding `json:"findings"`
-}
-
-type describeImageScanFindingsOutput struct {
-	RegistryID     string       `json:"registryId"`
-	RepositoryName string       `json:"repositoryName"`
-	ID             ImageID      `json:"imageId"`
-	Status         scanStatus   `json:"imageScanStatus"`
-	Findings       scanFindings `json:"imageScanFindings"`
-	NextToken      string       `json:"nextToken,omitempty"`
-}
-
-func (s *Store) describeImageScanFindings(c *service.Request, in describeImageScanFindingsInput) (any, error) {
-	r, i, err := s.image(c, in.scanInput)
-	if err != nil {
-		return nil, err
-	}
-	if i.scan == nil {
-		return nil, service.Errorf("ScanNotFoundException", "Image scan does not exist for the image with '%s' in the repository "+
-			"with name '%s' in the registry with id '%s'", in.ID, r.name, r.account)
-	}
-	list := s.pages.List("findings", r.arn, i.digest)
-	after, err := in.Paging.position(list)
-	if err != nil {
-		return nil, err
-	}
-	page, last := service.Take(i.scan.after(after), in.size())
-	return describeImageScanFindingsOutput{
-		RegistryID:     r.account,
-		RepositoryName: r.name,
-		ID:             ImageID{i.digest, in.ID.Tag},
-		Status:         i.scan.status(),
-		Findings:       scanFindings{i.scan.summary(), page},
-		NextToken:      list.Token(last),
-	}, nil
-}
-
-// after yields the findings after a position. A position is the number of
-// findings up to it.
-func (s *Scan) after(position string) iter.Seq2[string, Finding] {
-	taken, _ := strconv.Atoi(position) // it is a number, or "" for the first page
-	return func(yield func(string, Finding) bool) {
-		for n := taken; n < len(s.Findings); n++ {
-			if !yield(strconv.Itoa(n+1), s.Findings[n]) {
-				return
-			}
-		}
-	}
 }

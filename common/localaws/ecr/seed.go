@@ -23,6 +23,10 @@ type Image struct {
 	MediaType    string    // of the manifest; empty means Docker's
 	ArtifactType string    // media type of the configuration; empty means Docker's
 	Scan         *Scan     // nil means that the image was never scanned
+	PulledAt     time.Time // zero means that the image was never pulled
+	Status       string    // ACTIVE, ARCHIVED or ACTIVATING; empty means ACTIVE
+	ArchivedAt   time.Time // zero means never; for an image that is not ACTIVE, PushedAt
+	ActivatedAt  time.Time // when it was last brought back from the archive; zero means never
 }
 
 // AddRepository adds a repository directly, without checking a policy.
