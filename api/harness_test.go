@@ -93,14 +93,14 @@ func newWorld(t testing.TB, change ...func(*common.Config, *[]route)) *world {
 }
 
 // rolesOf returns the management role of each account, with these permissions
-// and those for docker credentials, and a role "auditor" that may do
-// everything.
+// those for docker credentials and those for Inspector, and a role "auditor"
+// that may do everything.
 func rolesOf(permissions string, accounts ...string) []localaws.Role {
 	const everything = `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`
 	var roles []localaws.Role
 	for _, a := range accounts {
 		roles = append(roles,
-			localaws.Role{Account: a, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: []string{permissions, config.CredentialsPolicy},
+			localaws.Role{Account: a, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: []string{permissions, config.CredentialsPolicy, config.InspectorPolicy},
 				MaxSessionDuration: 12 * 60 * 60},
 			localaws.Role{Account: a, Name: "auditor", Trust: config.TrustPolicy, Permissions: []string{everything}})
 	}

@@ -248,7 +248,8 @@ func TestRolePoliciesAreWhatTheRowsNeed(t *testing.T) {
 			maps.Copy(rows, actions)
 		}
 	}
-	for document, needed := range map[string]map[string]bool{config.RolePolicy: rows, config.CredentialsPolicy: access} {
+	inspector := map[string]bool{"ecr:GetRegistryScanningConfiguration": true, "inspector2:ListCoverage": true, "inspector2:ListFindings": true}
+	for document, needed := range map[string]map[string]bool{config.RolePolicy: rows, config.CredentialsPolicy: access, config.InspectorPolicy: inspector} {
 		var role struct {
 			Statement []struct {
 				Effect, Resource string
@@ -292,6 +293,7 @@ func TestPagesShowWhatIsGenerated(t *testing.T) {
 		"trust-policy.json":       fenced(t, "../config/aws/trust-policy.json"),
 		"role-policy.json":        fenced(t, "../config/aws/role-policy.json"),
 		"credentials-policy.json": fenced(t, "../config/aws/credentials-policy.json"),
+		"inspector-policy.json":   fenced(t, "../config/aws/inspector-policy.json"),
 		"config.example.json":     fenced(t, "../config/config.example.json"),
 	} {
 		replacePart(t, pages, marker, part)

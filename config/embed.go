@@ -8,10 +8,10 @@ import _ "embed"
 //go:embed config.local.json
 var Local []byte
 
-// TrustPolicy, RolePolicy and CredentialsPolicy are the policies of the
-// management role in each account. docs/aws.md shows them, and the local AWS
-// uses them. CredentialsPolicy is for docker credentials only, and can be left
-// out.
+// These are the policies of the management role in each account. docs/aws.md
+// shows them, and the local AWS uses them. CredentialsPolicy is for docker
+// credentials only, and InspectorPolicy for the findings of enhanced scanning.
+// Both can be left out.
 var (
 	//go:embed aws/trust-policy.json
 	TrustPolicy string
@@ -19,4 +19,6 @@ var (
 	RolePolicy string
 	//go:embed aws/credentials-policy.json
 	CredentialsPolicy string
+	//go:embed aws/inspector-policy.json
+	InspectorPolicy string
 )

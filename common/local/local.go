@@ -149,7 +149,7 @@ func Roles() []localaws.Role {
 			Account:     account,
 			Name:        roleName,
 			Trust:       config.TrustPolicy,
-			Permissions: []string{config.RolePolicy, config.CredentialsPolicy},
+			Permissions: []string{config.RolePolicy, config.CredentialsPolicy, config.InspectorPolicy},
 
 			MaxSessionDuration: roleSeconds,
 		}, localaws.Role{
