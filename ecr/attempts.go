@@ -35,6 +35,35 @@ func (a *attempts) watch(r *request.Request) {
 	})
 }
 
+// repeatIfSame is an option for the request of a deletion. An attempt may have
+// done the work without saying so, and somebody may have made something else of
+// the same name. So before the next attempt it checks whether what is to be
+// deleted is still there and still the same. If it is gone, the call ends with the
+// error of the check. If the check cannot find out, there is no further attempt,
+// and the error is that of the last attempt.
+func (a *attempts) repeatIfSame(check func(context.Context) error) request.Option {
+	return func(r *request.Request) {
+		r.Handlers.AfterRetry.PushBack(func(r *request.Request) {
+			if r.Error != nil || !a.unsure { // there is no further attempt, or it does no harm
+				return
+			}
+			switch err := check(r.Context()); {
+			case err == nil:
+			case isGone(err):
+				r.Error = err
+			default:
+				r.Error = a.failure
+			}
+		})
+	}
+}
+
+// isGone tells whether the error says that something is not there.
+func isGone(err error) bool {
+	code := common.CodeOf(err)
+	return code == common.RepositoryNotFound || code == common.ImageNotFound
+}
+
 // isUnsure tells whether the attempt may have done the work without saying so.
 // That is so if there was no answer, if the answer was broken, or if AWS itself
 // failed.
@@ -61,7 +90,7 @@ func isUnsure(r *request.Request) bool {
 func unknownReason(failure, readErr error) error {
 	switch common.CodeOf(failure) {
 	case common.DeniedByAWS, common.OtherOrg, common.RepositoryExists, common.RepositoryNotEmpty:
-		if readErr != nil && common.CodeOf(readErr) != common.RepositoryNotFound {
+		if readErr != nil && !isGone(readErr) {
 			return readErr
 		}
 	}
@@ -79,10 +108,11 @@ func reserveTime(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // retryIfDenied makes a change of a repository that was just read. If AWS
-// denies the change, that contradicts the tags that were read. Either the
-// repository is gone, and then the error says so. Or AWS's authorization does
-// not know the tags yet, and then the change is tried once more.
-func (c *Client) retryIfDenied(ctx context.Context, present *Repository, change func() error) error {
+// denies the change, that contradicts the tags that were read. Either what is to
+// be changed is gone, and then the error says so. Or AWS's authorization does not
+// know the tags yet, and then the change is tried once more. The check tells
+// whether what is to be changed is still the same.
+func retryIfDenied(ctx context.Context, check func(context.Context) error, change func() error) error {
 	err := change()
 	if !isDenied(err) {
 		return err
@@ -92,12 +122,12 @@ func (c *Client) retryIfDenied(ctx context.Context, present *Repository, change 
 		return err
 	case <-time.After(denialDelay):
 	}
-	switch readErr := c.checkSame(ctx, present); common.CodeOf(readErr) {
-	case "":
+	switch checkErr := check(ctx); {
+	case checkErr == nil:
 		return change()
-	case common.RepositoryNotFound:
-		return readErr
-	default: // nobody knows whether it is still the same repository
+	case isGone(checkErr):
+		return checkErr
+	default: // nobody knows whether it is still the same
 		return err
 	}
 }

@@ -36,6 +36,7 @@ var outputs = map[string][]any{
 	"DescribeRepositories":          {describeRepositoriesOutput{}, repositoryNames{}, ecr.DescribeRepositoriesOutput{}},
 	"DescribeImages":                {imagePage{}, detailedPage{}, ecr.DescribeImagesOutput{}},
 	"BatchGetImage":                 {batchGetImageOutput{}, ecr.BatchGetImageOutput{}},
+	"BatchDeleteImage":              {batchDeleteImageOutput{}, ecr.BatchDeleteImageOutput{}},
 	"ListTagsForResource":           {tagList{}, ecr.ListTagsForResourceOutput{}},
 	"TagResource":                   {struct{}{}},
 	"PutImageScanningConfiguration": {ecr.PutImageScanningConfigurationOutput{}},
@@ -76,6 +77,7 @@ func answers(t testing.TB) (all []answer) {
 	call("DescribeImages", &ecr.DescribeImagesInput{RepositoryName: aws.String("g/plain")})
 	call("BatchGetImage", &ecr.BatchGetImageInput{RepositoryName: name, ImageIds: awsIDs([]ImageID{{Tag: "v2"}, {Tag: "missing"}})})
 	call("DescribeImages", &ecr.DescribeImagesInput{RepositoryName: name, ImageIds: awsIDs([]ImageID{{Tag: "v2"}, {Tag: "signature"}})})
+	call("BatchDeleteImage", &ecr.BatchDeleteImageInput{RepositoryName: name, ImageIds: awsIDs([]ImageID{{Tag: "v2"}, {Tag: "missing"}})})
 	call("TagResource", &ecr.TagResourceInput{ResourceArn: arn, Tags: awsTags([]Tag{{Key: "k", Value: "w"}})})
 	call("PutImageScanningConfiguration", &ecr.PutImageScanningConfigurationInput{
 		RepositoryName: name, ImageScanningConfiguration: &ecr.ImageScanningConfiguration{ScanOnPush: aws.Bool(false)},

@@ -79,7 +79,8 @@ func (c *Client) applyOne(ctx context.Context, present *Repository, p *part) {
 	ctx, cancel := reserveTime(ctx)
 	defer cancel()
 	tries := new(attempts)
-	p.err = c.retryIfDenied(ctx, present, func() (err error) {
+	same := func(ctx context.Context) error { return c.checkSame(ctx, present) }
+	p.err = retryIfDenied(ctx, same, func() (err error) {
 		p.confirmed, err = p.put(ctx, present.RepositoryName, p.wanted, tries.watch)
 		return err
 	})

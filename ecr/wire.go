@@ -104,3 +104,10 @@ type manifestOf struct {
 	ImageID       ecr.ImageIdentifier `locationName:"imageId"`
 	ImageManifest *string             `locationName:"imageManifest"`
 }
+
+// A batchDeleteImageOutput is the answer of BatchDeleteImage. Its lists are not of
+// pointers, as in the SDK.
+type batchDeleteImageOutput struct {
+	Failures []ImageFailure    `locationName:"failures"`
+	ImageIDs []ImageIdentifier `locationName:"imageIds"`
+}

@@ -1,0 +1,54 @@
+package ecr
+
+import (
+	"context"
+	"slices"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/request"
+	"github.com/aws/aws-sdk-go/service/ecr"
+)
+
+// An ImageIdentifier is an image as AWS tells it: its digest, its tag, or both.
+// What AWS does not tell is nil, and null in JSON.
+type ImageIdentifier struct {
+	ImageDigest *string `locationName:"imageDigest"`
+	ImageTag    *string `locationName:"imageTag"`
+}
+
+// An ImageFailure says why AWS has left out one of several images.
+type ImageFailure struct {
+	ImageID       ImageIdentifier `json:"ImageId" locationName:"imageId"`
+	FailureCode   *string         `locationName:"failureCode"`
+	FailureReason *string         `locationName:"failureReason"`
+}
+
+// A batchDeletion is what one BatchDeleteImage has done.
+type batchDeletion struct {
+	ids       []ImageIdentifier // one for each tag that went, or the bare digest of an image without tags; never nil
+	failures  []ImageFailure    // never nil
+	requestID string            // AWS's
+}
+
+// batchDelete makes one call that deletes at most 100 images or tags. AWS may do
+// a part of it: what it did not do is in the failures of the result, and not in
+// the error. The attempts are noted in tries. An attempt whose answer was lost
+// is repeated, unless one of the options prevents it.
+func (c *Client) batchDelete(ctx context.Context, name string, ids []ImageID, tries *attempts, options ...request.Option) (*batchDeletion, error) {
+	done := new(batchDeletion)
+	in := &ecr.BatchDeleteImageInput{RepositoryName: aws.String(name), ImageIds: awsIDs(ids)}
+	options = append(slices.Clone(options), tries.watch, func(r *request.Request) {
+		r.Handlers.Complete.PushBack(func(r *request.Request) { done.requestID = r.RequestID })
+	})
+	out, err := send[batchDeleteImageOutput](ctx, c, "BatchDeleteImage", in, options...)
+	if err != nil {
+		return nil, err
+	}
+	done.ids, done.failures = append([]ImageIdentifier{}, out.ImageIDs...), append([]ImageFailure{}, out.Failures...)
+	if len(done.ids)+len(done.failures) == 0 { // the answer was empty
+		tries.unsure = true
+		return nil, common.Errorf(common.Internal, "ECR answered a deletion of images in %q without saying what it did", name)
+	}
+	return done, nil
+}
