@@ -41,7 +41,9 @@ func newConnector(c *common.Config, o observer) (*connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &connector{roles: r, ecr: ecr.New(sdk), texts: texts}, nil
+	calls := ecr.New(sdk)
+	calls.Removed = o.Removed
+	return &connector{roles: r, ecr: calls, texts: texts}, nil
 }
 
 // connect returns the clients of a request. They can do what the row's policy

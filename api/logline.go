@@ -16,7 +16,8 @@ import (
 var logFields = []string{
 	"requestId", "traceId", "method", "route", "status", "outcome", "code", "duration", "bytes", "client", "userAgent", "path",
 	"key", "action", "session", "access", "accessSession", "expiresAt", "awsCalls", "awsTime", "sharedWith", "memoryWait",
-	"error", "awsCode", "awsRequestId", "applied", "unknown",
+	"error", "awsCode", "awsRequestId", "applied", "unknown", "deletedImages", "deletedTags",
+	"deleted",              // of the line "images deleted"
 	"time", "level", "msg", // of logrus
 }
 
@@ -116,6 +117,7 @@ func (rec *record) fields(route string, r *http.Request) common.LogFields {
 	rec.addAccess(&fields)
 	add("action", rec.action)
 	rec.addCalls(&fields)
+	rec.addRemovals(&fields)
 	fields.Add("bytes", bodySize(r, rec))
 	fields.Add("client", clientAddress(r, rec.settings.config.TrustedProxies))
 	add("code", string(common.CodeOf(rec.err)))

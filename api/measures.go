@@ -71,6 +71,8 @@ type measures struct {
 	awsDuration *prometheus.HistogramVec
 	awsRetries  *prometheus.CounterVec
 	assumeRole  *prometheus.CounterVec
+	images      prometheus.Counter
+	imageTags   prometheus.Counter
 	tokenChecks *prometheus.CounterVec
 	limits      *prometheus.CounterVec
 	reloads     reloads
@@ -89,6 +91,8 @@ func newMeasures(table []route) *measures {
 		awsDuration: histograms("aws_call_duration_seconds", "Time that a call to AWS took, with all its attempts and the waits between.", "service", "operation"),
 		awsRetries:  counters("aws_retries_total", "Attempts of calls to AWS beyond the first.", "service", "operation"),
 		assumeRole:  counters("assume_role_total", "Sessions that requests asked for: from the cache, from STS, refused, or beyond a limit.", "result"),
+		images:      counter("images_deleted_total", "Images deleted, by digest or with their last tag."),
+		imageTags:   counter("image_tags_deleted_total", "Tags of images deleted, also those that went with their images."),
 		tokenChecks: counters("token_checks_total", "Tokens checked, by result.", "result"),
 		limits:      counters("limits_reached_total", "How often a limit of the service was reached.", "limit"),
 		reloads:     newReloads(),
@@ -97,7 +101,7 @@ func newMeasures(table []route) *measures {
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ecr_api_build_info", Help: "What was built, as labels; the value is 1."},
 		[]string{"version", "githash", "goversion"})
 	m.registry.MustRegister(m.requests, m.problems, m.duration, m.inFlight, m.inAWS,
-		m.awsCalls, m.awsDuration, m.awsRetries, m.assumeRole, m.tokenChecks, m.limits, m.reloads.successful, m.reloads.lastSuccess, build,
+		m.awsCalls, m.awsDuration, m.awsRetries, m.assumeRole, m.images, m.imageTags, m.tokenChecks, m.limits, m.reloads.successful, m.reloads.lastSuccess, build,
 		m.connections.Open, m.connections.ClosedEarly,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -124,6 +128,10 @@ func (m *measures) countLostLines(queue *common.LogQueue) {
 			return float64(lost(queue.Lost()))
 		}))
 	}
+}
+
+func counter(name, help string) prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{Name: "ecr_api_" + name, Help: help})
 }
 
 func counters(name, help string, labels ...string) *prometheus.CounterVec {
@@ -220,10 +228,11 @@ func (m *measures) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// An observer counts and logs what package roles reports.
+// An observer counts and logs what packages roles and ecr report.
 type observer struct {
 	*measures
-	log *logrus.Logger
+	log   *logrus.Logger
+	audit *logrus.Logger
 }
 
 // Called counts the call and keeps it for the log line.

@@ -38,6 +38,8 @@ type record struct {
 	awsCalls   []roles.Call // some run at the same time
 	sharedWith string       // id of the request with whose answer this one was answered
 	memoryWait time.Duration
+	images     int // that the request has deleted
+	imageTags  int
 }
 
 // access says which access to a repository a caller has asked for, and got.

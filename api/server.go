@@ -67,7 +67,8 @@ func newService(o Options, table []route) (*Service, error) {
 		return nil, err
 	}
 	measures := newMeasures(table)
-	connector, err := newConnector(o.Config, observer{measures, o.Log})
+	audit := auditLogger(o.Log, auditOut(o))
+	connector, err := newConnector(o.Config, observer{measures, o.Log, audit})
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +89,7 @@ func newService(o Options, table []route) (*Service, error) {
 		log:       o.Log,
 		logQueue:  o.Queue,
 		refusals:  auditLogger(o.Log, o.Log.Out),
-		audit:     auditLogger(o.Log, auditOut(o)),
+		audit:     audit,
 	}
 	if o.MaxConnections > 0 {
 		s.gate.keepBelow(max(1, o.MaxConnections/4))

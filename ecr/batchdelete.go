@@ -24,6 +24,29 @@ type ImageFailure struct {
 	FailureReason *string         `locationName:"failureReason"`
 }
 
+// A Removal is what one call has removed from a repository, as far as that is
+// known.
+type Removal struct {
+	Tags         []string // as tag@digest
+	Images       []string // digests of the images that are gone; those that lost only tags are not among them
+	AWSRequestID string   // of the call; empty if its answer was lost
+}
+
+// tell tells the API what was removed: the ids, and the images that are gone.
+// Whoever calls batchDelete calls tell too, as soon as it is known which images
+// are gone. The request id is empty if the answer of AWS was lost.
+func (c *Client) tell(ctx context.Context, ids []ImageIdentifier, images []string, requestID string) {
+	r := Removal{Images: images, AWSRequestID: requestID}
+	for _, id := range ids {
+		if id.ImageTag != nil {
+			r.Tags = append(r.Tags, *id.ImageTag+"@"+aws.StringValue(id.ImageDigest))
+		}
+	}
+	if c.removed != nil && len(r.Tags)+len(r.Images) > 0 {
+		c.removed(ctx, r)
+	}
+}
+
 // A batchDeletion is what one BatchDeleteImage has done.
 type batchDeletion struct {
 	ids       []ImageIdentifier // one for each tag that went, or the bare digest of an image without tags; never nil

@@ -19,6 +19,10 @@ const pageSize = 1000
 
 // An API is what all Clients share.
 type API struct {
+	// Removed, if set, is told what was removed from repositories. It is called
+	// before the change is answered, and must be safe for concurrent use.
+	Removed func(context.Context, Removal)
+
 	ecr    *ecr.ECR
 	claims claims
 	clock  *clock
@@ -45,6 +49,7 @@ func New(session client.ConfigProvider) *API {
 // are common.Errors.
 type Client struct {
 	api      *ecr.ECR
+	removed  func(context.Context, Removal)
 	claims   claims
 	clock    *clock
 	registry common.Registry
@@ -55,7 +60,7 @@ type Client struct {
 // session into each of its requests. A Client costs little: make one for each
 // request.
 func (a *API) Client(registry common.Registry, session request.Option) *Client {
-	return &Client{api: a.ecr, claims: a.claims, clock: a.clock, registry: registry, session: session}
+	return &Client{api: a.ecr, removed: a.Removed, claims: a.claims, clock: a.clock, registry: registry, session: session}
 }
 
 // send makes one call to ECR in the client's session. All calls go through it.
