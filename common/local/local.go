@@ -30,7 +30,7 @@ const roleSeconds = 12 * 60 * 60
 const (
 	accessRole        = "OrganizationAccountAccessRole"
 	accessTrust       = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"` + localaws.AdministratorAccount + `"},"Action":"sts:AssumeRole"}}`
-	accessPermissions = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["ecr:*","iam:*"],"Resource":"*"}}`
+	accessPermissions = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["ecr:*","iam:*","inspector2:*"],"Resource":"*"}}`
 )
 
 // accounts are the accounts of the local AWS. Each has both roles.

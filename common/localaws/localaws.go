@@ -180,6 +180,17 @@ func (s *Server) AddImage(account, region, repository string, img Image) error {
 	return wrap(err)
 }
 
+// SetScanning sets the type of the scanning of a registry directly: BASIC or
+// ENHANCED. Enhanced scanning is continuous then, for all repositories. It shows
+// enhanced scans only, as AWS does, and basic scanning shows basic ones only.
+func (s *Server) SetScanning(account, region, scanType string) error {
+	place, err := s.place(account, region)
+	if err == nil {
+		err = s.ecr.SetScanning(place, scanType)
+	}
+	return wrap(err)
+}
+
 // place returns an account in a region, or an error if one of them does not
 // exist.
 func (s *Server) place(account, region string) (service.Place, error) {

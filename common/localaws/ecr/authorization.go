@@ -8,9 +8,7 @@ import (
 
 // authorizationInput is the input of GetAuthorizationToken. ECR ignores its only
 // member, registryIds, nowadays.
-type authorizationInput struct{}
-
-func (authorizationInput) repository() string { return "" }
+type authorizationInput struct{ noRepository }
 
 // Check finds nothing wrong.
 func (authorizationInput) Check(*service.Request) error { return nil }
@@ -24,10 +22,6 @@ type authorizationData struct {
 	Token     string            `json:"authorizationToken"`
 	ExpiresAt service.Timestamp `json:"expiresAt"`
 	Endpoint  string            `json:"proxyEndpoint"`
-}
-
-func needsToAuthorize(*service.Request, authorizationInput) []service.Permission {
-	return []service.Permission{{Action: "ecr:GetAuthorizationToken", Resource: "*"}}
 }
 
 func (s *Store) getAuthorizationToken(c *service.Request, _ authorizationInput) (any, error) {

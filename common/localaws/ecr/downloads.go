@@ -59,17 +59,24 @@ func (s *Store) getDownloadURLForLayer(c *service.Request, in GetDownloadURLForL
 	if l == nil {
 		return nil, r.layerNotFound(in.Digest)
 	}
+	if r.isArchived(l.digest) {
+		return nil, r.inaccessible(l.digest, "only archived images name it")
+	}
 	out := GetDownloadURLForLayerOutput{Digest: l.digest, Size: l.size}
 	if !in.byAPI {
 		out.Open = func() (LayerContent, error) { return s.open(c, r, l.digest) }
 		return out, nil
 	}
 	if r.naming[l.digest] == 0 {
-		return nil, service.Errorf("LayerInaccessibleException", "The layer with digest '%s' in the repository with name '%s' "+
-			"in the registry with id '%s' is not available because no image names it", l.digest, r.name, r.account)
+		return nil, r.inaccessible(l.digest, "no image names it")
 	}
 	out.URL = s.url(c, l.digest)
 	return out, nil
+}
+
+func (r *repository) inaccessible(digest, because string) error {
+	return service.Errorf("LayerInaccessibleException", "The layer with digest '%s' in the repository with name '%s' "+
+		"in the registry with id '%s' is not available because %s", digest, r.name, r.account, because)
 }
 
 func (r *repository) layerNotFound(digest string) error {

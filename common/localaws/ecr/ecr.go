@@ -74,6 +74,10 @@ func (s *Store) Service() service.Service {
 			row(s, "PutImageScanningConfiguration", s.putImageScanningConfiguration),
 			row(s, "PutImageTagMutability", s.putImageTagMutability),
 
+			service.Row("GetRegistryScanningConfiguration", decode, needsOnAll, s.getRegistryScanningConfiguration),
+			service.Row("PutRegistryScanningConfiguration", decode, needsOnAll, s.putRegistryScanningConfiguration),
+			service.Row("BatchGetRepositoryScanningConfiguration", decode, s.needsToGetScanning, s.batchGetRepositoryScanningConfiguration),
+
 			row(s, "SetRepositoryPolicy", s.setRepositoryPolicy),
 			row(s, "GetRepositoryPolicy", s.getRepositoryPolicy),
 			service.Row("DeleteRepositoryPolicy", decode, s.needsToDeletePolicy, s.deleteRepositoryPolicy),
@@ -87,8 +91,9 @@ func (s *Store) Service() service.Service {
 			service.Row("PutImage", decodePutImage, needsOwn[*PutImageInput](s), s.putImage),
 			row(s, "BatchGetImage", s.batchGetImage),
 			row(s, "BatchDeleteImage", s.batchDeleteImage),
+			row(s, "UpdateImageStorageClass", s.updateImageStorageClass),
 			service.Row("ListImageReferrers", decode, s.needsToListReferrers, s.listImageReferrers),
-			service.Row("GetAuthorizationToken", decode, needsToAuthorize, s.getAuthorizationToken),
+			service.Row("GetAuthorizationToken", decode, needsOnAll, s.getAuthorizationToken),
 
 			row(s, "BatchCheckLayerAvailability", s.batchCheckLayerAvailability),
 			service.Row("InitiateLayerUpload", decodeUploadStart, s.needsToStart, s.initiateLayerUpload),
@@ -97,7 +102,7 @@ func (s *Store) Service() service.Service {
 			service.Row("GetDownloadUrlForLayer", decodeDownload, needsOwn[GetDownloadURLForLayerInput](s), s.getDownloadURLForLayer),
 
 			row(s, "StartImageScan", s.startImageScan),
-			row(s, "DescribeImageScanFindings", s.describeImageScanFindings),
+			service.Row("DescribeImageScanFindings", decode, s.needsForFindings, s.describeImageScanFindings),
 		},
 	}
 }

@@ -1,6 +1,8 @@
 package ecr
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -23,7 +25,10 @@ type image struct {
 	manifest manifest
 	pushed   time.Time
 	pulled   time.Time // zero if never
-	scan     *Scan     // nil if never scanned
+	scan     *Scan     // the last one, nil if never scanned
+
+	status              string    // imageActive or another
+	archived, activated time.Time // when it was last moved, zero if never
 }
 
 func (i *image) addTag(tag string) {
@@ -70,6 +75,7 @@ func (r *repository) remove(i *image) {
 	r.digests.remove(i.digest)
 	count(r.parents, i.manifest.children, -1)
 	count(r.naming, i.manifest.blobs, -1)
+	r.countArchived(i, -1)
 	for _, digest := range i.manifest.blobs {
 		r.dropLayer(digest)
 	}
@@ -80,6 +86,7 @@ func (r *repository) addImage(i *image) {
 	r.digests.add(i.digest)
 	count(r.parents, i.manifest.children, 1)
 	count(r.naming, i.manifest.blobs, 1)
+	r.countArchived(i, 1)
 }
 
 // count adds n to the number of each digest.
@@ -98,15 +105,45 @@ type ImageID struct {
 	Tag    string `json:"imageTag,omitempty"`
 }
 
+// UnmarshalJSON reads an id, and refuses an empty text in it.
+func (id *ImageID) UnmarshalJSON(text []byte) error {
+	var in optionalID
+	if err := json.Unmarshal(text, &in); err != nil {
+		return err
+	}
+	read, err := in.id()
+	*id = read
+	return err
+}
+
+// optionalID is an ImageID as it comes, in which an empty text differs from one
+// that is missing.
+type optionalID struct {
+	Digest *string `json:"imageDigest"`
+	Tag    *string `json:"imageTag"`
+}
+
+func (o optionalID) id() (ImageID, error) {
+	var id ImageID
+	for _, part := range []struct {
+		name string
+		from *string
+		to   *string
+	}{{"imageDigest", o.Digest, &id.Digest}, {"imageTag", o.Tag, &id.Tag}} {
+		if part.from == nil {
+			continue
+		}
+		if *part.from == "" {
+			return id, invalidParameter(part.name, "Member must have length greater than or equal to 1")
+		}
+		*part.to = *part.from
+	}
+	return id, nil
+}
+
 // String returns the id as ECR prints it.
 func (id ImageID) String() string {
-	orNull := func(text string) string {
-		if text == "" {
-			return "null"
-		}
-		return "'" + text + "'"
-	}
-	return fmt.Sprintf("{imageDigest:%s, imageTag:%s}", orNull(id.Digest), orNull(id.Tag))
+	return fmt.Sprintf("{imageDigest:'%s', imageTag:'%s'}", cmp.Or(id.Digest, "null"), cmp.Or(id.Tag, "null"))
 }
 
 var (
@@ -193,7 +230,7 @@ const (
 // imageFilter is the filter of the operations that list images.
 type imageFilter struct {
 	TagStatus   string `json:"tagStatus"`
-	ImageStatus string `json:"imageStatus"` // here every image is ACTIVE
+	ImageStatus string `json:"imageStatus"` // without it, only ACTIVE images are kept
 }
 
 func (f imageFilter) check() error {
@@ -203,7 +240,7 @@ func (f imageFilter) check() error {
 		return invalidParameter("filter.tagStatus", "Member must satisfy enum value set: [TAGGED, UNTAGGED, ANY]")
 	}
 	switch f.ImageStatus {
-	case "", statusAny, "ACTIVE", "ARCHIVED", "ACTIVATING":
+	case "", statusAny, imageActive, imageArchived, imageActivating:
 	default:
 		return invalidParameter("filter.imageStatus", "Member must satisfy enum value set: [ACTIVE, ARCHIVED, ACTIVATING, ANY]")
 	}
@@ -211,7 +248,7 @@ func (f imageFilter) check() error {
 }
 
 func (f imageFilter) keeps(i *image) bool {
-	if f.ImageStatus == "ARCHIVED" || f.ImageStatus == "ACTIVATING" {
+	if f.ImageStatus != statusAny && i.status != cmp.Or(f.ImageStatus, imageActive) {
 		return false
 	}
 	switch f.TagStatus {

@@ -10,21 +10,24 @@ import (
 
 // imageDetail is an image on the wire.
 type imageDetail struct {
-	RegistryID     string             `json:"registryId"`
-	RepositoryName string             `json:"repositoryName"`
-	Digest         string             `json:"imageDigest"`
-	Tags           []string           `json:"imageTags,omitempty"`
-	Size           int64              `json:"imageSizeInBytes,omitempty"`
-	PushedAt       service.Timestamp  `json:"imagePushedAt"`
-	ScanStatus     *scanStatus        `json:"imageScanStatus,omitempty"`
-	ScanSummary    *scanSummary       `json:"imageScanFindingsSummary,omitempty"`
-	MediaType      string             `json:"imageManifestMediaType,omitempty"`
-	ArtifactType   string             `json:"artifactMediaType,omitempty"`
-	Subject        string             `json:"subjectManifestDigest,omitempty"`
-	PulledAt       *service.Timestamp `json:"lastRecordedPullTime,omitempty"`
-	Status         string             `json:"imageStatus"`
+	RegistryID     string            `json:"registryId"`
+	RepositoryName string            `json:"repositoryName"`
+	Digest         string            `json:"imageDigest"`
+	Tags           []string          `json:"imageTags,omitempty"`
+	Size           int64             `json:"imageSizeInBytes,omitempty"`
+	PushedAt       service.Timestamp `json:"imagePushedAt"`
+	ScanStatus     *scanStatus       `json:"imageScanStatus,omitempty"`
+	ScanSummary    *scanSummary      `json:"imageScanFindingsSummary,omitempty"`
+	MediaType      string            `json:"imageManifestMediaType,omitempty"`
+	ArtifactType   string            `json:"artifactMediaType,omitempty"`
+	Subject        string            `json:"subjectManifestDigest,omitempty"`
+	PulledAt       service.Timestamp `json:"lastRecordedPullTime,omitzero"`
+	Status         string            `json:"imageStatus"`
+	ArchivedAt     service.Timestamp `json:"lastArchivedAt,omitzero"`
+	ActivatedAt    service.Timestamp `json:"lastActivatedAt,omitzero"`
 }
 
+// detail describes an image. Of enhanced scanning it says nothing, as in ECR.
 func (r *repository) detail(i *image) imageDetail {
 	d := imageDetail{
 		RegistryID:     r.account,
@@ -36,27 +39,34 @@ func (r *repository) detail(i *image) imageDetail {
 		MediaType:      i.manifest.mediaType,
 		ArtifactType:   i.manifest.configType,
 		Subject:        i.manifest.subject,
-		Status:         "ACTIVE",
+		PulledAt:       service.Timestamp(i.pulled),
+		Status:         i.status,
+		ArchivedAt:     service.Timestamp(i.archived),
+		ActivatedAt:    service.Timestamp(i.activated),
 	}
-	if !i.pulled.IsZero() {
-		pulled := service.Timestamp(i.pulled)
-		d.PulledAt = &pulled
-	}
-	if i.scan != nil {
-		status := i.scan.status()
-		d.ScanStatus, d.ScanSummary = &status, i.scan.summary()
+	if scan := r.scanOf(i); scan != nil && !scan.Enhanced {
+		status := scan.status()
+		d.ScanStatus, d.ScanSummary = &status, scan.summary()
 	}
 	return d
 }
 
 // size returns the size of an image in bytes. An index has that of its largest
-// image.
+// image, also if another index in it names that one.
 func (r *repository) size(i *image) int64 {
+	if len(i.manifest.children) == 0 {
+		return i.manifest.size
+	}
 	size := i.manifest.size
-	for _, digest := range i.manifest.children {
-		if child := r.images[digest]; child != nil {
-			size = max(size, child.manifest.size)
+	seen := map[string]bool{i.digest: true}
+	for todo := i.manifest.children; len(todo) > 0; todo = todo[1:] {
+		child := r.images[todo[0]]
+		if child == nil || seen[child.digest] {
+			continue
 		}
+		seen[child.digest] = true
+		size = max(size, child.manifest.size)
+		todo = slices.Concat(todo, child.manifest.children)
 	}
 	return size
 }

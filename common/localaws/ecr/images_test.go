@@ -196,7 +196,7 @@ func TestImageErrors(t *testing.T) {
 		{"describe in a missing repository", describe(func(in *ecr.DescribeImagesInput) { in.RepositoryName = none }), missing, "'group/none'"},
 		{"describe a missing image", describe(func(in *ecr.DescribeImagesInput) {
 			in.ImageIds = []*ecr.ImageIdentifier{{ImageTag: aws.String("v9")}}
-		}), gone, "The image with imageId {imageDigest:null, imageTag:'v9'} does not exist within the repository with name 'group/one' in the registry with id '012345678901'"},
+		}), gone, "The image with imageId {imageDigest:'null', imageTag:'v9'} does not exist within the repository with name 'group/one' in the registry with id '012345678901'"},
 		{"describe an empty id", describe(func(in *ecr.DescribeImagesInput) { in.ImageIds = []*ecr.ImageIdentifier{{}} }), invalid, "both tag and digest"},
 		{"ids and page size", describe(func(in *ecr.DescribeImagesInput) { in.ImageIds = ids; in.SetMaxResults(3) }), invalid, "'maxResults'"},
 		{"ids and page token", describe(func(in *ecr.DescribeImagesInput) { in.ImageIds = ids; in.SetNextToken("x") }), invalid, "'nextToken'"},

@@ -23,6 +23,7 @@ type BatchCheckLayerAvailabilityOutput struct {
 const (
 	LayerAvailable   = "AVAILABLE"
 	LayerUnavailable = "UNAVAILABLE"
+	LayerArchived    = "ARCHIVED" // only archived images name it
 )
 
 // Layer is a layer on the wire.
@@ -149,7 +150,7 @@ type ListImageReferrersInput struct {
 	} `json:"subjectId"`
 	Filter struct {
 		ArtifactTypes  []string `json:"artifactTypes"`
-		ArtifactStatus string   `json:"artifactStatus"` // here every image is ACTIVE
+		ArtifactStatus string   `json:"artifactStatus"` // without it, only ACTIVE images are kept
 	} `json:"filter"`
 	Paging
 }

@@ -132,6 +132,9 @@ func (s *Store) batchCheckLayerAvailability(c *service.Request, in BatchCheckLay
 		answer := Layer{Digest: digest, Availability: LayerUnavailable}
 		if l := r.layers[digest]; l != nil {
 			answer.Availability, answer.Size = LayerAvailable, l.size
+			if r.isArchived(digest) {
+				answer.Availability = LayerArchived
+			}
 			s.tell(r, l, c.Now)
 		}
 		out.Layers = append(out.Layers, answer)

@@ -186,6 +186,15 @@ func isIndex(mediaType string) bool {
 	return strings.Contains(mediaType, "manifest.list") || strings.Contains(mediaType, "image.index")
 }
 
+// kind returns the media type that tells what the image is: that of an index, or
+// that of the configuration.
+func (m manifest) kind() string {
+	if isIndex(m.mediaType) {
+		return m.mediaType
+	}
+	return cmp.Or(m.configType, m.mediaType)
+}
+
 // isScannable reports whether basic scanning can scan the image.
 func (m manifest) isScannable() bool {
 	return !isIndex(m.mediaType) && (m.configType == dockerConfig || m.configType == ociConfig)

@@ -71,7 +71,13 @@ func (m mutability) isFixed(tag string) bool {
 
 func (m mutability) excludes(tag string) bool {
 	return slices.ContainsFunc(m.exclusions, func(e exclusion) bool {
-		pattern := strings.ReplaceAll(regexp.QuoteMeta(e.Filter), `\*`, ".*")
-		return regexp.MustCompile("^" + pattern + "$").MatchString(tag)
+		return matchWildcard(e.Filter, tag)
 	})
+}
+
+// matchWildcard reports whether a text fits a filter, in which * stands for any
+// characters.
+func matchWildcard(filter, text string) bool {
+	pattern := strings.ReplaceAll(regexp.QuoteMeta(filter), `\*`, ".*")
+	return regexp.MustCompile("^" + pattern + "$").MatchString(text)
 }

@@ -2,6 +2,7 @@ package ecr
 
 import (
 	"regexp"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
@@ -26,6 +27,25 @@ func checkName(name string) error {
 	case !repositoryPattern.MatchString(name):
 		expression := repositoryPattern.String()
 		return invalidParameter(parameter, "must satisfy regular expression '"+expression[1:len(expression)-1]+"'")
+	}
+	return nil
+}
+
+// checkNames checks a list of names of repositories.
+func checkNames(names []string, most int) error {
+	const parameter = "repositoryNames"
+	switch {
+	case names == nil:
+		return invalidParameter(parameter, "must not be null")
+	case len(names) == 0:
+		return invalidParameter(parameter, "Member must have length greater than or equal to 1")
+	case len(names) > most:
+		return invalidParameter(parameter, "Member must have length less than or equal to "+strconv.Itoa(most))
+	}
+	for _, name := range names {
+		if err := checkName(name); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -312,13 +312,21 @@ func TestEveryOperationNeedsItsAction(t *testing.T) {
 		"StartImageScan": func(c *ecr.ECR) error {
 			return awstest.ErrorOf(c.StartImageScan(&ecr.StartImageScanInput{RepositoryName: name, ImageId: id}))
 		},
+		"UpdateImageStorageClass": func(c *ecr.ECR) error {
+			return awstest.ErrorOf(updateStorageClass(c, &storageClassInput{RepositoryName: name, ImageID: id, TargetStorageClass: aws.String("ARCHIVE")}))
+		},
+		"BatchGetRepositoryScanningConfiguration": func(c *ecr.ECR) error {
+			return awstest.ErrorOf(c.BatchGetRepositoryScanningConfiguration(&ecr.BatchGetRepositoryScanningConfigurationInput{RepositoryNames: []*string{name}}))
+		},
 		"DescribeImageScanFindings": func(c *ecr.ECR) error {
 			return awstest.ErrorOf(c.DescribeImageScanFindings(&ecr.DescribeImageScanFindingsInput{RepositoryName: name, ImageId: id}))
 		},
 	}
 	for _, row := range localecr.New(time.Now, "", 0).Service().Operations {
 		operation := row.Name
-		if operation == "GetAuthorizationToken" { // it is about no repository: TestGetAuthorizationToken
+		switch operation { // they are about no repository
+		case "GetAuthorizationToken", // TestGetAuthorizationToken
+			"GetRegistryScanningConfiguration", "PutRegistryScanningConfiguration": // TestScanningOfRegistryNeedsAll
 			continue
 		}
 		do, ok := operations[operation]

@@ -29,8 +29,8 @@ type PutImageInput struct {
 	RepositoryID
 	Manifest  string `json:"imageManifest"`
 	MediaType string `json:"imageManifestMediaType"`
-	Tag       string `json:"imageTag"`
-	Digest    string `json:"imageDigest"`
+	Tag       string `json:"-"` // decodePutImage reads it
+	Digest    string `json:"-"` // as the tag
 	// Strict demands a manifest with which docker can pull the image, and that
 	// all layers have been uploaded.
 	Strict bool `json:"-"`
@@ -40,11 +40,17 @@ type PutImageInput struct {
 }
 
 func decodePutImage(c *service.Request, body []byte) (*PutImageInput, error) {
-	in, err := service.DecodeJSON[PutImageInput](body)
-	if err == nil {
-		c.Repository = in.RepositoryName
+	in, err := service.DecodeJSON[struct {
+		PutImageInput
+		optionalID
+	}](body)
+	if err != nil {
+		return nil, err
 	}
-	return &in, err
+	c.Repository = in.RepositoryName
+	id, err := in.optionalID.id()
+	in.PutImageInput.Digest, in.PutImageInput.Tag = id.Digest, id.Tag
+	return &in.PutImageInput, err
 }
 
 // Subject returns the digest of the image to which the manifest refers, "" if it
@@ -111,12 +117,13 @@ func (s *Store) putImage(c *service.Request, in *PutImageInput) (any, error) {
 		return nil, err
 	}
 	i := r.images[digest]
-	if i == nil {
-		i = &image{digest: digest, manifest: m, pushed: c.Now}
-		if r.scanOnPush && m.isScannable() {
-			i.scan = &Scan{CompletedAt: c.Now}
-		}
+	switch {
+	case i == nil:
+		i = &image{digest: digest, manifest: m, pushed: c.Now, status: imageActive}
+		r.scanPushed(i, c.Now)
 		r.addImage(i)
+	case !i.isActive():
+		r.restore(i, c.Now)
 	}
 	if in.Tag != "" {
 		r.tag(i, in.Tag)
@@ -128,10 +135,10 @@ func (s *Store) putImage(c *service.Request, in *PutImageInput) (any, error) {
 func (r *repository) checkPut(digest, tag string) error {
 	i := r.images[digest]
 	switch {
-	case i != nil && (tag == "" || slices.Contains(i.tags, tag)):
+	case i != nil && i.isActive() && (tag == "" || slices.Contains(i.tags, tag)):
 		return service.Errorf("ImageAlreadyExistsException", "Image with digest '%s' and tag '%s' already exists "+
 			"in the repository with name '%s' in registry with id '%s'", digest, tag, r.name, r.account)
-	case tag != "" && r.tagged[tag] != nil && r.mutability.isFixed(tag):
+	case tag != "" && r.tagged[tag] != nil && r.tagged[tag] != i && r.mutability.isFixed(tag):
 		return service.Errorf("ImageTagAlreadyExistsException", "The image tag '%s' already exists in the '%s' repository "+
 			"and cannot be overwritten because the repository is immutable.", tag, r.name)
 	case i == nil && len(r.images) >= maxImages:
@@ -207,8 +214,8 @@ func (s *Store) batchGetImage(c *service.Request, in BatchGetImageInput) (any, e
 	out := BatchGetImageOutput{Images: []ImageOutput{}, Failures: []ImageFailure{}}
 	for _, id := range in.IDs {
 		i, failure := r.lookup(id)
-		if failure == nil && in.Accepted != nil && !slices.Contains(in.Accepted, i.manifest.mediaType) {
-			failure = &ImageFailure{id, "ImageNotFound", "Requested image not found"}
+		if failure == nil {
+			failure = i.checkPull(id, in.Accepted)
 		}
 		if failure != nil {
 			out.Failures = append(out.Failures, *failure)
@@ -218,4 +225,16 @@ func (s *Store) batchGetImage(c *service.Request, in BatchGetImageInput) (any, e
 		out.Images = append(out.Images, r.imageOutput(i, id.Tag))
 	}
 	return out, nil
+}
+
+// checkPull returns a failure if the image is in the archive, or if the caller
+// does not accept its format.
+func (i *image) checkPull(id ImageID, accepted []string) *ImageFailure {
+	switch {
+	case !i.isActive():
+		return &ImageFailure{id, "ImageInaccessible", "Requested image is archived"}
+	case accepted != nil && !slices.Contains(accepted, i.manifest.mediaType):
+		return &ImageFailure{id, "ImageNotFound", "Requested image not found"}
+	}
+	return nil
 }

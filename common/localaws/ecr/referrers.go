@@ -83,5 +83,5 @@ func (r *repository) referrers(in ListImageReferrersInput, after string) iter.Se
 
 func (i *image) referrer() Referrer {
 	m := i.manifest
-	return Referrer{i.digest, m.mediaType, int64(len(m.text)), m.artifactType, m.annotations, "ACTIVE"}
+	return Referrer{i.digest, m.mediaType, int64(len(m.text)), m.artifactType, m.annotations, i.status}
 }

@@ -2,7 +2,6 @@ package ecr
 
 import (
 	"iter"
-	"strconv"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
 )
@@ -114,21 +113,13 @@ func (in describeRepositoriesInput) Check(*service.Request) error {
 	if err := checkRegistry(in.RegistryID); err != nil {
 		return err
 	}
-	if in.Names != nil && len(in.Names) == 0 {
-		return invalidParameter("repositoryNames", "Member must have length greater than or equal to 1")
+	if in.Names == nil {
+		return in.Paging.check()
 	}
-	if len(in.Names) > maxNames {
-		return invalidParameter("repositoryNames", "Member must have length less than or equal to "+strconv.Itoa(maxNames))
+	if err := checkNames(in.Names, maxNames); err != nil {
+		return err
 	}
-	for _, name := range in.Names {
-		if err := checkName(name); err != nil {
-			return err
-		}
-	}
-	if in.Names != nil {
-		return in.Paging.checkWithout("repositoryNames")
-	}
-	return in.Paging.check()
+	return in.Paging.checkWithout("repositoryNames")
 }
 
 type describeRepositoriesOutput struct {

@@ -26,11 +26,18 @@ type Scan struct {
 	Findings        []Finding
 }
 
-// The states of a scan that went well.
+// Some of the states of a scan.
 const (
-	scanComplete = "COMPLETE"
-	scanActive   = "ACTIVE" // Inspector goes on scanning
+	scanInProgress = "IN_PROGRESS"
+	scanPending    = "PENDING"
+	scanComplete   = "COMPLETE"
+	scanActive     = "ACTIVE" // Inspector goes on scanning
+	scanArchived   = "IMAGE_ARCHIVED"
 )
+
+// scanStates are all of them.
+var scanStates = []string{scanInProgress, scanPending, scanComplete, scanActive, scanArchived,
+	"FAILED", "UNSUPPORTED_IMAGE", "SCAN_ELIGIBILITY_EXPIRED", "FINDINGS_UNAVAILABLE", "LIMIT_EXCEEDED"}
 
 // scanDescriptions are AWS's, by the status.
 var scanDescriptions = map[string]string{
@@ -54,6 +61,9 @@ func (s *Scan) status() scanStatus {
 	}
 	return scanStatus{status, cmp.Or(s.Description, scanDescriptions[status])}
 }
+
+// isRunning reports whether the scan has begun and not ended.
+func (s *Scan) isRunning() bool { return s.Status == scanInProgress || s.Status == scanPending }
 
 type scanSummary struct {
 	CompletedAt     service.Timestamp `json:"imageScanCompletedAt"`
@@ -117,13 +127,54 @@ func (s *Store) startImageScan(c *service.Request, in scanInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !i.manifest.isScannable() {
-		return nil, service.Errorf("UnsupportedImageTypeException", "The image with imageId %s of media type '%s' "+
-			"in the repository with name '%s' cannot be scanned", in.ID, i.manifest.mediaType, r.name)
-	}
-	if i.scan != nil && c.Now.Sub(i.scan.CompletedAt) < scanInterval {
-		return nil, service.Errorf("LimitExceededException", "The scan quota per image has been exceeded. Wait and try again.")
+	if err := r.checkScan(i, *in.ID, c.Now); err != nil {
+		return nil, err
 	}
 	i.scan = &Scan{CompletedAt: c.Now}
-	return startImageScanOutput{r.account, r.name, ImageID{i.digest, in.ID.Tag}, scanStatus{Status: "IN_PROGRESS"}}, nil
+	return startImageScanOutput{r.account, r.name, ImageID{i.digest, in.ID.Tag}, scanStatus{Status: scanInProgress}}, nil
+}
+
+// checkScan returns an error if nobody can start a scan of the image now.
+func (r *repository) checkScan(i *image, id ImageID, now time.Time) error {
+	last := r.scanOf(i)
+	switch {
+	case r.registry.scanning.isEnhanced():
+		return service.Errorf("ValidationException", "This feature is disabled")
+	case !i.isActive():
+		return service.Errorf("ImageArchivedException", "The image with imageId %s in the repository with name '%s' "+
+			"in the registry with id '%s' is archived and cannot be scanned", id, r.name, r.account)
+	case !i.manifest.isScannable():
+		return service.Errorf("UnsupportedImageTypeException", "An artifact with media type '%s' cannot be scanned. "+
+			"For more information, see the Amazon ECR documentation.", i.manifest.kind())
+	case last != nil && (last.isRunning() || now.Sub(last.CompletedAt) < scanInterval):
+		return service.Errorf("LimitExceededException", "The scan quota per image has been exceeded. Wait and try again.")
+	}
+	return nil
+}
+
+// scanPushed scans an image that has just been pushed or restored, if the rules
+// say so. Other images are as if they were never scanned.
+func (r *repository) scanPushed(i *image, now time.Time) {
+	i.scan = nil
+	frequency := r.scanRule().Frequency
+	if frequency == scanManual || !i.manifest.isScannable() {
+		return
+	}
+	i.scan = &Scan{Enhanced: r.registry.scanning.isEnhanced(), CompletedAt: now}
+	if frequency == scanOnPush {
+		i.scan.Status = scanComplete
+	}
+}
+
+// scanOf returns the scan of an image that callers see, nil if they see none. A
+// scan of the other type is seen when the registry has that type again.
+func (r *repository) scanOf(i *image) *Scan {
+	enhanced := r.registry.scanning.isEnhanced()
+	switch {
+	case i.scan == nil || i.scan.Enhanced != enhanced:
+		return nil
+	case !i.isActive():
+		return &Scan{Enhanced: enhanced, Status: scanArchived}
+	}
+	return i.scan
 }

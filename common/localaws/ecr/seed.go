@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
@@ -97,6 +98,9 @@ func (img Image) complete() (*image, error) {
 			return nil, fmt.Errorf("%q cannot be the tag of an image", tag)
 		}
 	}
+	if err := img.checkStates(); err != nil {
+		return nil, err
+	}
 	mediaType := cmp.Or(img.MediaType, dockerManifest)
 	artifactType := cmp.Or(img.ArtifactType, dockerConfig)
 	text := img.Manifest
@@ -112,7 +116,32 @@ func (img Image) complete() (*image, error) {
 	if img.Manifest == "" {
 		m.blobs = nil // nobody has them
 	}
-	return &image{digest: cmp.Or(img.Digest, m.digest), manifest: m, pushed: img.PushedAt, scan: img.Scan}, nil
+	i := &image{
+		digest:    cmp.Or(img.Digest, m.digest),
+		manifest:  m,
+		pushed:    img.PushedAt,
+		pulled:    img.PulledAt,
+		scan:      img.Scan,
+		status:    cmp.Or(img.Status, imageActive),
+		archived:  img.ArchivedAt,
+		activated: img.ActivatedAt,
+	}
+	if !i.isActive() && i.archived.IsZero() {
+		i.archived = i.pushed
+	}
+	return i, nil
+}
+
+// checkStates returns an error if the image or its scan has a status that ECR
+// does not know.
+func (img Image) checkStates() error {
+	if !slices.Contains([]string{"", imageActive, imageArchived, imageActivating}, img.Status) {
+		return fmt.Errorf("%q cannot be the status of an image", img.Status)
+	}
+	if s := img.Scan; s != nil && s.Status != "" && !slices.Contains(scanStates, s.Status) {
+		return fmt.Errorf("%q cannot be the status of a scan", s.Status)
+	}
+	return nil
 }
 
 // newManifest returns a manifest with one layer.

@@ -11,10 +11,12 @@ import (
 type registry struct {
 	repositories map[string]*repository // by name
 	names        index
+	scanning     registryScanning
 }
 
 // repository is a repository with its images.
 type repository struct {
+	registry   *registry // that it is in
 	name       string
 	arn, uri   string
 	account    string
@@ -34,6 +36,7 @@ type repository struct {
 	// How many images name a layer, and how many indexes name an image, by
 	// digest. What they name need not be there.
 	naming, parents map[string]int
+	archived        map[string]int // how many archived images name a layer
 }
 
 // registry returns the registry of a place. It is an empty one if the place has
@@ -46,12 +49,18 @@ func (s *Store) registry(p service.Place) *registry {
 	return r
 }
 
+// kept returns the registry of a place, to change it.
+func (s *Store) kept(p service.Place) *registry {
+	r := s.registry(p)
+	s.registries[p] = r
+	return r
+}
+
 // add puts a repository into the registry of a place.
 func (s *Store) add(p service.Place, r *repository) {
-	to := s.registry(p)
-	s.registries[p] = to
-	to.repositories[r.name] = r
-	to.names.add(r.name)
+	r.registry = s.kept(p)
+	r.registry.repositories[r.name] = r
+	r.registry.names.add(r.name)
 }
 
 // placeOf returns the place of the registry of an account, in the region of the
@@ -70,10 +79,13 @@ func (s *Store) find(c *service.Request, in repositoryInput) (*repository, error
 func (s *Store) findNamed(c *service.Request, owner, name string) (*repository, error) {
 	r := s.registry(placeOf(c, owner)).repositories[name]
 	if r == nil {
-		return nil, service.Errorf("RepositoryNotFoundException",
-			"The repository with name '%s' does not exist in the registry with id '%s'", name, owner)
+		return nil, service.Errorf("RepositoryNotFoundException", "%s", noSuchRepository(name, owner))
 	}
 	return r, nil
+}
+
+func noSuchRepository(name, owner string) string {
+	return "The repository with name '" + name + "' does not exist in the registry with id '" + owner + "'"
 }
 
 // newRepository returns a repository with ECR's default settings.
@@ -93,6 +105,7 @@ func (s *Store) newRepository(p service.Place, name string, created time.Time) *
 		layers:     make(map[string]*layer),
 		naming:     make(map[string]int),
 		parents:    make(map[string]int),
+		archived:   make(map[string]int),
 	}
 }
 

@@ -169,12 +169,12 @@ func TestRefusedFaults(t *testing.T) {
 	t.Parallel()
 	const keys = "the keys of a fault are operation, code, message and delay (strings), times, status, " +
 		"afterBytes and probability (numbers), afterWork and drop (true or false)"
-	const operations = "ecr:BatchCheckLayerAvailability, ecr:BatchDeleteImage, ecr:BatchGetImage, ecr:CompleteLayerUpload, " +
+	const operations = "ecr:BatchCheckLayerAvailability, ecr:BatchDeleteImage, ecr:BatchGetImage, ecr:BatchGetRepositoryScanningConfiguration, ecr:CompleteLayerUpload, " +
 		"ecr:CreateRepository, ecr:DeleteRepository, ecr:DeleteRepositoryPolicy, ecr:DescribeImageScanFindings, " +
 		"ecr:DescribeImages, ecr:DescribeRepositories, ecr:GetAuthorizationToken, ecr:GetDownloadUrlForLayer, " +
 		"ecr:GetRepositoryPolicy, ecr:InitiateLayerUpload, ecr:ListImageReferrers, ecr:ListImages, ecr:ListTagsForResource, " +
-		"ecr:PutImage, ecr:PutImageScanningConfiguration, ecr:PutImageTagMutability, ecr:SetRepositoryPolicy, " +
-		"ecr:StartImageScan, ecr:TagResource, ecr:UntagResource, ecr:UploadLayerPart, sts:AssumeRole, sts:GetCallerIdentity"
+		"ecr:PutImage, ecr:PutImageScanningConfiguration, ecr:PutImageTagMutability, ecr:PutRegistryScanningConfiguration, ecr:SetRepositoryPolicy, " +
+		"ecr:StartImageScan, ecr:TagResource, ecr:UntagResource, ecr:UpdateImageStorageClass, ecr:UploadLayerPart, sts:AssumeRole, sts:GetCallerIdentity"
 	b := awstest.New(t)
 	for body, want := range map[string]string{
 		``:                     `the body is not a JSON object (EOF): ` + keys,

@@ -2,6 +2,7 @@ package service
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"strconv"
@@ -57,13 +58,16 @@ func mustMarshal(text []byte, err error) []byte {
 	return text
 }
 
-// DecodeJSON reads the input of an operation in the JSON protocol.
+// DecodeJSON reads the input of an operation in the JSON protocol. An Error with
+// which a part of the input refuses its text is the answer.
 func DecodeJSON[In any](body []byte) (In, error) {
 	var in In
-	if err := json.Unmarshal(body, &in); err != nil {
-		return in, Errorf(codeSerialization, "%v", err)
+	err := json.Unmarshal(body, &in)
+	var refused *Error
+	if err == nil || errors.As(err, &refused) {
+		return in, err
 	}
-	return in, nil
+	return in, Errorf(codeSerialization, "%v", err)
 }
 
 // Timestamp is a time as the JSON protocol writes it: seconds, with
