@@ -172,7 +172,7 @@ func TestRefusedFaults(t *testing.T) {
 	const operations = "ecr:BatchCheckLayerAvailability, ecr:BatchDeleteImage, ecr:BatchGetImage, ecr:BatchGetRepositoryScanningConfiguration, ecr:CompleteLayerUpload, " +
 		"ecr:CreateRepository, ecr:DeleteRepository, ecr:DeleteRepositoryPolicy, ecr:DescribeImageScanFindings, " +
 		"ecr:DescribeImages, ecr:DescribeRepositories, ecr:GetAuthorizationToken, ecr:GetDownloadUrlForLayer, " +
-		"ecr:GetRepositoryPolicy, ecr:InitiateLayerUpload, ecr:ListImageReferrers, ecr:ListImages, ecr:ListTagsForResource, " +
+		"ecr:GetRegistryScanningConfiguration, ecr:GetRepositoryPolicy, ecr:InitiateLayerUpload, ecr:ListImageReferrers, ecr:ListImages, ecr:ListTagsForResource, " +
 		"ecr:PutImage, ecr:PutImageScanningConfiguration, ecr:PutImageTagMutability, ecr:PutRegistryScanningConfiguration, ecr:SetRepositoryPolicy, " +
 		"ecr:StartImageScan, ecr:TagResource, ecr:UntagResource, ecr:UpdateImageStorageClass, ecr:UploadLayerPart, sts:AssumeRole, sts:GetCallerIdentity"
 	b := awstest.New(t)
