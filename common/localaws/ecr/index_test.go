@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go/service/ecr"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/YaleSpinup/ecr-api/common/localaws/awstest"
 )
 
@@ -91,5 +92,75 @@ func TestDeleteImageOfIndex(t *testing.T) {
 		if diff := cmp.Diff(test.failures, out.Failures); diff != "" && len(test.failures)+len(out.Failures) > 0 {
 			t.Errorf("call %d, failures (-want +got):\n%s", i, diff)
 		}
+	}
+}
+
+// TestNestedIndex shows an index of an index: its size, and which of them can be
+// deleted.
+func TestNestedIndex(t *testing.T) {
+	t.Parallel()
+	b := awstest.New(t)
+	client := b.ECR(awstest.Here)
+	b.Add(t, "group/one")
+	inner := indexOf(manifestOf(100), manifestOf(30))
+	outer := strings.ReplaceAll(indexOf(inner, manifestOf(7)), dockerManifest, ociIndex)
+	for tag, manifest := range map[string]string{"big": manifestOf(100), "small": manifestOf(30), "other": manifestOf(7)} {
+		awstest.Must(t, put(client, manifest, tag))
+	}
+	awstest.WantError(t, "the inner index is missing", put(client, outer, "outer"), "ReferencedImagesNotFoundException", "Images with digests '["+digestOf(inner)+"]'")
+	awstest.Must(t, put(client, inner, "inner"))
+	awstest.Must(t, put(client, outer, "outer"))
+	described, err := client.DescribeImages(&ecr.DescribeImagesInput{RepositoryName: aws.String("group/one"), ImageIds: []*ecr.ImageIdentifier{ofTag("outer")}})
+	awstest.Must(t, err)
+	if size := *described.ImageDetails[0].ImageSizeInBytes; size != 101 {
+		t.Errorf("the outer index has %d bytes, want those of the largest image in the inner one", size)
+	}
+	both := func(manifest, tag string) *ecr.ImageIdentifier {
+		return &ecr.ImageIdentifier{ImageDigest: aws.String(digestOf(manifest)), ImageTag: &tag}
+	}
+	byDigest := func(manifest string) *ecr.ImageIdentifier {
+		return &ecr.ImageIdentifier{ImageDigest: aws.String(digestOf(manifest))}
+	}
+	for i, test := range []struct {
+		id      *ecr.ImageIdentifier
+		deleted *ecr.ImageIdentifier // nil if an index names it
+	}{
+		{byDigest(inner), nil},
+		{ofTag("inner"), nil},
+		{both(inner, "inner"), nil},
+		{byDigest(manifestOf(30)), nil},
+		{ofTag("other"), nil},
+		{both(outer, "outer"), both(outer, "outer")},
+		{ofTag("other"), both(manifestOf(7), "other")},
+		{both(manifestOf(30), "small"), nil},
+		{both(inner, "inner"), both(inner, "inner")},
+		{both(manifestOf(30), "small"), both(manifestOf(30), "small")},
+		{byDigest(manifestOf(100)), both(manifestOf(100), "big")},
+	} {
+		want := &ecr.BatchDeleteImageOutput{ImageIds: []*ecr.ImageIdentifier{test.deleted}, Failures: []*ecr.ImageFailure{}}
+		if test.deleted == nil {
+			want = &ecr.BatchDeleteImageOutput{ImageIds: []*ecr.ImageIdentifier{}, Failures: []*ecr.ImageFailure{{ImageId: test.id,
+				FailureCode: aws.String("ImageReferencedByManifestList"), FailureReason: aws.String("Requested image referenced by manifest list")}}}
+		}
+		out, err := client.BatchDeleteImage(&ecr.BatchDeleteImageInput{RepositoryName: aws.String("group/one"), ImageIds: []*ecr.ImageIdentifier{test.id}})
+		awstest.Must(t, err)
+		if diff := cmp.Diff(want, out); diff != "" {
+			t.Errorf("call %d (-want +got):\n%s", i, diff)
+		}
+	}
+}
+
+// TestIndexOfItself shows that an index with a made-up digest can name itself.
+func TestIndexOfItself(t *testing.T) {
+	t.Parallel()
+	b := awstest.New(t)
+	b.Add(t, "group/one")
+	made := digestOf("made up")
+	index := fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"manifests":[{"digest":%q}]}`, ociIndex, made)
+	awstest.Must(t, b.AddImage("012345678901", awstest.Here, "group/one", localaws.Image{Digest: made, Manifest: index, MediaType: ociIndex, Size: 5}))
+	out, err := b.ECR(awstest.Here).DescribeImages(&ecr.DescribeImagesInput{RepositoryName: aws.String("group/one")})
+	awstest.Must(t, err)
+	if size := *out.ImageDetails[0].ImageSizeInBytes; size != 5 {
+		t.Errorf("it has %d bytes", size)
 	}
 }

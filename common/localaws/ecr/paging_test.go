@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/request"
 	"github.com/aws/aws-sdk-go/service/ecr"
 	"github.com/google/go-cmp/cmp"
 
@@ -93,4 +94,74 @@ func TestHundredThousandRepositories(t *testing.T) {
 	}
 	_, err := client.CreateRepository(&ecr.CreateRepositoryInput{RepositoryName: aws.String("group/one")})
 	awstest.WantError(t, "one repository too many", err, "LimitExceededException", "100000")
+}
+
+// TestPagesWithFilters shows that the pages of both lists of images have what the
+// filter keeps, and that a token is good for its own list only.
+func TestPagesWithFilters(t *testing.T) {
+	t.Parallel()
+	b := awstest.New(t)
+	client := b.ECR(awstest.Here)
+	b.Add(t, "group/one")
+	const many = 60 // of each kind
+	for i := range many {
+		awstest.Must(t, b.AddImage(localaws.AdministratorAccount, awstest.Here, "group/one", localaws.Image{}))
+		awstest.Must(t, b.AddImage(localaws.AdministratorAccount, awstest.Here, "group/one", localaws.Image{Status: "ARCHIVED", Tags: []string{fmt.Sprintf("old%d", i)}}))
+		awstest.Must(t, b.AddImage(localaws.AdministratorAccount, awstest.Here, "group/one", localaws.Image{Tags: []string{fmt.Sprintf("a%d", i), fmt.Sprintf("b%d", i)}}))
+	}
+	// pages returns how many images and ids each page has, and the first token.
+	pages := func(operation string, filter listFilter) (sizes []int, first *string) {
+		in := &listInput{RepositoryName: aws.String("group/one"), Filter: &filter, MaxResults: aws.Int64(50)}
+		for {
+			out := &struct {
+				ImageIDs     []*ecr.ImageIdentifier `locationName:"imageIds"`
+				ImageDetails []*ecr.ImageDetail     `locationName:"imageDetails"`
+				NextToken    *string                `locationName:"nextToken"`
+			}{}
+			awstest.Must(t, client.NewRequest(&request.Operation{Name: operation, HTTPMethod: "POST", HTTPPath: "/"}, in, out).Send())
+			sizes = append(sizes, len(out.ImageIDs)+len(out.ImageDetails))
+			if in.NextToken == nil {
+				first = out.NextToken
+			}
+			if in.NextToken = out.NextToken; in.NextToken == nil {
+				return sizes, first
+			}
+		}
+	}
+	active, archived, tagged := aws.String("ACTIVE"), aws.String("ARCHIVED"), aws.String("TAGGED")
+	for _, test := range []struct {
+		operation string
+		filter    listFilter
+		want      []int
+	}{
+		{"DescribeImages", listFilter{}, []int{50, 50, 20}},
+		{"DescribeImages", listFilter{TagStatus: tagged}, []int{50, 10}},
+		{"DescribeImages", listFilter{ImageStatus: archived}, []int{50, 10}},
+		{"DescribeImages", listFilter{TagStatus: tagged, ImageStatus: aws.String("ANY")}, []int{50, 50, 20}},
+		{"ListImages", listFilter{}, []int{50, 50, 50, 30}},
+		{"ListImages", listFilter{TagStatus: tagged}, []int{50, 50, 20}},
+		{"ListImages", listFilter{ImageStatus: archived}, []int{50, 10}},
+	} {
+		got, token := pages(test.operation, test.filter)
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s %v (-want +got):\n%s", test.operation, test.filter, diff)
+		}
+		for _, other := range []listFilter{{}, {TagStatus: tagged}, {ImageStatus: archived}, {ImageStatus: active}} {
+			if cmp.Equal(other, test.filter) {
+				continue
+			}
+			_, err := raw(client, test.operation, &listInput{RepositoryName: aws.String("group/one"), Filter: &other, NextToken: token})
+			awstest.WantError(t, "token of another filter", err, "InvalidParameterException", "'nextToken'")
+		}
+	}
+	for _, operation := range []string{"DescribeImages", "ListImages", "DescribeImageScanFindings"} {
+		for size, text := range map[int64]string{0: "greater than or equal to 1", -1: "greater than or equal to 1", 1001: "less than or equal to 1000"} {
+			_, err := raw(client, operation, &struct {
+				RepositoryName *string              `locationName:"repositoryName"`
+				ImageID        *ecr.ImageIdentifier `locationName:"imageId"`
+				MaxResults     *int64               `locationName:"maxResults"`
+			}{aws.String("group/one"), ofTag("a1"), &size})
+			awstest.WantError(t, operation, err, "InvalidParameterException", "Invalid parameter at 'maxResults' failed to satisfy constraint: 'Member must have value "+text+"'")
+		}
+	}
 }

@@ -3,6 +3,7 @@
 package ecr_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -27,7 +28,8 @@ func TestScans(t *testing.T) {
 	scan := func(id *ecr.ImageIdentifier) error {
 		return awstest.ErrorOf(client.StartImageScan(&ecr.StartImageScanInput{RepositoryName: aws.String("group/one"), ImageId: id}))
 	}
-	awstest.WantError(t, "never scanned", awstest.ErrorOf(findings()), "ScanNotFoundException", "'group/one'")
+	awstest.WantError(t, "never scanned", awstest.ErrorOf(findings()), "ScanNotFoundException",
+		"Image scan does not exist for the image with '{imageDigest:'null', imageTag:'v1'}' in the repository with name 'group/one' in the registry with id '012345678901'")
 	awstest.WantError(t, "missing image", scan(&ecr.ImageIdentifier{ImageTag: aws.String("v9")}), "ImageNotFoundException", "v9")
 	awstest.Must(t, scan(id))
 	out, err := findings()
@@ -54,7 +56,10 @@ func TestScans(t *testing.T) {
 
 	index := `{"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`
 	awstest.Must(t, put(client, index, "index"))
-	awstest.WantError(t, "index", scan(&ecr.ImageIdentifier{ImageTag: aws.String("index")}), "UnsupportedImageTypeException", "index")
+	awstest.WantError(t, "index", scan(ofTag("index")), "UnsupportedImageTypeException",
+		"An artifact with media type 'application/vnd.oci.image.index.v1+json' cannot be scanned. For more information, see the Amazon ECR documentation.")
+	awstest.Must(t, put(client, referring(digestOf("x"), `,"config":{"mediaType":"application/signature"}`), "signature"))
+	awstest.WantError(t, "signature", scan(ofTag("signature")), "UnsupportedImageTypeException", "An artifact with media type 'application/signature' cannot be scanned.")
 	described, err := client.DescribeImages(&ecr.DescribeImagesInput{RepositoryName: aws.String("group/one"),
 		ImageIds: []*ecr.ImageIdentifier{{ImageTag: aws.String("index")}}})
 	awstest.Must(t, err)
@@ -98,4 +103,40 @@ func TestScanOnPush(t *testing.T) {
 	if diff := cmp.Diff([]string{"CVE-1", "CVE-2", "CVE-3"}, names); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
+}
+
+// TestScanLimit shows when an image cannot be scanned yet, or not at all.
+func TestScanLimit(t *testing.T) {
+	t.Parallel()
+	b := awstest.New(t)
+	client := b.ECR(awstest.Here)
+	awstest.Must(t, awstest.ErrorOf(client.CreateRepository(&ecr.CreateRepositoryInput{RepositoryName: aws.String("group/one"),
+		ImageScanningConfiguration: &ecr.ImageScanningConfiguration{ScanOnPush: aws.Bool(true)}})))
+	awstest.Must(t, put(client, manifestOf(1), "pushed"))
+	for tag, scan := range map[string]*localaws.Scan{
+		"running":      {Status: "IN_PROGRESS"},
+		"waiting":      {Status: "PENDING", CompletedAt: awstest.Noon.Add(-48 * time.Hour)},
+		"failed":       {Status: "FAILED"},
+		"failed today": {Status: "FAILED", CompletedAt: awstest.Noon},
+		"by Inspector": {Enhanced: true, CompletedAt: awstest.Noon},
+	} {
+		tag = strings.ReplaceAll(tag, " ", "-")
+		awstest.Must(t, b.AddImage(localaws.AdministratorAccount, awstest.Here, "group/one", localaws.Image{Tags: []string{tag}, Scan: scan}))
+	}
+	scan := func(tag string) error {
+		return awstest.ErrorOf(client.StartImageScan(&ecr.StartImageScanInput{RepositoryName: aws.String("group/one"), ImageId: ofTag(tag)}))
+	}
+	const limit, text = "LimitExceededException", "The scan quota per image has been exceeded. Wait and try again."
+	for tag, code := range map[string]string{"pushed": limit, "running": limit, "waiting": limit, "failed": "", "failed-today": limit, "by-Inspector": ""} {
+		want := text
+		if code == "" {
+			want = ""
+		}
+		awstest.WantError(t, tag, scan(tag), code, want)
+	}
+	b.Advance(24 * time.Hour)
+	awstest.Must(t, scan("pushed"))
+	awstest.Must(t, b.SetScanning(localaws.AdministratorAccount, awstest.Here, "ENHANCED"))
+	awstest.WantError(t, "enhanced", scan("failed"), "ValidationException", "This feature is disabled")
+	awstest.WantError(t, "enhanced, missing image", scan("none"), "ImageNotFoundException", "none")
 }
