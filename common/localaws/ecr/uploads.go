@@ -71,10 +71,10 @@ func (s *Store) initiateLayerUpload(c *service.Request, in uploadStart) (any, er
 }
 
 // mountLayer gives a repository a layer of another one. It returns false if that
-// one does not have the layer.
+// one does not have the layer, or has it in the archive only.
 func (s *Store) mountLayer(c *service.Request, to *repository, from, digest string) bool {
 	source := s.registry(placeOf(c, to.account)).repositories[from]
-	if source == nil || source.layers[digest] == nil {
+	if source == nil || source.layers[digest] == nil || source.isArchived(digest) {
 		return false
 	}
 	if to.layers[digest] == nil { // otherwise the repository holds it already
