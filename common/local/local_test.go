@@ -108,7 +108,7 @@ func TestStart(t *testing.T) {
 }
 
 // The administrator works in both accounts with the role of AWS Organizations,
-// which has the rights of ECR and IAM only.
+// which has the rights of ECR, IAM and Inspector only.
 func TestAccessRole(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, start(t, startEmpty))
@@ -123,6 +123,9 @@ func TestAccessRole(t *testing.T) {
 		if diff := cmp.Diff(want, *created.Repository.RepositoryArn); diff != "" {
 			t.Errorf("%s: ARN (-want +got):\n%s", account, diff)
 		}
+		if err := scanEnhanced(ecr.New(role)); err != nil {
+			t.Errorf("%s: %v", account, err)
+		}
 		_, err = sts.New(role).AssumeRole(&sts.AssumeRoleInput{
 			RoleArn: aws.String("arn:aws:iam::" + account + ":role/OrganizationAccountAccessRole"), RoleSessionName: aws.String("again"),
 		})
@@ -131,6 +134,23 @@ func TestAccessRole(t *testing.T) {
 			t.Errorf("%s: the role assumes itself: %v", account, err)
 		}
 	}
+}
+
+// scanEnhanced lets Inspector scan an image in any/name, and asks what it has
+// found.
+func scanEnhanced(client *ecr.ECR) error {
+	name, any := aws.String("any/name"), []*ecr.ScanningRepositoryFilter{{Filter: aws.String("*"), FilterType: aws.String("WILDCARD")}}
+	_, err := client.PutRegistryScanningConfiguration(&ecr.PutRegistryScanningConfigurationInput{ScanType: aws.String("ENHANCED"),
+		Rules: []*ecr.RegistryScanningRule{{ScanFrequency: aws.String("CONTINUOUS_SCAN"), RepositoryFilters: any}}})
+	if err != nil {
+		return err
+	}
+	if _, err := client.PutImage(&ecr.PutImageInput{RepositoryName: name, ImageTag: aws.String("v1"), ImageManifest: aws.String(
+		`{"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json"}}`)}); err != nil {
+		return err
+	}
+	_, err = client.DescribeImageScanFindings(&ecr.DescribeImageScanFindingsInput{RepositoryName: name, ImageId: &ecr.ImageIdentifier{ImageTag: aws.String("v1")}})
+	return err
 }
 
 // A session of the role ecr-api lasts as long as AWS allows.

@@ -136,16 +136,7 @@ func TestReadmeFaults(t *testing.T) {
 // docs.
 func TestOtherAccount(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("aws"); err != nil {
-		t.Skip("the commands cannot be run without the AWS command line")
-	}
-	p := start(t, "", "-local", "-listen", "127.0.0.1:0")
-	p.stdout.waitFor(t, `Ctrl-C ends both`)
-	banner := p.stdout.String()
-	environment := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "AWS_PAGER="}
-	for name, value := range exports(t, banner) {
-		environment = append(environment, name+"="+value)
-	}
+	banner, run := startForAWS(t)
 	var lines strings.Builder // of the banner
 	for line := range strings.Lines(banner) {
 		if strings.HasPrefix(line, "  other") {
@@ -156,11 +147,47 @@ func TestOtherAccount(t *testing.T) {
 		"spindev-00001/welcome": lines.String(),
 		"spindev-00001/hello":   block(t, localAWSFile, "<!-- other account -->\n```sh\n"),
 	} {
-		command := exec.Command("sh", "-ec", script+`other aws ecr describe-repositories --repository-names `+name+` --query 'repositories[].repositoryArn' --output text`)
-		command.Env = environment
-		got, err := command.CombinedOutput()
-		if want := "arn:aws:ecr:us-east-1:210987654321:repository/" + name + "\n"; err != nil || !strings.HasSuffix(string(got), "\n"+want) {
+		got, err := run(script + `other aws ecr describe-repositories --repository-names ` + name + ` --query 'repositories[].repositoryArn' --output text`)
+		if want := "arn:aws:ecr:us-east-1:210987654321:repository/" + name + "\n"; err != nil || !strings.HasSuffix(got, "\n"+want) {
 			t.Errorf("%s\n%v:\n%s\nwant at the end %s", script, err, got, want)
+		}
+	}
+}
+
+// startForAWS starts the program, and returns its banner and what runs a script
+// of the AWS command line against the local AWS. Without the command line, the
+// test is skipped.
+func startForAWS(t *testing.T) (banner string, run func(script string) (printed string, err error)) {
+	t.Helper()
+	if _, err := exec.LookPath("aws"); err != nil {
+		t.Skip("the commands cannot be run without the AWS command line")
+	}
+	p := start(t, "", "-local", "-listen", "127.0.0.1:0")
+	p.stdout.waitFor(t, `Ctrl-C ends both`)
+	banner = p.stdout.String()
+	environment := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "AWS_PAGER="}
+	for name, value := range exports(t, banner) {
+		environment = append(environment, name+"="+value)
+	}
+	return banner, func(script string) (string, error) {
+		command := exec.Command("sh", "-ec", script)
+		command.Env = environment
+		printed, err := command.CombinedOutput()
+		return string(printed), err
+	}
+}
+
+// The commands about scans and archived images work as printed in docs.
+func TestScansAndArchive(t *testing.T) {
+	t.Parallel()
+	_, run := startForAWS(t)
+	for begin, want := range map[string]string{
+		"scans":   `"scanFrequency": "CONTINUOUS_SCAN"`,
+		"archive": `"imageStatus": "ACTIVATING"`,
+	} {
+		script := block(t, localAWSFile, "<!-- "+begin+" -->\n```sh\n")
+		if printed, err := run(script); err != nil || !strings.Contains(printed, want) {
+			t.Errorf("%s\n%v:\n%s\nwant %s in it", script, err, printed, want)
 		}
 	}
 }
