@@ -229,6 +229,21 @@ func TestFindingsOfInspectorElsewhere(t *testing.T) {
 		"ScanNotFoundException", "")
 }
 
+// TestPagesOfNothing shows that there are no further pages of a scan that was
+// never completed.
+func TestPagesOfNothing(t *testing.T) {
+	t.Parallel()
+	b := awstest.New(t)
+	scanned(t, b, &localaws.Scan{Status: "IN_PROGRESS", Findings: []localaws.Finding{{Name: "CVE-1"}, {Name: "CVE-2"}}})
+	in := findingsOf("v1")
+	in.SetMaxResults(1)
+	out, err := b.ECR(awstest.Here).DescribeImageScanFindings(in)
+	awstest.Must(t, err)
+	if out.NextToken != nil || out.ImageScanFindings != nil {
+		t.Errorf("the answer is %v", out)
+	}
+}
+
 // TestFindingPages shows that the pages of both kinds have all findings.
 func TestFindingPages(t *testing.T) {
 	t.Parallel()

@@ -168,6 +168,20 @@ func TestScanningOfRegistryNeedsAll(t *testing.T) {
 	}
 }
 
+// TestScanningOfRepositoriesNeedsEach shows that each repository of the list must
+// be allowed.
+func TestScanningOfRepositoriesNeedsEach(t *testing.T) {
+	t.Parallel()
+	b := awstest.New(t)
+	client := ecr.New(b.Session(awstest.Here, b.Assume(t, awstest.Other, document(allowing(group, "ecr:BatchGetRepositoryScanningConfiguration")), nil)))
+	try := func(names ...string) error {
+		return awstest.ErrorOf(client.BatchGetRepositoryScanningConfiguration(&ecr.BatchGetRepositoryScanningConfigurationInput{RepositoryNames: aws.StringSlice(names)}))
+	}
+	awstest.Must(t, try("group/one", "group/two"))
+	awstest.WantError(t, "one of another group", try("group/one", "other/two"), "AccessDeniedException",
+		"on resource: arn:aws:ecr:us-east-1:210987654321:repository/other/two because")
+}
+
 // TestScanByRules shows when an image is scanned that is pushed.
 func TestScanByRules(t *testing.T) {
 	t.Parallel()

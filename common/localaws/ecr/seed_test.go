@@ -110,6 +110,8 @@ func TestSeedErrors(t *testing.T) {
 		"files, missing repository": {b.AddImage(awstest.Other, awstest.Here, "group/one", localaws.Image{Files: map[string]string{"a": ""}}), "no repository"},
 		"image twice":               {b.AddImage(localaws.AdministratorAccount, awstest.Here, "group/one", img), "there is an image"},
 		"malformed image tag":       {b.AddImage(localaws.AdministratorAccount, awstest.Here, "group/one", localaws.Image{Tags: []string{"a/b"}}), "tag of an image"},
+		"unknown status":            {b.AddImage(localaws.AdministratorAccount, awstest.Here, "group/one", localaws.Image{Status: "x"}), "status of an image"},
+		"unknown status of a scan":  {b.AddImage(localaws.AdministratorAccount, awstest.Here, "group/one", localaws.Image{Scan: &localaws.Scan{Status: "x"}}), "status of a scan"},
 		"malformed manifest":        {b.AddImage(localaws.AdministratorAccount, awstest.Here, "group/one", localaws.Image{Manifest: "{"}), "Invalid JSON"},
 	} {
 		if test.err == nil || !strings.Contains(test.err.Error(), test.text) {
