@@ -168,7 +168,7 @@ const (
 )
 
 // seed adds a repository with two images, so that the first requests show
-// something.
+// something, and the shop.
 func seed(aws *localaws.Server, c *common.Config) error {
 	name := seedGroup + "/" + seedName
 	account, region, now := accounts[0], c.Account.Region, time.Now()
@@ -188,6 +188,7 @@ func seed(aws *localaws.Server, c *common.Config) error {
 		aws.AddImage(account, region, name, localaws.Image{
 			Tags: []string{"v2", "latest"}, Files: welcome("v2"), PushedAt: now.Add(-time.Hour),
 		}),
+		seedShops(aws, c),
 	)
 }
 

@@ -79,7 +79,7 @@ func TestStart(t *testing.T) {
 		want  map[string][]string // names of repositories, by account
 	}{
 		"empty":  {startEmpty, map[string][]string{"012345678901": nil, "210987654321": nil}},
-		"seeded": {startSeeded, map[string][]string{"012345678901": {"spindev-00001/welcome"}, "210987654321": nil}},
+		"seeded": {startSeeded, map[string][]string{"012345678901": {"spindev-00001/welcome", "spindev-00002/shop"}, "210987654321": {"spindev-00002/shop"}}},
 	} {
 		s := newSession(t, start(t, test.start))
 		got := map[string][]string{}

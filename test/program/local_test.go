@@ -41,7 +41,7 @@ func TestLocal(t *testing.T) {
 		image + `"ImageScanFindingsSummary": {"FindingSeverityCounts": {"MEDIUM": 1}, "ImageScanCompletedAt": "TIME", "VulnerabilitySourceUpdatedAt": "TIME"},
 		"ImageScanStatus": {"Description": "The scan was completed successfully.", "Status": "COMPLETE"}, "ImageSizeInBytes": 140, "ImageTags": ["v1"]}]`
 	want := []struct{ request, answer string }{
-		{"GET ", `["spindev-00001/welcome"]`},
+		{"GET ", `["spindev-00001/welcome", "spindev-00002/shop"]`},
 		{"POST /spindev-00001", created},
 		{"GET /spindev-00001/dasher", created},
 		{"PUT /spindev-00001/dasher", updated},
@@ -69,7 +69,7 @@ func TestLocal(t *testing.T) {
 
 	// The AWS command line uses these variables in the same way.
 	s := newSession(t, variables["AWS_ENDPOINT_URL"], variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"], variables["AWS_DEFAULT_REGION"])
-	wantRepositories(t, s, []string{"spindev-00001/welcome"})
+	wantRepositories(t, s, []string{"spindev-00001/welcome", "spindev-00002/shop"})
 
 	p.stop()
 	p.wantEnd()

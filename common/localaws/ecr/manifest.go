@@ -38,6 +38,7 @@ const (
 	ociManifest    = "application/vnd.oci.image.manifest.v1+json"
 	ociIndex       = "application/vnd.oci.image.index.v1+json"
 	ociConfig      = "application/vnd.oci.image.config.v1+json"
+	ociLayer       = "application/vnd.oci.image.layer.v1.tar+gzip"
 )
 
 // Beginnings of media types.

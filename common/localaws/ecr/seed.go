@@ -17,8 +17,15 @@ type Image struct {
 	Digest   string // empty means that of the manifest
 	Manifest string // empty means one that no other image has
 	// Files, by their names, are in a layer that can be pulled. There is a manifest
-	// then for an image of linux/amd64, of Docker's media types.
+	// then, of Docker's media types unless MediaType is OCI's.
 	Files        map[string]string
+	Architecture string // of an image with Files, which is for linux; empty means amd64
+	// Parts make the image an index of these images, which are added too. One that
+	// is an Attestation says how the first one was built.
+	Parts       []Image
+	Attestation bool
+	// Referrers, such as signatures, are added after the image, and refer to it.
+	Referrers    []Image
 	Size         int64     // of all layers, in bytes; 0 means what the manifest says
 	PushedAt     time.Time // zero means now
 	MediaType    string    // of the manifest; empty means Docker's
@@ -52,19 +59,43 @@ func (s *Store) AddRepository(p service.Place, name string, tags map[string]stri
 // AddImage adds an image directly to a repository that exists. If other images
 // have its tags, they lose them.
 func (s *Store) AddImage(p service.Place, repository string, img Image) error {
+	_, err := s.addWhole(p, repository, img, descriptor{})
+	return err
+}
+
+// addWhole adds an image with its parts and referrers. It returns the descriptor
+// of the image. The subject is that of a referrer, and empty for others.
+func (s *Store) addWhole(p service.Place, repository string, img Image, subject descriptor) (added descriptor, err error) {
 	if img.PushedAt.IsZero() {
 		img.PushedAt = s.now()
 	}
-	if img.Files != nil {
-		var err error
-		if img, err = s.addFiles(p, repository, img); err != nil {
-			return err
-		}
+	switch {
+	case img.Parts != nil:
+		img, err = s.addParts(p, repository, img)
+	case img.Files != nil:
+		img, err = s.addFiles(p, repository, img, subject)
+	}
+	if err != nil {
+		return added, err
 	}
 	i, err := img.complete()
-	if err != nil {
-		return err
+	if err == nil {
+		err = s.addOne(p, repository, i, img.Tags)
 	}
+	if err != nil {
+		return added, err
+	}
+	added = descriptor{i.manifest.mediaType, int64(len(i.manifest.text)), i.digest}
+	for _, referrer := range img.Referrers {
+		if _, err := s.addWhole(p, repository, referrer, added); err != nil {
+			return added, err
+		}
+	}
+	return added, nil
+}
+
+// addOne puts an image into a repository, and gives it the tags.
+func (s *Store) addOne(p service.Place, repository string, i *image, tags []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r, err := s.existing(p, repository)
@@ -75,7 +106,7 @@ func (s *Store) AddImage(p service.Place, repository string, img Image) error {
 		return fmt.Errorf("there is an image %s in %s", i.digest, repository)
 	}
 	r.addImage(i)
-	for _, tag := range img.Tags {
+	for _, tag := range tags {
 		r.tag(i, tag)
 	}
 	return nil
@@ -105,14 +136,16 @@ func (img Image) complete() (*image, error) {
 	artifactType := cmp.Or(img.ArtifactType, dockerConfig)
 	text := img.Manifest
 	if text == "" {
-		text = newManifest(mediaType, descriptor{artifactType, 1472, digestOf(rand.Text())}, descriptor{dockerLayer, img.Size, digestOf(rand.Text())})
+		text = newManifest(mediaType, descriptor{artifactType, 1472, digestOf(rand.Text())}, descriptor{dockerLayer, img.Size, digestOf(rand.Text())}, descriptor{})
 	}
 	m, err := parseManifest(text, mediaType)
 	if err != nil {
 		return nil, err
 	}
 	m.size = cmp.Or(img.Size, m.size)
-	m.configType = artifactType
+	if m.configType = artifactType; isIndex(m.mediaType) {
+		m.configType = img.ArtifactType // it has no configuration
+	}
 	if img.Manifest == "" {
 		m.blobs = nil // nobody has them
 	}
@@ -144,12 +177,17 @@ func (img Image) checkStates() error {
 	return nil
 }
 
-// newManifest returns a manifest with one layer.
-func newManifest(mediaType string, config, layer descriptor) string {
-	return string(mustMarshal(struct {
+// newManifest returns a manifest with one layer. The subject may be empty.
+func newManifest(mediaType string, config, layer, subject descriptor) string {
+	manifest := struct {
 		SchemaVersion int          `json:"schemaVersion"`
 		MediaType     string       `json:"mediaType"`
 		Config        descriptor   `json:"config"`
 		Layers        []descriptor `json:"layers"`
-	}{2, mediaType, config, []descriptor{layer}}))
+		Subject       *descriptor  `json:"subject,omitempty"`
+	}{SchemaVersion: 2, MediaType: mediaType, Config: config, Layers: []descriptor{layer}}
+	if subject.Digest != "" {
+		manifest.Subject = &subject
+	}
+	return string(mustMarshal(manifest))
 }

@@ -69,6 +69,63 @@ func TestSeedFiles(t *testing.T) {
 	}
 }
 
+// TestSeedIndex shows that an index has its parts, and its signature refers to
+// it.
+func TestSeedIndex(t *testing.T) {
+	t.Parallel()
+	b := awstest.New(t)
+	client := b.ECR(awstest.Here)
+	b.Add(t, "group/one")
+	pushed := time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
+	awstest.Must(t, b.AddImage(localaws.AdministratorAccount, awstest.Here, "group/one", localaws.Image{
+		Tags: []string{"v1"}, PushedAt: pushed,
+		Parts: []localaws.Image{
+			{Files: map[string]string{"a": "amd64"}},
+			{Files: map[string]string{"a": "arm64"}, Architecture: "arm64", MediaType: ociManifest},
+			{Files: map[string]string{"a": "how it was built"}, Attestation: true, MediaType: ociManifest},
+		},
+		Referrers: []localaws.Image{{Files: map[string]string{"a": "signed"}, ArtifactType: "application/vnd.example"}},
+	}))
+	out, err := client.BatchGetImage(&ecr.BatchGetImageInput{RepositoryName: aws.String("group/one"), ImageIds: []*ecr.ImageIdentifier{{ImageTag: aws.String("v1")}}})
+	awstest.Must(t, err)
+	type part struct {
+		Digest      string `json:"digest"`
+		Size        int64  `json:"size"`
+		Platform    map[string]string
+		Annotations map[string]string
+	}
+	var index struct{ Manifests []part }
+	awstest.Must(t, json.Unmarshal([]byte(*out.Images[0].ImageManifest), &index))
+	var digests []*string
+	var platforms []string
+	for _, p := range index.Manifests {
+		digests, platforms = append(digests, &p.Digest), append(platforms, p.Platform["os"]+"/"+p.Platform["architecture"])
+	}
+	if diff := cmp.Diff([]string{"linux/amd64", "linux/arm64", "unknown/unknown"}, platforms); diff != "" {
+		t.Errorf("platforms (-want +got):\n%s", diff)
+	}
+	attestation := map[string]string{"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": *digests[0]}
+	if diff := cmp.Diff(attestation, index.Manifests[2].Annotations); diff != "" {
+		t.Errorf("annotations (-want +got):\n%s", diff)
+	}
+	var ids []*ecr.ImageIdentifier
+	for _, d := range digests {
+		ids = append(ids, &ecr.ImageIdentifier{ImageDigest: d})
+	}
+	parts, err := client.BatchGetImage(&ecr.BatchGetImageInput{RepositoryName: aws.String("group/one"), ImageIds: ids})
+	awstest.Must(t, err)
+	for n, p := range parts.Images {
+		if len(*p.ImageManifest) != int(index.Manifests[n].Size) {
+			t.Errorf("part %d has %d bytes, and the index says %d", n, len(*p.ImageManifest), index.Manifests[n].Size)
+		}
+	}
+	signatures, err := listReferrers(client, &listReferrersInput{RepositoryName: aws.String("group/one"), SubjectID: out.Images[0].ImageId})
+	awstest.Must(t, err)
+	if len(signatures.Referrers) != 1 || *signatures.Referrers[0].ArtifactType != "application/vnd.example" {
+		t.Errorf("referrers %v", signatures)
+	}
+}
+
 func unzip(t *testing.T, text string) string {
 	t.Helper()
 	r, err := gzip.NewReader(strings.NewReader(text))

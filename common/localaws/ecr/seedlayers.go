@@ -3,6 +3,7 @@ package ecr
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"maps"
@@ -23,9 +24,9 @@ func (b blob) descriptor() descriptor {
 }
 
 // newFiles returns the configuration and the layer of an image with files. It
-// is one for linux/amd64, and has nothing to run.
-func newFiles(files map[string]string, created time.Time) (config, layer blob, err error) {
-	content, err := newTar(files)
+// has nothing to run.
+func newFiles(img Image) (config, layer blob, err error) {
+	content, err := newTar(img.Files)
 	if err != nil {
 		return config, layer, err
 	}
@@ -37,8 +38,13 @@ func newFiles(files map[string]string, created time.Time) (config, layer blob, e
 	if err := w.Close(); err != nil {
 		return config, layer, err
 	}
-	config = blob{dockerConfig, newConfig(digestOf(content), created)}
-	return config, blob{dockerLayer, zipped.Bytes()}, nil
+	config = blob{dockerConfig, newConfig(digestOf(content), img)}
+	layer = blob{dockerLayer, zipped.Bytes()}
+	if img.MediaType == ociManifest {
+		config.mediaType, layer.mediaType = ociConfig, ociLayer
+	}
+	config.mediaType = cmp.Or(img.ArtifactType, config.mediaType)
+	return config, layer, nil
 }
 
 // newTar returns a tar file. The same files give the same bytes.
@@ -62,7 +68,7 @@ func newTar(files map[string]string) ([]byte, error) {
 
 // newConfig returns the configuration of an image with one layer. The digest is
 // that of the layer before compression.
-func newConfig(diffID string, created time.Time) []byte {
+func newConfig(diffID string, img Image) []byte {
 	type rootfs struct {
 		Type    string   `json:"type"`
 		DiffIDs []string `json:"diff_ids"`
@@ -73,7 +79,7 @@ func newConfig(diffID string, created time.Time) []byte {
 		Created      time.Time `json:"created"`
 		Config       struct{}  `json:"config"`
 		RootFS       rootfs    `json:"rootfs"`
-	}{Architecture: "amd64", OS: "linux", Created: created.UTC(), RootFS: rootfs{"layers", []string{diffID}}})
+	}{Architecture: img.architecture(), OS: "linux", Created: img.PushedAt.UTC(), RootFS: rootfs{"layers", []string{diffID}}})
 }
 
 // mustMarshal is for values that can always be marshalled.
@@ -85,10 +91,16 @@ func mustMarshal(value any) []byte {
 	return text
 }
 
+func (img Image) architecture() string { return cmp.Or(img.Architecture, "amd64") }
+
 // addFiles returns the image with a manifest of its files, and puts the files
-// into the repository.
-func (s *Store) addFiles(p service.Place, repository string, img Image) (Image, error) {
-	config, content, err := newFiles(img.Files, img.PushedAt)
+// into the repository. Only an OCI manifest can have a subject.
+func (s *Store) addFiles(p service.Place, repository string, img Image, subject descriptor) (Image, error) {
+	img.MediaType = cmp.Or(img.MediaType, dockerManifest)
+	if subject.Digest != "" {
+		img.MediaType = ociManifest
+	}
+	config, content, err := newFiles(img)
 	if err != nil {
 		return img, err
 	}
@@ -97,7 +109,47 @@ func (s *Store) addFiles(p service.Place, repository string, img Image) (Image, 
 			return img, err
 		}
 	}
-	img.Manifest = newManifest(dockerManifest, config.descriptor(), content.descriptor())
+	img.ArtifactType = config.mediaType
+	img.Manifest = newManifest(img.MediaType, config.descriptor(), content.descriptor(), subject)
+	return img, nil
+}
+
+// A part is how an index names an image.
+type part struct {
+	descriptor
+	Platform    platform          `json:"platform"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+type platform struct {
+	Architecture string `json:"architecture"`
+	OS           string `json:"os"`
+}
+
+// addParts adds the parts of an index, and returns the index with its manifest.
+func (s *Store) addParts(p service.Place, repository string, img Image) (Image, error) {
+	index := struct {
+		SchemaVersion int    `json:"schemaVersion"`
+		MediaType     string `json:"mediaType"`
+		Manifests     []part `json:"manifests"`
+	}{SchemaVersion: 2, MediaType: ociIndex}
+	for _, one := range img.Parts {
+		one.PushedAt = img.PushedAt
+		added, err := s.addWhole(p, repository, one, descriptor{})
+		if err != nil {
+			return img, err
+		}
+		named := part{descriptor: added, Platform: platform{one.architecture(), "linux"}}
+		if one.Attestation {
+			named.Platform = platform{"unknown", "unknown"}
+			named.Annotations = map[string]string{
+				"vnd.docker.reference.type":   "attestation-manifest",
+				"vnd.docker.reference.digest": index.Manifests[0].Digest,
+			}
+		}
+		index.Manifests = append(index.Manifests, named)
+	}
+	img.MediaType, img.Manifest = ociIndex, string(mustMarshal(index))
 	return img, nil
 }
 
