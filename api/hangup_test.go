@@ -52,6 +52,11 @@ func TestChangeGoesOnWithoutItsCaller(t *testing.T) {
 	w.run(exchange{name: "updated", method: "GET", path: base + "/g/a", status: 200,
 		want: shown("g/a", `"ScanOnPush": "false"`, `"ScanOnPush": "true"`, `"MUTABLE"`, `"IMMUTABLE"`)})
 
+	w.addImage(account, "g/a", localaws.Image{Tags: []string{"latest"}})
+	w.hangUp(t, exchange{method: "POST", path: scanPath}, time.Second)
+	waitFor(t, "the scan to be logged", func() bool { return strings.Contains(w.log.String(), `"action":"ScanImage"`) })
+	w.run(exchange{name: "scanned", method: "POST", path: scanPath, status: 429, want: problemByAWS("quota-reached", scanLimit, "LimitExceededException")})
+
 	w.hangUp(t, exchange{method: "DELETE", path: base + "/g/a"}, time.Second)
 	waitFor(t, "the delete to be logged", func() bool { return strings.Contains(w.log.String(), `"action":"DeleteRepository"`) })
 	w.run(exchange{name: "deleted", method: "GET", path: base + "/g/a", status: 404, want: "-"})

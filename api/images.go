@@ -65,6 +65,16 @@ type shownImage struct {
 func (*shownImage) long() {}
 
 func showImage(ctx context.Context, t target, _ nothing) (*shownImage, error) {
+	i, err := t.readOwnImage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &shownImage{Image: *i, ImageStatus: i.Status, LastRecordedPullTime: i.PulledAt, SubjectManifestDigest: i.Subject}, nil
+}
+
+// readOwnImage reads the image in the path, and checks at the same time that the
+// repository is our org's.
+func (t target) readOwnImage(ctx context.Context) (*ecr.Image, error) {
 	var images []*ecr.Image
 	err := t.whileOwned(ctx, func(ctx context.Context) (err error) {
 		images, err = t.ECR().DescribeImages(ctx, t.repository(), []ecr.ImageID{t.image()})
@@ -76,8 +86,7 @@ func showImage(ctx context.Context, t target, _ nothing) (*shownImage, error) {
 	if len(images) != 1 {
 		return nil, common.Errorf(common.Internal, "ECR describes %d images where one was asked for", len(images))
 	}
-	i := images[0]
-	return &shownImage{Image: *i, ImageStatus: i.Status, LastRecordedPullTime: i.PulledAt, SubjectManifestDigest: i.Subject}, nil
+	return images[0], nil
 }
 
 func imagesPolicy(s iam.Scope) iam.Policy {

@@ -107,11 +107,13 @@ func TestDeadline(t *testing.T) {
 			failedChange("timeout", "AWS did not answer in time.", nil, []string{"Repository"})},
 		"update": {"ecr:PutImageTagMutability", exchange{method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true, "ImageTagMutability": "IMMUTABLE"}`},
 			failedChange("timeout", "AWS did not answer in time.", []string{"ScanOnPush"}, []string{"ImageTagMutability"})},
+		"scan": {"ecr:StartImageScan", exchange{method: "POST", path: scanPath},
+			failedChange("timeout", "AWS did not answer in time.", nil, []string{"Scan"})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 2 * time.Second })
-			w.addRepository(account, "g/a", org)
+			w.addFullRepository(account, "g/a", org)
 			w.aws.Inject(localaws.Fault{Operation: test.stall, Delay: time.Hour})
 			test.request.status, test.request.want = 504, test.want
 			w.run(test.request)
@@ -123,13 +125,14 @@ func TestDeadline(t *testing.T) {
 func TestStalledAttemptIsRepeated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 9 * time.Second })
-	w.addRepository(account, "g/a", org)
+	w.addFullRepository(account, "g/a", org)
 	for _, operation := range changing() {
 		w.aws.Inject(localaws.Fault{Operation: operation, Times: 1, Delay: time.Hour})
 	}
 	w.run(
 		exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "b"}`, status: 200, want: shown("g/b")},
 		exchange{method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true}`, status: 200, want: shown("g/a", `"false"`, `"true"`)},
+		exchange{method: "POST", path: scanPath, status: 202, want: "-"},
 		exchange{method: "DELETE", path: base + "/g/b", status: 200, want: shown("g/b")},
 	)
 }

@@ -119,7 +119,8 @@ func TestAllAnswersLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.addRepository(account, "g/a", org)
+			w.addFullRepository(account, "g/a", org)
+			w.scanLater()
 			fault.AfterWork = true
 			for _, operation := range changing() {
 				fault.Operation = operation
@@ -128,6 +129,7 @@ func TestAllAnswersLost(t *testing.T) {
 			w.run(
 				exchange{method: "POST", path: base + "/g", body: createNew, status: 200, want: shownNew()},
 				exchange{method: "PUT", path: base + "/g/a", body: updateAll, status: 200, want: updatedAll()},
+				exchange{method: "POST", path: scanPath, status: 202, want: "-"},
 				exchange{method: "DELETE", path: base + "/g/a", status: 200, want: updatedAll()},
 			)
 		})
@@ -367,7 +369,7 @@ func TestLostDeleteThatIsDeniedWhenReadingFailsToo(t *testing.T) {
 func TestUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.addRepository(account, "g/a", org)
+	w.addFullRepository(account, "g/a", org)
 	for _, operation := range changing() {
 		w.aws.Inject(localaws.Fault{Operation: operation, Code: "ServerException", Status: 500})
 	}
@@ -376,6 +378,7 @@ func TestUnknownOutcome(t *testing.T) {
 	}
 	w.run(
 		exchange{method: "POST", path: base + "/g", body: createNew, status: 500, want: failed("Repository")},
+		exchange{method: "POST", path: scanPath, status: 500, want: failed("Scan")},
 		exchange{method: "DELETE", path: base + "/g/a", status: 500, want: failed("Repository")},
 		exchange{method: "PUT", path: base + "/g/a", body: updateAll, status: 500, want: failed("Tags", "ScanOnPush", "ImageTagMutability")},
 	)
@@ -392,14 +395,13 @@ func TestDenialThatContradictsWhatWasRead(t *testing.T) {
 		t.Run(operation, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.addRepository(account, "g/a", org)
+			w.addFullRepository(account, "g/a", org)
 			denied := localaws.Fault{Operation: operation, Code: "AccessDeniedException", Message: "not yet", Times: 1}
 			w.aws.Inject(denied)
-			request.status, request.want = 200, "-"
 			w.run(request)
 
 			gone := newWorld(t)
-			gone.addRepository(account, "g/a", org)
+			gone.addFullRepository(account, "g/a", org)
 			denied.When = func(c localaws.Call) bool {
 				if c.Policy == "" { // the administrator's call below
 					return false

@@ -111,6 +111,7 @@ func (w *world) setUpVariants() {
 	w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Times: 1, AfterWork: true, Drop: true, When: func(c localaws.Call) bool {
 		return c.Repository == "g/lost"
 	}})
+	w.addScanVariants()
 	administrator := awsecr.New(w.direct().session)
 	for name, key := range map[string]*string{"g/kms": nil, "g/key": aws.String(customerKey)} {
 		_, err := administrator.CreateRepository(&awsecr.CreateRepositoryInput{

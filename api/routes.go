@@ -92,6 +92,7 @@ var routes = []route{
 
 	{Method: "GET", Path: imagesPath, Name: "ListImages", Summary: "list a repository's images", Policy: imagesPolicy, Endpoint: handledBy(listImages)},
 	{Method: "GET", Path: imagePath, Name: "ShowImage", Summary: "show an image", Policy: imagesPolicy, Endpoint: handledBy(showImage)},
+	{Method: "POST", Path: imagePath + "/scan", Name: "ScanImage", Summary: "scan an image for vulnerabilities", Status: 202, Policy: scanPolicy, Endpoint: handledBy(scanImage)},
 
 	{Method: "POST", Path: credentialsPath, Name: "CreateCredentials", Summary: "get a password for docker, to pull from or push to a repository", Policy: showPolicy, Access: accessPolicies, Endpoint: handledBy(createCredentials)},
 

@@ -78,11 +78,11 @@ func messageFor(e *Error, awsMessage, refusal string) string {
 	case e.Code == Throttled:
 		return "AWS limits how much may be asked of that account, and the limit is reached. Try again later."
 	case e.Code == QuotaReached:
-		return "A quota of AWS is reached in that account. Delete what is not needed, or have the quota raised. " + awsWords(e.AWSCode, awsMessage)
+		return "A quota of AWS is reached in that account. Delete what is not needed, or have the quota raised. " + AWSWords(e.AWSCode, awsMessage)
 	case refusals[e.Code]:
 		return refusal
 	default:
-		return awsWords(e.AWSCode, awsMessage)
+		return AWSWords(e.AWSCode, awsMessage)
 	}
 }
 
@@ -96,9 +96,9 @@ const maxAWSWords = 500
 var ours = regexp.MustCompile(`(?i:arn:[a-z-]+:(iam|sts):)|(?i:assumed-role|federated-user|not authorized to perform|encoded authorization)|` +
 	`\b(A3T[A-Z0-9]|ABIA|ACCA|AGPA|AIDA|AIPA|AKIA|ANPA|ANVA|AROA|ASCA|ASIA)[A-Z0-9]{12,}|-ecr-api-[0-9a-f]{16}`)
 
-// awsWords returns AWS's message for a caller. If the message names something
+// AWSWords returns AWS's message for a caller. If the message names something
 // of ours, it is in the log only.
-func awsWords(awsCode, message string) string {
+func AWSWords(awsCode, message string) string {
 	if ours.MatchString(message) {
 		return "AWS answered " + awsCode + ". The log has its words: quote the requestId to whoever runs this service."
 	}

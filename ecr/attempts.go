@@ -89,7 +89,7 @@ func isUnsure(r *request.Request) bool {
 // found out.
 func unknownReason(failure, readErr error) error {
 	switch common.CodeOf(failure) {
-	case common.DeniedByAWS, common.OtherOrg, common.RepositoryExists, common.RepositoryNotEmpty:
+	case common.DeniedByAWS, common.OtherOrg, common.RepositoryExists, common.RepositoryNotEmpty, common.QuotaReached:
 		if readErr != nil && !isGone(readErr) {
 			return readErr
 		}

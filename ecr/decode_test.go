@@ -37,6 +37,8 @@ var outputs = map[string][]any{
 	"DescribeImages":                {imagePage{}, detailedPage{}, ecr.DescribeImagesOutput{}},
 	"BatchGetImage":                 {batchGetImageOutput{}, ecr.BatchGetImageOutput{}},
 	"BatchDeleteImage":              {batchDeleteImageOutput{}, ecr.BatchDeleteImageOutput{}},
+	"StartImageScan":                {ecr.StartImageScanOutput{}},
+	"DescribeImageScanFindings":     {ecr.DescribeImageScanFindingsOutput{}},
 	"ListTagsForResource":           {tagList{}, ecr.ListTagsForResourceOutput{}},
 	"TagResource":                   {struct{}{}},
 	"PutImageScanningConfiguration": {ecr.PutImageScanningConfigurationOutput{}},
@@ -78,6 +80,8 @@ func answers(t testing.TB) (all []answer) {
 	call("BatchGetImage", &ecr.BatchGetImageInput{RepositoryName: name, ImageIds: awsIDs([]ImageID{{Tag: "v2"}, {Tag: "missing"}})})
 	call("DescribeImages", &ecr.DescribeImagesInput{RepositoryName: name, ImageIds: awsIDs([]ImageID{{Tag: "v2"}, {Tag: "signature"}})})
 	call("BatchDeleteImage", &ecr.BatchDeleteImageInput{RepositoryName: name, ImageIds: awsIDs([]ImageID{{Tag: "v2"}, {Tag: "missing"}})})
+	call("StartImageScan", &ecr.StartImageScanInput{RepositoryName: name, ImageId: ImageID{Tag: "fresh"}.aws()})
+	call("DescribeImageScanFindings", &ecr.DescribeImageScanFindingsInput{RepositoryName: name, ImageId: ImageID{Tag: "scanned"}.aws(), MaxResults: aws.Int64(2)})
 	call("TagResource", &ecr.TagResourceInput{ResourceArn: arn, Tags: awsTags([]Tag{{Key: "k", Value: "w"}})})
 	call("PutImageScanningConfiguration", &ecr.PutImageScanningConfigurationInput{
 		RepositoryName: name, ImageScanningConfiguration: &ecr.ImageScanningConfiguration{ScanOnPush: aws.Bool(false)},
@@ -101,6 +105,7 @@ func addImages(t testing.TB, b *awstest.AWS) {
 			Findings: []localaws.Finding{{Severity: "HIGH"}, {Severity: "HIGH"}, {Severity: "LOW"}},
 		}},
 		{Tags: []string{"signature"}, MediaType: "application/vnd.oci.image.manifest.v1+json", Manifest: `{"schemaVersion": 2, "subject": {"digest": "sha256:ab"}}`},
+		{Tags: []string{"fresh"}},
 		{Tags: []string{"clean"}, Scan: &localaws.Scan{CompletedAt: completed, SourceUpdatedAt: updated}},
 	} {
 		awstest.Must(t, b.AddImage(localaws.AdministratorAccount, awstest.Here, "g/a", image))

@@ -12,7 +12,11 @@ import (
 	"github.com/aws/aws-sdk-go/service/ecr"
 )
 
-const accessDenied = "AccessDeniedException"
+// Error codes that the SDK does not have.
+const (
+	accessDenied  = "AccessDeniedException"
+	imageArchived = "ImageArchivedException"
+)
 
 // removeSecondTag says how to mend a repository that AWS denies although its
 // org is right. IAM ignores the case of tag keys, so it sees a tag with two
@@ -27,6 +31,8 @@ var codes = map[string]common.Code{
 	ecr.ErrCodeInvalidTagParameterException:     common.BadRequest,
 	ecr.ErrCodeTooManyTagsException:             common.BadRequest,
 	ecr.ErrCodeValidationException:              common.BadRequest,
+	ecr.ErrCodeUnsupportedImageTypeException:    common.BadRequest,
+	imageArchived:                               common.BadRequest,
 	ecr.ErrCodeKmsException:                     common.BadRequest, // the key that the caller named cannot be used; see translate for a denial
 	ecr.ErrCodeRepositoryNotFoundException:      common.RepositoryNotFound,
 	ecr.ErrCodeImageNotFoundException:           common.ImageNotFound,
@@ -50,6 +56,9 @@ func translate(r *request.Request) {
 		table[ecr.ErrCodeKmsException] = common.DeniedByAWS
 	}
 	r.Error = common.FromAWS(r.Error, table, refusal(action, r.Error))
+	if r.Operation.Name == "StartImageScan" {
+		r.Error = refusedScan(r.Error)
+	}
 }
 
 // unauthorized matches the words with which AWS names the action that the role

@@ -13,13 +13,19 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// Media types of indexes.
+const (
+	dockerListType = "application/vnd.docker.distribution.manifest.list.v2+json"
+	indexType      = "application/vnd.oci.image.index.v1+json"
+)
+
 // Media types of manifests. ECR converts a manifest if a reader does not name its
 // type.
 var manifestTypes = aws.StringSlice([]string{
 	"application/vnd.docker.distribution.manifest.v2+json",
-	"application/vnd.docker.distribution.manifest.list.v2+json",
+	dockerListType,
 	"application/vnd.oci.image.manifest.v1+json",
-	"application/vnd.oci.image.index.v1+json",
+	indexType,
 })
 
 // IsIndex tells whether the image is an index: a list of images, mostly one for

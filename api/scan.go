@@ -1,0 +1,90 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/ecr"
+	"github.com/YaleSpinup/ecr-api/iam"
+)
+
+// A startedScan is the answer to a request for a scan.
+type startedScan struct {
+	ImageDigest     string
+	ImageScanStatus *ecr.ScanStatus
+}
+
+// scanImage names the image to ECR by its digest: a tag may move after the read.
+func scanImage(ctx context.Context, t target, _ nothing) (*startedScan, error) {
+	image, err := t.readOwnImage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if image.IsIndex() {
+		return nil, t.refuseIndex(ctx, image.ImageDigest, nil)
+	}
+	status, err := t.ECR().ScanImage(ctx, t.repository(), image.ImageDigest)
+	switch {
+	case common.CodeOf(err) == common.ImageIsIndex: // ECR did not tell its media type
+		return nil, t.refuseIndex(ctx, image.ImageDigest, err)
+	case err != nil:
+		return nil, err
+	}
+	return &startedScan{ImageDigest: image.ImageDigest, ImageScanStatus: status}, nil
+}
+
+// refuseIndex returns the error that an index cannot be scanned, with the parts
+// that can. The refusal is nil if ECR was not asked to scan it.
+func (t target) refuseIndex(ctx context.Context, digest string, refusal error) error {
+	indexes, err := t.ECR().Indexes(ctx, t.repository(), []string{digest})
+	if err != nil {
+		return err
+	}
+	parts, found := indexes[digest]
+	if !found {
+		return common.Errorf(common.ImageNotFound, "The image %s was deleted meanwhile.", digest)
+	}
+	return &common.Error{Code: common.ImageIsIndex, Message: digest + " is an index, which ECR does not scan. " + whatToScan(parts), Cause: refusal}
+}
+
+// maxNamedParts is how many parts of an index an error names. The detail of a
+// problem document has room for them.
+const maxNamedParts = 7
+
+// whatToScan names the parts of an index. An attestation has nothing to scan.
+func whatToScan(parts []ecr.Part) string {
+	parts = slices.DeleteFunc(slices.Clone(parts), func(p ecr.Part) bool { return p.Attestation })
+	if len(parts) == 0 {
+		return "It names no image that can be scanned."
+	}
+	var names []string
+	for _, p := range parts[:min(len(parts), maxNamedParts)] {
+		names = append(names, p.Digest+" ("+platformName(p.Platform)+")")
+	}
+	sentence := "Scan its parts: " + strings.Join(names, ", ")
+	if more := len(parts) - len(names); more > 0 {
+		sentence += fmt.Sprintf(", and %d more", more)
+	}
+	return sentence + "."
+}
+
+// maxPlatform is how many characters of a platform an error tells. Whoever has
+// pushed the index has chosen them.
+const maxPlatform = 30
+
+// platformName returns a platform as docker writes it, such as linux/arm64/v8.
+func platformName(p ecr.Platform) string {
+	words := slices.DeleteFunc([]string{p.OS, p.Architecture, p.Variant}, func(word string) bool { return word == "" })
+	return common.Clip(cmp.Or(strings.Join(words, "/"), "unknown platform"), maxPlatform)
+}
+
+// scanPolicy allows the read of an index, whose parts the answer names. The read
+// of findings is for a scan whose answer was lost: it shows whether there is one.
+func scanPolicy(s iam.Scope) iam.Policy {
+	statements := readOwn(s, "ecr:BatchGetImage", "ecr:DescribeImageScanFindings", "ecr:DescribeImages", "ecr:ListTagsForResource")
+	return iam.NewPolicy(append(statements, writeOwn(s, "ecr:StartImageScan")...)...)
+}
