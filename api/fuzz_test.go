@@ -60,7 +60,7 @@ func FuzzPath(f *testing.F) {
 		}
 	}
 	w := newWorld(f, changeRows(func(rt *route) {
-		rt.Endpoint, rt.Access = handledBy(echo), nil
+		rt.Endpoint, rt.Access, rt.Status = handledBy(echo), nil, 0
 		if len(rowsOf(rt.Path)) == 1 {
 			rt.Method = http.MethodGet
 		}

@@ -82,9 +82,10 @@ func platformName(p ecr.Platform) string {
 	return common.Clip(cmp.Or(strings.Join(words, "/"), "unknown platform"), maxPlatform)
 }
 
-// scanPolicy allows the read of an index, whose parts the answer names. The read
-// of findings is for a scan whose answer was lost: it shows whether there is one.
+// scanPolicy allows the read of an index, whose parts the answer names. It is the
+// call of a pull, so it is as narrow as a change. The read of findings is for a
+// scan whose answer was lost: it shows whether there is one.
 func scanPolicy(s iam.Scope) iam.Policy {
-	statements := readOwn(s, "ecr:BatchGetImage", "ecr:DescribeImageScanFindings", "ecr:DescribeImages", "ecr:ListTagsForResource")
-	return iam.NewPolicy(append(statements, writeOwn(s, "ecr:StartImageScan")...)...)
+	statements := readOwn(s, "ecr:DescribeImageScanFindings", "ecr:DescribeImages", "ecr:ListTagsForResource")
+	return iam.NewPolicy(append(statements, writeOwn(s, "ecr:BatchGetImage", "ecr:StartImageScan")...)...)
 }

@@ -25,10 +25,10 @@ var _ = describe("ScanImage", rowTest{
 		{name: "missing", method: "POST", path: base + "/g/plain/images/latest/scan", status: 404},
 	},
 	may: []right{
-		{do: []string{"ecr:BatchGetImage", "ecr:DescribeImageScanFindings", "ecr:DescribeImages", "ecr:ListTagsForResource"}, where: []string{inGroup}, whose: notOthers},
-		{do: []string{"ecr:StartImageScan"}, where: []string{inGroup}, whose: []string{ours}},
+		{do: []string{"ecr:DescribeImageScanFindings", "ecr:DescribeImages", "ecr:ListTagsForResource"}, where: []string{inGroup}, whose: notOthers},
+		{do: []string{"ecr:BatchGetImage", "ecr:StartImageScan"}, where: []string{inGroup}, whose: []string{ours}},
 	},
-	never: []right{denyOtherOrgs, {do: []string{"ecr:StartImageScan"}, whose: []string{noOrg}}},
+	never: []right{denyOtherOrgs, {do: []string{"ecr:BatchGetImage", "ecr:StartImageScan"}, whose: []string{noOrg}}},
 	notCalled: map[string]string{
 		"ecr:BatchGetImage":             "tells the parts of an index",
 		"ecr:DescribeImageScanFindings": "finds the scan after a lost answer",
@@ -369,6 +369,7 @@ func TestScanWithAnEmptyAnswer(t *testing.T) {
 			w.addRepository(account, "g/a", org)
 			w.addImage(account, "g/a", localaws.Image{Tags: []string{"latest"}, Digest: digestA})
 			w.scanLater()
+			w.aws.Inject(localaws.Fault{Operation: "ecr:StartImageScan", Delay: 1}) // only a call with a fault tells the time anew
 			w.run(scanOf("latest", 202, startedScanOf(digestA, "COMPLETE", completed)))
 		})
 	}
