@@ -32,19 +32,20 @@ import (
 // outputs has the types into which the answers of an operation can be read. The
 // SDK's types are there because later calls may use them.
 var outputs = map[string][]any{
-	"CreateRepository":              {createRepositoryOutput{}, ecr.CreateRepositoryOutput{}},
-	"DescribeRepositories":          {describeRepositoriesOutput{}, repositoryNames{}, ecr.DescribeRepositoriesOutput{}},
-	"DescribeImages":                {imagePage{}, detailedPage{}, ecr.DescribeImagesOutput{}},
-	"BatchGetImage":                 {batchGetImageOutput{}, ecr.BatchGetImageOutput{}},
-	"BatchDeleteImage":              {batchDeleteImageOutput{}, ecr.BatchDeleteImageOutput{}},
-	"StartImageScan":                {ecr.StartImageScanOutput{}},
-	"DescribeImageScanFindings":     {ecr.DescribeImageScanFindingsOutput{}},
-	"ListTagsForResource":           {tagList{}, ecr.ListTagsForResourceOutput{}},
-	"TagResource":                   {struct{}{}},
-	"PutImageScanningConfiguration": {ecr.PutImageScanningConfigurationOutput{}},
-	"PutImageTagMutability":         {putImageTagMutabilityOutput{}, ecr.PutImageTagMutabilityOutput{}},
-	"DeleteRepository":              {ecr.DeleteRepositoryOutput{}},
-	"GetAuthorizationToken":         {authorization{}, ecr.GetAuthorizationTokenOutput{}},
+	"CreateRepository":                 {createRepositoryOutput{}, ecr.CreateRepositoryOutput{}},
+	"DescribeRepositories":             {describeRepositoriesOutput{}, repositoryNames{}, ecr.DescribeRepositoriesOutput{}},
+	"DescribeImages":                   {imagePage{}, detailedPage{}, ecr.DescribeImagesOutput{}},
+	"BatchGetImage":                    {batchGetImageOutput{}, ecr.BatchGetImageOutput{}},
+	"BatchDeleteImage":                 {batchDeleteImageOutput{}, ecr.BatchDeleteImageOutput{}},
+	"StartImageScan":                   {ecr.StartImageScanOutput{}},
+	"DescribeImageScanFindings":        {ecr.DescribeImageScanFindingsOutput{}},
+	"ListTagsForResource":              {tagList{}, ecr.ListTagsForResourceOutput{}},
+	"TagResource":                      {struct{}{}},
+	"PutImageScanningConfiguration":    {ecr.PutImageScanningConfigurationOutput{}},
+	"PutImageTagMutability":            {putImageTagMutabilityOutput{}, ecr.PutImageTagMutabilityOutput{}},
+	"DeleteRepository":                 {ecr.DeleteRepositoryOutput{}},
+	"GetRegistryScanningConfiguration": {ecr.GetRegistryScanningConfigurationOutput{}},
+	"GetAuthorizationToken":            {authorization{}, ecr.GetAuthorizationTokenOutput{}},
 }
 
 // An answer is an answer of AWS as it is on the wire.
@@ -90,6 +91,7 @@ func answers(t testing.TB) (all []answer) {
 		RepositoryName: name, ImageTagMutability: aws.String("MUTABLE_WITH_EXCLUSION"), ImageTagMutabilityExclusionFilters: create.ImageTagMutabilityExclusionFilters,
 	})
 	call("DeleteRepository", &ecr.DeleteRepositoryInput{RepositoryName: name, Force: aws.Bool(true)})
+	call("GetRegistryScanningConfiguration", &ecr.GetRegistryScanningConfigurationInput{})
 	call("GetAuthorizationToken", &ecr.GetAuthorizationTokenInput{})
 	return all
 }

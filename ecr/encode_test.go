@@ -17,7 +17,7 @@ import (
 var inputs = []any{
 	createRepositoryInput{}, putImageTagMutabilityInput{},
 	ecr.DescribeRepositoriesInput{}, ecr.DescribeImagesInput{}, ecr.BatchGetImageInput{}, ecr.BatchDeleteImageInput{}, ecr.ListTagsForResourceInput{},
-	ecr.StartImageScanInput{}, ecr.DescribeImageScanFindingsInput{},
+	ecr.StartImageScanInput{}, ecr.DescribeImageScanFindingsInput{}, ecr.GetRegistryScanningConfigurationInput{},
 	ecr.TagResourceInput{}, ecr.PutImageScanningConfigurationInput{}, ecr.DeleteRepositoryInput{}, ecr.GetAuthorizationTokenInput{},
 }
 

@@ -92,28 +92,31 @@ func Run(ctx context.Context, config *common.Config, file string, accounts []str
 
 // A result is what the check of an account found.
 type result struct {
-	err        error // nil if the account can be used
-	noIdentity bool  // the role takes no source identity
-	noDocker   bool  // the role may not log in to the registry
+	err        error  // nil if the account can be used
+	noIdentity bool   // the role takes no source identity
+	noDocker   bool   // the role may not log in to the registry
+	scanning   string // what scans the registry's images, in words
 }
 
 // String returns it in one line.
 func (r result) String() string {
 	switch {
 	case r.err != nil:
-		return strings.Join(strings.Fields(r.err.Error()), " ")
+		return oneLine(r.err)
 	case r.noIdentity:
-		return "good, but sts:SetSourceIdentity is not allowed: CloudTrail will not show which key the calls are for (docs/aws.md); " + r.docker()
+		return "good, but sts:SetSourceIdentity is not allowed: CloudTrail will not show which key the calls are for (docs/aws.md); " + r.parts()
 	default:
-		return "good; " + r.docker()
+		return "good; " + r.parts()
 	}
 }
 
-func (r result) docker() string {
+// parts says how the parts of the service that can be left out are set up.
+func (r result) parts() string {
+	docker := "docker credentials: set up"
 	if r.noDocker {
-		return "docker credentials: not set up (config/aws/credentials-policy.json)"
+		docker = "docker credentials: not set up (config/aws/credentials-policy.json)"
 	}
-	return "docker credentials: set up"
+	return docker + "; image scanning: " + r.scanning
 }
 
 // report writes a line for each account.
@@ -196,7 +199,10 @@ func (c *checker) account(ctx context.Context, name, identity string) result {
 		return result{err: err}
 	}
 	denied, err := c.logIn(ctx, registry, identity)
-	return result{err: err, noDocker: denied}
+	if err != nil {
+		return result{err: err}
+	}
+	return result{noDocker: denied, scanning: c.scanning(ctx, registry, identity)}
 }
 
 // describe assumes the role and lists a repository.
@@ -227,6 +233,30 @@ func (c *checker) logIn(ctx context.Context, registry common.Registry, identity 
 	}
 	return false, whyNot("GetAuthorizationToken", err)
 }
+
+// scanning says what scans the images of the registry. If that is Amazon
+// Inspector, the role needs more permissions, which cannot be tried without an
+// image. It is never a failure: the rest of the service works without them.
+func (c *checker) scanning(ctx context.Context, registry common.Registry, identity string) string {
+	client, err := c.client(ctx, registry, iam.Allow("*", "ecr:GetRegistryScanningConfiguration"), identity)
+	if err != nil {
+		return "not known: " + oneLine(err)
+	}
+	enhanced, err := client.HasEnhancedScanning(ctx)
+	switch {
+	case isDenied(err):
+		return "not known: the role may not ask, so findings of enhanced scanning are not set up (config/aws/inspector-policy.json)"
+	case err != nil:
+		return "not known: " + oneLine(whyNot("GetRegistryScanningConfiguration", err))
+	case enhanced:
+		return "enhanced (Amazon Inspector), and the role needs config/aws/inspector-policy.json for its findings"
+	default:
+		return "basic"
+	}
+}
+
+// oneLine returns the error's message without line breaks.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 // client returns a client in a session that may do what the statement allows.
 func (c *checker) client(ctx context.Context, registry common.Registry, may iam.Statement, identity string) (*ecr.Client, error) {

@@ -75,11 +75,16 @@ func TestAccount(t *testing.T) {
 			"is the region enabled in that account, or was the role just made anew?"
 	)
 	const (
-		good      = "good; docker credentials: set up"
+		scanning  = "; image scanning: "
+		good      = "good; docker credentials: set up" + scanning
 		anonymous = "good, but sts:SetSourceIdentity is not allowed: CloudTrail will not show which key the calls are for (docs/aws.md); docker credentials: "
 		notSetUp  = "not set up (config/aws/credentials-policy.json)"
+		mayNotAsk = "not known: the role may not ask, so findings of enhanced scanning are not set up (config/aws/inspector-policy.json)"
 	)
-	var described atomic.Bool // of "no second session"
+	var described, loggedIn atomic.Bool // of "no second session" and "no third session"
+	given := func(permissions ...string) localaws.Role {
+		return localaws.Role{Account: other, Name: "ecr-api", Trust: awstest.TrustLocal, Permissions: permissions}
+	}
 	open := role(awstest.TrustLocal, awstest.AllowAll)
 	noIdentity := strings.Replace(awstest.TrustLocal, `,"sts:SetSourceIdentity"`, "", 1)
 	for name, test := range map[string]struct {
@@ -87,9 +92,15 @@ func TestAccount(t *testing.T) {
 		fault localaws.Fault
 		want  string
 	}{
-		"all is well":           {open, localaws.Fault{}, good},
-		"least permissions":     {role(awstest.TrustLocal, allowing("ecr:DescribeRepositories")), localaws.Fault{}, "good; docker credentials: " + notSetUp},
-		"the policies as given": {localaws.Role{Account: other, Name: "ecr-api", Trust: awstest.TrustLocal, Permissions: []string{config.RolePolicy, config.CredentialsPolicy}}, localaws.Fault{}, good},
+		"all is well":           {open, localaws.Fault{}, good + "basic"},
+		"least permissions":     {role(awstest.TrustLocal, allowing("ecr:DescribeRepositories")), localaws.Fault{}, "good; docker credentials: " + notSetUp + scanning + mayNotAsk},
+		"the policies as given": {given(config.RolePolicy, config.CredentialsPolicy, config.InspectorPolicy), localaws.Fault{}, good + "basic"},
+		"not that of Inspector": {given(config.RolePolicy, config.CredentialsPolicy), localaws.Fault{}, good + mayNotAsk},
+		"scanning fails": {open, localaws.Fault{Operation: "ecr:GetRegistryScanningConfiguration", Code: "InvalidParameterException", Message: "no"},
+			good + "not known: ecr: GetRegistryScanningConfiguration failed: InvalidParameterException: no"},
+		"no third session": {open, localaws.Fault{Operation: "sts:AssumeRole", Code: "PackedPolicyTooLarge", Message: "much\n too large",
+			When: func(localaws.Call) bool { return loggedIn.Load() }},
+			good + "not known: " + assume + "failed: PackedPolicyTooLarge: much too large"},
 		"passwords fail": {open, localaws.Fault{Operation: "ecr:GetAuthorizationToken", Code: "InvalidParameterException", Message: "no"},
 			"ecr: GetAuthorizationToken failed: InvalidParameterException: no"},
 		"no second session": {open, localaws.Fault{Operation: "sts:AssumeRole", Code: "PackedPolicyTooLarge", Message: "no",
@@ -99,8 +110,8 @@ func TestAccount(t *testing.T) {
 		"another external id": {role(strings.Replace(awstest.TrustLocal, `"local"`, `"foreign"`, 1), awstest.AllowAll), localaws.Fault{}, assume + anyReason},
 		"no sts:TagSession": {role(strings.Replace(awstest.TrustLocal, `,"sts:TagSession"`, "", 1), awstest.AllowAll), localaws.Fault{},
 			assume + "refused: the role's trust policy or the policy of " + identity + " does not allow sts:TagSession"},
-		"no sts:SetSourceIdentity": {role(noIdentity, awstest.AllowAll), localaws.Fault{}, anonymous + "set up"},
-		"neither of the two":       {role(noIdentity, allowing("ecr:DescribeRepositories")), localaws.Fault{}, anonymous + notSetUp},
+		"no sts:SetSourceIdentity": {role(noIdentity, awstest.AllowAll), localaws.Fault{}, anonymous + "set up" + scanning + "basic"},
+		"neither of the two":       {role(noIdentity, allowing("ecr:DescribeRepositories")), localaws.Fault{}, anonymous + notSetUp + scanning + mayNotAsk},
 		"AWS gives a reason": {open, localaws.Fault{Operation: "sts:AssumeRole", Code: "AccessDenied", Status: 403,
 			Message: "User: x is not authorized to perform: sts:AssumeRole on resource: y because no identity-based policy allows it"},
 			assume + anyReason + " (AWS: no identity-based policy allows it)"},
@@ -127,6 +138,10 @@ func TestAccount(t *testing.T) {
 				described.Store(described.Load() || name == "no second session")
 				return false
 			}})
+			aws.Inject(localaws.Fault{Operation: "ecr:GetAuthorizationToken", Code: "unused", When: func(localaws.Call) bool {
+				loggedIn.Store(loggedIn.Load() || name == "no third session")
+				return false
+			}})
 			if test.fault.Code != "" {
 				aws.Inject(test.fault)
 			}
@@ -141,11 +156,21 @@ func TestAccount(t *testing.T) {
 	}
 }
 
+// Enhanced scanning is no failure, whatever else the role may do.
+func TestEnhancedScanning(t *testing.T) {
+	t.Parallel()
+	aws := awstest.New(t, role(awstest.TrustLocal, allowing("ecr:*")))
+	awstest.Must(t, aws.SetScanning(other, "us-east-1", "ENHANCED"))
+	wantRun(t, configFor(aws.URL), []string{other, here}, "identity: "+identity+"\n"+
+		"210987654321: good; docker credentials: set up; image scanning: enhanced (Amazon Inspector), and the role needs config/aws/inspector-policy.json for its findings\n"+
+		"012345678901: good; docker credentials: set up; image scanning: basic\n", "")
+}
+
 // The password that the check gets is good for nothing.
 func TestPasswordOfTheCheck(t *testing.T) {
 	t.Parallel()
 	aws := awstest.New(t)
-	wantRun(t, configFor(aws.URL), []string{other}, "identity: "+identity+"\n210987654321: good; docker credentials: set up\n", "")
+	wantRun(t, configFor(aws.URL), []string{other}, "identity: "+identity+"\n210987654321: good; docker credentials: set up; image scanning: basic\n", "")
 	policies := map[string]string{}
 	for _, call := range aws.Calls() {
 		policies[call.Operation] = call.Policy
@@ -154,7 +179,8 @@ func TestPasswordOfTheCheck(t *testing.T) {
 		"GetCallerIdentity": "", "AssumeRole": "",
 		"DescribeRepositories": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:DescribeRepositories"],` +
 			`"Resource":["arn:aws:ecr:us-east-1:210987654321:repository/*"]}]}`,
-		"GetAuthorizationToken": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:GetAuthorizationToken"],"Resource":["*"]}]}`,
+		"GetAuthorizationToken":            `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:GetAuthorizationToken"],"Resource":["*"]}]}`,
+		"GetRegistryScanningConfiguration": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:GetRegistryScanningConfiguration"],"Resource":["*"]}]}`,
 	}
 	if diff := cmp.Diff(want, policies); diff != "" {
 		t.Errorf("policies of the calls (-want +got):\n%s", diff)
@@ -172,13 +198,13 @@ func TestWhichAccounts(t *testing.T) {
 		want, wantError string
 	}{
 		"those configured": {map[string]string{"b": here, "a": other, other: other}, nil,
-			first + "210987654321: good; docker credentials: set up\na (210987654321): good; docker credentials: set up\nb (012345678901): good; docker credentials: set up\n", ""},
+			first + "210987654321: good; docker credentials: set up; image scanning: basic\na (210987654321): good; docker credentials: set up; image scanning: basic\nb (012345678901): good; docker credentials: set up; image scanning: basic\n", ""},
 		"those given, in that order": {map[string]string{"b": here, "a": other}, []string{other, "b"},
-			first + "210987654321: good; docker credentials: set up\nb (012345678901): good; docker credentials: set up\n", ""},
+			first + "210987654321: good; docker credentials: set up; image scanning: basic\nb (012345678901): good; docker credentials: set up; image scanning: basic\n", ""},
 		"unknown names": {map[string]string{"b": here}, []string{other, "b", "c"},
-			first + "210987654321: " + unknown + "b (012345678901): good; docker credentials: set up\nc: " + unknown, "2 of 3 accounts cannot be used"},
+			first + "210987654321: " + unknown + "b (012345678901): good; docker credentials: set up; image scanning: basic\nc: " + unknown, "2 of 3 accounts cannot be used"},
 		"any account": {nil, []string{other, "prod"},
-			first + "210987654321: good; docker credentials: set up\nprod: this is not an account id (twelve digits)\n", "1 of 2 accounts cannot be used"},
+			first + "210987654321: good; docker credentials: set up; image scanning: basic\nprod: this is not an account id (twelve digits)\n", "1 of 2 accounts cannot be used"},
 		"none": {nil, nil,
 			first + "no account is checked: the configuration names none. To check one: ecr-api -check 012345678901\n", ""},
 		"accounts is empty": {map[string]string{}, nil, first, "accounts is empty: no account may be used"},
