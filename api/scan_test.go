@@ -194,10 +194,8 @@ func TestRefusedScans(t *testing.T) {
 		fault localaws.Fault
 		want  string
 	}{
-		"enhanced scanning": {localaws.Fault{Code: "ValidationException", Message: "This feature is disabled"},
-			problemByAWS("scanned-by-registry", "The registry scans its images by itself (enhanced scanning), and not on demand. Show the image to see its findings.", "ValidationException")},
 		"something else is not valid": {localaws.Fault{Code: "ValidationException", Message: "no"}, problemByAWS("bad-request", "no", "ValidationException")},
-		"archived":                    {localaws.Fault{Code: "ImageArchivedException", Message: "It is archived"}, problemByAWS("bad-request", "It is archived", "ImageArchivedException")},
+		"archived meanwhile":          {localaws.Fault{Code: "ImageArchivedException", Message: "It is archived"}, problemByAWS("bad-request", "It is archived", "ImageArchivedException")},
 		"a chart of helm": {localaws.Fault{Code: "UnsupportedImageTypeException", Message: "An artifact with media type 'application/vnd.cncf.helm.config.v1+json' cannot be scanned."},
 			problemByAWS("bad-request", "An artifact with media type 'application/vnd.cncf.helm.config.v1+json' cannot be scanned.", "UnsupportedImageTypeException")},
 		"the account's limit": {localaws.Fault{Code: "LimitExceededException", Message: "All scans of the day are made."},
@@ -212,10 +210,7 @@ func TestRefusedScans(t *testing.T) {
 			test.fault.Operation = "ecr:StartImageScan"
 			w.aws.Inject(test.fault)
 			status := 400
-			switch {
-			case strings.Contains(test.want, "scanned-by-registry"):
-				status = 409
-			case strings.Contains(test.want, "quota-reached"):
+			if strings.Contains(test.want, "quota-reached") {
 				status = 429
 			}
 			w.run(scanOf("latest", status, test.want))
@@ -223,18 +218,34 @@ func TestRefusedScans(t *testing.T) {
 	}
 }
 
-// The same, refused by the local AWS.
 func TestScanOfWhatIsNoImage(t *testing.T) {
 	t.Parallel()
 	w := newScanWorld(t, localaws.Image{Tags: []string{"chart"}, MediaType: "application/vnd.oci.image.manifest.v1+json", ArtifactType: "application/vnd.cncf.helm.config.v1+json"})
-	status, _, body := w.do(scanOf("chart", 0, ""))
-	if said := parse(t, body).(map[string]any); status != 400 || said["awsCode"] != "UnsupportedImageTypeException" {
-		t.Errorf("status %d: %s", status, body)
-	}
+	w.addImage(account, "g/a", localaws.Image{Tags: []string{"archived"}, Digest: digestA, Status: "ARCHIVED"})
+	const archived = "The image with imageId {imageDigest:'" + digestA + "', imageTag:'null'} in the repository with name 'g/a' in the registry with id '012345678901' " +
+		"is archived and cannot be scanned"
 	w.run(
+		scanOf("chart", 400, problemByAWS("bad-request", "An artifact with media type 'application/vnd.cncf.helm.config.v1+json' cannot be scanned. "+
+			"For more information, see the Amazon ECR documentation.", "UnsupportedImageTypeException")),
+		scanOf("archived", 400, problemByAWS("bad-request", archived, "ImageArchivedException")),
 		scanOf("latest", 404, problemByAWS("image-not-found", noLatest, "ImageNotFoundException")),
 		scanOf(":", 400, "-"),
 	)
+}
+
+// The registry scans by itself, also if an answer gets lost.
+func TestScanInARegistryWithEnhancedScanning(t *testing.T) {
+	t.Parallel()
+	w := newScanWorld(t, localaws.Image{Tags: []string{"latest"}})
+	w.addImage(account, "g/a", scanIndex("index", part{digest: digestA}))
+	if err := w.aws.SetScanning(account, region, "ENHANCED"); err != nil {
+		t.Fatal(err)
+	}
+	want := problemByAWS("scanned-by-registry", "The registry scans its images by itself (enhanced scanning), and not on demand. Show the image to see its findings.", "ValidationException")
+	w.run(scanOf("latest", 409, want))
+	w.loseAnswer("ecr:StartImageScan", localaws.Fault{Drop: true}, false)
+	w.run(scanOf("latest", 409, want))
+	w.run(scanOf("index", 409, problemOf("image-is-index", digestC+" is an index, which ECR does not scan. Scan its parts: "+digestA+" (unknown platform).")))
 }
 
 // Callers do not learn which images another org has.
@@ -317,8 +328,6 @@ func TestLostScanThatIsRefusedAfterwards(t *testing.T) {
 		"older, and AWS fails": {&localaws.Scan{CompletedAt: awsClock.Add(-2 * time.Second)}, localaws.Fault{Code: "ServerException", Status: 500}, 500,
 			failedChangeByAWS("internal", internalError, nil, []string{"Scan"}, "ServerException")},
 		"the image is gone": {nil, localaws.Fault{Code: "ImageNotFoundException", Message: "no image"}, 404, problemByAWS("image-not-found", "no image", "ImageNotFoundException")},
-		"enhanced scanning": {nil, localaws.Fault{Code: "ValidationException", Message: "This feature is disabled"}, 409,
-			problemByAWS("scanned-by-registry", "The registry scans its images by itself (enhanced scanning), and not on demand. Show the image to see its findings.", "ValidationException")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
