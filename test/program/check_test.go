@@ -29,11 +29,11 @@ func TestCheck(t *testing.T) {
 		code           int
 		stdout, stderr string
 	}{
-		"the account given": {"", "-config " + file + " -check prod", 0, head + "prod (012345678901): good; docker credentials: set up\n", ""},
-		"API_CONFIG":        {content, "-check 012345678901", 0, head + "012345678901: good; docker credentials: set up\n", ""},
+		"the account given": {"", "-config " + file + " -check prod", 0, head + "prod (012345678901): good; docker credentials: set up; image scanning: basic\n", ""},
+		"API_CONFIG":        {content, "-check 012345678901", 0, head + "012345678901: good; docker credentials: set up; image scanning: basic\n", ""},
 		"all accounts": {"", "-check -config " + file, 1, head + "none (210987654321): AssumeRole of arn:aws:iam::210987654321:role/ecr-api refused: " +
 			"the role does not exist, or its trust policy does not allow arn:aws:iam::012345678901:user/administrator with this external id, " +
-			"or the policy of arn:aws:iam::012345678901:user/administrator does not allow sts:AssumeRole\nprod (012345678901): good; docker credentials: set up\n",
+			"or the policy of arn:aws:iam::012345678901:user/administrator does not allow sts:AssumeRole\nprod (012345678901): good; docker credentials: set up; image scanning: basic\n",
 			"ecr-api: 1 of 2 accounts cannot be used\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
