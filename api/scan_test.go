@@ -49,11 +49,11 @@ func (w *world) addScanVariants() {
 	}})
 }
 
-// scanLater lets a second pass before the next attempt of a scan. The clock of
+// scanLater lets a minute pass before the next attempt of a scan. The clock of
 // the tests' AWS stands still otherwise, and the scan would seem to be older than
 // the request for it.
 func (w *world) scanLater() {
-	pass := sync.OnceFunc(func() { w.later.Add(1) })
+	pass := sync.OnceFunc(func() { w.later.Add(60) })
 	w.aws.Inject(localaws.Fault{Operation: "ecr:StartImageScan", Code: "unused", When: func(localaws.Call) bool {
 		pass()
 		return false
