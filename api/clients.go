@@ -20,12 +20,15 @@ type connector struct {
 	roles *roles.Roles
 	ecr   *ecr.API
 	texts *lru.Cache[policyKey, string] // encoding a policy again would cost more than a lookup
+
+	enhanced enhancedMemory
 }
 
 // A policyKey is what the text of a session policy depends on.
 type policyKey struct {
-	row   string // its name
-	scope iam.Scope
+	row     string // its name
+	further string // name in the row's Further; empty for the row's own policy
+	scope   iam.Scope
 }
 
 func newConnector(c *common.Config, o observer) (*connector, error) {
@@ -43,25 +46,33 @@ func newConnector(c *common.Config, o observer) (*connector, error) {
 	}
 	calls := ecr.New(sdk)
 	calls.Removed = o.Removed
-	return &connector{roles: r, ecr: calls, texts: texts}, nil
+	enhanced, err := newEnhancedMemory()
+	if err != nil {
+		return nil, err
+	}
+	return &connector{roles: r, ecr: calls, texts: texts, enhanced: enhanced}, nil
 }
 
 // connect returns the clients of a request. They can do what the row's policy
 // allows in the scope, and nothing else.
 func (c *connector) connect(rt route, scope iam.Scope, rec *record) clients {
-	key := policyKey{rt.Name, scope}
-	text, ok := c.texts.Get(key)
-	if !ok {
-		text = rt.Policy(scope).String()
-		c.texts.Add(key, text)
-	}
 	want := roles.Want{
 		Registry: scope.Registry,
-		Policy:   text,
+		Policy:   c.policyText(policyKey{row: rt.Name, scope: scope}, rt.Policy),
 		Key:      rec.key,
 		Listed:   rec.settings.config.Accounts != nil, // no other account comes this far
 	}
-	return clients{connector: c, want: want, session: c.roles.Session(want), scope: scope, access: rt.Access, record: rec}
+	return clients{connector: c, want: want, session: c.roles.Session(want), scope: scope, row: rt, record: rec}
+}
+
+// policyText returns the text of a session policy.
+func (c *connector) policyText(key policyKey, policy func(iam.Scope) iam.Policy) string {
+	text, ok := c.texts.Get(key)
+	if !ok {
+		text = policy(key.scope).String()
+		c.texts.Add(key, text)
+	}
+	return text
 }
 
 // clients has the AWS clients of one request, which all use its session. A
@@ -71,15 +82,22 @@ type clients struct {
 	want      roles.Want
 	session   *roles.Session
 
-	// For sessions whose rights the caller gets:
+	// For other sessions of the request:
+	row    route
 	scope  iam.Scope
-	access map[string]func(iam.Scope) iam.Policy // of the row
 	record *record
 }
 
 // ECR returns the client of the request's registry.
 func (c clients) ECR() *ecr.Client {
 	return c.connector.ecr.Client(c.want.Registry, c.session.Apply)
+}
+
+// furtherECR is ECR, in the session of that name in the row's Further.
+func (c clients) furtherECR(further string) *ecr.Client {
+	want := c.want
+	want.Policy = c.connector.policyText(policyKey{c.row.Name, further, c.scope}, c.row.Further[further])
+	return c.connector.ecr.Client(want.Registry, c.connector.roles.Session(want).Apply)
 }
 
 // inOwnSession makes a call in a session that has that access to the request's
@@ -89,7 +107,7 @@ func (c clients) ECR() *ecr.Client {
 func (t target) inOwnSession(ctx context.Context, access string, call func(*ecr.Client) error) (ends time.Time, err error) {
 	scope, want := t.scope, t.want
 	scope.Name = t.Name
-	want.Policy = t.access[access](scope).String()
+	want.Policy = t.row.Access[access](scope).String()
 	ends, err = t.once(ctx, want, call)
 	if errors.Is(err, roles.ErrLost) {
 		return t.once(ctx, want, call)

@@ -54,32 +54,19 @@ func listImages(ctx context.Context, t target, _ nothing) ([]*ecr.Image, error) 
 	return images, nil
 }
 
-// A shownImage is an image as the answer about one image has it.
-type shownImage struct {
-	ecr.Image
-	ImageStatus           *string
-	LastRecordedPullTime  *ecr.Timestamp
-	SubjectManifestDigest *string
-}
-
-func (*shownImage) long() {}
-
-func showImage(ctx context.Context, t target, _ nothing) (*shownImage, error) {
-	i, err := t.readOwnImage(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &shownImage{Image: *i, ImageStatus: i.Status, LastRecordedPullTime: i.PulledAt, SubjectManifestDigest: i.Subject}, nil
-}
-
 // readOwnImage reads the image in the path, and checks at the same time that the
 // repository is our org's.
-func (t target) readOwnImage(ctx context.Context) (*ecr.Image, error) {
-	var images []*ecr.Image
-	err := t.whileOwned(ctx, func(ctx context.Context) (err error) {
-		images, err = t.ECR().DescribeImages(ctx, t.repository(), []ecr.ImageID{t.image()})
+func (t target) readOwnImage(ctx context.Context) (image *ecr.Image, err error) {
+	err = t.whileOwned(ctx, func(ctx context.Context) (err error) {
+		image, err = t.readImage(ctx)
 		return err
 	})
+	return image, err
+}
+
+// readImage reads the image in the path.
+func (t target) readImage(ctx context.Context) (*ecr.Image, error) {
+	images, err := t.ECR().DescribeImages(ctx, t.repository(), []ecr.ImageID{t.image()})
 	if err != nil {
 		return nil, err
 	}

@@ -28,19 +28,6 @@ var _ = describe("ListImages", rowTest{
 	never: []right{denyOtherOrgs},
 })
 
-var _ = describe("ShowImage", rowTest{
-	given: func(w *world, account, repository string) {
-		w.addImage(account, repository, localaws.Image{Tags: []string{"latest"}})
-	},
-	calls: []string{"ecr:DescribeImages", "ecr:ListTagsForResource"},
-	variants: []exchange{
-		{name: "an image", method: "GET", path: base + "/g/images/images/latest", status: 200},
-		{name: "missing", method: "GET", path: base + "/g/plain/images/latest", status: 404},
-	},
-	may:   []right{{do: []string{"ecr:DescribeImages", "ecr:ListTagsForResource"}, where: []string{inGroup}, whose: notOthers}},
-	never: []right{denyOtherOrgs},
-})
-
 func jsonOf(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go/aws/session"
 	awsecr "github.com/aws/aws-sdk-go/service/ecr"
 	awsiam "github.com/aws/aws-sdk-go/service/iam"
+	"github.com/aws/aws-sdk-go/service/inspector2"
 	"github.com/aws/aws-sdk-go/service/kms"
 	"github.com/aws/aws-sdk-go/service/sts"
 )
@@ -108,6 +109,8 @@ func (w *world) setUpVariants() {
 	if err := w.aws.AddImage(account, region, "g/images", localaws.Image{Tags: []string{"latest"}}); err != nil {
 		w.t.Fatal(err)
 	}
+	w.addRepository(account, "g/platforms", org)
+	w.addPlatforms("g/platforms", "multi")
 	w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Times: 1, AfterWork: true, Drop: true, When: func(c localaws.Call) bool {
 		return c.Repository == "g/lost"
 	}})
@@ -219,7 +222,7 @@ func TestEveryActionIsNeeded(t *testing.T) {
 	}
 }
 
-// allActions are the actions of ECR, IAM, STS and KMS, and some more: actions
+// allActions are the actions of ECR, IAM, STS, KMS and Inspector, and some more: actions
 // that are not named like an operation, actions of other services, and actions
 // that do not exist yet.
 var allActions = slices.Concat(
@@ -227,6 +230,7 @@ var allActions = slices.Concat(
 	operations("iam", &awsiam.IAM{}),
 	operations("sts", &sts.STS{}),
 	operations("kms", &kms.KMS{}),
+	operations("inspector2", &inspector2.Inspector2{}),
 	[]string{
 		"ecr:BatchImportUpstreamImage", "ecr:ReplicateImage", "ecr:AnOperationThatIsAddedNextMonth",
 		"iam:PassRole", "sts:SetContext", "sts:SetSourceIdentity", "sts:TagSession", "kms:AnOperationThatIsAddedNextMonth",
@@ -256,12 +260,12 @@ func TestAllActionsAreFound(t *testing.T) {
 		service, _, _ := strings.Cut(action, ":")
 		counts[service]++
 	}
-	for service, least := range map[string]int{"ecr": 45, "iam": 150, "sts": 8, "kms": 45} {
+	for service, least := range map[string]int{"ecr": 45, "iam": 150, "sts": 8, "kms": 45, "inspector2": 40} {
 		if counts[service] < least {
 			t.Errorf("%s has %d actions only", service, counts[service])
 		}
 	}
-	for _, action := range []string{"ecr:SetRepositoryPolicy", "ecr:BatchDeleteImage", "ecr:GetAuthorizationToken", "iam:CreateUser", "sts:AssumeRole", "kms:Decrypt"} {
+	for _, action := range []string{"ecr:SetRepositoryPolicy", "ecr:BatchDeleteImage", "ecr:GetAuthorizationToken", "iam:CreateUser", "sts:AssumeRole", "kms:Decrypt", "inspector2:ListFindings"} {
 		if !slices.Contains(allActions, action) {
 			t.Errorf("%s is not among them", action)
 		}
@@ -529,7 +533,7 @@ func TestPoliciesAllowNothingElse(t *testing.T) {
 // part is not needed, or it is not tested.
 func TestNoPartOfAPolicyCouldBeWeaker(t *testing.T) {
 	t.Parallel()
-	actions := []string{"ecr:BatchDeleteImage", "ecr:UntagResource", "kms:Decrypt"}
+	actions := []string{"ecr:BatchDeleteImage", "ecr:UntagResource", "kms:Decrypt", "inspector2:Disable"}
 	for _, p := range sessionPolicies(t) {
 		for _, s := range p.of(p.scope(exampleScope)).Statement {
 			for _, a := range s.Action {

@@ -49,6 +49,10 @@ type route struct {
 	// session is for one request alone, and for one repository. The names are
 	// those by which the caller asks for it.
 	Access map[string]func(iam.Scope) iam.Policy
+
+	// Further has the policies of further sessions of the service's own, by name.
+	// They are for calls that need more than most requests of the row.
+	Further map[string]func(iam.Scope) iam.Policy
 }
 
 // String returns the method and the path of the row.
@@ -91,7 +95,7 @@ var routes = []route{
 	{Method: "DELETE", Path: repositoryPath, Name: "DeleteRepository", Summary: "delete a repository and all its images", Policy: deletePolicy, Endpoint: handledBy(deleteRepository)},
 
 	{Method: "GET", Path: imagesPath, Name: "ListImages", Summary: "list a repository's images", Policy: imagesPolicy, Endpoint: handledBy(listImages)},
-	{Method: "GET", Path: imagePath, Name: "ShowImage", Summary: "show an image", Policy: imagesPolicy, Endpoint: handledBy(showImage)},
+	{Method: "GET", Path: imagePath, Name: "ShowImage", Summary: "show an image and its findings", Policy: imagePolicy, Further: imageSessions, Endpoint: handledBy(showImage)},
 	{Method: "POST", Path: imagePath + "/scan", Name: "ScanImage", Summary: "scan an image for vulnerabilities", Status: 202, Policy: scanPolicy, Endpoint: handledBy(scanImage)},
 
 	{Method: "POST", Path: credentialsPath, Name: "CreateCredentials", Summary: "get a password for docker, to pull from or push to a repository", Policy: showPolicy, Access: accessPolicies, Endpoint: handledBy(createCredentials)},
@@ -182,6 +186,8 @@ func checkRoute(rt route, vars []pathVar) error {
 		return fmt.Errorf("is public, but has a session policy")
 	case rt.Public && rt.Access != nil:
 		return fmt.Errorf("is public, but gives access")
+	case rt.Public && rt.Further != nil:
+		return fmt.Errorf("is public, but has further sessions")
 	case !slices.Equal(rt.Endpoint.accesses(), slices.Sorted(maps.Keys(rt.Access))):
 		return fmt.Errorf("has policies for the access %q, and an input that asks for %q", slices.Sorted(maps.Keys(rt.Access)), rt.Endpoint.accesses())
 	case rt.Endpoint.dropsQuery():

@@ -54,6 +54,9 @@ type rowTest struct {
 	// and redundant only.
 	access map[string]rowTest
 
+	// further are the entries of the row's Further. They have the same.
+	further map[string]rowTest
+
 	// changes has the operations that change something.
 	changes map[string]change
 
@@ -95,7 +98,7 @@ func protectedRows() []route {
 	return slices.DeleteFunc(slices.Clone(routes), func(rt route) bool { return rt.Public })
 }
 
-// A sessionPolicy is the policy of a row, or of an access that it gives, with its
+// A sessionPolicy is the policy of a row, or of another session of its, with its
 // entry.
 type sessionPolicy struct {
 	name   string
@@ -117,6 +120,9 @@ func policiesOf(rt route, e rowTest) []sessionPolicy {
 	list := []sessionPolicy{{rt.String(), e, rt.Policy, false}}
 	for _, name := range slices.Sorted(maps.Keys(rt.Access)) {
 		list = append(list, sessionPolicy{rt.String() + ", " + name, e.access[name], rt.Access[name], true})
+	}
+	for _, name := range slices.Sorted(maps.Keys(rt.Further)) {
+		list = append(list, sessionPolicy{rt.String() + ", " + name, e.further[name], rt.Further[name], false})
 	}
 	return list
 }
@@ -263,6 +269,7 @@ func TestEveryRowHasAnEntry(t *testing.T) {
 				"may: what the session may do":         len(e.may) == 0,
 				"never: what the session never may do": len(e.never) == 0,
 				"access: one for each of the row's":    !maps.EqualFunc(rt.Access, e.access, func(func(iam.Scope) iam.Policy, rowTest) bool { return true }),
+				"further: one for each of the row's":   !maps.EqualFunc(rt.Further, e.further, func(func(iam.Scope) iam.Policy, rowTest) bool { return true }),
 			} {
 				if is {
 					t.Errorf("the entry of %s needs %s", rt, missing)

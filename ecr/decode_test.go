@@ -38,7 +38,7 @@ var outputs = map[string][]any{
 	"BatchGetImage":                    {batchGetImageOutput{}, ecr.BatchGetImageOutput{}},
 	"BatchDeleteImage":                 {batchDeleteImageOutput{}, ecr.BatchDeleteImageOutput{}},
 	"StartImageScan":                   {ecr.StartImageScanOutput{}},
-	"DescribeImageScanFindings":        {ecr.DescribeImageScanFindingsOutput{}},
+	"DescribeImageScanFindings":        {findingsPage{}, ecr.DescribeImageScanFindingsOutput{}},
 	"ListTagsForResource":              {tagList{}, ecr.ListTagsForResourceOutput{}},
 	"TagResource":                      {struct{}{}},
 	"PutImageScanningConfiguration":    {ecr.PutImageScanningConfigurationOutput{}},
@@ -83,6 +83,8 @@ func answers(t testing.TB) (all []answer) {
 	call("BatchDeleteImage", &ecr.BatchDeleteImageInput{RepositoryName: name, ImageIds: awsIDs([]ImageID{{Tag: "v2"}, {Tag: "missing"}})})
 	call("StartImageScan", &ecr.StartImageScanInput{RepositoryName: name, ImageId: ImageID{Tag: "fresh"}.aws()})
 	call("DescribeImageScanFindings", &ecr.DescribeImageScanFindingsInput{RepositoryName: name, ImageId: ImageID{Tag: "scanned"}.aws(), MaxResults: aws.Int64(2)})
+	call("DescribeImageScanFindings", &ecr.DescribeImageScanFindingsInput{RepositoryName: name, ImageId: ImageID{Tag: "clean"}.aws()})
+	all = append(all, answer{"DescribeImageScanFindings", enhancedAnswer})
 	call("TagResource", &ecr.TagResourceInput{ResourceArn: arn, Tags: awsTags([]Tag{{Key: "k", Value: "w"}})})
 	call("PutImageScanningConfiguration", &ecr.PutImageScanningConfigurationInput{
 		RepositoryName: name, ImageScanningConfiguration: &ecr.ImageScanningConfiguration{ScanOnPush: aws.Bool(false)},
@@ -96,6 +98,33 @@ func answers(t testing.TB) (all []answer) {
 	return all
 }
 
+// enhancedAnswer has findings of an enhanced scan, as AWS documents them.
+// https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImageScanFindings.html
+const enhancedAnswer = `{
+	"registryId": "012345678901", "repositoryName": "g/a", "imageId": {"imageDigest": "sha256:ab", "imageTag": "v1"},
+	"imageScanStatus": {"status": "ACTIVE", "description": "Continuous scan is selected for image."},
+	"imageScanFindings": {
+		"imageScanCompletedAt": 1786000000.5, "vulnerabilitySourceUpdatedAt": 1786000001, "findingSeverityCounts": {"HIGH": 1, "UNTRIAGED": 1},
+		"enhancedFindings": [{
+			"awsAccountId": "012345678901", "description": "d", "findingArn": "arn", "firstObservedAt": 1786000000, "fixAvailable": "YES",
+			"packageVulnerabilityDetails": {
+				"cvss": [{"baseScore": 7.5, "scoringVector": "v", "source": "NVD", "version": "3.1"}],
+				"referenceUrls": ["https://a", "https://b"], "relatedVulnerabilities": [], "source": "NVD", "sourceUrl": "https://nvd",
+				"vendorCreatedAt": 1786000000, "vulnerabilityId": "CVE-2026-1",
+				"vulnerablePackages": [
+					{"arch": "X86_64", "epoch": 1, "filePath": "f", "name": "openssl", "packageManager": "OS", "release": "2", "version": "1.1", "fixedInVersion": "1:1.1-3"},
+					{"name": "libssl"}
+				]
+			},
+			"remediation": {"recommendation": {"text": "None Provided"}},
+			"resources": [{"id": "i", "type": "AWS_ECR_CONTAINER_IMAGE", "details": {"awsEcrContainerImage": {"imageTags": ["v1"]}}}],
+			"score": 7.5, "scoreDetails": {"cvss": {"score": 7.4, "scoreSource": "NVD", "adjustments": []}},
+			"severity": "HIGH", "status": "ACTIVE", "title": "CVE-2026-1 - openssl", "type": "PACKAGE_VULNERABILITY"
+		}, {"severity": "UNTRIAGED", "score": null}]
+	},
+	"nextToken": "t"
+}`
+
 // addImages adds an image of each kind to g/a.
 func addImages(t testing.TB, b *awstest.AWS) {
 	completed, updated := awstest.Noon.Add(-time.Hour), awstest.Noon.Add(-time.Minute)
@@ -104,7 +133,10 @@ func addImages(t testing.TB, b *awstest.AWS) {
 		{Tags: []string{"v2", "latest", "v10"}, Size: 1 << 40, PushedAt: awstest.Noon.Add(7 * time.Millisecond)},
 		{Tags: []string{"scanned"}, Scan: &localaws.Scan{
 			CompletedAt: completed, SourceUpdatedAt: updated,
-			Findings: []localaws.Finding{{Severity: "HIGH"}, {Severity: "HIGH"}, {Severity: "LOW"}},
+			Findings: []localaws.Finding{
+				{Severity: "HIGH", Name: "CVE-1", Description: "d", URI: "u", Attributes: []localaws.Attribute{{Key: "package_name", Value: "p"}, {Key: "empty"}}},
+				{Severity: "HIGH"}, {Severity: "LOW"},
+			},
 		}},
 		{Tags: []string{"signature"}, MediaType: "application/vnd.oci.image.manifest.v1+json", Manifest: `{"schemaVersion": 2, "subject": {"digest": "sha256:ab"}}`},
 		{Tags: []string{"fresh"}},
@@ -365,11 +397,4 @@ func pageOf(out *ecr.DescribeImagesOutput) *imagePage {
 		page.images = append(page.images, image)
 	}
 	return page
-}
-
-func timestampOf(t *time.Time) *Timestamp {
-	if t == nil {
-		return nil
-	}
-	return &Timestamp{*t}
 }

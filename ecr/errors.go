@@ -36,6 +36,7 @@ var codes = map[string]common.Code{
 	ecr.ErrCodeKmsException:                     common.BadRequest, // the key that the caller named cannot be used; see translate for a denial
 	ecr.ErrCodeRepositoryNotFoundException:      common.RepositoryNotFound,
 	ecr.ErrCodeImageNotFoundException:           common.ImageNotFound,
+	ecr.ErrCodeScanNotFoundException:            common.ImageNotFound, // for metrics; callers get an image without a scan
 	ecr.ErrCodeRepositoryAlreadyExistsException: common.RepositoryExists,
 	ecr.ErrCodeRepositoryNotEmptyException:      common.RepositoryNotEmpty,
 	ecr.ErrCodeLimitExceededException:           common.QuotaReached,
@@ -76,12 +77,29 @@ func refusal(action string, denial error) string {
 	case strings.HasPrefix(action, "kms:"):
 		return denied + "Either the role lacks a permission: look at its KMS statements (config/aws/role-policy.json). " +
 			"Or the key is not for the role: look at the key's policy, or name another key."
+	case strings.HasPrefix(action, inspector):
+		return denied + "The registry has enhanced scanning, and ECR asks Inspector with the rights of the role. " +
+			"Give the role the permissions for that (config/aws/inspector-policy.json), and look for a policy that denies them. " +
+			"Or leave the findings out, with findings=false."
 	case strings.Contains(denial.Error(), deniedByRole):
 		return denied + "The reason is an explicit Deny in the role's own policies. " +
 			"It may be the one of other orgs' repositories, if the request is about a repository: look at its tags, too."
 	default:
 		return denied + "Look at the permissions of the role, at the repository's own policy, and at its tags: " + removeSecondTag
 	}
+}
+
+// inspector begins the actions of Inspector.
+const inspector = "inspector2:"
+
+// NeedsInspector tells whether AWS has denied a call because ECR may not ask
+// Inspector for the caller. So the registry has enhanced scanning.
+func NeedsInspector(err error) bool {
+	if !isDenied(err) {
+		return false
+	}
+	named := unauthorized.FindStringSubmatch(err.Error())
+	return named != nil && strings.HasPrefix(named[1], inspector)
 }
 
 // AWS says only in the message that an explicit Deny refused a call, and in
@@ -111,7 +129,7 @@ func isDeniedByRole(err error) bool {
 // explain returns the error of a read of the repository. A denial gets the
 // reason that callers understand, if that is known.
 func (c *Client) explain(ctx context.Context, name string, err error) error {
-	if !c.isOthers(ctx, name, err) {
+	if NeedsInspector(err) || !c.isOthers(ctx, name, err) {
 		return err
 	}
 	e := new(common.Error)

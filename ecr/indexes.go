@@ -40,14 +40,16 @@ type Part struct {
 	Digest      string
 	Platform    Platform
 	Attestation bool // it says how an image was built, and runs on no platform
+
+	ArtifactType string // of a signature or the like
 }
 
 // A Platform is what an image runs on, in the words of the OCI image
 // specification. What is not known is empty.
 type Platform struct{ OS, Architecture, Variant string }
 
-// manifestsAtOnce is how many calls read manifests at the same time.
-const manifestsAtOnce = 4
+// readsAtOnce is how many calls read images at the same time.
+const readsAtOnce = 4
 
 // Indexes reads the manifests of the indexes with these digests, and returns the
 // parts of each. An index that is not there is missing in the result. A read may
@@ -56,7 +58,7 @@ func (c *Client) Indexes(ctx context.Context, name string, digests []string) (ma
 	parts := make(map[string][]Part, len(digests))
 	var mu sync.Mutex
 	reads, ctx := errgroup.WithContext(ctx)
-	reads.SetLimit(manifestsAtOnce)
+	reads.SetLimit(readsAtOnce)
 	for some := range slices.Chunk(digests, maxIDs) {
 		reads.Go(func() error {
 			read, err := c.manifests(ctx, name, some)
@@ -102,6 +104,7 @@ type indexText struct {
 	Manifests []struct {
 		Digest      string            `json:"digest"`
 		Annotations map[string]string `json:"annotations"`
+		Artifact    string            `json:"artifactType"`
 		Platform    struct {
 			OS           string `json:"os"`
 			Architecture string `json:"architecture"`
@@ -121,6 +124,8 @@ func (m manifestOf) parts() []Part {
 			Digest:      named.Digest,
 			Platform:    Platform(named.Platform),
 			Attestation: named.Annotations["vnd.docker.reference.type"] == "attestation-manifest",
+
+			ArtifactType: named.Artifact,
 		}
 	}
 	return parts

@@ -75,11 +75,16 @@ func (m *meter) settle(out any, err error) {
 // sizeOf returns how many bytes of memory an output takes after it was read from
 // a text of that length.
 func sizeOf(out any, text int64) int64 {
-	page, ok := out.(*repositoryNames)
-	if !ok {
-		return text
+	switch page := out.(type) {
+	case *findingsPage:
+		return 2 * text // the answer to the caller is in memory too, since it is no list
+	case *repositoryNames:
+		return sizeOfNames(page)
 	}
-	var sum int64
+	return text
+}
+
+func sizeOfNames(page *repositoryNames) (sum int64) {
 	for _, r := range page.Repositories {
 		if r.RepositoryName != nil {
 			sum += int64(len(*r.RepositoryName)) + 48 // for the allocation and what points to it

@@ -94,9 +94,8 @@ func (s imageScan) isRunning() bool {
 func (c *Client) lastScan(ctx context.Context, name, digest string) (imageScan, error) {
 	in := &ecr.DescribeImageScanFindingsInput{RepositoryName: aws.String(name), ImageId: ImageID{Digest: digest}.aws(), MaxResults: aws.Int64(1)}
 	out, err := send[ecr.DescribeImageScanFindingsOutput](ctx, c, "DescribeImageScanFindings", in)
-	var e *common.Error
 	switch {
-	case errors.As(err, &e) && e.AWSCode == ecr.ErrCodeScanNotFoundException:
+	case hasNoScan(err):
 		return imageScan{}, nil
 	case err != nil:
 		return imageScan{}, c.explain(ctx, name, err)

@@ -10,6 +10,14 @@ import (
 // 3339, UTC, whole seconds.
 type Timestamp struct{ time.Time }
 
+// timestampOf returns nil for nil.
+func timestampOf(t *time.Time) *Timestamp {
+	if t == nil {
+		return nil
+	}
+	return &Timestamp{*t}
+}
+
 // MarshalJSON writes the time for callers.
 func (t Timestamp) MarshalJSON() ([]byte, error) { return t.appendTo(nil), nil }
 

@@ -111,3 +111,53 @@ type batchDeleteImageOutput struct {
 	Failures []ImageFailure    `locationName:"failures"`
 	ImageIDs []ImageIdentifier `locationName:"imageIds"`
 }
+
+// A findingsPage is a page of DescribeImageScanFindings. Of the findings of an
+// enhanced scan, which are long, it has what callers get.
+type findingsPage struct {
+	ImageID           *ecr.ImageIdentifier `locationName:"imageId"`
+	ImageScanFindings *scanFindings        `locationName:"imageScanFindings"`
+	ImageScanStatus   *ecr.ImageScanStatus `locationName:"imageScanStatus"`
+	NextToken         *string              `locationName:"nextToken"`
+}
+
+type scanFindings struct {
+	EnhancedFindings             []enhancedFinding      `locationName:"enhancedFindings"`
+	FindingSeverityCounts        map[string]*int64      `locationName:"findingSeverityCounts"`
+	Findings                     []ecr.ImageScanFinding `locationName:"findings"`
+	ImageScanCompletedAt         *time.Time             `locationName:"imageScanCompletedAt"`
+	VulnerabilitySourceUpdatedAt *time.Time             `locationName:"vulnerabilitySourceUpdatedAt"`
+}
+
+type enhancedFinding struct {
+	Description                 *string        `locationName:"description"`
+	FixAvailable                *string        `locationName:"fixAvailable"` // YES, NO or PARTIAL
+	PackageVulnerabilityDetails *vulnerability `locationName:"packageVulnerabilityDetails"`
+	Score                       *float64       `locationName:"score"`
+	ScoreDetails                *scoreDetails  `locationName:"scoreDetails"`
+	Severity                    *string        `locationName:"severity"`
+	Title                       *string        `locationName:"title"`
+}
+
+type vulnerability struct {
+	ReferenceUrls      []*string           `locationName:"referenceUrls"`
+	SourceURL          *string             `locationName:"sourceUrl"`
+	VulnerabilityID    *string             `locationName:"vulnerabilityId"`
+	VulnerablePackages []vulnerablePackage `locationName:"vulnerablePackages"`
+}
+
+type vulnerablePackage struct {
+	Epoch          *int64  `locationName:"epoch"`
+	FixedInVersion *string `locationName:"fixedInVersion"`
+	Name           *string `locationName:"name"`
+	Release        *string `locationName:"release"`
+	Version        *string `locationName:"version"`
+}
+
+type scoreDetails struct {
+	Cvss *cvssScore `locationName:"cvss"`
+}
+
+type cvssScore struct {
+	Score *float64 `locationName:"score"`
+}
