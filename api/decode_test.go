@@ -71,6 +71,9 @@ func TestBodyTakesLittleMemory(t *testing.T) { // not parallel: it measures
 func TestInputsDoNotGrow(t *testing.T) {
 	t.Parallel()
 	for _, rt := range protectedRows() {
+		if _, query := rt.Endpoint.newInput().(interface{ hasNoBody() }); query {
+			continue // a query has 16 KiB at most, as the rest of the request's head
+		}
 		wantBound(t, rt.Name, reflect.TypeOf(rt.Endpoint.newInput()).Elem())
 	}
 }

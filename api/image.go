@@ -48,7 +48,9 @@ func (in *showImageInput) addSeverity(value string) error {
 	if !slices.Contains(severities, value) {
 		return errors.New("must be one of " + strings.Join(severities, ", "))
 	}
-	in.severities = append(in.severities, value)
+	if !slices.Contains(in.severities, value) {
+		in.severities = append(in.severities, value)
+	}
 	return nil
 }
 

@@ -308,8 +308,15 @@ func TestScanThatChangesBetweenPages(t *testing.T) {
 			}
 			w := newImageWorld(t, scan(0))
 			changes, pages := 0, 0
+			described := make(chan struct{})
 			w.after = func(c localaws.Call) {
-				if c.Operation != "DescribeImageScanFindings" {
+				switch c.Operation {
+				case "DescribeImages":
+					close(described) // the image is gone for a moment when its scan changes
+					return
+				case "DescribeImageScanFindings":
+					<-described
+				default:
 					return
 				}
 				if pages++; pages%2 == 1 && changes < test.changes {
@@ -435,9 +442,14 @@ func TestImageThatIsDeletedBetweenTheCalls(t *testing.T) {
 	w := newImageWorld(t, &localaws.Scan{CompletedAt: completedThen, Findings: findingsOf("CVE-", 1500)})
 	direct := ecr.New(w.direct().session)
 	var once sync.Once
+	described := make(chan struct{})
 	w.after = func(c localaws.Call) {
-		if c.Operation == "DescribeImageScanFindings" {
+		switch c.Operation {
+		case "DescribeImages":
+			close(described)
+		case "DescribeImageScanFindings":
 			once.Do(func() {
+				<-described
 				_, err := direct.BatchDeleteImage(&ecr.BatchDeleteImageInput{RepositoryName: aws.String("g/a"), ImageIds: []*ecr.ImageIdentifier{{ImageDigest: aws.String(shownDigest)}}})
 				if err != nil {
 					t.Error(err)
@@ -496,4 +508,62 @@ func TestShowImageEndsWithItsCaller(t *testing.T) {
 	w.run(exchange{method: "GET", path: base + "/g/a/images/v1", status: 200, want: "-"})
 	w.hangUp(t, exchange{method: "GET", path: base + "/g/a/images/v1"}, 8*time.Second)
 	waitFor(t, "the request to be logged", func() bool { return strings.Contains(w.log.String(), `"status":499`) })
+}
+
+// The service answers with the examples of the OpenAPI document.
+func TestExamplesOfAnImage(t *testing.T) {
+	t.Parallel()
+	const name = "spindev-00001/my-awesome-repository"
+	examples := maps.Clone(document().Paths.Value(imagePath).Get.Responses.Value("200").Value.Content["application/json"].Examples)
+	scan := localaws.Scan{CompletedAt: completedThen, SourceUpdatedAt: time.Date(2020, 11, 4, 1, 21, 9, 0, time.UTC)}
+	basic, enhanced := scan, scan
+	basic.Findings = []localaws.Finding{
+		{Name: "CVE-2019-18276", Severity: "LOW", Description: "Privileges that are not dropped in bash.", URI: "https://security-tracker.debian.org/tracker/CVE-2019-18276"},
+		{Name: "CVE-2020-1971", Severity: "HIGH", Description: "A NULL pointer dereference in OpenSSL.", URI: "https://security-tracker.debian.org/tracker/CVE-2020-1971", Attributes: []localaws.Attribute{
+			{Key: "package_version", Value: "1.1.1d-0+deb10u3"}, {Key: "package_name", Value: "openssl"}, {Key: "CVSS3_SCORE", Value: "5.9"},
+		}},
+	}
+	enhanced.Enhanced = true
+	enhanced.Findings = []localaws.Finding{{
+		Name: "CVE-2020-14343", Severity: "CRITICAL", Description: "PyYAML runs code of untrusted input.", URI: "https://nvd.nist.gov/vuln/detail/CVE-2020-14343", Score: 9.8,
+		Packages: []localaws.Package{{Name: "PyYAML", Version: "5.3.1", FixedInVersion: "5.4"}},
+	}}
+	image := localaws.Image{Digest: shownDigest, Size: 16093514, PushedAt: pushedThen}
+	for example, add := range map[string]func(w *world){
+		"basic": func(w *world) {
+			image := image
+			image.Tags, image.Scan = []string{"latest"}, &basic
+			w.addImage(account, name, image)
+		},
+		"notScanned": func(w *world) { image := image; image.Tags = []string{"new"}; w.addImage(account, name, image) },
+		"enhanced": func(w *world) {
+			image := image
+			image.Tags, image.Scan = []string{"enhanced"}, &enhanced
+			w.addImage(account, name, image)
+			w.enhance()
+		},
+		"index": func(w *world) {
+			for n, size := range []int64{16093514, 14310207} {
+				w.addImage(account, name, localaws.Image{Digest: digestNo(n + 1), Size: size})
+			}
+			w.addImage(account, name, localaws.Image{Tags: []string{"multi"}, Digest: otherDigest, PushedAt: pushedThen, MediaType: ociIndexType,
+				Manifest: indexOf(platform(digestNo(1), `"architecture": "amd64", "os": "linux"`), platform(digestNo(2), `"architecture": "arm", "os": "linux", "variant": "v7"`))})
+		},
+	} {
+		w := newWorld(t, changeAnswers(t, func(_, body string) string {
+			if example == "index" { // AWS tells no such type of an index
+				return strings.ReplaceAll(body, `"artifactMediaType":"application/vnd.docker.container.image.v1+json",`, "")
+			}
+			return body
+		}))
+		w.addRepository(account, name, org)
+		add(w)
+		want := examples[example].Value.Value
+		tag := want.(map[string]any)["ImageTags"].([]any)[0].(string)
+		w.run(exchange{name: example, method: "GET", path: base + "/" + name + "/images/" + tag, status: 200, want: jsonOf(want)})
+		delete(examples, example)
+	}
+	for example := range examples {
+		t.Errorf("the example %s is not tested", example)
+	}
 }

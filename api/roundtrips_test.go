@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,6 +38,15 @@ func TestRoundTrips(t *testing.T) {
 		{"list by group", func(group string) exchange { return exchange{method: "GET", path: base + "/" + group} }, 2},
 		{"show", func(group string) exchange { return exchange{method: "GET", path: base + "/" + group + "/a"} }, 1},
 		{"images", func(group string) exchange { return exchange{method: "GET", path: base + "/" + group + "/a/images"} }, 3}, // two pages, and the tags again
+		{"image", func(group string) exchange {
+			return exchange{method: "GET", path: base + "/" + group + "/a/images/v7"}
+		}, 1},
+		{"image with two pages of findings", func(group string) exchange {
+			return exchange{method: "GET", path: base + "/" + group + "/a/images/scanned"}
+		}, 2},
+		{"index", func(group string) exchange {
+			return exchange{method: "GET", path: base + "/" + group + "/a/images/multi"}
+		}, 3}, // its manifest, and the sizes of its parts
 		{"create", func(group string) exchange {
 			return exchange{method: "POST", path: base + "/" + group, body: fmt.Sprintf(`{"RepositoryName": "new%d", "ScanOnPush": true, "Tags": [{"Key": "k", "Value": "v"}]}`, time.Now().UnixNano())}
 		}, 1},
@@ -69,6 +79,10 @@ func TestRoundTrips(t *testing.T) {
 			}
 			w.addRepository(account, "g/a", org)
 			w.addImages(account, "g/a", 1001)
+			if strings.HasPrefix(c.name, "image ") || c.name == "index" {
+				w.addImage(account, "g/a", localaws.Image{Tags: []string{"scanned"}, Scan: &localaws.Scan{CompletedAt: awsClock, Findings: findingsOf("CVE-", 1001)}})
+				w.addPlatforms("g/a", "multi")
+			}
 			w.aws.Inject(localaws.Fault{Operation: "*", Delay: 200 * time.Millisecond})
 			for _, kept := range []bool{false, true} {
 				if kept && c.name == "delete" {
