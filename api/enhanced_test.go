@@ -107,8 +107,9 @@ func TestFindingsOfAnEnhancedScan(t *testing.T) {
 				"vulnerablePackages": [{"name": "zlib", "version": "1", "fixedInVersion": "NotAvailable"}]}, "fixAvailable": "NO"},
 			{"severity": "CRITICAL", "title": "t", "description": "d", "scoreDetails": {"cvss": {"score": 9.1}}, "fixAvailable": "YES",
 				"packageVulnerabilityDetails": {"vulnerabilityId": "CVE-2", "sourceUrl": "https://s", "referenceUrls": ["https://a"]}},
-			{"severity": "CRITICAL", "score": 0, "scoreDetails": {"cvss": {"score": 9.1}}, "fixAvailable": "PARTIAL", "title": "CVE-3",
+			{"severity": "CRITICAL", "score": 0, "scoreDetails": {"cvss": {"score": 9.1}}, "fixAvailable": "NO", "title": "CVE-3",
 				"packageVulnerabilityDetails": {"vulnerablePackages": [{"name": "a", "version": "1"}, {"name": "b", "version": "1", "fixedInVersion": "2"}, {"name": "a", "version": "0"}, {}]}},
+			{"severity": "HIGH", "title": "CVE-4", "fixAvailable": "PARTIAL"},
 			{}
 		]}}`
 	}))
@@ -117,10 +118,11 @@ func TestFindingsOfAnEnhancedScan(t *testing.T) {
 	all := []string{
 		changed(t, plainFinding("CVE-2", "CRITICAL"), `{"Uri": "https://s", "Description": "d", "Score": 9.1}`),
 		changed(t, plainFinding("CVE-3", "CRITICAL"), `{"PackageName": "a, b", "PackageVersion": "1, 0", "FixedInVersion": "2", "Score": 0}`),
+		plainFinding("CVE-4", "HIGH"),
 		changed(t, plainFinding("CVE-1 - zlib", "UNTRIAGED"), `{"Uri": "https://a", "PackageName": "zlib", "PackageVersion": "1"}`),
 		plainFinding("", ""),
 	}
-	for query, shown := range map[string][]string{"": all, "fixable=true": all[:2], "severity=UNTRIAGED": all[2:3]} {
+	for query, shown := range map[string][]string{"": all, "fixable=true": all[:3], "severity=UNTRIAGED": all[3:4]} {
 		e := v1(query)
 		e.want = changed(t, unscanned, `{"ImageScanStatus": {"Status": "COMPLETE", "Description": null}, "ScanType": "ENHANCED", "FindingSeverityCounts": {},
 			"FindingsComplete": true, "Findings": [`+strings.Join(shown, ",")+`]}`)

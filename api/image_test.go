@@ -265,6 +265,35 @@ func TestFindingsOverAllPages(t *testing.T) {
 	}
 }
 
+// A tag moves after the first page of findings. The other pages are of the same
+// image.
+func TestTagThatMovesBetweenPages(t *testing.T) {
+	t.Parallel()
+	w := newImageWorld(t, &localaws.Scan{CompletedAt: completedThen, Findings: findingsOf("CVE-", 1500)})
+	described := make(chan struct{})
+	var once sync.Once
+	w.after = func(c localaws.Call) {
+		switch c.Operation {
+		case "DescribeImages":
+			close(described)
+		case "DescribeImageScanFindings":
+			once.Do(func() {
+				<-described
+				if err := w.aws.AddImage(account, region, "g/a", localaws.Image{Tags: []string{"v1"}, Digest: otherDigest}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	status, _, body := w.do(v1(""))
+	if found := names(t, body); status != 200 || len(found) != 1500 || !strings.Contains(body, `"ImageDigest":"`+shownDigest+`"`) {
+		t.Errorf("status %d, %d findings: %.500s", status, len(found), body)
+	}
+	if n := count(w.called(), "ecr:DescribeImageScanFindings"); n != 2 {
+		t.Errorf("%d pages of findings, want 2", n)
+	}
+}
+
 // setScan makes an image with another scan of the one with the digest.
 func (w *world) setScan(t *testing.T, digest string, scan *localaws.Scan) {
 	t.Helper()

@@ -113,6 +113,7 @@ func TestOddPartsOfAnIndex(t *testing.T) {
 	}{
 		{"none", nil, nil},
 		{"attestations only", []string{platform(digestNo(1), unknown), attestation}, nil},
+		{"an attestation with a platform", []string{strings.Replace(attestation, `"unknown", "os": "unknown"`, `"amd64", "os": "linux"`, 1)}, nil},
 		{"signatures", []string{plain(1, `, "artifactType": "application/vnd.dev.sigstore.bundle.v0.3+json"`)}, nil},
 		{"missing", []string{platform(digestNo(1), `"os": "linux"`), platform(digestNo(2), `"os": "linux"`), platform(digestNo(3), `"os": "linux"`)},
 			[]string{platformOf(1, `"linux"`, "null", "null", "1000"), platformOf(2, `"linux"`, "null", "null", "null"), platformOf(3, `"linux"`, "null", "null", "3000")}},
