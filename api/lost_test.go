@@ -150,8 +150,8 @@ func TestLostCreateFindsAnotherRepository(t *testing.T) {
 		before int64 // seconds
 		want   string
 	}{
-		"made a moment ago":        {func(map[string]string) {}, 2, takenBefore},
-		"with another tag, before": {func(tags map[string]string) { tags["k"] = "w" }, 2, takenBefore},
+		"made a minute ago":        {func(map[string]string) {}, 60, takenBefore},
+		"with another tag, before": {func(tags map[string]string) { tags["k"] = "w" }, 60, takenBefore},
 		"with another tag, now":    {func(tags map[string]string) { tags["k"] = "w" }, 0, takenNow},
 		"with one tag more, now":   {func(tags map[string]string) { tags["l"] = "v" }, 0, takenNow}, // somebody may have added it to ours
 		"with a tag less, now":     {func(tags map[string]string) { delete(tags, "k") }, 0, takenNow},
