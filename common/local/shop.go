@@ -75,8 +75,8 @@ func shopScan(month int, pushed time.Time, enhanced bool) *localaws.Scan {
 
 // shopBuilds returns three images that have lost their tag to a later one.
 func shopBuilds(now time.Time) (images []localaws.Image) {
-	for n, age := range []time.Duration{200, 100, 45} {
-		images = append(images, localaws.Image{Files: shopFiles(fmt.Sprintf("build %d", n)), PushedAt: now.Add(-age * day)})
+	for n, days := range []int{200, 100, 45} {
+		images = append(images, localaws.Image{Files: shopFiles(fmt.Sprintf("build %d", n)), PushedAt: now.AddDate(0, 0, -days)})
 	}
 	return images
 }
