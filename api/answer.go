@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -69,12 +70,25 @@ func isLong(out any) bool {
 // linkNext tells the caller where the next page is (RFC 8288). The place is
 // relative to this server, because the caller may reach it through a proxy.
 func linkNext(w http.ResponseWriter, r *http.Request, cursor string) {
-	if cursor == "" {
-		return
+	if cursor != "" {
+		w.Header().Set("Link", "<"+r.URL.EscapedPath()+"?"+nextQuery(r.URL.RawQuery, cursor)+`>; rel="next"`)
 	}
-	query := r.URL.Query()
-	query.Set("after", cursor)
-	w.Header().Set("Link", "<"+r.URL.EscapedPath()+"?"+query.Encode()+`>; rel="next"`)
+}
+
+// inLink encodes what would end the place in a header Link.
+var inLink = strings.NewReplacer("<", "%3C", ">", "%3E")
+
+// nextQuery returns a query that is good, for the page after the cursor. The
+// other parameters stay as the caller sent them: written in another way they
+// could be too long for a request.
+func nextQuery(query, cursor string) string {
+	var next strings.Builder
+	for pair := range strings.SplitSeq(query, "&") {
+		if name, _, _ := unescapePair(pair); name != "" && name != "after" {
+			inLink.WriteString(&next, pair+"&")
+		}
+	}
+	return next.String() + "after=" + cursor
 }
 
 // isList tells whether encoding/json makes an array of the value. A type with a

@@ -143,7 +143,7 @@ var attacks = map[string]attack{
 		return err
 	}},
 	"images": {[]string{"ecr:DescribeImages"}, noTags, func(ctx context.Context, c *ecr.Client, name string) error {
-		_, _, err := c.Images(ctx, name)
+		_, err := c.Images(ctx, name, ecr.Selection{})
 		return err
 	}},
 	"delete": {[]string{"ecr:DeleteRepository"}, noTags, func(ctx context.Context, c *ecr.Client, name string) error {

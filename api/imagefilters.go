@@ -75,11 +75,12 @@ func readTime(value string, now time.Time) (t time.Time, err error) {
 	if match := age.FindStringSubmatch(value); match != nil {
 		return now.Add(-readAge(match[1], match[2])), nil
 	}
+	const what = "must be an RFC 3339 time such as 2020-12-14T15:34:18Z, or an age of 1 to 99999 days or hours such as 30d or 12h"
 	switch err := t.UnmarshalText([]byte(value)); {
 	case err != nil && strings.Contains(value, " "):
-		return t, errors.New(`has a space: in a query, write "+" as %2B`)
+		return t, errors.New(what + `, and has a space (write a "+" of the time as %2B)`)
 	case err != nil:
-		return t, errors.New("must be an RFC 3339 time such as 2020-12-14T15:34:18Z, or an age of 1 to 99999 days or hours, such as 30d or 12h")
+		return t, errors.New(what)
 	case t.Unix() < 0:
 		return t, errors.New("must not be before 1970")
 	}

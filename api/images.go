@@ -32,26 +32,50 @@ func (t target) image() ecr.ImageID {
 	return ecr.ImageID{Tag: t.Image}
 }
 
+// A listImagesInput says which images a list has.
+type listImagesInput struct {
+	bodyless
+	ecr.Selection
+}
+
+func (in *listImagesInput) queryParams() []queryParam {
+	return []queryParam{
+		taggedParam(&in.Tagged), tagParam(&in.Tags), statusParam(&in.Status),
+		pushedBeforeParam(&in.PushedBefore), pushedAfterParam(&in.PushedAfter),
+		limitParam(&in.Limit), afterParam(&in.After),
+	}
+}
+
+func (in listImagesInput) check() error {
+	if in.After != nil && in.Limit == 0 {
+		return common.Errorf(common.BadRequest, `The query parameter "after" needs "limit".`)
+	}
+	return nil
+}
+
 // listImages reads the repository's tags and its images at the same time, and
 // checks by the tags that the repository is our org's. While it reads several
 // pages, somebody may replace the repository by another org's, so it checks the
 // tags again after the last page.
-func listImages(ctx context.Context, t target, _ nothing) ([]*ecr.Image, error) {
-	var images []*ecr.Image
-	pages := 0
-	err := t.whileOwned(ctx, func(ctx context.Context) (err error) {
-		images, pages, err = t.ECR().Images(ctx, t.repository())
+func listImages(ctx context.Context, t target, in listImagesInput) (list page[*ecr.Image], err error) {
+	var images *ecr.ImageList
+	err = t.whileOwned(ctx, func(ctx context.Context) (err error) {
+		images, err = t.ECR().Images(ctx, t.repository(), in.Selection)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return list, err
 	}
-	if pages > 1 {
+	if images.Pages > 1 {
 		if err := t.readOwner(ctx); err != nil {
-			return nil, err
+			return list, err
 		}
 	}
-	return images, nil
+	list.items = images.Images
+	if images.More {
+		list.next = cursorOf(images.Images[len(images.Images)-1].Position())
+	}
+	return list, nil
 }
 
 // readOwnImage reads the image in the path, and checks at the same time that the

@@ -140,14 +140,14 @@ func (r *reading) run(ctx context.Context, handle listReader) {
 	r.try(ctx, l, handle)
 	sizes := r.lists.memory.sizes
 	if l.short {
-		sizes.Add(r.key.listKey, 2*l.most)
+		sizes.Add(r.key.forSize(), 2*l.most)
 		l.release()
 		r.asked.Store(nil)
 		r.out, r.release, r.err = r.lists.do(ctx, r.key, handle)
 		return
 	}
 	if r.err == nil {
-		sizes.Add(r.key.listKey, l.most)
+		sizes.Add(r.key.forSize(), l.most)
 	}
 	l.shrink()
 	r.release = l.release

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
+	"net/url"
 	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -34,6 +36,19 @@ type listKey struct {
 	query string
 }
 
+// forSize returns the key by which the size of the list is remembered. All pages
+// of a list need about the same. A query may be long, so its hash is kept.
+func (k listKey) forSize() listKey {
+	if k.query == "" {
+		return k
+	}
+	query, _ := url.ParseQuery(k.query) // the adapter has checked it
+	query.Del("after")
+	hash := sha256.Sum256([]byte(query.Encode()))
+	k.query = string(hash[:])
+	return k
+}
+
 func newMemory(size int64) (*memory, error) {
 	sizes, err := lru.New[listKey, int64](rememberSizes)
 	if err != nil {
@@ -44,7 +59,7 @@ func newMemory(size int64) (*memory, error) {
 
 // need returns how much memory the list will need, as far as that is known.
 func (m *memory) need(list listKey) int64 {
-	last, ok := m.sizes.Get(list)
+	last, ok := m.sizes.Get(list.forSize())
 	if !ok {
 		return unknownList
 	}

@@ -69,10 +69,15 @@ func (a *API) Client(registry common.Registry, session request.Option) *Client {
 // metrics, log and answer have the same code.
 func send[Out any](ctx context.Context, c *Client, operation string, in any, options ...request.Option) (*Out, error) {
 	out := new(Out)
+	return out, c.sendInto(ctx, operation, in, out, options...)
+}
+
+// sendInto is send for an output that there is already.
+func (c *Client) sendInto(ctx context.Context, operation string, in, out any, options ...request.Option) error {
 	r := c.api.NewRequest(&request.Operation{Name: operation, HTTPMethod: http.MethodPost, HTTPPath: "/"}, in, out)
 	r.SetContext(ctx)
 	r.ApplyOptions(c.session)
 	r.ApplyOptions(options...)
 	_ = r.Send() // the same error, not yet translated
-	return out, r.Error
+	return r.Error
 }

@@ -14,9 +14,12 @@ type imagePage struct {
 	images    []*Image
 	nextToken string
 
-	detailed bool // it has what only DescribeImages of the Client tells
+	detailed bool              // it has what only DescribeImages of the Client tells
+	keep     func(*Image) bool // tells which images it has; nil: all
+	told     int               // how many ECR has told
 
 	memory chunk[Image]
+	spare  *Image // memory that is left of an image that was not kept
 	times  chunk[Timestamp]
 	sizes  chunk[int64]
 	common map[string]*string // strings that many images have, by their JSON
@@ -56,7 +59,7 @@ func (p *imagePage) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	return readObject(d, func(name []byte) (err error) {
 		switch string(name) {
 		case `"imageDetails"`:
-			p.images = nil // of two lists the last one counts
+			p.images, p.told = nil, 0 // of two lists the last one counts
 			err = readArray(d, func() error { return p.readImage(d) })
 		case `"nextToken"`:
 			p.nextToken, err = readString(d)
@@ -68,12 +71,23 @@ func (p *imagePage) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 }
 
 func (p *imagePage) readImage(d *jsontext.Decoder) error {
-	image := p.memory.next()
+	image := p.spare
+	if p.spare = nil; image == nil {
+		image = p.memory.next()
+	}
 	image.ImageTags = []string{}
-	p.images = append(p.images, image)
-	err := readObject(d, func(name []byte) error { return p.readMember(d, name, image) })
+	if err := readObject(d, func(name []byte) error { return p.readMember(d, name, image) }); err != nil {
+		return err
+	}
 	slices.Sort(image.ImageTags)
-	return err
+	p.told++
+	if p.keep == nil || p.keep(image) {
+		p.images = append(p.images, image)
+		return nil
+	}
+	*image = Image{}
+	p.spare = image
+	return nil
 }
 
 func (p *imagePage) readMember(d *jsontext.Decoder, name []byte, image *Image) (err error) {

@@ -16,7 +16,7 @@ import (
 // inputs has the types of all inputs.
 var inputs = []any{
 	createRepositoryInput{}, putImageTagMutabilityInput{},
-	ecr.DescribeRepositoriesInput{}, ecr.DescribeImagesInput{}, ecr.BatchGetImageInput{}, ecr.BatchDeleteImageInput{}, ecr.ListTagsForResourceInput{},
+	ecr.DescribeRepositoriesInput{}, describeImagesInput{}, ecr.BatchGetImageInput{}, ecr.BatchDeleteImageInput{}, ecr.ListTagsForResourceInput{},
 	ecr.StartImageScanInput{}, ecr.DescribeImageScanFindingsInput{}, ecr.GetRegistryScanningConfigurationInput{},
 	ecr.TagResourceInput{}, ecr.PutImageScanningConfigurationInput{}, ecr.DeleteRepositoryInput{}, ecr.GetAuthorizationTokenInput{},
 }

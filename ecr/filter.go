@@ -4,6 +4,9 @@ import (
 	"path"
 	"slices"
 	"time"
+
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/service/ecr"
 )
 
 // Any is the status of a Filter that selects images of every status.
@@ -44,6 +47,24 @@ func (f *Filter) keepsTime(i *Image) bool {
 		return false
 	}
 	return i.pushed().After(f.PushedAfter) || f.PushedAfter.IsZero()
+}
+
+// aws returns the part of the filter that ECR knows, or nil if it has none.
+func (f *Filter) aws() *imageFilter {
+	var known imageFilter
+	switch {
+	case f.Tagged != nil && !*f.Tagged:
+		known.TagStatus = aws.String(ecr.TagStatusUntagged)
+	case f.Tagged != nil || len(f.Tags) > 0:
+		known.TagStatus = aws.String(ecr.TagStatusTagged)
+	}
+	if f.Status != "" {
+		known.ImageStatus = &f.Status
+	}
+	if known == (imageFilter{}) {
+		return nil
+	}
+	return &known
 }
 
 func (f *Filter) status() string {

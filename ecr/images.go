@@ -1,10 +1,7 @@
 package ecr
 
 import (
-	"cmp"
 	"context"
-	"slices"
-	"time"
 
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/service/ecr"
@@ -44,27 +41,6 @@ type ScanStatus struct {
 	Status      *string
 }
 
-// Images returns all images of the repository of that full name, never nil. The
-// image that was pushed last comes first. It also returns how many pages it has
-// read: between two of them the repository may have become another one.
-func (c *Client) Images(ctx context.Context, name string) (images []*Image, pages int, err error) {
-	images = []*Image{}
-	in := &ecr.DescribeImagesInput{RepositoryName: aws.String(name), MaxResults: aws.Int64(pageSize)}
-	for {
-		page, err := send[imagePage](ctx, c, "DescribeImages", in)
-		if err != nil {
-			return nil, pages, c.explain(ctx, name, err)
-		}
-		pages++
-		images = append(images, page.images...)
-		if page.nextToken == "" {
-			slices.SortFunc(images, newestFirst)
-			return images, pages, nil
-		}
-		in.NextToken = &page.nextToken
-	}
-}
-
 // An ImageID names an image by its digest or by a tag. One of them is empty: ECR
 // does not say what it does with both.
 type ImageID struct{ Digest, Tag string }
@@ -92,28 +68,10 @@ const maxIDs = 100
 // 100, in no certain order. If one of them is missing, the error is an
 // ImageNotFound, and there are no images.
 func (c *Client) DescribeImages(ctx context.Context, name string, ids []ImageID) ([]*Image, error) {
-	in := &ecr.DescribeImagesInput{RepositoryName: aws.String(name), ImageIds: awsIDs(ids)}
+	in := &describeImagesInput{RepositoryName: aws.String(name), ImageIDs: awsIDs(ids)}
 	page, err := send[detailedPage](ctx, c, "DescribeImages", in)
 	if err != nil {
 		return nil, c.explain(ctx, name, err)
 	}
 	return page.images, nil
-}
-
-// newestFirst orders images by the time of the push. It orders images of the
-// same time by digest, so that the same state always gives the same answer.
-func newestFirst(a, b *Image) int {
-	return cmp.Or(
-		b.pushed().Compare(a.pushed()),
-		cmp.Compare(a.ImageDigest, b.ImageDigest),
-	)
-}
-
-// pushed returns the time of the push, and the zero time if AWS did not give
-// it.
-func (i *Image) pushed() time.Time {
-	if i.ImagePushedAt == nil {
-		return time.Time{}
-	}
-	return i.ImagePushedAt.Time
 }

@@ -72,25 +72,34 @@ func (m *meter) settle(out any, err error) {
 	m.room.Take(stays - 2*m.text)
 }
 
+// A sized output knows how much memory it takes after it was read from a text
+// of that length.
+type sized interface{ sizeFrom(text int64) int64 }
+
 // sizeOf returns how many bytes of memory an output takes after it was read from
 // a text of that length.
 func sizeOf(out any, text int64) int64 {
-	switch page := out.(type) {
-	case *findingsPage:
-		return 2 * text // the answer to the caller is in memory too, since it is no list
-	case *repositoryNames:
-		return sizeOfNames(page)
+	if out, ok := out.(sized); ok {
+		return out.sizeFrom(text)
 	}
 	return text
 }
 
-func sizeOfNames(page *repositoryNames) (sum int64) {
-	for _, r := range page.Repositories {
+func (p *repositoryNames) sizeFrom(int64) (sum int64) {
+	for _, r := range p.Repositories {
 		if r.RepositoryName != nil {
 			sum += int64(len(*r.RepositoryName)) + 48 // for the allocation and what points to it
 		}
 	}
 	return sum
+}
+
+// sizeFrom counts the answer to the caller too: it is no list, so all of it is in
+// memory.
+func (*findingsPage) sizeFrom(text int64) int64 { return 2 * text }
+
+func (p *imagePage) sizeFrom(text int64) int64 {
+	return text * int64(len(p.images)) / int64(max(p.told, 1))
 }
 
 type meteredReader struct {

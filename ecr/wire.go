@@ -63,6 +63,20 @@ type putImageTagMutabilityOutput struct {
 	ImageTagMutabilityExclusionFilters []*exclusionFilter `locationName:"imageTagMutabilityExclusionFilters"`
 }
 
+// A describeImagesInput has the SDK's fields in the SDK's order.
+type describeImagesInput struct {
+	Filter         *imageFilter           `locationName:"filter"`
+	ImageIDs       []*ecr.ImageIdentifier `locationName:"imageIds"`
+	MaxResults     *int64                 `locationName:"maxResults"`
+	NextToken      *string                `locationName:"nextToken"`
+	RepositoryName *string                `locationName:"repositoryName"`
+}
+
+type imageFilter struct {
+	ImageStatus *string `locationName:"imageStatus"` // ECR has only active images without it
+	TagStatus   *string `locationName:"tagStatus"`
+}
+
 // A repositoryNames is a page of a DescribeRepositories of which only the names
 // are read.
 type repositoryNames struct {

@@ -1,0 +1,63 @@
+package api
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/ecr"
+)
+
+// maxLimit is the longest page that a caller can ask for.
+const maxLimit = 1000
+
+// limitParam is the query parameter for the length of a page.
+func limitParam(into *int) queryParam {
+	return queryParam{name: "limit", set: func(value string) (err error) {
+		*into, err = strconv.Atoi(value)
+		if err != nil || *into < 1 || *into > maxLimit || strconv.Itoa(*into) != value {
+			return fmt.Errorf("must be a number from 1 to %d", maxLimit)
+		}
+		return nil
+	}}
+}
+
+// afterParam is the query parameter for the cursor of the page before.
+func afterParam(into **ecr.Position) queryParam {
+	return queryParam{name: "after", set: func(value string) (err error) {
+		*into, err = readCursor(value)
+		return err
+	}}
+}
+
+// A cursor is the position of the last image of a page: the next page is right
+// also if that image is gone. Callers must not build on what is in a cursor, so
+// it is encoded, and it begins with the version of its form.
+var cursorEncoding = base64.RawURLEncoding.Strict()
+
+const cursorVersion = "1"
+
+// cursorOf returns the cursor of the page after the position. AWS's times are in
+// milliseconds.
+func cursorOf(p ecr.Position) string {
+	return cursorEncoding.EncodeToString(fmt.Appendf(nil, "%s %d %s", cursorVersion, p.PushedAt.UnixMilli(), p.Digest))
+}
+
+func readCursor(value string) (*ecr.Position, error) {
+	text, err := cursorEncoding.DecodeString(value)
+	fields := strings.Split(string(text), " ")
+	if err != nil || len(fields) != 3 || fields[0] != cursorVersion {
+		return nil, errBadCursor
+	}
+	ms, err := strconv.ParseInt(fields[1], 10, 64)
+	p := &ecr.Position{PushedAt: time.UnixMilli(ms), Digest: fields[2]}
+	if err != nil || cursorOf(*p) != value {
+		return nil, errBadCursor
+	}
+	return p, nil
+}
+
+var errBadCursor = errors.New(`must be a cursor from the header Link of the page before`)
