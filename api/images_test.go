@@ -22,6 +22,7 @@ var _ = describe("ListImages", rowTest{
 	variants: []exchange{
 		{name: "none", method: "GET", path: base + "/g/plain/images", status: 200},
 		{name: "some", method: "GET", path: base + "/g/images/images", status: 200},
+		{name: "a page", method: "GET", path: base + "/g/images/images?tagged=true&limit=1", status: 200},
 		{name: "missing", method: "GET", path: base + "/g/missing/images", status: 404},
 	},
 	may:   []right{{do: []string{"ecr:DescribeImages", "ecr:ListTagsForResource"}, where: []string{inGroup}, whose: notOthers}},

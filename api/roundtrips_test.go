@@ -47,6 +47,9 @@ func TestRoundTrips(t *testing.T) {
 		{"index", func(group string) exchange {
 			return exchange{method: "GET", path: base + "/" + group + "/a/images/multi"}
 		}, 3}, // its manifest, and the sizes of its parts
+		{"a page of images", func(group string) exchange {
+			return exchange{method: "GET", path: base + "/" + group + "/a/images?tag=v*&limit=10"}
+		}, 3},
 		{"create", func(group string) exchange {
 			return exchange{method: "POST", path: base + "/" + group, body: fmt.Sprintf(`{"RepositoryName": "new%d", "ScanOnPush": true, "Tags": [{"Key": "k", "Value": "v"}]}`, time.Now().UnixNano())}
 		}, 1},

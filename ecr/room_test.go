@@ -32,6 +32,7 @@ func TestRoomForAnswers(t *testing.T) {
 	t.Parallel()
 	const tags = `{"tags": [{"Key": "k", "Value": "v"}]}`         // 38 bytes
 	const names = `{"repositories": [{"repositoryName": "g/a"}]}` // 45 bytes
+	const images = `{"imageDetails": [{"imageTags": ["v1"]}, {}, {}, {}]}` // 53 bytes
 	length := func(body string) string { return fmt.Sprint(len(body)) }
 	for name, test := range map[string]struct {
 		body, length string
@@ -43,6 +44,10 @@ func TestRoomForAnswers(t *testing.T) {
 		"known length":                {tags, length(tags), callTags, 100, 76, 38, ""},
 		"unknown length":              {tags, "", callTags, 100, 76, 38, ""},
 		"names":                       {names, length(names), callRepositories, 100, 90, 51, ""},
+		"images":                      {images, length(images), callImages(Filter{}), 106, 106, 53, ""},
+		"one of four images":          {images, length(images), callImages(Filter{Tags: []string{"v*"}}), 106, 106, 13, ""},
+		"none of the images":          {images, length(images), callImages(Filter{Tags: []string{"w*"}}), 106, 106, 0, ""},
+		"no images":                   {`{}`, "2", callImages(Filter{}), 100, 4, 0, ""},
 		"too long":                    {tags, length(tags), callTags, 75, 76, 0, common.Canceled},
 		"too long, of unknown length": {tags, "", callTags, 75, 76, 0, common.Canceled},
 		"not JSON":                    {"x", "1", callTags, 100, 2, 0, common.Internal},
@@ -79,4 +84,11 @@ func callTags(ctx context.Context, c *Client) error {
 func callRepositories(ctx context.Context, c *Client) error {
 	_, err := c.Repositories(ctx, "")
 	return err
+}
+
+func callImages(filter Filter) func(context.Context, *Client) error {
+	return func(ctx context.Context, c *Client) error {
+		_, err := c.Images(ctx, "g/a", Selection{Filter: filter})
+		return err
+	}
 }
