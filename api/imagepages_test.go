@@ -63,6 +63,9 @@ func (w *world) walk(path string, between func()) (pages [][]string) {
 		if path == "" {
 			return pages
 		}
+		if len(pages) > 100 {
+			w.t.Fatalf("there is no end of pages: %s", path)
+		}
 		if between != nil {
 			between()
 		}

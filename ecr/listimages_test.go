@@ -36,7 +36,9 @@ func TestPagesOfAnyList(t *testing.T) {
 			if more = page.More; more && len(page.Images) != limit || len(page.Images) > limit {
 				t.Fatalf("a page has %d images", len(page.Images))
 			}
-			got = append(got, page.Images...)
+			if got = append(got, page.Images...); len(got) > len(whole.Images) {
+				t.Fatal("the pages have too many images")
+			}
 			if more {
 				selection.After = new(page.Images[limit-1].Position())
 			}

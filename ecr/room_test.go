@@ -47,6 +47,7 @@ func TestRoomForAnswers(t *testing.T) {
 		"images":                      {images, length(images), callImages(Filter{}), 106, 106, 53, ""},
 		"one of four images":          {images, length(images), callImages(Filter{Tags: []string{"v*"}}), 106, 106, 13, ""},
 		"none of the images":          {images, length(images), callImages(Filter{Tags: []string{"w*"}}), 106, 106, 0, ""},
+		"two lists":                   {`{"imageDetails": [{}], "imageDetails": [{}]}`, "44", callImages(Filter{}), 100, 88, 44, ""},
 		"no images":                   {`{}`, "2", callImages(Filter{}), 100, 4, 0, ""},
 		"too long":                    {tags, length(tags), callTags, 75, 76, 0, common.Canceled},
 		"too long, of unknown length": {tags, "", callTags, 75, 76, 0, common.Canceled},
