@@ -30,8 +30,8 @@ func (r *smallRoom) Take(bytes int64) bool {
 // length is not known. What is left taken in the end is for what was read.
 func TestRoomForAnswers(t *testing.T) {
 	t.Parallel()
-	const tags = `{"tags": [{"Key": "k", "Value": "v"}]}`         // 38 bytes
-	const names = `{"repositories": [{"repositoryName": "g/a"}]}` // 45 bytes
+	const tags = `{"tags": [{"Key": "k", "Value": "v"}]}`                  // 38 bytes
+	const names = `{"repositories": [{"repositoryName": "g/a"}]}`          // 45 bytes
 	const images = `{"imageDetails": [{"imageTags": ["v1"]}, {}, {}, {}]}` // 53 bytes
 	length := func(body string) string { return fmt.Sprint(len(body)) }
 	for name, test := range map[string]struct {
