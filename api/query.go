@@ -29,6 +29,9 @@ type queryParam struct {
 // unknown, given twice or cannot be parsed, the error names it. Otherwise a
 // misspelt filter would silently select more than the caller meant.
 func decodeQuery(query string, input any) error {
+	if query == "" { // as most often
+		return nil
+	}
 	params := map[string]queryParam{}
 	if in, ok := input.(queryInput); ok {
 		for _, p := range in.queryParams() {
