@@ -56,6 +56,10 @@ func TestChangeGoesOnWithoutItsCaller(t *testing.T) {
 	w.hangUp(t, exchange{method: "POST", path: scanPath}, time.Second)
 	waitFor(t, "the scan to be logged", func() bool { return strings.Contains(w.log.String(), `"action":"ScanImage"`) })
 	w.run(exchange{name: "scanned", method: "POST", path: scanPath, status: 429, want: problemByAWS("quota-reached", scanLimit, "LimitExceededException")})
+	w.addImage(account, "g/a", localaws.Image{Tags: []string{"v1"}})
+	w.hangUp(t, exchange{method: "DELETE", path: base + "/g/a/images/v1"}, time.Second)
+	waitFor(t, "the deletion of the image to be logged", func() bool { return strings.Contains(w.log.String(), `"action":"DeleteImage","awsCalls"`) })
+	w.run(exchange{name: "no image", method: "GET", path: base + "/g/a/images/v1", status: 404, want: "-"})
 
 	w.hangUp(t, exchange{method: "DELETE", path: base + "/g/a"}, time.Second)
 	waitFor(t, "the delete to be logged", func() bool { return strings.Contains(w.log.String(), `"action":"DeleteRepository"`) })

@@ -90,14 +90,7 @@ func (t target) readOwnImage(ctx context.Context) (image *ecr.Image, err error) 
 
 // readImage reads the image in the path.
 func (t target) readImage(ctx context.Context) (*ecr.Image, error) {
-	images, err := t.ECR().DescribeImages(ctx, t.repository(), []ecr.ImageID{t.image()})
-	if err != nil {
-		return nil, err
-	}
-	if len(images) != 1 {
-		return nil, common.Errorf(common.Internal, "ECR describes %d images where one was asked for", len(images))
-	}
-	return images[0], nil
+	return t.ECR().DescribeImage(ctx, t.repository(), t.image())
 }
 
 func imagesPolicy(s iam.Scope) iam.Policy {

@@ -267,7 +267,8 @@ func TestLeakedDockerPasswordEnds(t *testing.T) {
 }
 
 // If AWS did not hold the session's policy against the password, the role's own
-// policies would confine it to pull and push in our org's repositories.
+// policies would confine it to our org's repositories. There it could pull, push
+// and delete images.
 func TestRoleConfinesALeakedDockerPassword(t *testing.T) {
 	t.Parallel()
 	everything := map[string]func(iam.Scope) iam.Policy{pull: policyForEverything, push: policyForEverything}
@@ -284,6 +285,7 @@ func TestRoleConfinesALeakedDockerPassword(t *testing.T) {
 		want := image.want(push, good)
 		if good {
 			want["mount a layer of another repository"] = http.StatusCreated // it is our org's, too
+			want["delete a tag"], want["delete an image"] = http.StatusAccepted, http.StatusAccepted
 		}
 		if diff := gocmp.Diff(want, thief.try(image, x)); diff != "" {
 			t.Errorf("%s, %s (-want +got):\n%s", x.arn(), x.whose, diff)

@@ -121,6 +121,7 @@ func TestAllAnswersLost(t *testing.T) {
 			w := newWorld(t)
 			w.addFullRepository(account, "g/a", org)
 			w.scanLater()
+			w.addImage(account, "g/a", localaws.Image{Digest: digestA, Tags: []string{"v1", "v2"}})
 			fault.AfterWork = true
 			for _, operation := range changing() {
 				fault.Operation = operation
@@ -128,6 +129,9 @@ func TestAllAnswersLost(t *testing.T) {
 			}
 			w.run(
 				exchange{method: "POST", path: base + "/g", body: createNew, status: 200, want: shownNew()},
+				exchange{method: "DELETE", path: base + "/g/a/images/v1", status: 200, want: deletion(`{"ImageDigest": "` + digestA + `", "ImageTag": "v1"}`)},
+				exchange{method: "DELETE", path: base + "/g/a/images/v2", status: 200,
+					want: deletion(`{"ImageDigest": "`+digestA+`", "ImageTag": "v2"}`, digestA)},
 				exchange{method: "PUT", path: base + "/g/a", body: updateAll, status: 200, want: updatedAll()},
 				exchange{method: "POST", path: scanPath, status: 202, want: "-"},
 				exchange{method: "DELETE", path: base + "/g/a", status: 200, want: updatedAll()},
@@ -379,6 +383,7 @@ func TestUnknownOutcome(t *testing.T) {
 	w.run(
 		exchange{method: "POST", path: base + "/g", body: createNew, status: 500, want: failed("Repository")},
 		exchange{method: "POST", path: scanPath, status: 500, want: failed("Scan")},
+		exchange{method: "DELETE", path: base + "/g/a/images/latest", status: 500, want: failed("Image")},
 		exchange{method: "DELETE", path: base + "/g/a", status: 500, want: failed("Repository")},
 		exchange{method: "PUT", path: base + "/g/a", body: updateAll, status: 500, want: failed("Tags", "ScanOnPush", "ImageTagMutability")},
 	)

@@ -269,6 +269,7 @@ func TestExamplesOfTheOpenAPIDocument(t *testing.T) {
 		},
 	})
 	w.runExample("GET", repository+"/images")
+	w.runExample("DELETE", repository+"/images/{image}")
 	w.runExample("PUT", repository)
 	w.runExample("DELETE", repository)
 	w.runExample("GET", "/v1/ecr/ping")

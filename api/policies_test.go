@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go/service/inspector2"
 	"github.com/aws/aws-sdk-go/service/kms"
 	"github.com/aws/aws-sdk-go/service/sts"
+	"github.com/google/go-cmp/cmp"
 )
 
 const otherOrg = "another-org"
@@ -111,6 +112,8 @@ func (w *world) setUpVariants() {
 	}
 	w.addRepository(account, "g/platforms", org)
 	w.addPlatforms("g/platforms", "multi")
+	w.addImage(account, "g/images", localaws.Image{Digest: partDigest})
+	w.addIndexOf("g/images", indexDigest, []string{"multi"}, partDigest)
 	w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Times: 1, AfterWork: true, Drop: true, When: func(c localaws.Call) bool {
 		return c.Repository == "g/lost"
 	}})
@@ -128,13 +131,17 @@ func (w *world) setUpVariants() {
 }
 
 // failing returns the row's variants that end with another status than they
-// should.
+// should, or with another answer if they have one.
 func (w *world) failing(rt route) []string {
 	w.t.Helper()
 	var names []string
 	for _, e := range entryOf(w.t, rt).variants {
-		if status, _, _ := w.do(e); status != e.status {
+		status, _, body := w.do(e)
+		switch {
+		case status != e.status:
 			names = append(names, fmt.Sprintf("%s: status %d, want %d", e.name, status, e.status))
+		case e.want != "" && !cmp.Equal(parse(w.t, e.want), normalized(parse(w.t, body))):
+			names = append(names, fmt.Sprintf("%s: %s, want %s", e.name, body, e.want))
 		}
 	}
 	return names

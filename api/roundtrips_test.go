@@ -72,6 +72,9 @@ func TestRoundTrips(t *testing.T) {
 			scans++ // each time another image
 			return exchange{method: "POST", path: fmt.Sprintf("%s/%s/a/images/v%d/scan", base, group, scans), status: 202}
 		}, 2},
+		{"delete image", func(group string) exchange {
+			return exchange{method: "DELETE", path: base + "/" + group + "/a/images/latest"}
+		}, 2},
 		{"delete", func(group string) exchange { return exchange{method: "DELETE", path: base + "/" + group + "/a"} }, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -90,6 +93,9 @@ func TestRoundTrips(t *testing.T) {
 			for _, kept := range []bool{false, true} {
 				if kept && c.name == "delete" {
 					w.addRepository(account, "g/a", org)
+				}
+				if c.name == "delete image" {
+					w.addImage(account, "g/a", localaws.Image{Tags: []string{"latest"}})
 				}
 				w.forget()
 				e := c.request("g")

@@ -97,6 +97,7 @@ var routes = []route{
 	{Method: "GET", Path: imagesPath, Name: "ListImages", Summary: "list a repository's images", Policy: imagesPolicy, Endpoint: handledBy(listImages)},
 	{Method: "GET", Path: imagePath, Name: "ShowImage", Summary: "show an image and its findings", Policy: imagePolicy, Further: imageSessions, Endpoint: handledBy(showImage)},
 	{Method: "POST", Path: imagePath + "/scan", Name: "ScanImage", Summary: "scan an image for vulnerabilities", Status: 202, Policy: scanPolicy, Endpoint: handledBy(scanImage)},
+	{Method: "DELETE", Path: imagePath, Name: "DeleteImage", Summary: "delete an image, or a tag of it", Policy: deleteImagePolicy, Endpoint: handledBy(deleteImage)},
 
 	{Method: "POST", Path: credentialsPath, Name: "CreateCredentials", Summary: "get a password for docker, to pull from or push to a repository", Policy: showPolicy, Access: accessPolicies, Endpoint: handledBy(createCredentials)},
 

@@ -213,7 +213,9 @@ func TestLogFieldsAreAllThatTheLogLineHas(t *testing.T) {
 	w.shareLists(t, exchange{method: "GET", path: base, status: 200, want: "-"}, 2)
 	w.aws.Inject(localaws.Fault{Operation: "ecr:PutImageScanningConfiguration", Code: "ServerException", Status: 500})
 	w.addRepository(account, "g/b", org)
+	w.addImage(account, "g/b", localaws.Image{Tags: []string{"latest"}})
 	for _, e := range []exchange{
+		{method: "DELETE", path: base + "/g/b/images/latest"},
 		{method: "POST", path: base + "/g/b/credentials", body: `{"Access": "pull"}`},
 		{method: "PUT", path: base + "/g/b", body: `{"ScanOnPush": true, "Tags": [{"Key": "k", "Value": "v"}]}`},
 		{method: "GET", path: "/none", header: map[string]string{"Traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}},

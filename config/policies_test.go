@@ -22,20 +22,21 @@ func TestCredentialsPolicy(t *testing.T) {
 		session   string // its org; "" for none
 		of        string // the repository's org; "" for none
 		loginWant policy.Decision
-		layerWant policy.Decision // of each action on layers and images, but for the next one
-		readWant  policy.Decision // of the read of manifests, which the service does too
+		layerWant policy.Decision // of each action on layers and images
+		// Of actions that are also in the role's own policy:
+		getImageWant, deleteImageWant policy.Decision
 	}{
-		"our repository":                        {all, ours, ours, policy.Allow, policy.Allow, policy.Allow},
-		"another org's":                         {all, ours, theirs, policy.Allow, policy.Deny, policy.Deny},
-		"untagged":                              {all, ours, "", policy.Allow, policy.NotAllowed, policy.NotAllowed},
-		"a session without an org":              {all, "", ours, policy.Deny, policy.Deny, policy.Deny},
-		"a session without an org, untagged":    {all, "", "", policy.Deny, policy.Deny, policy.Deny},
-		"without the credentials' policy":       {all[:1], ours, ours, policy.NotAllowed, policy.NotAllowed, policy.Allow},
-		"without the role's own, our repo":      {all[1:], ours, ours, policy.Allow, policy.Allow, policy.Allow},
-		"without the role's own, another":       {all[1:], ours, theirs, policy.Allow, policy.NotAllowed, policy.NotAllowed},
-		"without the role's own and any org":    {all[1:], "", "", policy.Allow, policy.NotAllowed, policy.NotAllowed},
-		"the same org in other letters":         {all, "OURS", ours, policy.Allow, policy.Deny, policy.Deny},
-		"without the role's own, other letters": {all[1:], "OURS", ours, policy.Allow, policy.NotAllowed, policy.NotAllowed},
+		"our repository":                        {all, ours, ours, policy.Allow, policy.Allow, policy.Allow, policy.Allow},
+		"another org's":                         {all, ours, theirs, policy.Allow, policy.Deny, policy.Deny, policy.Deny},
+		"untagged":                              {all, ours, "", policy.Allow, policy.NotAllowed, policy.NotAllowed, policy.NotAllowed},
+		"a session without an org":              {all, "", ours, policy.Deny, policy.Deny, policy.Deny, policy.Deny},
+		"a session without an org, untagged":    {all, "", "", policy.Deny, policy.Deny, policy.Deny, policy.Deny},
+		"without the credentials' policy":       {all[:1], ours, ours, policy.NotAllowed, policy.NotAllowed, policy.Allow, policy.Allow},
+		"without the role's own, our repo":      {all[1:], ours, ours, policy.Allow, policy.Allow, policy.Allow, policy.NotAllowed},
+		"without the role's own, another":       {all[1:], ours, theirs, policy.Allow, policy.NotAllowed, policy.NotAllowed, policy.NotAllowed},
+		"without the role's own and any org":    {all[1:], "", "", policy.Allow, policy.NotAllowed, policy.NotAllowed, policy.NotAllowed},
+		"the same org in other letters":         {all, "OURS", ours, policy.Allow, policy.Deny, policy.Deny, policy.Deny},
+		"without the role's own, other letters": {all[1:], "OURS", ours, policy.Allow, policy.NotAllowed, policy.NotAllowed, policy.NotAllowed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -53,8 +54,11 @@ func TestCredentialsPolicy(t *testing.T) {
 			} {
 				wantDecision(t, test.documents, policy.Request{Action: action, Resource: repository, Context: context}, test.layerWant)
 			}
-			wantDecision(t, test.documents, policy.Request{Action: "ecr:BatchGetImage", Resource: repository, Context: context}, test.readWant)
-			for _, action := range []string{"ecr:BatchDeleteImage", "ecr:ListImages", "ecr:SetRepositoryPolicy"} {
+			images := policy.Request{Action: "ecr:BatchGetImage", Resource: repository, Context: context}
+			wantDecision(t, test.documents, images, test.getImageWant)
+			images.Action = "ecr:BatchDeleteImage"
+			wantDecision(t, test.documents, images, test.deleteImageWant)
+			for _, action := range []string{"ecr:ListImages", "ecr:SetRepositoryPolicy"} {
 				request := policy.Request{Action: action, Resource: repository, Context: context}
 				if got := decide(t, test.documents, request); got == policy.Allow {
 					t.Errorf("%s: %v", action, got)

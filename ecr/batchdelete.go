@@ -2,10 +2,12 @@ package ecr
 
 import (
 	"context"
+	"net/http"
 	"slices"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/awserr"
 	"github.com/aws/aws-sdk-go/aws/request"
 	"github.com/aws/aws-sdk-go/service/ecr"
 )
@@ -74,4 +76,11 @@ func (c *Client) batchDelete(ctx context.Context, name string, ids []ImageID, tr
 		return nil, common.Errorf(common.Internal, "ECR answered a deletion of images in %q without saying what it did", name)
 	}
 	return done, nil
+}
+
+// error returns the common.Error for the failure, as if AWS had answered the
+// whole call with it.
+func (f ImageFailure) error(requestID string) error {
+	failure := awserr.New(aws.StringValue(f.FailureCode), aws.StringValue(f.FailureReason), nil)
+	return fromAWS(awserr.NewRequestFailure(failure, http.StatusOK, requestID), "ecr:BatchDeleteImage")
 }

@@ -41,25 +41,40 @@ var codes = map[string]common.Code{
 	ecr.ErrCodeRepositoryNotEmptyException:      common.RepositoryNotEmpty,
 	ecr.ErrCodeLimitExceededException:           common.QuotaReached,
 	accessDenied:                                common.DeniedByAWS,
+
+	// Of the failures in the answer of a call about several images:
+	ecr.ImageFailureCodeInvalidImageDigest:            common.BadRequest,
+	ecr.ImageFailureCodeInvalidImageTag:               common.BadRequest,
+	ecr.ImageFailureCodeImageTagDoesNotMatchDigest:    common.BadRequest,
+	ecr.ImageFailureCodeKmsError:                      common.BadRequest,
+	ecr.ImageFailureCodeImageNotFound:                 common.ImageNotFound,
+	ecr.ImageFailureCodeImageReferencedByManifestList: common.ImageInIndex,
+	ecr.ImageFailureCodeUpstreamTooManyRequests:       common.Throttled,
 }
 
 // translate is a handler of the SDK. It turns the error of a call to ECR into a
-// common.Error before the observer sees it. If AWS names an action that the
-// role may not do, a KmsException is a denial too.
+// common.Error before the observer sees it.
 func translate(r *request.Request) {
 	if r.Error == nil {
 		return
 	}
-	table, action := codes, "ecr:"+r.Operation.Name
-	if named := unauthorized.FindStringSubmatch(r.Error.Error()); named != nil {
-		action = named[1]
-		table = maps.Clone(codes)
-		table[ecr.ErrCodeKmsException] = common.DeniedByAWS
-	}
-	r.Error = common.FromAWS(r.Error, table, refusal(action, r.Error))
+	r.Error = fromAWS(r.Error, "ecr:"+r.Operation.Name)
 	if r.Operation.Name == "StartImageScan" {
 		r.Error = refusedScan(r.Error)
 	}
+}
+
+// fromAWS returns the common.Error for an error of the action. If AWS names an
+// action that the role may not do, an error about a KMS key is a denial too.
+func fromAWS(err error, action string) error {
+	table := codes
+	if named := unauthorized.FindStringSubmatch(err.Error()); named != nil {
+		action = named[1]
+		table = maps.Clone(codes)
+		table[ecr.ErrCodeKmsException] = common.DeniedByAWS
+		table[ecr.ImageFailureCodeKmsError] = common.DeniedByAWS
+	}
+	return common.FromAWS(err, table, refusal(action, err))
 }
 
 // unauthorized matches the words with which AWS names the action that the role

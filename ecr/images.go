@@ -3,6 +3,7 @@ package ecr
 import (
 	"context"
 
+	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/service/ecr"
 )
@@ -74,4 +75,16 @@ func (c *Client) DescribeImages(ctx context.Context, name string, ids []ImageID)
 		return nil, c.explain(ctx, name, err)
 	}
 	return page.images, nil
+}
+
+// DescribeImage returns the image of the repository with that id.
+func (c *Client) DescribeImage(ctx context.Context, name string, id ImageID) (*Image, error) {
+	images, err := c.DescribeImages(ctx, name, []ImageID{id})
+	if err != nil {
+		return nil, err
+	}
+	if len(images) != 1 {
+		return nil, common.Errorf(common.Internal, "ECR described %d images in %q where one was asked for", len(images), name)
+	}
+	return images[0], nil
 }

@@ -32,7 +32,7 @@ func (c *Client) startScan(ctx context.Context, name, digest string, tries *atte
 	defer cancel()
 	start, id := time.Now(), ImageID{Digest: digest}
 	isThere := func(ctx context.Context) error {
-		_, err := c.DescribeImages(ctx, name, []ImageID{id})
+		_, err := c.DescribeImage(ctx, name, id)
 		return err
 	}
 	in := &ecr.StartImageScanInput{RepositoryName: aws.String(name), ImageId: id.aws()}

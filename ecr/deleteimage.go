@@ -1,0 +1,151 @@
+package ecr
+
+import (
+	"context"
+	"errors"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/aws/aws-sdk-go/aws"
+)
+
+// imagePart has the only part of the deletion of one image.
+var imagePart = []string{"Image"}
+
+// A Deletion says what was deleted.
+type Deletion struct {
+	ImageIDs      []ImageIdentifier `json:"ImageIds"` // one for each tag that went, or the bare digest of an image without tags
+	Failures      []ImageFailure    // never nil
+	DeletedImages []string          // digests of the images that are gone; nil if AWS does not tell
+}
+
+// An imageDeletion deletes one image by its digest, or one tag.
+type imageDeletion struct {
+	*Client
+	name    string
+	id      ImageID
+	present *Image // what had that id when it was read
+	tries   attempts
+}
+
+// DeleteImage deletes the image or the tag with that id, which is one that was
+// just read. A tag goes from whichever image has it at that moment. If AWS did
+// not say whether it did that, DeleteImage checks whether it is gone.
+func (c *Client) DeleteImage(ctx context.Context, name string, id ImageID, present *Image) (*Deletion, error) {
+	d := &imageDeletion{Client: c, name: name, id: id, present: present}
+	done, err := d.run(ctx)
+	switch {
+	case err == nil:
+		return d.done(ctx, done.ids, d.goneWith(ctx, done.ids), done.requestID), nil
+	case common.CodeOf(err) == common.ImageInIndex:
+		return nil, c.nameIndexes(ctx, name, present.ImageDigest, err)
+	case !d.tries.unsure:
+		return nil, err
+	}
+	if isGone(err) {
+		return d.doneUnseen(ctx), nil
+	}
+	checkErr := d.checkSame(ctx)
+	if isGone(checkErr) {
+		return d.doneUnseen(ctx), nil
+	}
+	return nil, common.WithOutcome(unknownReason(err, checkErr), nil, imagePart)
+}
+
+// run makes the call. If AWS says that it has not deleted the image, that is the
+// error.
+func (d *imageDeletion) run(ctx context.Context) (done *batchDeletion, err error) {
+	ctx, cancel := reserveTime(ctx)
+	defer cancel()
+	err = retryIfDenied(ctx, d.checkSame, func() error {
+		done, err = d.batchDelete(ctx, d.name, []ImageID{d.id}, &d.tries, d.tries.repeatIfSame(d.checkSame))
+		return err
+	})
+	if err == nil && len(done.failures) > 0 {
+		err = done.failures[0].error(done.requestID)
+	}
+	return done, err
+}
+
+// done tells what was deleted, and returns it.
+func (d *imageDeletion) done(ctx context.Context, ids []ImageIdentifier, gone []string, requestID string) *Deletion {
+	d.tell(ctx, ids, gone, requestID)
+	return &Deletion{ImageIDs: ids, Failures: []ImageFailure{}, DeletedImages: gone}
+}
+
+// goneWith returns the digests of the images that are gone with the ids that AWS
+// tells. An image goes with its last tag, and AWS does not say so. It is nil if
+// nobody knows.
+func (d *imageDeletion) goneWith(ctx context.Context, ids []ImageIdentifier) []string {
+	if digest := aws.StringValue(ids[0].ImageDigest); d.id.Tag != "" && digest != d.present.ImageDigest {
+		return d.goneAt(ctx, digest) // the tag has moved since it was read
+	}
+	return d.goneFrom()
+}
+
+// goneFrom returns the image that was read if it goes with its id.
+func (d *imageDeletion) goneFrom() []string {
+	if d.id.Tag != "" && len(d.present.ImageTags) > 1 {
+		return []string{}
+	}
+	return []string{d.present.ImageDigest}
+}
+
+// goneAt looks whether an image is gone from which the tag was taken.
+func (d *imageDeletion) goneAt(ctx context.Context, digest string) []string {
+	switch _, err := d.DescribeImage(ctx, d.name, ImageID{Digest: digest}); {
+	case err == nil:
+		return []string{}
+	case isGone(err):
+		return []string{digest}
+	default:
+		return nil
+	}
+}
+
+// doneUnseen returns what was deleted if AWS has not told it.
+func (d *imageDeletion) doneUnseen(ctx context.Context) *Deletion {
+	digest := aws.String(d.present.ImageDigest)
+	tags := d.present.ImageTags
+	if d.id.Tag != "" {
+		tags = []string{d.id.Tag}
+	}
+	ids := []ImageIdentifier{}
+	for _, tag := range tags {
+		ids = append(ids, ImageIdentifier{digest, aws.String(tag)})
+	}
+	if len(tags) == 0 {
+		ids = append(ids, ImageIdentifier{ImageDigest: digest})
+	}
+	return d.done(ctx, ids, d.goneFrom(), "")
+}
+
+// errMoved says that another image has the tag now.
+var errMoved = errors.New("another image has the tag now")
+
+// checkSame returns an error if what is to be deleted has changed since it was
+// read. It is an ImageNotFound if the image or the tag is gone, even if somebody
+// has pushed the image again since. If a tag is on another image now, that alone
+// does not tell whether it was deleted before. But the image that had it may tell:
+// if the last tag is deleted the image goes, and if the tag only moves it stays.
+func (d *imageDeletion) checkSame(ctx context.Context) error {
+	err := d.checkImage(ctx, d.id)
+	if err == errMoved {
+		if imageErr := d.checkImage(ctx, ImageID{Digest: d.present.ImageDigest}); isGone(imageErr) {
+			return imageErr
+		}
+	}
+	return err
+}
+
+func (d *imageDeletion) checkImage(ctx context.Context, id ImageID) error {
+	now, err := d.DescribeImage(ctx, d.name, id)
+	switch {
+	case err != nil:
+		return err
+	case now.ImageDigest != d.present.ImageDigest:
+		return errMoved
+	case !now.pushed().Equal(d.present.pushed()):
+		return common.Errorf(common.ImageNotFound, "The image %s was deleted meanwhile, and pushed again.", now.ImageDigest)
+	}
+	return nil
+}
