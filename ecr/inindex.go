@@ -1,6 +1,7 @@
 package ecr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,31 +22,41 @@ const (
 // index, with words that name the index. If it cannot be found, the words say no
 // more than that there is one.
 func (c *Client) nameIndexes(ctx context.Context, name, digest string, failure error) error {
-	indexes, err := c.indexesWith(ctx, name, digest)
+	indexes, archived, err := c.indexesWith(ctx, name, digest)
 	e := new(common.Error)
 	errors.As(failure, &e)
 	named := *e
 	if err != nil {
 		named.Cause = fmt.Errorf("the index was not found: %w", err)
 	}
-	named.Message = "The image " + digest + " is part of " + indexNames(indexes) + ", and cannot be deleted before that."
+	named.Message = "The image " + digest + " is part of " + cmp.Or(indexNames(indexes), "an index that is still there") + ", and cannot be deleted before that."
+	if len(indexes) == 0 && len(archived) > 0 {
+		named.Message += " The index may be archived, so that it cannot be read: " + indexNames(archived) + "."
+	}
 	return &named
 }
 
-// indexesWith returns the indexes of the repository that name the image.
-func (c *Client) indexesWith(ctx context.Context, name, digest string) ([]*Image, error) {
-	indexes, err := c.allIndexes(ctx, name)
+// indexesWith returns the indexes of the repository that name the image. If there
+// are none, the image may be part of one that is archived: ECR does not tell what
+// such an index names.
+func (c *Client) indexesWith(ctx context.Context, name, digest string) (indexes, archived []*Image, err error) {
+	all, err := c.allIndexes(ctx, name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	digests := make([]string, len(indexes))
-	for i, index := range indexes {
-		digests[i] = index.ImageDigest
+	var digests []string
+	for _, index := range all {
+		if status := aws.StringValue(index.Status); status != "" && status != "ACTIVE" {
+			archived = append(archived, index)
+			continue
+		}
+		digests = append(digests, index.ImageDigest)
 	}
 	parts, err := c.Indexes(ctx, name, digests)
-	return slices.DeleteFunc(indexes, func(index *Image) bool {
+	indexes = slices.DeleteFunc(all, func(index *Image) bool {
 		return !slices.ContainsFunc(parts[index.ImageDigest], func(p Part) bool { return p.Digest == digest })
-	}), err
+	})
+	return indexes, archived, err
 }
 
 // allIndexes returns the indexes of the repository, whatever their status. The
@@ -54,7 +65,7 @@ func (c *Client) allIndexes(ctx context.Context, name string) (indexes []*Image,
 	all := Filter{Status: Any}
 	in := &describeImagesInput{Filter: all.aws(), MaxResults: aws.Int64(pageSize), RepositoryName: aws.String(name)}
 	for {
-		page := &imagePage{keep: (*Image).IsIndex}
+		page := &detailedPage{imagePage{keep: (*Image).IsIndex}}
 		if err := c.sendInto(ctx, "DescribeImages", in, page); err != nil {
 			return nil, err
 		}
@@ -69,9 +80,6 @@ func (c *Client) allIndexes(ctx context.Context, name string) (indexes []*Image,
 
 // indexNames names indexes for a sentence, each by its digest and its tags.
 func indexNames(indexes []*Image) string {
-	if len(indexes) == 0 {
-		return "an index that is still there"
-	}
 	var names []string
 	for _, index := range indexes[:min(len(indexes), maxNamedIndexes)] {
 		name := "the index " + index.ImageDigest
