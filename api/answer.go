@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -25,6 +26,10 @@ func writeJSON(w http.ResponseWriter, contentType string, status int, body any) 
 	a := answers.Get().(*answer)
 	defer a.giveBack()
 	a.w, a.status = w, status
+	if long, ok := body.(pieced); ok {
+		a.sendPieces(long)
+		return
+	}
 	if list := reflect.ValueOf(body); isList(list) {
 		for ; list.Len() > partLength; list = list.Slice(partLength, list.Len()) {
 			a.encode(list.Slice(0, partLength).Interface())
@@ -57,6 +62,9 @@ type pageOfList interface {
 // A longOutput may take much memory, though it is no list. It is read within the
 // memory for lists.
 type longOutput interface{ long() }
+
+// A pieced output encodes itself in pieces.
+type pieced interface{ pieces() iter.Seq[[]byte] }
 
 // isLong tells whether an output may take much memory.
 func isLong(out any) bool {
@@ -162,6 +170,17 @@ func (a *answer) sendPiece() error {
 	}
 	_, err := a.WriteTo(a.w)
 	return err
+}
+
+// sendPieces encodes and sends an output that is not a list.
+func (a *answer) sendPieces(body pieced) {
+	for piece := range body.pieces() {
+		a.Write(piece)
+		if err := a.sendPiece(); err != nil {
+			return // the caller has gone
+		}
+	}
+	a.sendRest()
 }
 
 // sendRest sends what is encoded, which may be the whole answer. It leaves the

@@ -16,7 +16,8 @@ import (
 type target struct {
 	pathValues
 	clients
-	Org string
+	Org  string
+	loan *loan // of a change with a long output; otherwise nil
 }
 
 // repository returns the full name of the repository.
@@ -145,7 +146,13 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 	defer cancel()
 	t := target{pathValues: p, Org: config.Org, clients: s.connector.connect(rt, s.scope(p, config), record)}
 	record.session = t.session.Name
-	if isLong(out) && !rt.changes() {
+	if d, ok := any(in).(interface{ dryRun() bool }); ok {
+		record.dryRun = d.dryRun()
+	}
+	switch {
+	case isLong(out) && rt.changes():
+		return withLoan(ctx, s.lists, listKey{row: rt.Name, path: p}, t, in, handle)
+	case isLong(out):
 		key := sharedKey{listKey{rt.Name, p, r.URL.RawQuery}, record.settings, t.session}
 		return readList(ctx, s.lists, key, t, in, handle)
 	}
@@ -161,6 +168,20 @@ func readList[In input, Out any](ctx context.Context, l *lists, key sharedKey, t
 	list, done, err := l.do(ctx, key, func(ctx context.Context) (any, error) { return handle(ctx, t, in) })
 	out, _ := list.(Out)
 	return out, done, err
+}
+
+// withLoan calls the handler of a change that reads lists.
+func withLoan[In input, Out any](ctx context.Context, l *lists, list listKey, t target, in In, handle handler[In, Out]) (out Out, done func(), err error) {
+	t.loan = &loan{lists: l, list: list}
+	ended := false
+	defer func() {
+		if !ended { // it has panicked
+			t.loan.release()
+		}
+	}()
+	out, err = handle(ctx, t, in)
+	ended = true
+	return out, t.loan.release, err
 }
 
 // scope returns what the session of a request is limited to.

@@ -126,7 +126,7 @@ func TestMethods(t *testing.T) {
 		base:                 "GET, HEAD",
 		base + "/g":          "GET, HEAD, POST",
 		base + "/g/a":        "DELETE, GET, HEAD, PUT",
-		base + "/g/a/images": "GET, HEAD",
+		base + "/g/a/images": "DELETE, GET, HEAD",
 	} {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"} {
 			if strings.Contains(allow, method) && method != "HEAD" {

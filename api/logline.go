@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -16,7 +17,7 @@ import (
 var logFields = []string{
 	"requestId", "traceId", "method", "route", "status", "outcome", "code", "duration", "bytes", "client", "userAgent", "path",
 	"key", "action", "session", "access", "accessSession", "expiresAt", "awsCalls", "awsTime", "sharedWith", "memoryWait",
-	"error", "awsCode", "awsRequestId", "applied", "unknown", "deletedImages", "deletedTags",
+	"error", "awsCode", "awsRequestId", "applied", "unknown", "deletedImages", "deletedTags", "dryRun",
 	"deleted",              // of the line "images deleted"
 	"time", "level", "msg", // of logrus
 }
@@ -121,6 +122,9 @@ func (rec *record) fields(route string, r *http.Request) common.LogFields {
 	fields.Add("bytes", bodySize(r, rec))
 	fields.Add("client", clientAddress(r, rec.settings.config.TrustedProxies))
 	add("code", string(common.CodeOf(rec.err)))
+	if rec.dryRun {
+		fields.Add("dryRun", true)
+	}
 	fields.Add("duration", rec.took.Seconds())
 	add("key", rec.key)
 	if rec.memoryWait > 0 {
@@ -163,6 +167,10 @@ func bodySize(r *http.Request, rec *record) int {
 	return rec.answer.size
 }
 
+// maxLoggedCalls is how many attempts of calls to AWS a log line names. A
+// deletion of 100,000 images makes thousands, and logs may cut long lines.
+const maxLoggedCalls = 200
+
 // addCalls adds the calls to AWS: the attempts by AWS's ids, and once more a
 // call with attempts that AWS did not answer.
 func (rec *record) addCalls(fields *common.LogFields) {
@@ -179,6 +187,9 @@ func (rec *record) addCalls(fields *common.LogFields) {
 		if len(call.RequestIDs) <= call.Retries {
 			ids = append(ids, call.Operation+" -")
 		}
+	}
+	if more := len(ids) - maxLoggedCalls; more > 0 {
+		ids = append(ids[:maxLoggedCalls], fmt.Sprintf("%d more", more))
 	}
 	fields.Add("awsCalls", ids)
 	fields.Add("awsTime", rec.inAWS.Seconds())

@@ -26,6 +26,7 @@ type record struct {
 	probe       bool          // the row is one
 	changes     bool          // the row changes something
 	givesAccess bool          // the row does
+	dryRun      bool          // the request only asks what the row would change
 	path        pathValues    // empty until it is checked
 	session     string        // name of the AWS session
 	access      access        // for the caller

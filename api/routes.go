@@ -95,6 +95,7 @@ var routes = []route{
 	{Method: "DELETE", Path: repositoryPath, Name: "DeleteRepository", Summary: "delete a repository and all its images", Policy: deletePolicy, Endpoint: handledBy(deleteRepository)},
 
 	{Method: "GET", Path: imagesPath, Name: "ListImages", Summary: "list a repository's images", Policy: imagesPolicy, Endpoint: handledBy(listImages)},
+	{Method: "DELETE", Path: imagesPath, Name: "DeleteImages", Summary: "delete images by tag, digest, age or status", Policy: deleteImagePolicy, Endpoint: handledBy(deleteImages)},
 	{Method: "GET", Path: imagePath, Name: "ShowImage", Summary: "show an image and its findings", Policy: imagePolicy, Further: imageSessions, Endpoint: handledBy(showImage)},
 	{Method: "POST", Path: imagePath + "/scan", Name: "ScanImage", Summary: "scan an image for vulnerabilities", Status: 202, Policy: scanPolicy, Endpoint: handledBy(scanImage)},
 	{Method: "DELETE", Path: imagePath, Name: "DeleteImage", Summary: "delete an image, or a tag of it", Policy: deleteImagePolicy, Endpoint: handledBy(deleteImage)},

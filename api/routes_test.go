@@ -215,6 +215,7 @@ func TestLogFieldsAreAllThatTheLogLineHas(t *testing.T) {
 	w.addRepository(account, "g/b", org)
 	w.addImage(account, "g/b", localaws.Image{Tags: []string{"latest"}})
 	for _, e := range []exchange{
+		{method: "DELETE", path: base + "/g/b/images?tag=latest&dryRun=true"},
 		{method: "DELETE", path: base + "/g/b/images/latest"},
 		{method: "POST", path: base + "/g/b/credentials", body: `{"Access": "pull"}`},
 		{method: "PUT", path: base + "/g/b", body: `{"ScanOnPush": true, "Tags": [{"Key": "k", "Value": "v"}]}`},

@@ -217,8 +217,8 @@ func requestsByOperation(t testing.TB) map[string]exchange {
 // partOf returns the name of the part that an operation changes, empty if it
 // changes nothing.
 func partOf(operation string) string {
-	for _, e := range rowTests {
-		if c, ok := e.changes[operation]; ok {
+	for _, rt := range protectedRows() { // in the order of requestsByOperation
+		if c, ok := rowTests[rt.Name].changes[operation]; ok {
 			return c.part
 		}
 	}

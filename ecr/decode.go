@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/awserr"
 	"github.com/aws/aws-sdk-go/aws/request"
 	"github.com/go-json-experiment/json"
@@ -34,6 +35,8 @@ func decode(r *request.Request) {
 	err := readAnswer(r)
 	switch ended := r.Context().Err(); {
 	case err == nil:
+	case errors.Is(err, errTooLong):
+		r.Error, r.Retryable = awserr.New("AnswerTooLong", "an answer is too long", err), aws.Bool(false)
 	case ended != nil: // as the SDK says it; such a call is not repeated
 		r.Error = awserr.New(request.CanceledErrorCode, "request context canceled", ended)
 	default:
@@ -46,7 +49,11 @@ func readAnswer(r *request.Request) (err error) {
 	defer r.HTTPResponse.Body.Close()
 	room, length := newMeter(r.Context()), r.HTTPResponse.ContentLength
 	defer func() { room.settle(r.Data, err) }()
-	source, err := room.body(r.HTTPResponse.Body, length)
+	source, err := checkLength(r.Context(), r.HTTPResponse.Body, length)
+	if err != nil {
+		return err
+	}
+	source, err = room.body(source, length)
 	if err != nil {
 		return err
 	}

@@ -76,3 +76,18 @@ func appendInteger(b []byte, n *int64) []byte {
 	}
 	return strconv.AppendInt(b, *n, 10)
 }
+
+// AppendJSON appends the id in JSON.
+func (id ImageIdentifier) AppendJSON(b []byte) []byte {
+	b = appendText(append(b, `{"ImageDigest":`...), id.ImageDigest)
+	b = appendText(append(b, `,"ImageTag":`...), id.ImageTag)
+	return append(b, '}')
+}
+
+// AppendJSON appends the failure in JSON.
+func (f ImageFailure) AppendJSON(b []byte) []byte {
+	b = f.ImageID.AppendJSON(append(b, `{"ImageId":`...))
+	b = appendText(append(b, `,"FailureCode":`...), f.FailureCode)
+	b = appendText(append(b, `,"FailureReason":`...), f.FailureReason)
+	return append(b, '}')
+}

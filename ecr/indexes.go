@@ -3,6 +3,7 @@ package ecr
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/service/ecr"
+	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -57,28 +59,68 @@ const readsAtOnce = 4
 func (c *Client) Indexes(ctx context.Context, name string, digests []string) (map[string][]Part, error) {
 	parts := make(map[string][]Part, len(digests))
 	var mu sync.Mutex
-	reads, ctx := errgroup.WithContext(ctx)
-	reads.SetLimit(readsAtOnce)
-	for some := range slices.Chunk(digests, maxIDs) {
-		reads.Go(func() error {
-			read, err := c.manifests(ctx, name, some)
-			mu.Lock()
-			defer mu.Unlock()
-			for _, m := range read {
-				parts[m.digest()] = m.parts()
-			}
-			return err
-		})
-	}
-	if err := reads.Wait(); err != nil {
-		return nil, c.explain(ctx, name, err)
+	err := c.eachIndex(ctx, name, digests, func(m manifestOf) error {
+		read := []Part{}
+		m.eachPart(func(p Part) { read = append(read, p) })
+		mu.Lock()
+		defer mu.Unlock()
+		parts[m.digest()] = read
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return parts, nil
 }
 
+// eachIndex calls each for every index with one of these digests that is there.
+// Some of these calls are at the same time.
+func (c *Client) eachIndex(ctx context.Context, name string, digests []string, each func(manifestOf) error) error {
+	reads, readCtx := errgroup.WithContext(ctx)
+	reads.SetLimit(readsAtOnce)
+	for some := range slices.Chunk(digests, maxIDs) {
+		reads.Go(func() error { return c.eachManifest(readCtx, name, some, each) })
+	}
+	if err := reads.Wait(); err != nil {
+		return c.explain(ctx, name, err)
+	}
+	return nil
+}
+
+// maxManifests is how long an answer with several manifests may be, in bytes. A
+// usual index has some thousand, and the largest has 4 MiB.
+const maxManifests = 2 << 20
+
+// eachManifest is eachIndex for at most 100 indexes. If they are too large to be
+// in memory at the same time, it reads each half of them by itself.
+func (c *Client) eachManifest(ctx context.Context, name string, digests []string, each func(manifestOf) error) error {
+	limited := ctx
+	if len(digests) > 1 {
+		limited = withLongest(ctx, maxManifests)
+	}
+	out, err := c.manifests(limited, name, digests)
+	if errors.Is(common.Origin(err), errTooLong) {
+		half := len(digests) / 2
+		if err := c.eachManifest(ctx, name, digests[:half], each); err != nil {
+			return err
+		}
+		return c.eachManifest(ctx, name, digests[half:], each)
+	}
+	if err != nil {
+		return err
+	}
+	defer takeRoom(ctx, -out.sizeFrom(0))
+	for _, m := range out.Images {
+		if err := each(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // manifests reads the manifests of at most 100 indexes. Those that are not there
 // are left out.
-func (c *Client) manifests(ctx context.Context, name string, digests []string) ([]manifestOf, error) {
+func (c *Client) manifests(ctx context.Context, name string, digests []string) (*batchGetImageOutput, error) {
 	in := &ecr.BatchGetImageInput{RepositoryName: aws.String(name), AcceptedMediaTypes: manifestTypes}
 	for _, digest := range digests {
 		in.ImageIds = append(in.ImageIds, ImageID{Digest: digest}.aws())
@@ -93,40 +135,48 @@ func (c *Client) manifests(ctx context.Context, name string, digests []string) (
 				Message: "ECR does not tell the manifest of an index: " + aws.StringValue(f.FailureReason)}
 		}
 	}
-	return out.Images, nil
+	return out, nil
 }
 
 func (m manifestOf) digest() string { return aws.StringValue(m.ImageID.ImageDigest) }
 
-// An indexText is what is read of the text of an index.
+// A partText is what is read of a part in the text of an index.
 // https://github.com/opencontainers/image-spec/blob/main/image-index.md
-type indexText struct {
-	Manifests []struct {
-		Digest      string            `json:"digest"`
-		Annotations map[string]string `json:"annotations"`
-		Artifact    string            `json:"artifactType"`
-		Platform    struct {
-			OS           string `json:"os"`
-			Architecture string `json:"architecture"`
-			Variant      string `json:"variant"`
-		} `json:"platform"`
-	} `json:"manifests"`
+type partText struct {
+	Digest      string            `json:"digest"`
+	Annotations map[string]string `json:"annotations"`
+	Artifact    string            `json:"artifactType"`
+	Platform    struct {
+		OS           string `json:"os"`
+		Architecture string `json:"architecture"`
+		Variant      string `json:"variant"`
+	} `json:"platform"`
 }
 
-// parts returns what the index names. A text that is not JSON names nothing:
-// ECR takes none.
-func (m manifestOf) parts() []Part {
-	var text indexText
-	_ = json.Unmarshal([]byte(aws.StringValue(m.ImageManifest)), &text)
-	parts := make([]Part, len(text.Manifests))
-	for i, named := range text.Manifests {
-		parts[i] = Part{
-			Digest:      named.Digest,
-			Platform:    Platform(named.Platform),
-			Attestation: named.Annotations["vnd.docker.reference.type"] == "attestation-manifest",
-
-			ArtifactType: named.Artifact,
+// eachPart calls each for every image that the index names. It reads one after
+// another, since an index can name 50,000. A text that is not JSON names nothing
+// from there on: ECR takes none.
+func (m manifestOf) eachPart(each func(Part)) {
+	d := jsontext.NewDecoder(strings.NewReader(aws.StringValue(m.ImageManifest)), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	_ = readObject(d, func(name []byte) error {
+		if string(name) != `"manifests"` {
+			return d.SkipValue()
 		}
-	}
-	return parts
+		return readArray(d, func() error {
+			text, err := d.ReadValue()
+			if err != nil {
+				return err
+			}
+			var named partText
+			_ = json.Unmarshal(text, &named) // what has another type stays empty
+			each(Part{
+				Digest:      named.Digest,
+				Platform:    Platform(named.Platform),
+				Attestation: named.Annotations["vnd.docker.reference.type"] == "attestation-manifest",
+
+				ArtifactType: named.Artifact,
+			})
+			return nil
+		})
+	})
 }

@@ -23,6 +23,50 @@ func WithRoom(ctx context.Context, room Room) context.Context {
 
 var errNoRoom = errors.New("there is no room for the answer")
 
+// takeRoom takes room for what is kept beside AWS's answers, or gives some back.
+func takeRoom(ctx context.Context, bytes int64) error {
+	if room, ok := ctx.Value(roomKey{}).(Room); ok && !room.Take(bytes) {
+		return errNoRoom
+	}
+	return nil
+}
+
+type longestKey struct{}
+
+// withLongest returns a context for calls whose answers may have so many bytes. A
+// longer one is not read, and the call ends with errTooLong.
+func withLongest(ctx context.Context, bytes int64) context.Context {
+	return context.WithValue(ctx, longestKey{}, bytes)
+}
+
+var errTooLong = errors.New("the answer is too long")
+
+// checkLength returns a reader of a body that is not too long for its call.
+func checkLength(ctx context.Context, body io.Reader, length int64) (io.Reader, error) {
+	longest, limited := ctx.Value(longestKey{}).(int64)
+	switch {
+	case !limited:
+		return body, nil
+	case length > longest:
+		return body, errTooLong
+	}
+	return &boundedReader{body, longest}, nil
+}
+
+// A boundedReader reads so many bytes.
+type boundedReader struct {
+	io.Reader
+	left int64
+}
+
+func (r *boundedReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if r.left -= int64(n); r.left < 0 {
+		return n, errTooLong
+	}
+	return n, err
+}
+
 // A meter takes the room of one answer. The room is for the text of the answer,
 // and as much again for what is read from it. A nil meter does nothing.
 type meter struct {
@@ -97,6 +141,16 @@ func (p *repositoryNames) sizeFrom(int64) (sum int64) {
 // sizeFrom counts the answer to the caller too: it is no list, so all of it is in
 // memory.
 func (*findingsPage) sizeFrom(text int64) int64 { return 2 * text }
+
+// sizeFrom returns the size of the manifests. Who has read them gives it back.
+func (o *batchGetImageOutput) sizeFrom(int64) (sum int64) {
+	for _, i := range o.Images {
+		if i.ImageManifest != nil {
+			sum += int64(len(*i.ImageManifest))
+		}
+	}
+	return sum
+}
 
 func (p *imagePage) sizeFrom(text int64) int64 {
 	return text * int64(len(p.images)) / int64(max(p.told, 1))
