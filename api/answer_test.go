@@ -227,3 +227,19 @@ func TestAnswerThatCannotBeEncoded(t *testing.T) {
 	w = worldWith(t, func() []brittle { return begun[len(begun)-2:] })
 	w.run(exchange{name: "short", method: "GET", path: base, status: 500, want: problemOf("internal", internalError)})
 }
+
+func TestLongDeletionsAreAsEncodingJSONHasThem(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, 2, 300, 5000} {
+		d := &ecr.Deletion{ImageIDs: []ecr.ImageIdentifier{}, Failures: []ecr.ImageFailure{}, DeletedImages: []string{}}
+		for i := range n {
+			id := ecr.ImageIdentifier{ImageDigest: new(digestNo(i))}
+			if i%2 == 0 {
+				id.ImageTag = new("<v&1>")
+			}
+			d.ImageIDs, d.DeletedImages = append(d.ImageIDs, id), append(d.DeletedImages, digestNo(i))
+			d.Failures = append(d.Failures, ecr.ImageFailure{ImageID: id, FailureCode: new("KmsError"), FailureReason: new(strings.Repeat("é", i%7))})
+		}
+		checkPieces(t, &deletedImages{n > 1, d})
+	}
+}

@@ -22,10 +22,10 @@ var _ = describe("DeleteImages", rowTest{
 		{name: "missing", method: "DELETE", path: base + "/g/missing/images?tag=latest", status: 404},
 	},
 	may: []right{
-		{do: []string{"ecr:BatchGetImage", "ecr:DescribeImages", "ecr:ListTagsForResource"}, where: []string{inGroup}, whose: notOthers},
-		{do: []string{"ecr:BatchDeleteImage"}, where: []string{inGroup}, whose: []string{ours}},
+		{do: []string{"ecr:DescribeImages", "ecr:ListTagsForResource"}, where: []string{inGroup}, whose: notOthers},
+		{do: []string{"ecr:BatchDeleteImage", "ecr:BatchGetImage"}, where: []string{inGroup}, whose: []string{ours}},
 	},
-	never:     []right{denyOtherOrgs, {do: []string{"ecr:BatchDeleteImage"}, whose: []string{noOrg}}},
+	never:     []right{denyOtherOrgs, {do: []string{"ecr:BatchDeleteImage", "ecr:BatchGetImage"}, whose: []string{noOrg}}},
 	changes:   map[string]change{"ecr:BatchDeleteImage": {part: "1 image"}},
 	redundant: []string{"statement 2 without StringEquals aws:ResourceTag/spinup:org"},
 })

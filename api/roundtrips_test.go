@@ -75,6 +75,9 @@ func TestRoundTrips(t *testing.T) {
 		{"delete image", func(group string) exchange {
 			return exchange{method: "DELETE", path: base + "/" + group + "/a/images/latest"}
 		}, 2},
+		{"delete images", func(group string) exchange {
+			return exchange{method: "DELETE", path: base + "/" + group + "/a/images?tag=latest"}
+		}, 5}, // two pages, the tags again, the last look and the deletion
 		{"delete", func(group string) exchange { return exchange{method: "DELETE", path: base + "/" + group + "/a"} }, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -94,7 +97,7 @@ func TestRoundTrips(t *testing.T) {
 				if kept && c.name == "delete" {
 					w.addRepository(account, "g/a", org)
 				}
-				if c.name == "delete image" {
+				if c.name == "delete image" || c.name == "delete images" {
 					w.addImage(account, "g/a", localaws.Image{Tags: []string{"latest"}})
 				}
 				w.forget()

@@ -62,15 +62,24 @@ func TestEncodeAnyImage(t *testing.T) {
 			RegistryID:               texts.Draw(t, "registry"),
 			RepositoryName:           texts.Draw(t, "repository"),
 		}
-		var want bytes.Buffer
-		encoder := json.NewEncoder(&want)
-		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(image); err != nil {
-			t.Fatal(err)
+		compareJSON(t, image, image.AppendJSON(nil))
+		failure := ImageFailure{
+			ImageID:       ImageIdentifier{rapid.Ptr(texts, true).Draw(t, "digest"), rapid.Ptr(texts, true).Draw(t, "tag")},
+			FailureCode:   rapid.Ptr(texts, true).Draw(t, "code"),
+			FailureReason: rapid.Ptr(texts, true).Draw(t, "reason"),
 		}
-		got := append(image.AppendJSON(nil), '\n')
-		if diff := cmp.Diff(want.String(), string(got)); diff != "" {
-			t.Errorf("JSON (-library +ours):\n%s", diff)
-		}
+		compareJSON(t, failure, failure.AppendJSON(nil))
 	})
+}
+
+func compareJSON(t *rapid.T, value any, ours []byte) {
+	var want bytes.Buffer
+	encoder := json.NewEncoder(&want)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want.String(), string(ours)+"\n"); diff != "" {
+		t.Errorf("JSON (-library +ours):\n%s", diff)
+	}
 }
