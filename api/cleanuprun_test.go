@@ -193,6 +193,37 @@ func TestWhatChangesMeanwhileStays(t *testing.T) {
 	}
 }
 
+// If an image stays because it has changed, its signatures stay too.
+func TestSignatureOfWhatStaysMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		lost   int   // how many answers get lost
+		look   int64 // before which look the change is
+		change func(*small)
+		want   string
+		there  string
+	}{
+		"it gets a tag": {0, 2, func(s *small) { s.push("untagged", "v3") },
+			"index part -index -part", "one:v1 signature two:latest two:v2 untagged:v3"},
+		"it is pushed again after a lost answer": {1, 3, func(s *small) { s.push("untagged", "") },
+			"index part untagged -index -part -untagged", "one:v1 signature two:latest two:v2 untagged"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSmall(t)
+			s.later.Add(60)
+			s.manifests["signature"] = `{"schemaVersion": 2, "mediaType": "` + ociManifest + `", "subject": {"digest": "` + s.digests["untagged"] + `"}}`
+			s.addImage(account, "g/a", localaws.Image{Manifest: s.manifests["signature"], MediaType: ociManifest, PushedAt: daysAgo(9)})
+			s.names[fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(s.manifests["signature"])))] = "signature"
+			s.before("DescribeImages", test.look, func() { test.change(s) })
+			for range test.lost {
+				s.loseAnswer("ecr:BatchDeleteImage", localaws.Fault{Drop: true}, true)
+			}
+			s.deletes("tagged=false", test.want, test.there)
+		})
+	}
+}
+
 // Between the last look and the deletion there is a moment in which the service
 // sees no change. AWS then tells what it has deleted.
 func TestWhatChangesAtTheLastMoment(t *testing.T) {
