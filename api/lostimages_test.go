@@ -49,8 +49,12 @@ func TestLostDeletionOfAnImage(t *testing.T) {
 							looks++
 						}
 					}
-					if looks != 3 { // before, after the lost answer, and that of the second request
-						t.Errorf("%d looks, want 3: %v", looks, w.called())
+					want := 3 // before, after the lost answer, and that of the second request
+					if afterWork && test.image != digestA {
+						want = 4 // whether the image is gone with the tag
+					}
+					if looks != want {
+						t.Errorf("%d looks, want %d: %v", looks, want, w.called())
 					}
 					w.loseAnswer("ecr:BatchDeleteImage", fault, false)
 					w.run(deleteOf(test.image, 404, "-"))
@@ -126,6 +130,33 @@ func TestLostDeletionOfATagThatMoves(t *testing.T) {
 		}
 	}
 	w.run(deleteOf("v1", 500, failedChange("internal", internalError, nil, []string{"Image"})), showOf("v1", 200), showOf(digestA, 200), showOf(digestB, 200))
+}
+
+// Somebody moves the tag, or pushes another tag of the image, right before the
+// deletion whose answer gets lost. The answer does not say that an image is gone
+// that is still there.
+func TestLostDeletionOfATagThatIsNotTheLast(t *testing.T) {
+	t.Parallel()
+	for name, pushed := range map[string]func(*world){
+		"the tag moves": func(w *world) { w.addImage(account, "g/a", localaws.Image{Digest: digestB, Tags: []string{"v1"}}) },
+		"there is another tag": func(w *world) {
+			w.removeImage(imageID(digestA))
+			w.addImage(account, "g/a", localaws.Image{Digest: digestA, Tags: []string{"v1", "v2"}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newDeleteWorld(t, "v1")
+			w.aws.Inject(localaws.Fault{Operation: "ecr:BatchDeleteImage", Drop: true, AfterWork: true, Times: 1, When: func(c localaws.Call) bool {
+				if c.Policy == "" { // the administrator's
+					return false
+				}
+				pushed(w)
+				return true
+			}})
+			w.run(deleteOf("v1", 200, `{"ImageIds": [`+ofA("v1")+`], "Failures": [], "DeletedImages": null}`), showOf(digestA, 200), showOf("v1", 404))
+		})
+	}
 }
 
 // The repository goes with the image.

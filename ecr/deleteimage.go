@@ -116,7 +116,22 @@ func (d *imageDeletion) doneUnseen(ctx context.Context) *Deletion {
 	if len(tags) == 0 {
 		ids = append(ids, ImageIdentifier{ImageDigest: digest})
 	}
-	return d.done(ctx, ids, d.goneFrom(), "")
+	return d.done(ctx, ids, d.goneUnseen(ctx), "")
+}
+
+// goneUnseen returns the image that was read if it is gone. If it is there and
+// its last tag is gone, that tag had moved, and nobody knows what went with it.
+func (d *imageDeletion) goneUnseen(ctx context.Context) []string {
+	if d.id.Tag == "" {
+		return d.goneFrom()
+	}
+	switch err := d.checkImage(ctx, ImageID{Digest: d.present.ImageDigest}); {
+	case isGone(err):
+		return []string{d.present.ImageDigest}
+	case err == nil && len(d.present.ImageTags) > 1:
+		return []string{}
+	}
+	return nil
 }
 
 // errMoved says that another image has the tag now.
