@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -49,14 +48,19 @@ type faultyAWS struct {
 	clients map[string]*ecr.ECR // the auditor's, by account; faults do not hit them
 
 	mu        sync.Mutex
-	faults    map[string]int      // how many calls each kind of fault hit
-	calls     map[string]int      // how many calls the service made, by operation
-	recent    map[string][]string // the recent calls and faults, by account/repository
-	uncertain map[string]int      // how many calls may or may not have done their work, by account/repository
+	faults    map[string]int                 // how many calls each kind of fault hit
+	calls     map[string]int                 // how many calls the service made, by operation
+	recent    map[string][]string            // the recent calls and faults, by account/repository
+	uncertain map[string]int                 // how many calls may or may not have done their work, by account/repository
+	deleting  map[string]string              // the account/repository of each deletion of images that is under way, by its id
+	followers map[string]func(localaws.Call) // are told of each call, by account/repository
 }
 
 func startAWS() (*faultyAWS, error) {
-	a := &faultyAWS{clients: map[string]*ecr.ECR{}, faults: map[string]int{}, calls: map[string]int{}, recent: map[string][]string{}, uncertain: map[string]int{}}
+	a := &faultyAWS{
+		clients: map[string]*ecr.ECR{}, faults: map[string]int{}, calls: map[string]int{}, recent: map[string][]string{},
+		uncertain: map[string]int{}, deleting: map[string]string{}, followers: map[string]func(localaws.Call){},
+	}
 	var roles []localaws.Role
 	for _, account := range accounts {
 		roles = append(roles,
@@ -68,6 +72,7 @@ func startAWS() (*faultyAWS, error) {
 	if err != nil {
 		return nil, err
 	}
+	server.Inject(localaws.Fault{Operation: deleteImages, When: a.beginDeletion})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -104,11 +109,17 @@ func (a *faultyAWS) assumeRoles() error {
 	return nil
 }
 
-// isAuditor tells whether this program itself makes a call. The last three are
-// those of docker, which the service never makes.
+// isAuditor tells whether this program itself makes a call, also as docker.
 func isAuditor(call localaws.Call) bool {
-	return call.AccessKey == auditor || strings.HasSuffix(call.Principal, "/"+auditor) ||
-		slices.Contains([]string{"BatchGetImage", "ListImages", "BatchCheckLayerAvailability"}, call.Operation)
+	return call.AccessKey == auditor || strings.HasSuffix(call.Principal, "/"+auditor) || isDocker(call)
+}
+
+// isDocker tells whether docker makes a call, with the password of a caller. The
+// session of such a password may make passwords, and no other session may. Only
+// the service itself does that.
+func isDocker(call localaws.Call) bool {
+	const makePassword = "GetAuthorizationToken"
+	return strings.Contains(call.Policy, "ecr:"+makePassword) && call.Operation != makePassword
 }
 
 // throttled is the only kind of fault after which it is certain that nothing
@@ -136,17 +147,25 @@ func faultKinds(throttle, failure string) []faultKind {
 	}
 }
 
-// injectFaults makes calls fail at random, except the auditor's.
-func (a *faultyAWS) injectFaults() {
-	a.inject("ecr", faultKinds("ThrottlingException", "ServerException"))
-	a.inject("sts", faultKinds("Throttling", "InternalFailure"))
+// lostDeletions are more of the faults after which it is hardest to say what was
+// deleted. They hit deletions of images before the others do.
+var lostDeletions = []faultKind{
+	{"failed after the work", 0.10, localaws.Fault{Code: "ServerException", Status: 500, AfterWork: true}},
+	{"dropped after the work", 0.10, localaws.Fault{Drop: true, AfterWork: true}},
 }
 
-func (a *faultyAWS) inject(service string, kinds []faultKind) {
+// injectFaults makes calls fail at random, except the auditor's.
+func (a *faultyAWS) injectFaults() {
+	a.inject("ecr", deleteImages, lostDeletions)
+	a.inject("ecr", "*", faultKinds("ThrottlingException", "ServerException"))
+	a.inject("sts", "*", faultKinds("Throttling", "InternalFailure"))
+}
+
+func (a *faultyAWS) inject(service, operation string, kinds []faultKind) {
 	remaining := 1.0 // the share of the calls that no earlier fault hits
 	for _, kind := range kinds {
 		f := kind.fault
-		f.Operation = "*"
+		f.Operation = operation
 		f.Probability = kind.share / remaining
 		f.When = func(call localaws.Call) bool {
 			if call.Service != service || isAuditor(call) {
@@ -176,10 +195,19 @@ func (a *faultyAWS) watch(call localaws.Call) {
 	if isAuditor(call) {
 		return
 	}
+	if follow := a.count(call); follow != nil {
+		follow(call)
+	}
+	a.endDeletion(call)
+}
+
+// count returns who follows the call, or nil.
+func (a *faultyAWS) count(call localaws.Call) func(localaws.Call) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.calls[call.Service+":"+call.Operation]++
 	a.keep(call, "-> "+call.ErrorCode+" "+call.RequestID)
+	return a.followers[call.Account+"/"+call.Repository]
 }
 
 // counts returns how many calls were answered and how many faults hit one. A call
@@ -188,6 +216,17 @@ func (a *faultyAWS) counts() (calls, faults map[string]int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return maps.Clone(a.calls), maps.Clone(a.faults)
+}
+
+// follow calls the function with each call of the service that names the
+// repository, before the call is answered. If it is nil, nobody follows any
+// more.
+func (a *faultyAWS) follow(account, name string, follower func(localaws.Call)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.followers[account+"/"+name] = follower; follower == nil {
+		delete(a.followers, account+"/"+name)
+	}
 }
 
 // keep adds a line to the recent calls of a repository.
@@ -241,11 +280,16 @@ func (a *faultyAWS) stateOfPresent(account string, r *ecr.Repository) (state, er
 	for _, t := range out.Tags {
 		tags[*t.Key] = *t.Value
 	}
+	images, err := a.imagesOf(account, *r.RepositoryName)
+	if err != nil {
+		return state{}, err
+	}
 	return state{
 		Exists:     true,
 		Scan:       *r.ImageScanningConfiguration.ScanOnPush,
 		Mutability: *r.ImageTagMutability,
 		Tags:       mergeTags("", tags),
+		Images:     newLibrary(images),
 	}, nil
 }
 

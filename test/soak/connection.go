@@ -23,9 +23,10 @@ type connection struct {
 	reader  *bufio.Reader // nil once the connection is closed
 }
 
-// answer is the status and the body that a caller gets.
+// answer is what a caller gets.
 type answer struct {
 	status int
+	link   string // the header Link
 	body   []byte
 }
 
@@ -82,7 +83,7 @@ func (c *connection) receive(r *http.Request) *answer {
 	if response.Close {
 		c.close()
 	}
-	return &answer{response.StatusCode, body}
+	return &answer{response.StatusCode, response.Header.Get("Link"), body}
 }
 
 func (c *connection) close() {

@@ -13,25 +13,33 @@ type logLine struct {
 	Message          string `json:"msg"`
 	RequestID        string `json:"requestId"`
 	Status           int    `json:"status"`
+	Code             string
 	Applied, Unknown []string
+
+	DeletedImages, DeletedTags int      // how many the request has deleted
+	Deleted                    []string // the names of some of them, in a line of their own
 
 	URL  string `json:"url"` // only in the line that says where the service listens
 	text string // the whole line
 }
 
 func (l logLine) outcome() outcome {
-	return outcome{status: l.Status, applied: l.Applied, unknown: l.Unknown}
+	return outcome{status: l.Status, code: l.Code, applied: l.Applied, unknown: l.Unknown}
 }
+
+// imagesDeleted is the message of a line that names what was deleted.
+const imagesDeleted = "images deleted"
 
 // logbook keeps the log lines of all processes by request.
 type logbook struct {
 	mu         sync.Mutex
 	lines      map[string][]logLine
-	unexpected func(text string) // is called with a line that the service should not write
+	deleted    map[string][]string // the names of images and tags that a request has deleted
+	unexpected func(text string)   // is called with a line that the service should not write
 }
 
 func newLogbook(unexpected func(string)) *logbook {
-	return &logbook{lines: map[string][]logLine{}, unexpected: unexpected}
+	return &logbook{lines: map[string][]logLine{}, deleted: map[string][]string{}, unexpected: unexpected}
 }
 
 // read keeps the lines of a process until it ends. It sends the URL at which
@@ -50,7 +58,7 @@ func (b *logbook) read(r io.Reader, listens chan<- string) {
 		switch {
 		case l.URL != "":
 			listens <- l.URL
-		case l.Message == "audit" || l.Message == "request":
+		case l.Message == "audit" || l.Message == "request" || l.Message == imagesDeleted:
 			b.add(l)
 		case l.Message == "" || strings.Contains(l.Message, "panic"):
 			b.unexpected(l.text)
@@ -61,11 +69,23 @@ func (b *logbook) read(r io.Reader, listens chan<- string) {
 func (b *logbook) add(l logLine) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if l.Message == imagesDeleted {
+		b.deleted[l.RequestID] = append(b.deleted[l.RequestID], l.Deleted...)
+		return
+	}
 	b.lines[l.RequestID] = append(b.lines[l.RequestID], l)
 }
 
-// linesOf returns the lines of a request. There is one, or none while the
-// request is under way.
+// deletedBy returns the names of the images and tags that a request has deleted,
+// as the log has them.
+func (b *logbook) deletedBy(id string) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.deleted[id]
+}
+
+// linesOf returns the lines of a request at its end. There is one, or none while
+// the request is under way.
 func (b *logbook) linesOf(id string) []logLine {
 	b.mu.Lock()
 	defer b.mu.Unlock()

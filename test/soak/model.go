@@ -24,13 +24,14 @@ type state struct {
 	Scan       bool
 	Mutability string
 	Tags       string // all tags as JSON, in the order of their keys
+	Images     library
 }
 
 func (s state) String() string {
 	if !s.Exists {
 		return "absent"
 	}
-	return fmt.Sprintf("scan %t, %s, tags %s", s.Scan, s.Mutability, s.Tags)
+	return fmt.Sprintf("scan %t, %s, tags %s, %s", s.Scan, s.Mutability, s.Tags, s.Images)
 }
 
 // settings are what a create or an update sends. A nil field is not sent.
@@ -89,8 +90,14 @@ const (
 	remove = "delete"
 	show   = "show"
 	list   = "list"
-	images = "images"
 	login  = "credentials"
+
+	listImages  = "images"
+	pageImages  = "images in pages"
+	showImage   = "image"
+	deleteImage = "delete image"
+	deleteMany  = "delete images"
+	dryRun      = "dry run"
 )
 
 // operation is what a request asks the service to do with one repository.
@@ -99,9 +106,19 @@ type operation struct {
 	settings settings // of a create or an update
 	created  state    // the state after a create
 	access   string   // of credentials
+	image    string   // digest or tag of the image that is shown or deleted
+	query    imageQuery
 }
 
-func (o operation) isChange() bool { return slices.Contains([]string{create, update, remove}, o.kind) }
+func (o operation) isChange() bool {
+	return slices.Contains([]string{create, update, remove, deleteImage, deleteMany}, o.kind)
+}
+
+// isDeletion tells whether the operation deletes images, or says which ones it
+// would delete.
+func (o operation) isDeletion() bool {
+	return slices.Contains([]string{deleteImage, deleteMany, dryRun}, o.kind)
+}
 
 // parts returns the parts that a failed answer may name.
 func (o operation) parts() []string {
@@ -138,11 +155,16 @@ func (o operation) apply(s state, parts []string) (state, bool) {
 // or from the log if the caller hung up.
 type outcome struct {
 	status           int // 0 means that the service did not read the request and did nothing
+	code             string
 	applied, unknown []string
 
 	// seen is the repository in the answer, or nil. For a list, only Exists is
 	// set: whether the repository is in the list.
 	seen *state
+	// listed has the images in the answer, with their times in whole seconds. It
+	// is nil if there was no such answer.
+	listed  []image
+	deleted *deletionAnswer // nil if there was no such answer
 }
 
 // failures are the statuses of good requests that fail: AWS throttles, fails or
@@ -171,11 +193,14 @@ func statesFrom(s state, o operation, out outcome) []state {
 	case out.status == 0:
 		return []state{s}
 	case out.status == 200 && !namesParts:
-		return afterSuccess(s, o, out.seen)
+		return afterSuccess(s, o, out)
 	case out.status < 400 || out.status == 503 && namesParts:
 		return nil
 	case namesParts:
 		return afterPartialFailure(s, o, out)
+	case out.status == 404 && out.code == imageNotFound:
+		_, found := find(s.Images.images(), idOf(o.image))
+		return stateIf(o.kind == showImage && s.Exists && !found, s)
 	case out.status == 404 && o.kind != create && o.kind != list:
 		return stateIf(!s.Exists, s)
 	case out.status == 409 && o.kind == create:
@@ -194,19 +219,22 @@ func stateIf(ok bool, s state) []state {
 }
 
 // afterSuccess returns the state after the status 200.
-func afterSuccess(s state, o operation, seen *state) []state {
-	if o.kind == list {
-		return stateIf(seen == nil || seen.Exists == s.Exists, s)
+func afterSuccess(s state, o operation, out outcome) []state {
+	switch o.kind {
+	case list:
+		return stateIf(out.seen == nil || out.seen.Exists == s.Exists, s)
+	case pageImages: // what it shows is checked after the last page
+		return stateIf(s.Exists, s)
+	case listImages, showImage:
+		return stateIf(s.Exists && o.shows(s.Images.images(), out.listed), s)
 	}
 	next, ok := o.apply(s, o.parts())
 	shown := next
 	if o.kind == remove { // the answer shows what was deleted
 		shown = s
 	}
-	if o.kind == images && seen != nil { // the answer tells only that the repository exists
-		shown = *seen
-	}
-	return stateIf(ok && (seen == nil || *seen == shown), next)
+	shown.Images = "" // the answer does not tell them
+	return stateIf(ok && (out.seen == nil || *out.seen == shown), next)
 }
 
 // afterPartialFailure returns the states after a failure that names parts. Each

@@ -66,10 +66,76 @@ func TestStatesAfter(t *testing.T) {
 		"show names a part":                        {[]state{old}, showing, outcome{status: 500, unknown: tags}, nil},
 		"list with the repository":                 {[]state{absent, old}, listing, outcome{status: 200, seen: &state{Exists: true}}, []state{old}},
 		"list without an existing repository":      {[]state{old}, listing, outcome{status: 200, seen: &absent}, nil},
-		"images":                                   {[]state{absent, old, tagged}, operation{kind: images}, outcome{status: 200}, []state{old, tagged}},
+		"images":                                   {[]state{absent, old, tagged}, operation{kind: listImages}, outcome{status: 200}, []state{old, tagged}},
 	} {
 		if diff := cmp.Diff(test.want, statesAfter(test.before, test.operation, test.out)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestStatesAfterImages(t *testing.T) {
+	t.Parallel()
+	absent, empty := state{}, state{Exists: true}
+	full := state{Exists: true, Images: newLibrary([]image{{alone, 1001, []string{"v1"}}, {signed, 2002, nil}})}
+	both := []image{{signed, 2000, nil}, {alone, 1000, []string{"v1"}}}
+	listing := operation{kind: listImages}
+	ofTagged := operation{kind: listImages, query: imageQuery{tags: []string{"v*"}}}
+	showing := func(name string) operation { return operation{kind: showImage, image: name} }
+	lists := func(images ...image) outcome { return outcome{status: 200, listed: append([]image{}, images...)} }
+	notFound := outcome{status: 404, code: imageNotFound}
+
+	for name, test := range map[string]struct {
+		before    []state
+		operation operation
+		out       outcome
+		want      []state
+	}{
+		"list":                                {[]state{absent, empty, full}, listing, lists(both...), []state{full}},
+		"list of an empty repository":         {[]state{absent, empty, full}, listing, lists(), []state{empty}},
+		"list without an image":               {[]state{full}, listing, lists(both[0]), nil},
+		"list in another order":               {[]state{full}, listing, lists(both[1], both[0]), nil},
+		"list with another time":              {[]state{full}, listing, lists(both[0], image{alone, 2000, []string{"v1"}}), nil},
+		"list without a tag":                  {[]state{full}, listing, lists(both[0], image{alone, 1000, nil}), nil},
+		"list of some":                        {[]state{full}, ofTagged, lists(both[1]), []state{full}},
+		"list of some with all":               {[]state{full}, ofTagged, lists(both...), nil},
+		"list whose caller hung up":           {[]state{absent, full}, listing, outcome{status: 200}, []state{full}},
+		"image by digest":                     {[]state{absent, empty, full}, showing(signed), lists(both[0]), []state{full}},
+		"image by tag":                        {[]state{full}, showing("v1"), lists(both[1]), []state{full}},
+		"another image":                       {[]state{full}, showing("v1"), lists(both[0]), nil},
+		"image is not found":                  {[]state{absent, empty, full}, showing("v1"), notFound, []state{empty}},
+		"image is not found, and it is there": {[]state{full}, showing("v1"), notFound, nil},
+		"the list's image is not found":       {[]state{empty}, listing, notFound, nil},
+	} {
+		if diff := cmp.Diff(test.want, statesAfter(test.before, test.operation, test.out)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	first, second, third := image{alone, 3000, nil}, image{signed, 2000, []string{"v1"}}, image{part, 1000, nil}
+	later := image{pushedLater, 4000, nil}
+	before, after := []image{first, second, third}, []image{later, first, third}
+	for name, test := range map[string]struct {
+		query  imageQuery
+		listed []image
+		ok     bool
+	}{
+		"all":                              {imageQuery{}, []image{first, second, third}, true},
+		"without what is deleted":          {imageQuery{}, []image{first, third}, true},
+		"with what is pushed":              {imageQuery{}, []image{later, first, third}, true},
+		"without what was there":           {imageQuery{}, []image{first, second}, false},
+		"twice":                            {imageQuery{}, []image{first, second, second, third}, false},
+		"what was never there":             {imageQuery{}, []image{first, {shared, 2000, nil}, third}, false},
+		"in another order":                 {imageQuery{}, []image{third, first}, false},
+		"of those with a tag":              {imageQuery{tagged: "true"}, []image{second}, true},
+		"of those with a tag, also others": {imageQuery{tagged: "true"}, []image{first, second}, false},
+	} {
+		walk := &pageWalk{query: test.query, states: [][]image{before, after}, listed: test.listed}
+		if err := walk.check(); (err == nil) != test.ok {
+			t.Errorf("%s: error %v, want ok %t", name, err, test.ok)
 		}
 	}
 }

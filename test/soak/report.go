@@ -21,19 +21,25 @@ const (
 type report struct {
 	out io.Writer
 
-	mu         sync.Mutex
-	answers    map[string]map[string]int // by operation and status
-	changes    int                       // changes that the service read
-	applied    int                       // of these, failed with an applied part
-	unknown    int                       // of these, with an unknown part
-	unfounded  int                       // of these, although no answer of AWS was lost
-	ambiguous  int                       // changes after which more than one state is possible
-	violations map[string]int            // by kind
-	printed    int                       // how many violations are printed already
+	mu                   sync.Mutex
+	answers              map[string]map[string]int // by operation and status
+	repositories, images changes                   // of repositories and of their images
+	others               map[string]int            // what others did during deletions of images
+	violations           map[string]int            // by kind
+	printed              int                       // how many violations are printed already
+}
+
+// changes counts changes that the service has read.
+type changes struct {
+	all       int
+	applied   int // failed with an applied part
+	unknown   int // with an unknown part
+	unfounded int // of these, although no answer of AWS was lost
+	ambiguous int // after which more than one state is possible
 }
 
 func newReport(out io.Writer) *report {
-	return &report{out: out, answers: map[string]map[string]int{}, violations: map[string]int{}}
+	return &report{out: out, answers: map[string]map[string]int{}, others: map[string]int{}, violations: map[string]int{}}
 }
 
 // violation counts a promise that the service did not keep, and prints it
@@ -73,29 +79,48 @@ func (r *report) count(kind, status string) {
 
 // countChange counts a change by what is known after it. lost says whether AWS
 // may have lost an answer meanwhile.
-func (r *report) countChange(out outcome, after []state, lost bool) {
+func (r *report) countChange(o operation, out outcome, after []state, lost bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.changes++
+	c := &r.repositories
+	if o.isDeletion() {
+		c = &r.images
+	}
+	c.all++
 	if len(out.unknown) > 0 {
-		r.unknown++
+		c.unknown++
 		if !lost {
-			r.unfounded++
+			c.unfounded++
 		}
 	}
 	if len(out.applied) > 0 {
-		r.applied++
+		c.applied++
 	}
 	if len(after) > 1 {
-		r.ambiguous++
+		c.ambiguous++
+	}
+}
+
+// countOthers counts what happened during a deletion of images.
+func (r *report) countOthers(d *deletion) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for what, did := range map[string]bool{
+		"others pushed after the look": len(d.pushed()) > 0, "AWS lost an answer": d.lost, "others pushed again what was deleted": d.again != nil,
+	} {
+		if did {
+			r.others[what]++
+		}
 	}
 }
 
 // checkUnknown reports a violation if too many changes have an unknown part.
 // Without this check a service that always says "unknown" would pass.
 func (r *report) checkUnknown() {
-	if r.changes >= minChanges && percent(r.unknown, r.changes) > maxUnknown {
-		r.violation("too many changes with an unknown part", "  %d of %d changes", r.unknown, r.changes)
+	for what, c := range map[string]changes{"repositories": r.repositories, "images": r.images} {
+		if c.all >= minChanges && percent(c.unknown, c.all) > maxUnknown {
+			r.violation("too many changes with an unknown part", "  %d of %d changes of %s", c.unknown, c.all, what)
+		}
 	}
 }
 
@@ -104,9 +129,15 @@ func (r *report) printTotals() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.printAnswers()
-	fmt.Fprintf(r.out, "changes %d: %d failed with an applied part, %d with an unknown part (%.2f %%; %d of them without a lost answer), more than one state was possible after %d (%.2f %%)\n",
-		r.changes, r.applied, r.unknown, percent(r.unknown, r.changes), r.unfounded, r.ambiguous, percent(r.ambiguous, r.changes))
+	fmt.Fprintln(r.out, "changes of repositories", r.repositories)
+	fmt.Fprintln(r.out, "deletions of images", r.images)
+	fmt.Fprintf(r.out, "during deletions of images%s\n", countsByName(r.others))
 	fmt.Fprintf(r.out, "violations %d%s\n", sum(r.violations), countsByName(r.violations))
+}
+
+func (c changes) String() string {
+	return fmt.Sprintf("%d: %d failed with an applied part, %d with an unknown part (%.2f %%; %d of them without a lost answer), more than one state was possible after %d (%.2f %%)",
+		c.all, c.applied, c.unknown, percent(c.unknown, c.all), c.unfounded, c.ambiguous, percent(c.ambiguous, c.all))
 }
 
 // printAnswers prints a table of operations and statuses.

@@ -29,9 +29,10 @@ type sentRequest struct {
 	operation       operation
 	text            string // method, path and body, for a report
 	process         *process
-	hungUp          bool    // whether the caller hung up before the answer
-	uncertainBefore int     // the value of uncertainCallsOf before the request
-	answer          *answer // nil if there was none
+	hungUp          bool       // whether the caller hung up before the answer
+	uncertainBefore int        // the value of uncertainCallsOf before the request
+	answer          *answer    // nil if there was none
+	meanwhile       *meanwhile // of a deletion of images
 }
 
 // requestBody is the body of a create or an update.
@@ -78,10 +79,8 @@ func chooseOperation(random *rand.Rand, r *repository, id string) operation {
 		return operation{kind: update, settings: newSettings(random, id, 0.6)}
 	case n < 70:
 		return operation{kind: remove}
-	case n < 95:
-		return operation{kind: list}
 	case n < 97:
-		return operation{kind: images}
+		return operation{kind: list}
 	default:
 		return operation{kind: login, access: []string{"pull", "push"}[random.IntN(2)]}
 	}
@@ -133,8 +132,8 @@ func newRequest(o operation, r *repository, id, token string) (*http.Request, er
 		method, path = http.MethodDelete, path+"/"+r.name
 	case show:
 		path += "/" + r.name
-	case images:
-		path += "/" + r.name + "/images"
+	case listImages, pageImages, deleteMany, dryRun, showImage, deleteImage:
+		method, path = o.imageRequest(path + "/" + r.name + "/images")
 	case login:
 		method, path = http.MethodPost, path+"/"+r.name+"/credentials"
 	}
@@ -176,7 +175,7 @@ type repositoryAnswer struct {
 // problem is the part of a problem document that soak reads.
 type problem struct {
 	Status           int
-	RequestId        string
+	Code, RequestId  string
 	Applied, Unknown []string
 }
 
@@ -193,11 +192,12 @@ func readAnswer(s *sentRequest, r *repository) (outcome, error) {
 		err := json.Unmarshal(s.answer.body, &names)
 		out.seen = &state{Exists: slices.Contains(names, r.fullName())}
 		return out, err
-	case images:
-		if body := strings.TrimSpace(string(s.answer.body)); body != "[]" {
-			return out, fmt.Errorf("there are no images, and the answer is %s", body)
-		}
-		return out, nil
+	case listImages, pageImages:
+		return readImages(out, s, r)
+	case showImage:
+		return readImage(out, s, r)
+	case deleteImage, deleteMany, dryRun:
+		return readDeletion(out, s)
 	case login:
 		_, err := readCredentials(s, r)
 		return out, err
@@ -214,7 +214,7 @@ func readProblem(out outcome, s *sentRequest) (outcome, error) {
 	if p.Status != out.status || p.RequestId != s.id {
 		return out, fmt.Errorf("the problem document has another status or request id")
 	}
-	out.applied, out.unknown = p.Applied, p.Unknown
+	out.code, out.applied, out.unknown = p.Code, p.Applied, p.Unknown
 	return out, nil
 }
 

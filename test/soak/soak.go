@@ -39,7 +39,8 @@ type soak struct {
 	restarted int
 
 	mu                     sync.Mutex
-	answers                map[string]answered // by request
+	answers                map[string]answered      // by request
+	removals               map[string]loggedRemoval // what is gone because of a request, by request
 	unansweredForeignShows []*sentRequest
 }
 
@@ -71,7 +72,7 @@ func run(ctx context.Context, binary string, o options, out io.Writer) (*report,
 }
 
 func newSoak(binary string, o options, out io.Writer) (*soak, error) {
-	s := &soak{options: o, report: newReport(out), answers: map[string]answered{}, restarts: make(chan struct{}, o.Restarts+1)}
+	s := &soak{options: o, report: newReport(out), answers: map[string]answered{}, removals: map[string]loggedRemoval{}, restarts: make(chan struct{}, o.Restarts+1)}
 	s.log = newLogbook(func(text string) { s.report.violation("unexpected line in the log", "%s", text) })
 	var err error
 	if s.token, err = newToken(); err != nil {
@@ -202,6 +203,7 @@ func (s *soak) audit() error {
 	}
 	s.report.printf("repositories %d, %d of them with more than one possible state at the end", s.Workers*repositoriesPerWorker, uncertain)
 	s.auditLog()
+	s.auditRemovals()
 	return nil
 }
 

@@ -71,15 +71,23 @@ func (w *worker) nextRepository(ctx context.Context) (*repository, error) {
 	}
 }
 
-// step sends one request about a repository and derives the possible states
-// from its answer.
+// step sends one request about a repository.
 func (w *worker) step(ctx context.Context, r *repository) error {
 	r.requests++
 	id := fmt.Sprintf("s%d-%s-%d", w.Seed, r.name, r.requests)
+	if w.choosesImages(r) {
+		return w.stepImages(ctx, r, id)
+	}
 	s := &sentRequest{id: id, operation: chooseOperation(w.random, r, id)}
 	if s.operation.kind == show && w.random.IntN(5) == 0 {
 		return w.showForeign(ctx, s)
 	}
+	return w.request(ctx, r, s)
+}
+
+// request sends a request about a repository and derives the possible states
+// from its answer.
+func (w *worker) request(ctx context.Context, r *repository, s *sentRequest) error {
 	if err := w.send(ctx, s, r); err != nil {
 		return err
 	}
@@ -91,6 +99,7 @@ func (w *worker) step(ctx context.Context, r *repository) error {
 	out, err := readAnswer(s, r)
 	if err != nil {
 		w.violation("bad answer", r, s, out, err.Error())
+		w.resetStates(r)
 		return nil
 	}
 	w.keepAnswer(s, out)
@@ -117,7 +126,7 @@ func (w *worker) send(ctx context.Context, s *sentRequest, r *repository) error 
 		return err
 	}
 	s.process = w.connection.process
-	s.text = request.Method + " " + request.URL.Path + " " + s.operation.body(r)
+	s.text = request.Method + " " + request.URL.RequestURI() + " " + s.operation.body(r)
 	s.uncertainBefore = w.aws.uncertainCallsOf(r.account, r.fullName())
 	s.answer, s.hungUp = w.connection.send(request, w.hangUpAfter())
 	return nil
@@ -211,13 +220,13 @@ func (w *worker) resolvePending(r *repository) bool {
 // derive sets the possible states of a repository after a request with that
 // outcome.
 func (w *worker) derive(r *repository, s *sentRequest, out outcome) {
-	after := statesAfter(r.states, s.operation, out)
+	after, err := w.statesAfter(r, s, out)
 	r.history = append(r.history, fmt.Sprintf("%s %s: %s", s.id, s.text, describeOutcome(s, out)))
 	if len(r.history) > maxHistory {
 		r.history = r.history[1:]
 	}
-	if len(after) == 0 {
-		w.violation(fmt.Sprintf("a %s cannot have the status %d", s.operation.kind, out.status), r, s, out, "")
+	if err != nil {
+		w.violation(fmt.Sprintf("a %s cannot have the status %d", s.operation.kind, out.status), r, s, out, err.Error())
 		w.resetStates(r)
 		return
 	}
@@ -226,11 +235,21 @@ func (w *worker) derive(r *repository, s *sentRequest, out outcome) {
 		r.lastCreate = s.operation
 	}
 	if s.operation.isChange() && out.status != 0 {
-		w.report.countChange(out, after, w.aws.uncertainCallsOf(r.account, r.fullName()) > s.uncertainBefore)
+		w.report.countChange(s.operation, out, after, w.aws.uncertainCallsOf(r.account, r.fullName()) > s.uncertainBefore)
 	}
 	if !w.Faults && (out.status >= 429 && out.status != 499 || len(out.unknown) > 0) {
 		w.violation("a failure although AWS has no faults", r, s, out, "")
 	}
+}
+
+// statesAfter returns the possible states of a repository after a request with
+// that outcome. An error says that the outcome cannot be true.
+func (w *worker) statesAfter(r *repository, s *sentRequest, out outcome) ([]state, error) {
+	if s.operation.isDeletion() {
+		return w.stateAfterDeletion(r, s, out)
+	}
+	after := statesAfter(r.states, s.operation, out)
+	return after, errorIf(len(after) == 0, "no such state is possible")
 }
 
 // describeOutcome returns an outcome as text, for a report.

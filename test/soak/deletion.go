@@ -1,0 +1,305 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// deletion is what has become of a repository while the service deleted images
+// there.
+type deletion struct {
+	before state   // before the request
+	after  state   // after it
+	then   []image // the images when the deletion began: others may have pushed after the look
+	again  []image // what others pushed again because AWS had deleted it
+	lost   bool    // AWS has deleted something and not said so
+}
+
+func (d *deletion) looked() []image { return d.before.Images.images() }
+
+// gone returns what was deleted.
+func (d *deletion) gone() removal { return removed(d.then, d.after.Images.images()) }
+
+// check returns an error if the outcome of a deletion is not true.
+func (d *deletion) check(o operation, out outcome) error {
+	if err := d.checkOthers(); err != nil {
+		return err
+	}
+	gone := d.gone()
+	switch {
+	case out.status == 0 || o.kind == dryRun:
+		if len(gone.ids) > 0 {
+			return fmt.Errorf("it may delete nothing, and this is gone: %s", gone)
+		}
+	case len(out.applied)+len(out.unknown) == 0 && out.status != 200:
+		if len(gone.ids) > 0 {
+			return fmt.Errorf("it says that it has deleted nothing, and this is gone: %s", gone)
+		}
+	}
+	switch {
+	case out.status == 0:
+		return nil
+	case out.status == 404 && out.code != imageNotFound:
+		return errorIf(d.before.Exists, "the repository is there")
+	case failures[out.status] && len(out.applied)+len(out.unknown) == 0:
+		return nil
+	case !d.before.Exists:
+		return fmt.Errorf("there is no repository")
+	case o.kind == deleteImage:
+		return d.checkOne(idOf(o.image), out)
+	default:
+		return d.checkMany(o, out)
+	}
+}
+
+func errorIf(wrong bool, text string) error {
+	if wrong {
+		return fmt.Errorf("%s", text)
+	}
+	return nil
+}
+
+// checkOthers returns an error if something has changed that no deletion of
+// images may change.
+func (d *deletion) checkOthers() error {
+	repository := d.before
+	repository.Images = d.after.Images
+	if repository != d.after {
+		return fmt.Errorf("it has changed the repository")
+	}
+	want := newLibrary(slices.Concat(without(d.then, d.gone()), d.again))
+	if want != d.after.Images {
+		return fmt.Errorf("there must be %s\n  and there are %s\n  of which others pushed again %v", want, d.after.Images, d.again)
+	}
+	return nil
+}
+
+// checkOne checks the deletion of one image or tag.
+func (d *deletion) checkOne(id imageID, out outcome) error {
+	gone := d.gone()
+	want, refusal := deletionOf(id, d.then)
+	_, atLook := find(d.looked(), id)
+	switch {
+	case out.status == 404:
+		return errorIf(atLook && refusal != imageNotFound, "the image is there")
+	case out.status == 409 && out.code == imageInIndex:
+		return errorIf(refusal != imageInIndex, "no index names the image")
+	case refusal != "" && out.status == 200:
+		return fmt.Errorf("it cannot be deleted: %s", refusal)
+	case out.status == 200 && !gone.equals(want):
+		return fmt.Errorf("this must be gone: %s\n  and this is: %s", want, gone)
+	case out.status == 200 && out.deleted != nil:
+		return d.checkOneAnswer(id, out.deleted)
+	case out.status == 200:
+		return nil
+	case !failures[out.status] || len(out.applied) > 0 || !slices.Equal(out.unknown, []string{"Image"}):
+		return fmt.Errorf("a failure of that kind cannot be")
+	default:
+		return errorIf(len(gone.ids) > 0 && !gone.equals(want), "more is gone than was asked for")
+	}
+}
+
+// checkOneAnswer checks what an answer says about what was deleted. What AWS does
+// not say, the service knows from its look: whether an image goes with a tag. If
+// AWS's answer was lost, it also knows from there who had the tag.
+func (d *deletion) checkOneAnswer(id imageID, a *deletionAnswer) error {
+	want, _ := deletionOf(id, d.then)
+	atLook, _ := deletionOf(id, d.looked())
+	told := a.removal()
+	asAtLook := slices.Equal(told.ids, atLook.ids)
+	unseen := d.lost || len(d.pushed()) > 0
+	switch {
+	case len(a.Failures) > 0:
+		return fmt.Errorf("a deletion of one image has no failures")
+	case !slices.Equal(told.ids, want.ids) && !(d.lost && asAtLook):
+		return fmt.Errorf("this is gone: %v, and the answer says %v", want.ids, told.ids)
+	case slices.Equal(told.images, want.images):
+		return nil
+	case unseen && a.DeletedImages == nil:
+		return nil
+	case id.ImageTag != "" && asAtLook && !d.lost && slices.Equal(told.images, atLook.images):
+		return nil
+	case id.ImageTag != "" && asAtLook && d.lost && len(told.images) == 0 && len(d.pushed()) > 0:
+		return nil
+	}
+	return fmt.Errorf("these images are gone: %.15q, and the answer says %.15q", want.images, told.images)
+}
+
+// pushed tells what others pushed after the look.
+func (d *deletion) pushed() []imageID { return removed(d.then, d.looked()).ids }
+
+// deletionOf returns what goes with a digest or a tag, or the code of the problem
+// that prevents it.
+func deletionOf(id imageID, images []image) (r removal, refusal string) {
+	i, found := find(images, id)
+	switch {
+	case !found:
+		return removal{}, imageNotFound
+	case id.ImageTag != "" && len(i.Tags) > 1:
+		return removal{ids: []imageID{{i.Digest, id.ImageTag}}}, ""
+	case isPart(images, i.Digest):
+		return removal{}, imageInIndex
+	}
+	r.add(i)
+	return r.sorted(), ""
+}
+
+// checkMany checks the deletion of many images, or what it says that it would
+// delete.
+func (d *deletion) checkMany(o operation, out outcome) error {
+	atLook := o.query.selectFrom(d.looked(), nil)
+	if o.kind == dryRun {
+		if out.status != 200 {
+			return fmt.Errorf("a failure of that kind cannot be")
+		}
+		return checkAnswer(out.deleted, atLook.removal(), atLook)
+	}
+	if err := d.checkSelected(atLook); err != nil {
+		return err
+	}
+	if out.status != 200 {
+		return d.checkFailure(out)
+	}
+	gone := d.gone()
+	if left := atLook.both(d.selectThen(o.query)).removal().without(gone); len(left.ids) > 0 {
+		return fmt.Errorf("it is selected, and not gone: %s", left)
+	}
+	if len(d.pushed()) > 0 {
+		return checkAnswer(out.deleted, gone, nil)
+	}
+	return checkAnswer(out.deleted, gone, atLook)
+}
+
+// selectThen selects images as they were when the deletion began. What got a tag
+// after the look or was pushed again stays, and so does what belongs to it.
+func (d *deletion) selectThen(q imageQuery) *selection {
+	isAgain := func(i image) bool {
+		_, found := find(d.again, imageID{ImageDigest: i.Digest})
+		return found
+	}
+	images := slices.Concat(slices.DeleteFunc(slices.Clone(d.then), isAgain), d.again)
+	return q.selectFrom(images, slices.Concat(d.retagged(), d.again))
+}
+
+// retagged returns the images that got a tag after the look. They stay.
+func (d *deletion) retagged() []image {
+	return slices.DeleteFunc(slices.Clone(d.then), func(i image) bool {
+		before, found := find(d.looked(), imageID{ImageDigest: i.Digest})
+		return !found || isSubset(i.Tags, before.Tags)
+	})
+}
+
+func isSubset(texts, others []string) bool {
+	return len(difference(texts, others)) == 0
+}
+
+// checkSelected returns an error if something is gone that was not selected at
+// the look, that has got a tag since, or that something needs that is still there.
+func (d *deletion) checkSelected(s *selection) error {
+	there, retagged := d.after.Images.images(), d.retagged()
+	for _, i := range d.then {
+		switch {
+		case has(there, i):
+		case !s.goes(i) || has(retagged, i):
+			return fmt.Errorf("it is not selected, and gone: %s", i.Digest)
+		case slices.ContainsFunc(there, func(stays image) bool { return s.needs(stays, i) && has(s.images, stays) }):
+			return fmt.Errorf("it is gone, and belongs to an image that is there: %s", i.Digest)
+		}
+	}
+	gone, selected := d.gone(), s.removal()
+	for _, id := range gone.ids {
+		if !slices.Contains(gone.images, id.ImageDigest) && !slices.Contains(selected.ids, id) {
+			return fmt.Errorf("it is not selected, and gone: %s", id)
+		}
+	}
+	return nil
+}
+
+// checkAnswer returns an error if an answer does not tell what was removed. The
+// selection says what else the answer must tell. It is nil if others have pushed
+// meanwhile, because then nobody can say that.
+func checkAnswer(a *deletionAnswer, want removal, s *selection) error {
+	if a == nil { // nobody has read it
+		return nil
+	}
+	if told := a.removal(); !told.equals(want) {
+		return fmt.Errorf("this is or would be gone: %s\n  and the answer says %s", want, told)
+	}
+	if s == nil {
+		return nil
+	}
+	wanted, told := s.failures(), []string{}
+	for _, f := range a.Failures {
+		told = append(told, f.FailureCode+" "+f.ImageId.String())
+	}
+	slices.Sort(told)
+	return errorIf(!slices.Equal(told, wanted), fmt.Sprintf("these must be failures: %v\n  and the answer says %v", wanted, told))
+}
+
+// failures returns the failures that the answer has if nobody pushes meanwhile.
+func (s *selection) failures() []string {
+	list := []string{}
+	for _, i := range s.refused {
+		var r removal
+		if len(s.query.tags) == 0 { // by digest alone
+			i.Tags = nil
+		}
+		r.add(i)
+		for _, id := range r.ids {
+			list = append(list, "ImageReferencedByManifestList "+id.String())
+		}
+	}
+	for _, digest := range s.query.digests {
+		if _, found := find(s.images, imageID{ImageDigest: digest}); !found {
+			list = append(list, "ImageNotFound "+imageID{ImageDigest: digest}.String())
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// checkFailure checks the numbers in a failure: of images, and of tags of images
+// that stay.
+func (d *deletion) checkFailure(out outcome) error {
+	gone := d.gone()
+	images := len(gone.images)
+	tags := 0
+	for _, id := range gone.ids {
+		if !slices.Contains(gone.images, id.ImageDigest) {
+			tags++
+		}
+	}
+	applied, err := readCounts(out.applied)
+	if err != nil {
+		return err
+	}
+	unknown, err := readCounts(out.unknown)
+	switch {
+	case err != nil:
+		return err
+	case !failures[out.status]:
+		return fmt.Errorf("a failure of that kind cannot be")
+	case images < applied["image"] || images > applied["image"]+unknown["image"]:
+		return fmt.Errorf("%d images are gone", images)
+	case tags < applied["tag"] || tags > applied["tag"]+unknown["tag"]:
+		return fmt.Errorf("%d tags are gone", tags)
+	}
+	return nil
+}
+
+// readCounts reads numbers such as "1 image" and "2 tags", by what is counted.
+func readCounts(words []string) (map[string]int, error) {
+	counts := map[string]int{}
+	for _, text := range words {
+		number, what, _ := strings.Cut(text, " ")
+		n, err := strconv.Atoi(number)
+		what = strings.TrimSuffix(what, "s")
+		if err != nil || n < 1 || counts[what] > 0 || what != "image" && what != "tag" {
+			return nil, fmt.Errorf("nobody can read %q", words)
+		}
+		counts[what] = n
+	}
+	return counts, nil
+}
