@@ -17,13 +17,17 @@ import (
 const (
 	sessionFile  = "../../README.md"
 	localAWSFile = "../../docs/local-aws.md"
+	imagesFile   = "../../docs/images.md"
 )
 
 // The session in the README works as printed, with docker or with crane instead.
 // Without both, it works without the lines that need docker.
 func TestReadmeSession(t *testing.T) {
 	t.Parallel()
-	steps := sessionSteps(t)
+	steps := stepsIn(block(t, sessionFile, "<!-- session -->\n```console\n"))
+	if len(steps) < 10 {
+		t.Fatalf("only %d steps in the session of %s", len(steps), sessionFile)
+	}
 	forEachDocker(t, func(t *testing.T, environment []string) {
 		variables := runSession(t, environment, steps)
 		forgetImages(t, environment, variables["REGISTRY"])
@@ -50,18 +54,33 @@ type step struct{ line, prints string }
 func (s step) listsImages() bool { return strings.HasSuffix(s.line, "/images") }
 func (s step) needsDocker() bool { return strings.Contains(s.line, "docker ") }
 
-// sessionSteps returns the steps of the session in the README.
-func sessionSteps(t *testing.T) (steps []step) {
-	t.Helper()
-	text := "\n" + block(t, sessionFile, "<!-- session -->\n```console\n")
-	for _, s := range strings.Split(text, "\n$ ")[1:] {
+// stepsIn returns the steps in a text: lines that begin with "$ ", each with what
+// it prints.
+func stepsIn(text string) (steps []step) {
+	for _, s := range strings.Split("\n"+text, "\n$ ")[1:] {
 		line, prints, _ := strings.Cut(s, "\n")
 		steps = append(steps, step{line, strings.TrimSpace(prints)})
 	}
-	if len(steps) < 10 {
-		t.Fatalf("only %d steps in the session of %s", len(steps), sessionFile)
-	}
 	return steps
+}
+
+// The recipes about images work as printed.
+func TestImageRecipes(t *testing.T) {
+	t.Parallel()
+	wantPrograms(t, "curl", "jq")
+	text, err := os.ReadFile(imagesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var steps []step
+	for _, rest := range strings.Split(string(text), "```console\n")[1:] {
+		recipe, _, _ := strings.Cut(rest, "```")
+		steps = append(steps, stepsIn(recipe)...)
+	}
+	if len(steps) < 15 {
+		t.Fatalf("only %d steps in %s", len(steps), imagesFile)
+	}
+	runSession(t, newHome(t, os.Getenv("PATH")), steps)
 }
 
 // runSession runs the steps against -local, and returns the variables that the
@@ -84,7 +103,7 @@ func runSession(t *testing.T, environment []string, steps []step) (variables map
 	}
 	for i, got := range runLines(t, environment, lines) {
 		if diff := cmp.Diff(likeEveryRun(steps[i].prints), likeEveryRun(got)); diff != "" {
-			t.Errorf("%s (-%s +now):\n%s", lines[i], sessionFile, diff)
+			t.Errorf("%s (-printed +now):\n%s", lines[i], diff)
 		}
 	}
 	return variables
