@@ -105,6 +105,7 @@ func digestsOf(text string) []string {
 //	3    thirty days old, untagged
 //	a    an index of 4 and 5, multi       b    an untagged index of 5 and 6
 //	7    a signature of 1                 8    an attestation of 3
+//	9    archived, untagged
 func newCleanupWorld(t *testing.T) *world {
 	w := newWorld(t)
 	w.addRepository(account, "g/a", org)
@@ -120,6 +121,7 @@ func newCleanupWorld(t *testing.T) *world {
 	w.addIndexOf("g/a", digestOf("a"), []string{"multi"}, digestOf("4"), digestOf("5"))
 	w.addIndexOf("g/a", digestOf("b"), nil, digestOf("5"), digestOf("6"))
 	add("7", 9, "sha256-"+strings.Repeat("1", 64)+".sig")
+	w.addImage(account, "g/a", localaws.Image{Digest: digestOf("9"), Status: "ARCHIVED"})
 	w.addImage(account, "g/a", localaws.Image{
 		Digest: digestOf("8"), PushedAt: daysAgo(9), MediaType: "application/vnd.oci.image.manifest.v1+json",
 		Manifest: `{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "subject": {"digest": "` + digestOf("3") + `"}}`,
@@ -152,7 +154,9 @@ func TestDeleteImages(t *testing.T) {
 		"pushedBefore=2040-12-10T00:00:00Z&keep=9": {"", "", ""},
 		"tag=v*&pushedBefore=2040-11-30T00:00:00Z": {"2:v2", "", "2"},
 		"tag=v*&keep=1":                            {"2:v2", "", "2"},
-		"status=ARCHIVED":                          {"", "", ""},
+		"status=ARCHIVED":                          {"9", "", "9"},
+		"tagged=false&status=ANY":                  {"3 8 9 b", "", "3 8 9 b"},
+		"digest=" + digestOf("9"):                  {"", "", ""},
 		"status=ACTIVE":                            {"1:latest 1:v1 2:v2 3 4 5 6:arm " + signature + " 8 a:multi b", "", "1 2 3 4 5 6 7 8 a b"},
 		"tagged=false&keep=1":                      {"3 8", "", "3 8"},
 	} {
