@@ -9,10 +9,12 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 )
 
-// addArchivedIndex adds an index of a part to g/a, with the tag old.
-func (w *world) addArchivedIndex(digest, part string) {
+// addArchivedIndex adds an index of a part to g/a, with the tag old. It was pushed
+// so many days ago.
+func (w *world) addArchivedIndex(digest, part string, days int) {
 	w.t.Helper()
-	w.addImage(account, "g/a", localaws.Image{Digest: digest, Tags: []string{"old"}, Status: "ARCHIVED", MediaType: ociIndexType, Manifest: indexOf(platform(part, ""))})
+	w.addImage(account, "g/a", localaws.Image{Digest: digest, Tags: []string{"old"}, PushedAt: daysAgo(days), Status: "ARCHIVED",
+		MediaType: ociIndexType, Manifest: indexOf(platform(part, ""))})
 }
 
 // lastDigest is the last one in the order of digests.
@@ -74,13 +76,13 @@ func TestDeletePartOfAnIndex(t *testing.T) {
 		}, []exchange{deleteOf(partDigest, 409, inIndex(partDigest, "the index "+lastDigest))}},
 		"an archived index": {func(w *world) {
 			w.addImage(account, "g/a", localaws.Image{Digest: partDigest})
-			w.addArchivedIndex(indexDigest, partDigest)
+			w.addArchivedIndex(indexDigest, partDigest, 0)
 			w.addIndexOf("g/a", lastDigest, nil, digestA)
 		}, []exchange{deleteOf(partDigest, 409, problemByAWS("image-in-index", "The image "+partDigest+" is part of an index that is still there, "+
 			"and cannot be deleted before that. The index may be archived, so that it cannot be read: the index "+indexDigest+" (old).", "ImageReferencedByManifestList"))}},
 		"an archived index and another one": {func(w *world) {
 			w.addImage(account, "g/a", localaws.Image{Digest: partDigest})
-			w.addArchivedIndex(indexDigest, partDigest)
+			w.addArchivedIndex(indexDigest, partDigest, 0)
 			w.addIndexOf("g/a", lastDigest, nil, partDigest)
 		}, []exchange{deleteOf(partDigest, 409, inIndex(partDigest, "the index "+lastDigest))}},
 		"an index in an index": {func(w *world) {

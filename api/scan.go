@@ -58,6 +58,9 @@ const maxNamedParts = 7
 // whatToScan names the parts of an index. An attestation has nothing to scan.
 func whatToScan(parts []ecr.Part) string {
 	parts = slices.DeleteFunc(slices.Clone(parts), func(p ecr.Part) bool { return p.Attestation })
+	if parts == nil {
+		return "It is archived, so ECR does not tell its parts."
+	}
 	if len(parts) == 0 {
 		return "It names no image that can be scanned."
 	}

@@ -109,9 +109,55 @@ func (c *Cleanup) decide() {
 	if !c.by.named() {
 		c.leaveSignatureTags()
 	}
+	c.leavePossibleParts()
 	if c.by.Keep > 0 {
 		c.spareNewest()
+		c.leavePossibleParts()
 	}
+}
+
+// leavePossibleParts takes from the selection what may be part of an archived
+// index that stays. The newest such index may name all that the older ones may
+// name. If the caller has named the images, ECR says whether they can go.
+func (c *Cleanup) leavePossibleParts() {
+	for !c.by.named() {
+		newest := int32(-1)
+		for i := range c.untold {
+			if !c.images[i].goes && c.parts[i] == nil && (newest < 0 || c.newestFirst(i, newest) < 0) {
+				newest = i
+			}
+		}
+		if newest < 0 {
+			return
+		}
+		c.leavePossiblePartsOf(newest)
+	}
+}
+
+// leavePossiblePartsOf does the same for one index. A failure says why.
+func (c *Cleanup) leavePossiblePartsOf(index int32) {
+	before := c.count()
+	c.parts[index] = c.possibleParts(index)
+	c.leaveHeld(index)
+	for i := range c.untold { // the others may name no more than this one
+		if !c.images[i].goes && c.newestFirst(index, i) < 0 {
+			c.parts[i] = []int32{}
+		}
+	}
+	if c.count() < before {
+		c.fail([]ImageIdentifier{{ImageDigest: &c.images[index].digest}}, inaccessible,
+			"ECR does not tell which images this archived index names, so images that were pushed before it stay")
+	}
+}
+
+// count returns how many images go.
+func (c *Cleanup) count() (n int) {
+	for _, s := range c.images {
+		if s.goes {
+			n++
+		}
+	}
+	return n
 }
 
 // leaveHeld takes from the selection what an image holds that stays.

@@ -21,6 +21,7 @@ type sample struct {
 	parts   []string
 	subject string
 	status  string
+	untold  bool // an index whose parts ECR does not tell
 }
 
 func digestOf(name string) string { return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(name))) }
@@ -41,7 +42,7 @@ func (s sample) image() *Image {
 		i.ImageTags = append(i.ImageTags, tag)
 	}
 	slices.Sort(i.ImageTags)
-	if s.parts != nil {
+	if s.parts != nil || s.untold {
 		i.ImageManifestMediaType = aws.String(index)
 	}
 	if s.subject != "" {
@@ -68,6 +69,9 @@ func planOf(by Selector, images ...sample) *Cleanup {
 		}
 		if parts := c.places(digests); parts != nil {
 			c.parts[i] = parts
+		}
+		if s.untold {
+			c.untold[i] = true
 		}
 	}
 	c.decide()
@@ -160,12 +164,26 @@ func TestCleanupPlans(t *testing.T) {
 		{name: "v2", tags: []string{"v2"}, age: 20, parts: []string{"p2"}}, {name: "p2", age: 20}, {name: "s2", subject: "v2", age: 2},
 		{name: "v1", tags: []string{"v1"}, age: 30, parts: []string{"p1"}}, {name: "p1", age: 30}, {name: "s1", tags: []string{"sha256-{v1}.sig"}, age: 1},
 	}
+	archived := []sample{
+		{name: "old", age: 50}, {name: "signature", subject: "gone", age: 45},
+		{name: "index", tags: []string{"v1"}, age: 40, status: "ARCHIVED", untold: true},
+		{name: "younger", age: 30},
+		{name: "other", age: 20, status: "ARCHIVED", untold: true},
+		{name: "youngest", age: 10},
+	}
 	for _, test := range []struct {
 		name   string
 		by     Selector
 		images []sample
 		want   string
 	}{
+		{"what may be part of an archived index", untagged, archived, "signature, youngest, !other ImageInaccessible"},
+		{"what may be part of an archived index that stays", Selector{Filter: Filter{Tagged: new(false), Status: Any}}, archived, "signature, younger, other, youngest, !index ImageInaccessible"},
+		{"with all archived indexes", Selector{Filter: Filter{Status: Any}}, archived, "old, signature, index, younger, other, youngest"},
+		{"named, though it may be part of an archived index", named("old"), archived, "old"},
+		{"kept archived indexes", Selector{Filter: Filter{Status: Any}}.keep(2), archived, "signature, !other ImageInaccessible"},
+		{"nothing may be part of an archived index", untagged, archived[2:3:3], ""},
+
 		{"a tag", tagged("v1"), plain, "a"},
 		{"one of two tags", tagged("latest"), plain, "b:latest"},
 		{"patterns for both tags", tagged("v*", "lat*"), plain, "a, b"},
@@ -237,6 +255,8 @@ func TestCleanupWaves(t *testing.T) {
 			{name: "part", age: 9}, {name: "inner", age: 8, parts: []string{"part"}}, {name: "outer", age: 7, parts: []string{"inner", "part"}},
 			{name: "signature", subject: "outer", age: 6}, {name: "other", age: 1},
 		}, [][]string{{"outer", "other"}, {"inner", "signature"}, {"part"}}},
+		{"an archived index, before all that it may name", []sample{{name: "part", age: 9}, {name: "index", age: 8, untold: true}, {name: "later", age: 7}},
+			[][]string{{"index"}, {"part", "later"}}},
 		{"a circle of tags", []sample{
 			{name: "x", tags: []string{"sha256-{y}.sig"}, age: 3}, {name: "y", tags: []string{"sha256-{x}.sig"}, age: 2}, {name: "z", subject: "x", age: 1},
 		}, [][]string{{"x", "y", "z"}}},

@@ -82,8 +82,12 @@ func (c *Client) readGraph(ctx context.Context, plan *Cleanup) error {
 		if total += len(parts); total > maxParts {
 			return common.Errorf(common.BadRequest, "The indexes of the repository name more than %d images, which is too much for this request. Delete some of the indexes one by one.", maxParts)
 		}
-		if i, found := plan.find(manifest.digest()); found {
+		switch i, found := plan.find(manifest.digest()); {
+		case !found:
+		case manifest.isTold():
 			plan.parts[i] = parts
+		default:
+			plan.untold[i] = true
 		}
 		return takeRoom(ctx, int64(4*len(parts)))
 	})

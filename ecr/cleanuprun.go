@@ -118,6 +118,7 @@ func (r *cleanupRun) wave(ctx context.Context, units []unit) {
 			r.leaveHeld(u.place)
 		}
 	}
+	r.leavePossibleParts()
 }
 
 // stopped tells whether no more batches may begin.

@@ -14,6 +14,7 @@ type graph struct {
 	images    []*seen // by digest
 	parts     map[int32][]int32
 	referrers map[int32][]int32
+	untold    map[int32]bool // indexes whose parts ECR does not tell, since they are archived
 }
 
 // sort puts the images in order, before the first of them is looked for. An
@@ -21,7 +22,7 @@ type graph struct {
 func (g *graph) sort() {
 	slices.SortFunc(g.images, func(s, t *seen) int { return cmp.Compare(s.digest, t.digest) })
 	g.images = slices.CompactFunc(g.images, func(s, t *seen) bool { return s.digest == t.digest })
-	g.parts, g.referrers = map[int32][]int32{}, map[int32][]int32{}
+	g.parts, g.referrers, g.untold = map[int32][]int32{}, map[int32][]int32{}, map[int32]bool{}
 }
 
 func (g *graph) find(digest string) (place int32, found bool) {
@@ -38,6 +39,18 @@ func (g *graph) places(digests []string) (places []int32) {
 	}
 	slices.Sort(places)
 	return slices.Compact(places)
+}
+
+// possibleParts returns all images that may be parts of an index. A part is
+// pushed before its index.
+func (g *graph) possibleParts(index int32) []int32 {
+	places := []int32{}
+	for i, s := range g.images {
+		if int32(i) != index && !s.isReferrer() && !s.pushed.After(g.images[index].pushed) {
+			places = append(places, int32(i))
+		}
+	}
+	return places
 }
 
 // addReferrers finds out which images refer to others.
@@ -117,6 +130,10 @@ func (g *graph) waves() (waves [][]int32) {
 			wave = append(wave, int32(i))
 		}
 	}
+	if first := g.untoldIn(wave); first != nil { // what they name is not known, so it goes after all of them
+		waves, left = append(waves, first), left-len(first)
+		wave = append(slices.DeleteFunc(wave, func(i int32) bool { return g.untold[i] }), g.release(first, holders)...)
+	}
 	for ; left > 0; wave = g.release(wave, holders) {
 		if len(wave) == 0 {
 			wave = g.breakCircle(holders)
@@ -126,6 +143,16 @@ func (g *graph) waves() (waves [][]int32) {
 		left -= len(wave)
 	}
 	return waves
+}
+
+// untoldIn returns the indexes of a wave whose parts ECR does not tell.
+func (g *graph) untoldIn(wave []int32) (indexes []int32) {
+	for _, i := range wave {
+		if g.untold[i] {
+			indexes = append(indexes, i)
+		}
+	}
+	return indexes
 }
 
 // countHolders returns how many images hold each one, of those that go, and how

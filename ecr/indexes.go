@@ -54,13 +54,17 @@ type Platform struct{ OS, Architecture, Variant string }
 const readsAtOnce = 4
 
 // Indexes reads the manifests of the indexes with these digests, and returns the
-// parts of each. An index that is not there is missing in the result. A read may
-// count as a pull of the index, so do not read other images this way.
+// parts of each. They are nil if ECR does not tell them, as of an index that is
+// archived. An index that is not there is missing in the result. A read may count
+// as a pull of the index, so do not read other images this way.
 func (c *Client) Indexes(ctx context.Context, name string, digests []string) (map[string][]Part, error) {
 	parts := make(map[string][]Part, len(digests))
 	var mu sync.Mutex
 	err := c.eachIndex(ctx, name, digests, func(m manifestOf) error {
-		read := []Part{}
+		var read []Part
+		if m.isTold() {
+			read = []Part{}
+		}
 		m.eachPart(func(p Part) { read = append(read, p) })
 		mu.Lock()
 		defer mu.Unlock()
@@ -73,8 +77,9 @@ func (c *Client) Indexes(ctx context.Context, name string, digests []string) (ma
 	return parts, nil
 }
 
-// eachIndex calls each for every index with one of these digests that is there.
-// Some of these calls are at the same time.
+// eachIndex calls each for every index with one of these digests that is there,
+// also if ECR does not tell its manifest. Some of these calls are at the same
+// time.
 func (c *Client) eachIndex(ctx context.Context, name string, digests []string, each func(manifestOf) error) error {
 	reads, readCtx := errgroup.WithContext(ctx)
 	reads.SetLimit(readsAtOnce)
@@ -118,8 +123,12 @@ func (c *Client) eachManifest(ctx context.Context, name string, digests []string
 	return nil
 }
 
+// inaccessible is the code of an image that is archived or is coming back from
+// the archive. The SDK does not have it.
+const inaccessible = "ImageInaccessible"
+
 // manifests reads the manifests of at most 100 indexes. Those that are not there
-// are left out.
+// are left out. Those that are archived have no text.
 func (c *Client) manifests(ctx context.Context, name string, digests []string) (*batchGetImageOutput, error) {
 	in := &ecr.BatchGetImageInput{RepositoryName: aws.String(name), AcceptedMediaTypes: manifestTypes}
 	for _, digest := range digests {
@@ -130,13 +139,20 @@ func (c *Client) manifests(ctx context.Context, name string, digests []string) (
 		return nil, err
 	}
 	for _, f := range out.Failures {
-		if code := aws.StringValue(f.FailureCode); code != ecr.ImageFailureCodeImageNotFound {
+		switch code := aws.StringValue(f.FailureCode); code {
+		case ecr.ImageFailureCodeImageNotFound:
+		case inaccessible:
+			out.Images = append(out.Images, manifestOf{ImageID: *f.ImageId})
+		default:
 			return nil, &common.Error{Code: common.Internal, AWSCode: code,
 				Message: "ECR does not tell the manifest of an index: " + aws.StringValue(f.FailureReason)}
 		}
 	}
 	return out, nil
 }
+
+// isTold tells whether ECR has told the manifest.
+func (m manifestOf) isTold() bool { return m.ImageManifest != nil }
 
 func (m manifestOf) digest() string { return aws.StringValue(m.ImageID.ImageDigest) }
 

@@ -21,7 +21,8 @@ type PlatformImage struct {
 }
 
 // Platforms returns the images of the index with that digest that run on a
-// platform, in the index's order. It is never nil.
+// platform, in the index's order. They are nil if ECR does not tell them, as of an
+// index that is archived.
 func (c *Client) Platforms(ctx context.Context, name, digest string) ([]PlatformImage, error) {
 	indexes, err := c.Indexes(ctx, name, []string{digest})
 	if err != nil {
@@ -30,6 +31,9 @@ func (c *Client) Platforms(ctx context.Context, name, digest string) ([]Platform
 	parts, there := indexes[digest]
 	if !there { // it was, when it was described
 		return nil, common.Errorf(common.ImageNotFound, "The image %s does not exist any more.", digest)
+	}
+	if parts == nil {
+		return nil, nil
 	}
 	parts = slices.DeleteFunc(parts, func(p Part) bool { return !p.runs() })
 	sizes, err := c.sizes(ctx, name, parts)
