@@ -34,7 +34,7 @@ var _ = describe("DeleteImage", rowTest{
 	},
 	never:     []right{denyOtherOrgs, {do: []string{"ecr:BatchDeleteImage", "ecr:BatchGetImage"}, whose: []string{noOrg}}},
 	notCalled: map[string]string{"ecr:BatchGetImage": "finds the index of which the image is part"},
-	changes:   map[string]change{"ecr:BatchDeleteImage": {part: "Image"}},
+	changes:   map[string]change{"ecr:BatchDeleteImage": {part: "Tag latest"}},
 	redundant: []string{"statement 2 without StringEquals aws:ResourceTag/spinup:org"},
 })
 

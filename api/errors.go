@@ -29,6 +29,7 @@ var statuses = map[common.Code]int{
 	common.RepositoryExists:   http.StatusConflict,
 	common.RepositoryNotEmpty: http.StatusConflict,
 	common.ImageInIndex:       http.StatusConflict,
+	common.TagMoved:           http.StatusConflict,
 	common.ImageIsIndex:       http.StatusConflict,
 	common.ScannedByRegistry:  http.StatusConflict,
 	common.BodyTooLarge:       http.StatusRequestEntityTooLarge,
@@ -139,6 +140,8 @@ func outcomeText(r *http.Request, e *common.Error) string {
 		sentences = append(sentences, "It is not known whether this was done: "+strings.Join(e.Unknown, ", ")+".")
 	}
 	switch {
+	case sentences != nil && e.Advice != "":
+		sentences = append(sentences, e.Advice)
 	case sentences != nil:
 		sentences = append(sentences, "Look at the repository, or "+nextRequest(e.Code)+".")
 	case e.Code == common.Timeout && recordOf(r).changes:

@@ -340,6 +340,7 @@ var statusByCode = map[string]int{
 	"repository-exists":    409,
 	"repository-not-empty": 409,
 	"image-in-index":       409,
+	"tag-moved":            409,
 	"image-is-index":       409,
 	"scanned-by-registry":  409,
 	"body-too-large":       413,

@@ -54,7 +54,11 @@ func failedChange(code, said string, applied, unknown []string) string {
 	if code == "bad-request" {
 		next = "correct the request and send it again"
 	}
-	detail += " Look at the repository, or " + next + "."
+	advice := "Look at the repository, or " + next + "."
+	if len(unknown) == 1 && strings.HasPrefix(unknown[0], "Tag ") {
+		advice = "Look first which image has the tag: the same request, sent again, takes it from that image. Or delete the image by its digest."
+	}
+	detail += " " + advice
 	return with(problemOf(code, detail), strings.Join(members, ", "))
 }
 
@@ -383,7 +387,7 @@ func TestUnknownOutcome(t *testing.T) {
 	w.run(
 		exchange{method: "POST", path: base + "/g", body: createNew, status: 500, want: failed("Repository")},
 		exchange{method: "POST", path: scanPath, status: 500, want: failed("Scan")},
-		exchange{method: "DELETE", path: base + "/g/a/images/latest", status: 500, want: failed("Image")},
+		exchange{method: "DELETE", path: base + "/g/a/images/latest", status: 500, want: failed("Tag latest")},
 		exchange{method: "DELETE", path: base + "/g/a", status: 500, want: failed("Repository")},
 		exchange{method: "PUT", path: base + "/g/a", body: updateAll, status: 500, want: failed("Tags", "ScanOnPush", "ImageTagMutability")},
 	)

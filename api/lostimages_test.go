@@ -17,6 +17,13 @@ func imageID(digest string) *awsecr.ImageIdentifier {
 // ofA returns an id in the answer of a deletion, of the image digestA.
 func ofA(tag string) string { return `{"ImageDigest": "` + digestA + `", "ImageTag": "` + tag + `"}` }
 
+// tagMoved returns the answer for the tag v1 that another image has got, if AWS
+// did not say whether it deleted the tag before.
+func tagMoved(digest string) string {
+	return with(problemOf("tag-moved", "The image "+digest+" has the tag v1 now, and keeps it. It is not known whether this was done: Tag v1. "+
+		"The same request, sent again, would take the tag from that image."), `"unknown": ["Tag v1"]`)
+}
+
 func TestLostDeletionOfAnImage(t *testing.T) {
 	t.Parallel()
 	for name, fault := range lostAnswerFaults {
@@ -82,7 +89,6 @@ func (w *world) deletions() int {
 func TestLostDeletionKeepsWhatIsPushedNext(t *testing.T) {
 	t.Parallel()
 	lost := localaws.Fault{Drop: true}
-	unknown := failedChange("internal", internalError, nil, []string{"Image"})
 	for name, test := range map[string]struct {
 		tags     []string
 		image    string
@@ -96,7 +102,7 @@ func TestLostDeletionKeepsWhatIsPushedNext(t *testing.T) {
 		"another image of the tag, the last one": {[]string{"v1"}, "v1", localaws.Image{Digest: digestB, Tags: []string{"v1"}},
 			deleteOf("v1", 200, deletion(ofA("v1"), digestA))},
 		"another image of the tag, not the last one": {[]string{"v1", "v2"}, "v1", localaws.Image{Digest: digestB, Tags: []string{"v1"}},
-			deleteOf("v1", 500, unknown)},
+			deleteOf("v1", 409, tagMoved(digestB))},
 		"another image of the tag, after another image's deletion": {[]string{"v1"}, digestA, localaws.Image{Digest: digestB, Tags: []string{"v1"}},
 			deleteOf(digestA, 200, deletion(ofA("v1"), digestA))},
 	} {
@@ -129,7 +135,7 @@ func TestLostDeletionOfATagThatMoves(t *testing.T) {
 			w.addImage(account, "g/a", localaws.Image{Digest: digestB, Tags: []string{"v1"}})
 		}
 	}
-	w.run(deleteOf("v1", 500, failedChange("internal", internalError, nil, []string{"Image"})), showOf("v1", 200), showOf(digestA, 200), showOf(digestB, 200))
+	w.run(deleteOf("v1", 409, tagMoved(digestB)), showOf("v1", 200), showOf(digestA, 200), showOf(digestB, 200))
 }
 
 // Somebody moves the tag, or pushes another tag of the image, right before the
@@ -189,7 +195,8 @@ func TestLostDeletionThatIsLate(t *testing.T) {
 // still the same.
 func TestLostDeletionWhenLookingFailsToo(t *testing.T) {
 	t.Parallel()
-	for image, tags := range map[string][]string{digestA: {"v1"}, "v1": {"v1"}} {
+	for image, part := range map[string]string{digestA: "Image", "v1": "Tag v1"} {
+		tags := []string{"v1"}
 		w := newDeleteWorld(t, tags...)
 		w.loseAnswer("ecr:BatchDeleteImage", localaws.Fault{Drop: true}, true)
 		mend := func() {}
@@ -200,7 +207,7 @@ func TestLostDeletionWhenLookingFailsToo(t *testing.T) {
 				mend = w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeImages", Code: "ServerException", Status: 500})
 			}
 		}
-		w.run(deleteOf(image, 500, failedChange("internal", internalError, nil, []string{"Image"})))
+		w.run(deleteOf(image, 500, failedChange("internal", internalError, nil, []string{part})))
 		mend()
 		w.run(showOf(image, 200))
 	}
@@ -239,9 +246,9 @@ func TestDeletionOfAnImageThatStaysUnknown(t *testing.T) {
 	t.Parallel()
 	w := newDeleteWorld(t, "v1")
 	w.aws.Inject(localaws.Fault{Operation: "ecr:BatchDeleteImage", Code: "ServerException", Status: 500})
-	w.run(deleteOf("v1", 500, failedChangeByAWS("internal", internalError, nil, []string{"Image"}, "ServerException")))
+	w.run(deleteOf("v1", 500, failedChangeByAWS("internal", internalError, nil, []string{"Tag v1"}, "ServerException")))
 	w.run(showOf("v1", 200))
-	if line := w.lastAudit(t); line["outcome"] != "unknown" || !slices.Equal(line["unknown"].([]any), []any{"Image"}) {
+	if line := w.lastAudit(t); line["outcome"] != "unknown" || !slices.Equal(line["unknown"].([]any), []any{"Tag v1"}) {
 		t.Errorf("the line is %v", line)
 	}
 }

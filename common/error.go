@@ -26,6 +26,7 @@ const (
 	RepositoryExists   Code = "repository-exists"    // the name of a create is taken
 	RepositoryNotEmpty Code = "repository-not-empty" // AWS does not delete it while it has images
 	ImageInIndex       Code = "image-in-index"       // an index that is there names the image, so it cannot be deleted
+	TagMoved           Code = "tag-moved"            // another image has got the tag of which AWS did not say whether it is deleted
 	ImageIsIndex       Code = "image-is-index"       // an index cannot be scanned, its parts can
 	ScannedByRegistry  Code = "scanned-by-registry"  // the registry scans by itself, and not on demand
 	BodyTooLarge       Code = "body-too-large"       // the body is over the limit
@@ -58,6 +59,7 @@ type Error struct {
 	// Unknown are the parts that may be done: AWS did not say. A part in
 	// neither list is not done.
 	Applied, Unknown []string
+	Advice           string // sentences that say what to do about these parts; empty: what most changes need
 }
 
 // Errorf returns an Error with that code. The message is made as by
@@ -69,7 +71,7 @@ func Errorf(code Code, format string, args ...any) *Error {
 // WithOutcome returns the error of a change with the parts that are applied and
 // those that are unknown. An error that is not an Error becomes an internal
 // error.
-func WithOutcome(err error, applied, unknown []string) error {
+func WithOutcome(err error, applied, unknown []string) *Error {
 	changed := Error{Code: Internal, Message: "internal error", Cause: err}
 	if e := new(Error); errors.As(err, &e) {
 		changed = *e

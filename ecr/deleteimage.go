@@ -2,14 +2,10 @@ package ecr
 
 import (
 	"context"
-	"errors"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws"
 )
-
-// imagePart has the only part of the deletion of one image.
-var imagePart = []string{"Image"}
 
 // A Deletion says what was deleted.
 type Deletion struct {
@@ -48,7 +44,26 @@ func (c *Client) DeleteImage(ctx context.Context, name string, id ImageID, prese
 	if isGone(checkErr) {
 		return d.doneUnseen(ctx), nil
 	}
-	return nil, common.WithOutcome(unknownReason(err, checkErr), nil, imagePart)
+	return nil, d.unknown(err, checkErr)
+}
+
+// unknown returns the error of a deletion of which nobody knows whether AWS has
+// done it. The next deletion by tag may be that of another image, so nobody must
+// simply send it again.
+func (d *imageDeletion) unknown(failure, checkErr error) error {
+	if d.id.Tag == "" {
+		return common.WithOutcome(unknownReason(failure, checkErr), nil, []string{"Image"})
+	}
+	part := []string{"Tag " + d.id.Tag}
+	if common.CodeOf(checkErr) == common.TagMoved {
+		moved := common.WithOutcome(checkErr, nil, part)
+		moved.Cause = failure
+		moved.Advice = "The same request, sent again, would take the tag from that image."
+		return moved
+	}
+	e := common.WithOutcome(unknownReason(failure, checkErr), nil, part)
+	e.Advice = "Look first which image has the tag: the same request, sent again, takes it from that image. Or delete the image by its digest."
+	return e
 }
 
 // run makes the call. If AWS says that it has not deleted the image, that is the
@@ -134,17 +149,15 @@ func (d *imageDeletion) goneUnseen(ctx context.Context) []string {
 	return nil
 }
 
-// errMoved says that another image has the tag now.
-var errMoved = errors.New("another image has the tag now")
-
 // checkSame returns an error if what is to be deleted has changed since it was
 // read. It is an ImageNotFound if the image or the tag is gone, even if somebody
-// has pushed the image again since. If a tag is on another image now, that alone
-// does not tell whether it was deleted before. But the image that had it may tell:
-// if the last tag is deleted the image goes, and if the tag only moves it stays.
+// has pushed the image again since. If a tag is on another image now (TagMoved),
+// that alone does not tell whether it was deleted before. But the image that had
+// it may tell: if the last tag is deleted the image goes, and if the tag only moves
+// it stays.
 func (d *imageDeletion) checkSame(ctx context.Context) error {
 	err := d.checkImage(ctx, d.id)
-	if err == errMoved {
+	if common.CodeOf(err) == common.TagMoved {
 		if imageErr := d.checkImage(ctx, ImageID{Digest: d.present.ImageDigest}); isGone(imageErr) {
 			return imageErr
 		}
@@ -158,7 +171,7 @@ func (d *imageDeletion) checkImage(ctx context.Context, id ImageID) error {
 	case err != nil:
 		return err
 	case now.ImageDigest != d.present.ImageDigest:
-		return errMoved
+		return common.Errorf(common.TagMoved, "The image %s has the tag %s now, and keeps it.", now.ImageDigest, d.id.Tag)
 	case !now.pushed().Equal(d.present.pushed()):
 		return common.Errorf(common.ImageNotFound, "The image %s was deleted meanwhile, and pushed again.", now.ImageDigest)
 	}

@@ -94,11 +94,21 @@ func (d *deletion) checkOne(id imageID, out outcome) error {
 		return d.checkOneAnswer(id, out.deleted)
 	case out.status == 200:
 		return nil
-	case !failures[out.status] || len(out.applied) > 0 || !slices.Equal(out.unknown, []string{"Image"}):
+	case out.code == tagMoved && id.ImageTag == "":
+		return fmt.Errorf("a digest does not move")
+	case !failures[out.status] && out.code != tagMoved || len(out.applied) > 0 || !slices.Equal(out.unknown, []string{id.part()}):
 		return fmt.Errorf("a failure of that kind cannot be")
 	default:
 		return errorIf(len(gone.ids) > 0 && !gone.equals(want), "more is gone than was asked for")
 	}
+}
+
+// part returns the name of what a deletion of that id may have done.
+func (id imageID) part() string {
+	if id.ImageTag != "" {
+		return "Tag " + id.ImageTag
+	}
+	return "Image"
 }
 
 // checkOneAnswer checks what an answer says about what was deleted. What AWS does

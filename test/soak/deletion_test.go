@@ -28,7 +28,7 @@ func TestDeletionCheck(t *testing.T) {
 	fails := func(applied, unknown []string) outcome {
 		return outcome{status: 500, applied: applied, unknown: unknown}
 	}
-	unknown := []string{"Image"}
+	unknown, unknownTag := []string{"Image"}, []string{"Tag v2"}
 	missing := imageFailure{imageID{ImageDigest: notPushed}, "ImageNotFound", "Requested image not found"}
 
 	for name, test := range map[string]struct {
@@ -57,7 +57,12 @@ func TestDeletionCheck(t *testing.T) {
 		"one may be gone, and is":                   {one(alone), aloneGone, fails(nil, unknown), true},
 		"one may be gone, and is not":               {one(alone), nothing, fails(nil, unknown), true},
 		"one may be gone, and another is":           {one(alone), v2Gone, fails(nil, unknown), false},
-		"one may be gone, and more is":              {one("v2"), both, fails(nil, unknown), false},
+		"one may be gone, and more is":              {one("v2"), both, fails(nil, unknownTag), false},
+		"a tag may be gone, and is":                 {one("v2"), v2Gone, fails(nil, unknownTag), true},
+		"a tag may be gone, and is called an image": {one("v2"), v2Gone, fails(nil, unknown), false},
+		"a tag has moved":                           {one("v2"), nothing, outcome{status: 409, code: tagMoved, unknown: unknownTag}, true},
+		"a tag has moved, and nothing is unknown":   {one("v2"), nothing, outcome{status: 409, code: tagMoved}, false},
+		"a digest has moved":                        {one(alone), nothing, outcome{status: 409, code: tagMoved, unknown: unknown}, false},
 		"one is not read":                           {one(alone), nothing, outcome{}, true},
 		"one is not read, and gone":                 {one(alone), aloneGone, outcome{}, false},
 

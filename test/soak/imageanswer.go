@@ -12,6 +12,7 @@ import (
 const (
 	imageNotFound = "image-not-found"
 	imageInIndex  = "image-in-index"
+	tagMoved      = "tag-moved"
 )
 
 // imageRequest returns the method and the path of an operation on the images at
