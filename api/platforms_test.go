@@ -178,6 +178,36 @@ func TestIndexThatIsDeletedBetweenTheCalls(t *testing.T) {
 	w.run(e)
 }
 
+// ECR may tell of one index that it does not tell its manifest. The code of that
+// failure is the same for callers as that of a failed call.
+func TestIndexThatECRDoesNotTell(t *testing.T) {
+	t.Parallel()
+	const words = "AWS's own words"
+	const denied = "User: arn:aws:sts::012345678901:assumed-role/ecr-api/s is not authorized to perform: kms:Decrypt on resource: k"
+	const lackOfKey = "AWS denied kms:Decrypt to the role of that account. Either the role lacks a permission: look at its KMS statements (config/aws/role-policy.json). " +
+		"Or the key is not for the role: look at the key's policy, or name another key."
+	for _, test := range []struct{ awsCode, reason, code, detail string }{
+		{"KmsError", words, "bad-request", words},
+		{"KmsError", denied, "denied-by-aws", lackOfKey},
+		{"UpstreamTooManyRequests", words, "throttled", throttledDetail},
+		{"UpstreamUnavailable", words, "internal", internalError},
+		{"ACodeThatIsAddedNextMonth", words, "internal", internalError},
+	} {
+		w := newWorld(t, changeAnswers(t, func(operation, body string) string {
+			if operation != "BatchGetImage" {
+				return body
+			}
+			return `{"images": [], "failures": [{"imageId": {"imageDigest": "` + shownDigest + `"}, "failureCode": "` + test.awsCode + `", "failureReason": "` + test.reason + `"}]}`
+		}))
+		w.addRepository(account, "g/a", org)
+		w.addPlatforms("g/a", "v1")
+		want, status := problemByAWS(test.code, test.detail, test.awsCode), statusByCode[test.code]
+		e := v1("findings=false")
+		e.status, e.want = status, want
+		w.run(e, exchange{method: "POST", path: base + "/g/a/images/v1/scan", status: status, want: want})
+	}
+}
+
 // Signatures and the like tell to which image they belong.
 func TestSubjectOfAnImage(t *testing.T) {
 	t.Parallel()

@@ -63,9 +63,7 @@ type batchDeletion struct {
 func (c *Client) batchDelete(ctx context.Context, name string, ids []ImageID, tries *attempts, options ...request.Option) (*batchDeletion, error) {
 	done := new(batchDeletion)
 	in := &ecr.BatchDeleteImageInput{RepositoryName: aws.String(name), ImageIds: awsIDs(ids)}
-	options = append(slices.Clone(options), tries.watch, func(r *request.Request) {
-		r.Handlers.Complete.PushBack(func(r *request.Request) { done.requestID = r.RequestID })
-	})
+	options = append(slices.Clone(options), tries.watch, keepRequestID(&done.requestID))
 	out, err := send[batchDeleteImageOutput](ctx, c, "BatchDeleteImage", in, options...)
 	if err != nil {
 		return nil, err
@@ -78,9 +76,16 @@ func (c *Client) batchDelete(ctx context.Context, name string, ids []ImageID, tr
 	return done, nil
 }
 
+// keepRequestID is an option for a request. It notes AWS's id of the call.
+func keepRequestID(id *string) request.Option {
+	return func(r *request.Request) {
+		r.Handlers.Complete.PushBack(func(r *request.Request) { *id = r.RequestID })
+	}
+}
+
 // error returns the common.Error for the failure, as if AWS had answered the
-// whole call with it.
-func (f ImageFailure) error(requestID string) error {
+// whole call of the action with it.
+func (f ImageFailure) error(action, requestID string) error {
 	failure := awserr.New(aws.StringValue(f.FailureCode), aws.StringValue(f.FailureReason), nil)
-	return fromAWS(awserr.NewRequestFailure(failure, http.StatusOK, requestID), "ecr:BatchDeleteImage")
+	return fromAWS(awserr.NewRequestFailure(failure, http.StatusOK, requestID), action)
 }

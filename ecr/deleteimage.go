@@ -76,7 +76,7 @@ func (d *imageDeletion) run(ctx context.Context) (done *batchDeletion, err error
 		return err
 	})
 	if err == nil && len(done.failures) > 0 {
-		err = done.failures[0].error(done.requestID)
+		err = done.failures[0].error("ecr:BatchDeleteImage", done.requestID)
 	}
 	return done, err
 }

@@ -134,18 +134,18 @@ func (c *Client) manifests(ctx context.Context, name string, digests []string) (
 	for _, digest := range digests {
 		in.ImageIds = append(in.ImageIds, ImageID{Digest: digest}.aws())
 	}
-	out, err := send[batchGetImageOutput](ctx, c, "BatchGetImage", in)
+	var requestID string
+	out, err := send[batchGetImageOutput](ctx, c, "BatchGetImage", in, keepRequestID(&requestID))
 	if err != nil {
 		return nil, err
 	}
 	for _, f := range out.Failures {
-		switch code := aws.StringValue(f.FailureCode); code {
+		switch aws.StringValue(f.FailureCode) {
 		case ecr.ImageFailureCodeImageNotFound:
 		case inaccessible:
-			out.Images = append(out.Images, manifestOf{ImageID: *f.ImageId})
+			out.Images = append(out.Images, manifestOf{ImageID: f.ImageID})
 		default:
-			return nil, &common.Error{Code: common.Internal, AWSCode: code,
-				Message: "ECR does not tell the manifest of an index: " + aws.StringValue(f.FailureReason)}
+			return nil, f.error("ecr:BatchGetImage", requestID)
 		}
 	}
 	return out, nil

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -94,15 +93,5 @@ func TestParts(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("parts of %s (-want +got):\n%s", text, diff)
 		}
-	}
-}
-
-func TestIndexThatIsNotTold(t *testing.T) {
-	t.Parallel()
-	client := clientOf(t, func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, `{"failures": [{"imageId": {"imageDigest": "sha256:a"}, "failureCode": "KmsError", "failureReason": "no key"}]}`)
-	})
-	if _, err := client.Indexes(t.Context(), "g/a", []string{"sha256:a"}); common.CodeOf(err) != common.Internal || !strings.Contains(err.Error(), "no key") {
-		t.Errorf("%v", err)
 	}
 }

@@ -109,14 +109,14 @@ type tagList struct {
 
 // A batchGetImageOutput is the answer of BatchGetImage.
 type batchGetImageOutput struct {
-	Failures []*ecr.ImageFailure `locationName:"failures"`
-	Images   []manifestOf        `locationName:"images"`
+	Failures []ImageFailure `locationName:"failures"`
+	Images   []manifestOf   `locationName:"images"`
 }
 
 // A manifestOf is an image with its manifest.
 type manifestOf struct {
-	ImageID       ecr.ImageIdentifier `locationName:"imageId"`
-	ImageManifest *string             `locationName:"imageManifest"`
+	ImageID       ImageIdentifier `locationName:"imageId"`
+	ImageManifest *string         `locationName:"imageManifest"`
 }
 
 // A batchDeleteImageOutput is the answer of BatchDeleteImage. Its lists are not of
