@@ -7,6 +7,8 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/aws/aws-sdk-go/aws"
+	awsecr "github.com/aws/aws-sdk-go/service/ecr"
 )
 
 // addArchivedIndex adds an index of a part to g/a, with the tag old. It was pushed
@@ -58,7 +60,7 @@ func TestDeletePartOfAnIndex(t *testing.T) {
 			w.addIndexOf("g/a", digestB, []string{"v2", "v3", "v4", "v5", "v6"}, partDigest)
 			w.addIndexOf("g/a", digestNo(1), []string{"without-it"}, digestA)
 		}, []exchange{
-			deleteOf(partDigest, 409, inIndex(partDigest, "the index "+digestB+" (v2, v3, v4, 2 more) and "+theIndex+" (v1)")),
+			deleteOf(partDigest, 409, inIndex(partDigest, "the indexes "+digestB+" (v2, v3, v4, 2 more) and "+indexDigest+" (v1)")),
 			deleteOf(digestB, 200, "-"), deleteOf(partDigest, 409, inIndex(partDigest, theIndex+" (v1)")),
 			deleteOf(indexDigest, 200, "-"), deleteOf(partDigest, 200, deletion(untagged, partDigest)),
 		}},
@@ -68,7 +70,14 @@ func TestDeletePartOfAnIndex(t *testing.T) {
 				w.addIndexOf("g/a", digestNo(n), nil, partDigest)
 			}
 		}, []exchange{deleteOf(partDigest, 409,
-			inIndex(partDigest, "the index "+digestNo(0)+" and the index "+digestNo(1)+" and the index "+digestNo(2)+" and 117 more"))}},
+			inIndex(partDigest, "the indexes "+digestNo(0)+", "+digestNo(1)+", "+digestNo(2)+" and more"))}},
+		"of the last of many indexes": {func(w *world) {
+			w.addImage(account, "g/a", localaws.Image{Digest: partDigest})
+			for n := range 120 {
+				w.addIndexOf("g/a", digestNo(n), nil, digestA)
+			}
+			w.addIndexOf("g/a", indexDigest, nil, partDigest)
+		}, []exchange{deleteOf(partDigest, 409, inIndex(partDigest, theIndex))}},
 		"behind a page of other images": {func(w *world) {
 			w.addImages(account, "g/a", 1000)
 			w.addImage(account, "g/a", localaws.Image{Digest: partDigest})
@@ -79,7 +88,7 @@ func TestDeletePartOfAnIndex(t *testing.T) {
 			w.addArchivedIndex(indexDigest, partDigest, 0)
 			w.addIndexOf("g/a", lastDigest, nil, digestA)
 		}, []exchange{deleteOf(partDigest, 409, problemByAWS("image-in-index", "The image "+partDigest+" is part of an index that is still there, "+
-			"and cannot be deleted before that. The index may be archived, so that it cannot be read: the index "+indexDigest+" (old).", "ImageReferencedByManifestList"))}},
+			"and cannot be deleted before that. ECR does not tell what an archived index names, and these are archived: "+indexDigest+" (old).", "ImageReferencedByManifestList"))}},
 		"an archived index and another one": {func(w *world) {
 			w.addImage(account, "g/a", localaws.Image{Digest: partDigest})
 			w.addArchivedIndex(indexDigest, partDigest, 0)
@@ -129,6 +138,35 @@ func TestDeletePartOfAnIndexThatIsNotFound(t *testing.T) {
 				t.Errorf("the line has the level %v", line["level"])
 			}
 		})
+	}
+}
+
+// A read of an index may count as a pull of it. So those that were pushed last are
+// read first, and no more than needed.
+func TestDeletePartReadsFewIndexes(t *testing.T) {
+	t.Parallel()
+	for place, want := range map[int]int{0: 10, 9: 10, 10: 30, 29: 30, 30: 70, 139: 140} {
+		w := newDeleteWorld(t)
+		for n := range 140 {
+			part := digestB
+			if n == place {
+				part = digestA
+			}
+			w.addImage(account, "g/a", localaws.Image{Digest: digestNo(n), PushedAt: daysAgo(n), MediaType: ociIndexType, Manifest: indexOf(platform(part, ""))})
+		}
+		w.run(deleteOf(digestA, 409, inIndex(digestA, "the index "+digestNo(place))))
+		pulled := 0
+		err := w.administrator().DescribeImagesPages(&awsecr.DescribeImagesInput{RepositoryName: aws.String("g/a")}, func(page *awsecr.DescribeImagesOutput, _ bool) bool {
+			for _, i := range page.ImageDetails {
+				if i.LastRecordedPullTime != nil {
+					pulled++
+				}
+			}
+			return true
+		})
+		if pulled != want || err != nil {
+			t.Errorf("the image is part of index %d, and %d indexes were pulled, want %d: %v", place, pulled, want, err)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,6 +50,30 @@ func TestCleanupWaitsForMemoryInVain(t *testing.T) {
 	if called := w.called(); called != nil || w.lastLine(t)["memoryWait"] == nil {
 		t.Errorf("AWS was called: %v, and the log line is %v", called, w.lastLine(t))
 	}
+}
+
+// Indexes are read within the memory for lists. All of it is free afterwards.
+func TestIndexesAreReadWithinTheMemory(t *testing.T) {
+	t.Parallel()
+	const all = 4 << 20
+	w := withListMemory(t, all, func(c *common.Config, _ *[]route) { c.RequestTimeout = 2 * time.Second })
+	w.addRepository(account, "g/a", org)
+	w.addImage(account, "g/a", localaws.Image{Digest: digestA})
+	w.addIndexOf("g/a", indexDigest, []string{"multi"}, digestA)
+	deletion := deleteOf(digestA, 409, inIndex(digestA, "the index "+indexDigest+" (multi)"))
+	scan := exchange{method: "POST", path: base + "/g/a/images/multi/scan", status: 409, want: "-"}
+	w.run(deletion, scan)
+
+	release := w.lend(t, account2, all)
+	w.forget()
+	scan.status, scan.want = 503, problemOf("too-many-requests", "Too many long lists or bodies are being read. Try again.")
+	w.run(scan)
+	deletion.want = inIndex(digestA, "an index that is still there")
+	w.run(deletion)
+	if slices.Contains(w.called(), "ecr:BatchGetImage") || w.lastLine(t)["memoryWait"] == nil {
+		t.Errorf("AWS was called: %v, and the log line is %v", w.called(), w.lastLine(t))
+	}
+	release()
 }
 
 // Nobody shares what a deletion has read, and it goes on without its caller.

@@ -18,6 +18,9 @@ type startedScan struct {
 	ImageScanStatus *ecr.ScanStatus
 }
 
+// long is for an index, which is read.
+func (*startedScan) long() {}
+
 // scanImage names the image to ECR by its digest: a tag may move after the read.
 func scanImage(ctx context.Context, t target, _ nothing) (*startedScan, error) {
 	image, err := t.readOwnImage(ctx)
@@ -40,15 +43,15 @@ func scanImage(ctx context.Context, t target, _ nothing) (*startedScan, error) {
 // refuseIndex returns the error that an index cannot be scanned, with the parts
 // that can. The refusal is nil if ECR was not asked to scan it.
 func (t target) refuseIndex(ctx context.Context, digest string, refusal error) error {
-	indexes, err := t.ECR().Indexes(ctx, t.repository(), []string{digest})
+	var parts string
+	err := t.loan.read(ctx, func(ctx context.Context) (err error) {
+		parts, err = t.whatToScan(ctx, digest)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	parts, found := indexes[digest]
-	if !found {
-		return common.Errorf(common.ImageNotFound, "The image %s was deleted meanwhile.", digest)
-	}
-	return &common.Error{Code: common.ImageIsIndex, Message: digest + " is an index, which ECR does not scan. " + whatToScan(parts), Cause: refusal}
+	return &common.Error{Code: common.ImageIsIndex, Message: digest + " is an index, which ECR does not scan. " + parts, Cause: refusal}
 }
 
 // maxNamedParts is how many parts of an index an error names. The detail of a
@@ -56,23 +59,32 @@ func (t target) refuseIndex(ctx context.Context, digest string, refusal error) e
 const maxNamedParts = 7
 
 // whatToScan names the parts of an index. An attestation has nothing to scan.
-func whatToScan(parts []ecr.Part) string {
-	parts = slices.DeleteFunc(slices.Clone(parts), func(p ecr.Part) bool { return p.Attestation })
-	if parts == nil {
-		return "It is archived, so ECR does not tell its parts."
-	}
-	if len(parts) == 0 {
-		return "It names no image that can be scanned."
-	}
+func (t target) whatToScan(ctx context.Context, digest string) (string, error) {
 	var names []string
-	for _, p := range parts[:min(len(parts), maxNamedParts)] {
-		names = append(names, p.Digest+" ("+platformName(p.Platform)+")")
+	more := 0
+	told, err := t.ECR().EachPart(ctx, t.repository(), digest, func(p ecr.Part) error {
+		switch {
+		case p.Attestation:
+		case len(names) == maxNamedParts:
+			more++
+		default:
+			names = append(names, p.Digest+" ("+platformName(p.Platform)+")")
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return "", err
+	case !told:
+		return "It is archived, so ECR does not tell its parts.", nil
+	case names == nil:
+		return "It names no image that can be scanned.", nil
 	}
 	sentence := "Scan its parts: " + strings.Join(names, ", ")
-	if more := len(parts) - len(names); more > 0 {
+	if more > 0 {
 		sentence += fmt.Sprintf(", and %d more", more)
 	}
-	return sentence + "."
+	return sentence + ".", nil
 }
 
 // maxPlatform is how many characters of a platform an error tells. Whoever has

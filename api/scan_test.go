@@ -176,7 +176,7 @@ func TestScanOfAnIndexThatIsDeleted(t *testing.T) {
 		w.deleteImage(digestC)
 		return false
 	}})
-	w.run(scanOf("latest", 404, problemOf("image-not-found", "The image "+digestC+" was deleted meanwhile.")))
+	w.run(scanOf("latest", 404, problemOf("image-not-found", "The image "+digestC+" does not exist any more.")))
 }
 
 // deleteImage deletes an image of g/a by another way than the service.

@@ -97,10 +97,10 @@ func (c *Client) readGraph(ctx context.Context, plan *Cleanup) error {
 // are there.
 func (g *graph) partsOf(manifest manifestOf) []int32 {
 	var digests []string
-	manifest.eachPart(func(p Part) {
+	for p := range manifest.parts() {
 		if p.Digest != manifest.digest() {
 			digests = append(digests, p.Digest)
 		}
-	})
+	}
 	return g.places(digests)
 }

@@ -25,16 +25,15 @@ type imageDeletion struct {
 
 // DeleteImage deletes the image or the tag with that id, which is one that was
 // just read. A tag goes from whichever image has it at that moment. If AWS did
-// not say whether it did that, DeleteImage checks whether it is gone.
+// not say whether it did that, DeleteImage checks whether it is gone. If it is part
+// of an index, the error is an ImageInIndex, and IndexesWith finds the index.
 func (c *Client) DeleteImage(ctx context.Context, name string, id ImageID, present *Image) (*Deletion, error) {
 	d := &imageDeletion{Client: c, name: name, id: id, present: present}
 	done, err := d.run(ctx)
 	switch {
 	case err == nil:
 		return d.done(ctx, done.ids, d.goneWith(ctx, done.ids), done.requestID), nil
-	case common.CodeOf(err) == common.ImageInIndex:
-		return nil, c.nameIndexes(ctx, name, present.ImageDigest, err)
-	case !d.tries.unsure:
+	case !d.tries.unsure || common.CodeOf(err) == common.ImageInIndex:
 		return nil, err
 	}
 	if isGone(err) {

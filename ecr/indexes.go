@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws"
@@ -53,50 +53,54 @@ type Platform struct{ OS, Architecture, Variant string }
 // readsAtOnce is how many calls read images at the same time.
 const readsAtOnce = 4
 
-// Indexes reads the manifests of the indexes with these digests, and returns the
-// parts of each. They are nil if ECR does not tell them, as of an index that is
-// archived. An index that is not there is missing in the result. A read may count
-// as a pull of the index, so do not read other images this way.
-func (c *Client) Indexes(ctx context.Context, name string, digests []string) (map[string][]Part, error) {
-	parts := make(map[string][]Part, len(digests))
-	var mu sync.Mutex
-	err := c.eachIndex(ctx, name, digests, func(m manifestOf) error {
-		var read []Part
-		if m.isTold() {
-			read = []Part{}
+// EachPart calls each for every image that the index with that digest names, in
+// the index's order. If it is not told, ECR does not tell these images, as of an
+// index that is archived. The read may count as a pull of the index, so do not read
+// other images this way.
+func (c *Client) EachPart(ctx context.Context, name, digest string, each func(Part) error) (told bool, err error) {
+	there := false
+	err = c.eachIndex(ctx, name, []string{digest}, func(m manifestOf) error {
+		there, told = true, m.isTold()
+		for p := range m.parts() {
+			if err := each(p); err != nil {
+				return err
+			}
 		}
-		m.eachPart(func(p Part) { read = append(read, p) })
-		mu.Lock()
-		defer mu.Unlock()
-		parts[m.digest()] = read
 		return nil
 	})
-	if err != nil {
-		return nil, err
+	if err == nil && !there { // it was, when it was described
+		err = common.Errorf(common.ImageNotFound, "The image %s does not exist any more.", digest)
 	}
-	return parts, nil
+	return told, err
 }
 
 // eachIndex calls each for every index with one of these digests that is there,
 // also if ECR does not tell its manifest. Some of these calls are at the same
 // time.
 func (c *Client) eachIndex(ctx context.Context, name string, digests []string, each func(manifestOf) error) error {
-	reads, readCtx := errgroup.WithContext(ctx)
-	reads.SetLimit(readsAtOnce)
-	for some := range slices.Chunk(digests, maxIDs) {
-		reads.Go(func() error { return c.eachManifest(readCtx, name, some, each) })
-	}
-	if err := reads.Wait(); err != nil {
+	err := inBatches(ctx, digests, func(ctx context.Context, some []string) error { return c.eachManifest(ctx, name, some, each) })
+	if err != nil {
 		return c.explain(ctx, name, err)
 	}
 	return nil
+}
+
+// inBatches calls read for at most 100 of the digests, and again for the others.
+// Some of these calls are at the same time.
+func inBatches(ctx context.Context, digests []string, read func(ctx context.Context, some []string) error) error {
+	reads, ctx := errgroup.WithContext(ctx)
+	reads.SetLimit(readsAtOnce)
+	for some := range slices.Chunk(digests, maxIDs) {
+		reads.Go(func() error { return read(ctx, some) })
+	}
+	return reads.Wait()
 }
 
 // maxManifests is how long an answer with several manifests may be, in bytes. A
 // usual index has some thousand, and the largest has 4 MiB.
 const maxManifests = 2 << 20
 
-// eachManifest is eachIndex for at most 100 indexes. If they are too large to be
+// eachManifest is eachIndex for at most 100 indexes, one after another. If they are too large to be
 // in memory at the same time, it reads each half of them by itself.
 func (c *Client) eachManifest(ctx context.Context, name string, digests []string, each func(manifestOf) error) error {
 	limited := ctx
@@ -169,30 +173,49 @@ type partText struct {
 	} `json:"platform"`
 }
 
-// eachPart calls each for every image that the index names. It reads one after
-// another, since an index can name 50,000. A text that is not JSON names nothing
-// from there on: ECR takes none.
-func (m manifestOf) eachPart(each func(Part)) {
-	d := jsontext.NewDecoder(strings.NewReader(aws.StringValue(m.ImageManifest)), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	_ = readObject(d, func(name []byte) error {
-		if string(name) != `"manifests"` {
-			return d.SkipValue()
-		}
-		return readArray(d, func() error {
-			text, err := d.ReadValue()
-			if err != nil {
-				return err
-			}
-			var named partText
-			_ = json.Unmarshal(text, &named) // what has another type stays empty
-			each(Part{
-				Digest:      named.Digest,
-				Platform:    Platform(named.Platform),
-				Attestation: named.Annotations["vnd.docker.reference.type"] == "attestation-manifest",
+var errEnough = errors.New("the rest is not needed")
 
-				ArtifactType: named.Artifact,
+// parts are the images that the index names. They are read one after another,
+// since an index can name 50,000. A text that is not JSON names nothing from there
+// on: ECR takes none.
+func (m manifestOf) parts() iter.Seq[Part] {
+	return func(yield func(Part) bool) {
+		d := jsontext.NewDecoder(strings.NewReader(aws.StringValue(m.ImageManifest)), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+		_ = readObject(d, func(name []byte) error {
+			if string(name) != `"manifests"` {
+				return d.SkipValue()
+			}
+			return readArray(d, func() error {
+				text, err := d.ReadValue()
+				if err == nil && !yield(partOf(text)) {
+					err = errEnough
+				}
+				return err
 			})
-			return nil
 		})
-	})
+	}
+}
+
+// partOf reads a part. What has another type than in the specification stays
+// empty.
+func partOf(text []byte) Part {
+	var named partText
+	_ = json.Unmarshal(text, &named)
+	return Part{
+		Digest:      named.Digest,
+		Platform:    Platform(named.Platform),
+		Attestation: named.Annotations["vnd.docker.reference.type"] == "attestation-manifest",
+
+		ArtifactType: named.Artifact,
+	}
+}
+
+// names tells whether the index names the image.
+func (m manifestOf) names(digest string) bool {
+	for p := range m.parts() {
+		if p.Digest == digest {
+			return true
+		}
+	}
+	return false
 }

@@ -1,62 +1,61 @@
 package ecr
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
-	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws"
 )
 
-// What a caller is told of the indexes that an image is part of.
-const (
-	maxNamedIndexes = 3
-	maxNamedTags    = 3 // of each
-)
+// firstIndexes is how many indexes are read first for the one that names an image.
+// A read may count as a pull, so no more are read than needed: then twice as many,
+// and so on.
+const firstIndexes = 10
 
-// nameIndexes returns the failure of the deletion of an image that is part of an
-// index, with words that name the index. If it cannot be found, the words say no
-// more than that there is one.
-func (c *Client) nameIndexes(ctx context.Context, name, digest string, failure error) error {
-	indexes, archived, err := c.indexesWith(ctx, name, digest)
-	e := new(common.Error)
-	errors.As(failure, &e)
-	named := *e
-	if err != nil {
-		named.Cause = fmt.Errorf("the index was not found: %w", err)
-	}
-	named.Message = "The image " + digest + " is part of " + cmp.Or(indexNames(indexes), "an index that is still there") + ", and cannot be deleted before that."
-	if len(indexes) == 0 && len(archived) > 0 {
-		named.Message += " The index may be archived, so that it cannot be read: " + indexNames(archived) + "."
-	}
-	return &named
-}
-
-// indexesWith returns the indexes of the repository that name the image. If there
-// are none, the image may be part of one that is archived: ECR does not tell what
-// such an index names.
-func (c *Client) indexesWith(ctx context.Context, name, digest string) (indexes, archived []*Image, err error) {
+// IndexesWith returns indexes of the repository that name the image, not always
+// all of them. It looks into those that were pushed last first. If it finds none,
+// the image may be part of one that is archived: ECR does not tell what such an
+// index names.
+func (c *Client) IndexesWith(ctx context.Context, name, digest string) (indexes, archived []*Image, err error) {
 	all, err := c.allIndexes(ctx, name)
 	if err != nil {
 		return nil, nil, err
 	}
-	var digests []string
 	for _, index := range all {
 		if status := aws.StringValue(index.Status); status != "" && status != "ACTIVE" {
 			archived = append(archived, index)
-			continue
+		} else {
+			indexes = append(indexes, index)
 		}
-		digests = append(digests, index.ImageDigest)
 	}
-	parts, err := c.Indexes(ctx, name, digests)
-	indexes = slices.DeleteFunc(all, func(index *Image) bool {
-		return !slices.ContainsFunc(parts[index.ImageDigest], func(p Part) bool { return p.Digest == digest })
+	for n := firstIndexes; len(indexes) > 0; n = min(2*n, maxIDs) {
+		n = min(n, len(indexes))
+		found, err := c.naming(ctx, name, indexes[:n], digest)
+		if err != nil || found != nil {
+			return found, nil, err
+		}
+		indexes = indexes[n:]
+	}
+	return nil, archived, nil
+}
+
+// naming returns those of at most 100 indexes that name the image.
+func (c *Client) naming(ctx context.Context, name string, indexes []*Image, digest string) (found []*Image, err error) {
+	digests := make([]string, len(indexes))
+	for i, index := range indexes {
+		digests[i] = index.ImageDigest
+	}
+	named := map[string]bool{}
+	err = c.eachManifest(ctx, name, digests, func(m manifestOf) error {
+		named[m.digest()] = m.names(digest)
+		return nil
 	})
-	return indexes, archived, err
+	for _, index := range indexes {
+		if named[index.ImageDigest] {
+			found = append(found, index)
+		}
+	}
+	return found, err
 }
 
 // allIndexes returns the indexes of the repository, whatever their status. The
@@ -76,28 +75,4 @@ func (c *Client) allIndexes(ctx context.Context, name string) (indexes []*Image,
 		}
 		in.NextToken = &page.nextToken
 	}
-}
-
-// indexNames names indexes for a sentence, each by its digest and its tags.
-func indexNames(indexes []*Image) string {
-	var names []string
-	for _, index := range indexes[:min(len(indexes), maxNamedIndexes)] {
-		name := "the index " + index.ImageDigest
-		if tags := index.ImageTags; len(tags) > 0 {
-			name += " (" + strings.Join(firstTags(tags), ", ") + ")"
-		}
-		names = append(names, name)
-	}
-	if more := len(indexes) - len(names); more > 0 {
-		names = append(names, fmt.Sprintf("%d more", more))
-	}
-	return strings.Join(names, " and ")
-}
-
-// firstTags returns the first tags, and how many more there are.
-func firstTags(tags []string) []string {
-	if len(tags) <= maxNamedTags {
-		return tags
-	}
-	return append(slices.Clone(tags[:maxNamedTags]), fmt.Sprintf("%d more", len(tags)-maxNamedTags))
 }

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/YaleSpinup/ecr-api/common"
-	"golang.org/x/sync/errgroup"
 )
 
 // A PlatformImage is an image that an index names for a platform. A nil field is
@@ -20,32 +19,52 @@ type PlatformImage struct {
 	ImageSizeInBytes *int64 // nil also if the image is missing
 }
 
+// platformSize is how many bytes a PlatformImage takes, with its digest, its
+// place among the sizes, and its part of the answer.
+const platformSize = 600
+
 // Platforms returns the images of the index with that digest that run on a
 // platform, in the index's order. They are nil if ECR does not tell them, as of an
 // index that is archived.
 func (c *Client) Platforms(ctx context.Context, name, digest string) ([]PlatformImage, error) {
-	indexes, err := c.Indexes(ctx, name, []string{digest})
-	if err != nil {
-		return nil, err
-	}
-	parts, there := indexes[digest]
-	if !there { // it was, when it was described
-		return nil, common.Errorf(common.ImageNotFound, "The image %s does not exist any more.", digest)
-	}
-	if parts == nil {
-		return nil, nil
-	}
-	parts = slices.DeleteFunc(parts, func(p Part) bool { return !p.runs() })
-	sizes, err := c.sizes(ctx, name, parts)
-	if err != nil {
-		return nil, err
-	}
-	images := make([]PlatformImage, len(parts))
-	for i, p := range parts {
+	images := []PlatformImage{}
+	sizes := map[string]*int64{}
+	shared := texts{}
+	told, err := c.EachPart(ctx, name, digest, func(p Part) error {
+		if !p.runs() {
+			return nil
+		}
 		on := p.Platform
-		images[i] = PlatformImage{p.Digest, known(on.OS), known(on.Architecture), known(on.Variant), sizes[p.Digest]}
+		if _, again := sizes[p.Digest]; !again { // an index may name an image twice
+			sizes[p.Digest] = nil
+		}
+		images = append(images, PlatformImage{p.Digest, shared.known(on.OS), shared.known(on.Architecture), shared.known(on.Variant), nil})
+		return takeRoom(ctx, platformSize+2*int64(len(on.OS)+len(on.Architecture)+len(on.Variant)))
+	})
+	if err != nil || !told {
+		return nil, err
+	}
+	if err := c.readSizes(ctx, name, sizes); err != nil {
+		return nil, err
+	}
+	for i := range images {
+		images[i].ImageSizeInBytes = sizes[images[i].ImageDigest]
 	}
 	return images, nil
+}
+
+// texts are texts that several images share.
+type texts map[string]*string
+
+// known returns the text, or nil if it is empty, which means that it is not known.
+func (t texts) known(text string) *string {
+	if text == "" {
+		return nil
+	}
+	if t[text] == nil {
+		t[text] = &text
+	}
+	return t[text]
 }
 
 // runs tells whether the part runs on a platform. An index that says which
@@ -56,28 +75,18 @@ func (p Part) runs() bool {
 	return !p.Attestation && !unknown && !artifact
 }
 
-// sizes returns the sizes of the parts that are there, by digest.
-func (c *Client) sizes(ctx context.Context, name string, parts []Part) (map[string]*int64, error) {
-	digests := map[string]bool{} // an index may name an image twice
-	for _, p := range parts {
-		digests[p.Digest] = true
-	}
-	sizes := make(map[string]*int64, len(digests))
+// readSizes adds the sizes of those of the images that are there, by digest.
+func (c *Client) readSizes(ctx context.Context, name string, sizes map[string]*int64) error {
 	var mu sync.Mutex
-	reads, ctx := errgroup.WithContext(ctx)
-	reads.SetLimit(readsAtOnce)
-	for some := range slices.Chunk(slices.Sorted(maps.Keys(digests)), maxIDs) {
-		reads.Go(func() error {
-			images, err := c.present(ctx, name, some)
-			mu.Lock()
-			defer mu.Unlock()
-			for _, i := range images {
-				sizes[i.ImageDigest] = i.ImageSizeInBytes
-			}
-			return err
-		})
-	}
-	return sizes, reads.Wait()
+	return inBatches(ctx, slices.Sorted(maps.Keys(sizes)), func(ctx context.Context, some []string) error {
+		images, err := c.present(ctx, name, some)
+		mu.Lock()
+		defer mu.Unlock()
+		for _, i := range images {
+			sizes[i.ImageDigest] = i.ImageSizeInBytes
+		}
+		return err
+	})
 }
 
 // present returns those of at most 100 images that are there. ECR describes none
