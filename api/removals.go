@@ -55,12 +55,15 @@ func (rec *record) noteRemoval(r ecr.Removal) {
 	rec.imageTags += len(r.Tags)
 }
 
-// addRemovals adds how many images and tags the request has deleted.
+// addRemovals adds how many images and tags the request has deleted. No images
+// is not a 0: perhaps nobody knows whether one went with a tag.
 func (rec *record) addRemovals(fields *common.LogFields) {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
-	if rec.images+rec.imageTags > 0 {
+	if rec.images > 0 {
 		fields.Add("deletedImages", rec.images)
+	}
+	if rec.imageTags > 0 {
 		fields.Add("deletedTags", rec.imageTags)
 	}
 }

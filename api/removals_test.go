@@ -40,12 +40,12 @@ func TestDeletedImagesAreLoggedAndCounted(t *testing.T) {
 	for i, test := range []struct {
 		image        string
 		deleted      []any
-		images, tags float64
+		images, tags any // numbers, or nil if the line has none
 	}{
-		{"v1", []any{"v1@" + digestA}, 0, 1},
-		{"v2", []any{"v2@" + digestA}, 0, 1}, // its answer is lost
-		{digestA, []any{"v3@" + digestA, digestA}, 1, 1},
-		{digestB, []any{digestB}, 1, 0},
+		{"v1", []any{"v1@" + digestA}, nil, 1.0},
+		{"v2", []any{"v2@" + digestA}, nil, 1.0}, // its answer is lost
+		{digestA, []any{"v3@" + digestA, digestA}, 1.0, 1.0},
+		{digestB, []any{digestB}, 1.0, nil},
 	} {
 		w.forgetAllBut("BatchDeleteImage")
 		w.run(deleteOf(test.image, 200, "-"))
