@@ -207,8 +207,8 @@ func TestDeleteTagThatMoves(t *testing.T) {
 	}
 }
 
-// Of several deletions at the same time at least one succeeds, and the others
-// find nothing.
+// Of several deletions at the same time exactly one succeeds, and the others find
+// nothing.
 func TestDeleteImageManyTimesAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newDeleteWorld(t, "v1")

@@ -275,6 +275,35 @@ func TestExamplesOfTheOpenAPIDocument(t *testing.T) {
 	w.runExample("GET", "/v1/ecr/ping")
 }
 
+// A deletion that is refused is answered as in the example.
+func TestExampleOfARefusedDeletion(t *testing.T) {
+	t.Parallel()
+	const path = "/v1/ecr/{account}/repositories/{group}/{name}/images/{image}"
+	const part, index = "sha256:ac81321d3627bcde149b383220b16dabc590f2d247f4c72c64cb14f58e7fb9c2", "sha256:7d43b0b2c7bb02df0f1e1c8d5c1b7cb8fd7e93d1b1fbf2cb0e7e20f6f1b5ac11"
+	examples := document().Paths.Value(path).GetOperation("DELETE").Responses.Value("409").Value.Content["application/problem+json"].Examples
+	want := func(name string) string {
+		body := maps.Clone(examples[name].Value.Value.(map[string]any))
+		body["requestId"] = "test"
+		if body["awsRequestId"] != nil {
+			body["awsRequestId"] = "aws"
+		}
+		return jsonOf(body)
+	}
+	w := newWorld(t)
+	w.addRepository(account, "g/a", org)
+	w.addImage(account, "g/a", localaws.Image{Digest: part, Tags: []string{"latest"}})
+	w.addIndexOf("g/a", index, []string{"latest", "v1"}, part)
+	w.run(deleteOf(part, 409, want("part of an index")))
+
+	w.loseAnswer("ecr:BatchDeleteImage", localaws.Fault{Drop: true}, false)
+	w.after = func(c localaws.Call) {
+		if c.Operation == "BatchDeleteImage" {
+			w.addImage(account, "g/a", localaws.Image{Digest: "sha256:bc81321d3627bcde149b383220b16dabc590f2d247f4c72c64cb14f58e7fb9c2", Tags: []string{"latest"}})
+		}
+	}
+	w.run(deleteOf("latest", 409, want("tag moved")))
+}
+
 // example returns the example of a good answer in the document.
 func example(t testing.TB, method, path string) any {
 	t.Helper()
