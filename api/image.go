@@ -153,12 +153,12 @@ func (t target) describeImage(ctx context.Context) (*shownImage, error) {
 	return shown, err
 }
 
-// isOfAnother tells whether the tag has moved, so that the scan may be of another
-// image than the one that is shown. ECR does not say of which image it knows no
-// scan.
+// isOfAnother tells whether the scan may be of another image than the one that is
+// shown, because the tag has moved. ECR does not say of which image it knows no
+// scan. It scans no index.
 func (t target) isOfAnother(scan *ecr.Scan, shown *shownImage) bool {
 	if scan == nil {
-		return t.image().Tag != "" && shown.ImageScanStatus != nil
+		return t.image().Tag != "" && !shown.IsIndex()
 	}
 	return scan.Digest != shown.ImageDigest
 }

@@ -39,8 +39,14 @@ func TestRoundTrips(t *testing.T) {
 		{"show", func(group string) exchange { return exchange{method: "GET", path: base + "/" + group + "/a"} }, 1},
 		{"images", func(group string) exchange { return exchange{method: "GET", path: base + "/" + group + "/a/images"} }, 3}, // two pages, and the tags again
 		{"image", func(group string) exchange {
-			return exchange{method: "GET", path: base + "/" + group + "/a/images/v7"}
+			return exchange{method: "GET", path: base + "/" + group + "/a/images/once"}
 		}, 1},
+		{"image by digest", func(group string) exchange {
+			return exchange{method: "GET", path: base + "/" + group + "/a/images/" + digestNo(1)} // it was not scanned
+		}, 1},
+		{"image that was not scanned", func(group string) exchange {
+			return exchange{method: "GET", path: base + "/" + group + "/a/images/v7"}
+		}, 2}, // asked for the scan by the tag, and by the digest
 		{"image with two pages of findings", func(group string) exchange {
 			return exchange{method: "GET", path: base + "/" + group + "/a/images/scanned"}
 		}, 2},
@@ -88,7 +94,8 @@ func TestRoundTrips(t *testing.T) {
 			}
 			w.addRepository(account, "g/a", org)
 			w.addImages(account, "g/a", 1001)
-			if strings.HasPrefix(c.name, "image ") || c.name == "index" {
+			if c.name == "image" || strings.HasPrefix(c.name, "image ") || c.name == "index" {
+				w.addImage(account, "g/a", localaws.Image{Tags: []string{"once"}, Scan: &localaws.Scan{CompletedAt: awsClock}})
 				w.addImage(account, "g/a", localaws.Image{Tags: []string{"scanned"}, Scan: &localaws.Scan{CompletedAt: awsClock, Findings: findingsOf("CVE-", 1001)}})
 				w.addPlatforms("g/a", "multi")
 			}
