@@ -52,19 +52,35 @@ func (m enhancedMemory) forget(r common.Registry) { m.until.Remove(r) }
 // scan returns the last scan of the image, and nil if there was none. It asks
 // without the rights for Inspector, unless the registry is known to need them.
 func (t target) scan(ctx context.Context, id ecr.ImageID) (*ecr.Scan, error) {
-	registry, memory := t.want.Registry, t.connector.enhanced
-	if !memory.has(registry) {
-		scan, err := t.ECR().Scan(ctx, t.repository(), id)
-		if !ecr.NeedsInspector(err) {
-			return typed(scan, ecr.Basic), err
-		}
-		memory.add(registry)
+	if t.connector.enhanced.has(t.want.Registry) {
+		return t.scanOfKnown(ctx, id)
 	}
-	scan, err := t.furtherECR(withInspector).Scan(ctx, t.repository(), id)
-	if scan != nil && scan.Type == ecr.Basic {
-		memory.forget(registry)
+	scan, err := t.ECR().Scan(ctx, t.repository(), id)
+	if !ecr.NeedsInspector(err) {
+		return typed(scan, ecr.Basic), err
 	}
+	t.connector.enhanced.add(t.want.Registry)
+	scan, err = t.furtherECR(withInspector).Scan(ctx, t.repository(), id)
 	return typed(scan, ecr.Enhanced), err
+}
+
+// scanOfKnown is scan in a registry that is remembered for enhanced scanning. It
+// may have gone back to basic scanning since. So if the answer does not tell the
+// type, it asks without the rights for Inspector, which is denied where scanning
+// is enhanced.
+func (t target) scanOfKnown(ctx context.Context, id ecr.ImageID) (*ecr.Scan, error) {
+	scan, err := t.furtherECR(withInspector).Scan(ctx, t.repository(), id)
+	if scan != nil && scan.Type == "" {
+		var plain *ecr.Scan
+		if plain, err = t.ECR().Scan(ctx, t.repository(), id); ecr.NeedsInspector(err) {
+			return typed(scan, ecr.Enhanced), nil
+		}
+		scan = typed(plain, ecr.Basic)
+	}
+	if scan != nil && scan.Type == ecr.Basic {
+		t.connector.enhanced.forget(t.want.Registry)
+	}
+	return scan, err
 }
 
 // typed gives a scan a type if it does not tell its own.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,8 +171,69 @@ func TestEnhancedScanningIsRemembered(t *testing.T) {
 	}
 	want("forgotten", once)
 	w.enhance()
+	w.addImage(account, "g/a", localaws.Image{Tags: []string{"v1"}, Scan: &localaws.Scan{Enhanced: true, CompletedAt: completedThen}})
 	want("enhanced again", denied)
 	want("remembered once more", once)
+}
+
+// ECR knows of no scan of the image that has the tag, and then the tag moves to a
+// scanned one. ECR does not tell that in the description of an image.
+func TestTagThatMovesFromAnUnscannedImage(t *testing.T) {
+	t.Parallel()
+	w := newEnhancedWorld(t, nil)
+	moved := make(chan struct{})
+	w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeImages", Times: 1, When: func(localaws.Call) bool {
+		<-moved
+		return false
+	}})
+	var reads atomic.Int32
+	w.after = func(c localaws.Call) {
+		if c.Operation != "DescribeImageScanFindings" || reads.Add(1) != 2 { // the first one is denied
+			return
+		}
+		defer close(moved)
+		if err := w.aws.AddImage(account, region, "g/a", localaws.Image{Tags: []string{"v1"}, Digest: otherDigest, Size: 16093514, PushedAt: pushedThen,
+			Scan: &localaws.Scan{Enhanced: true, CompletedAt: completedThen, Findings: []localaws.Finding{openssl}}}); err != nil {
+			t.Error(err)
+		}
+	}
+	e := v1("")
+	e.want = changed(t, unscanned, `{"ImageDigest": "`+otherDigest+`", "ScanType": "ENHANCED", "FindingsComplete": true,
+		"ImageScanStatus": {"Status": "ACTIVE", "Description": "Continuous scan is selected for image."},
+		"ImageScanCompletedAt": "2020-12-14T16:02:36Z", "VulnerabilitySourceUpdatedAt": "2020-12-14T16:02:36Z",
+		"FindingSeverityCounts": {"HIGH": 1}, "Findings": [`+opensslShown+`]}`)
+	w.run(e)
+}
+
+// The registry goes back to basic scanning. An answer that both types of scans
+// have does not make it enhanced.
+func TestBasicScansInARegistryThatWasEnhanced(t *testing.T) {
+	t.Parallel()
+	for _, status := range []string{"IN_PROGRESS", "UNSUPPORTED_IMAGE", "FAILED"} {
+		t.Run(status, func(t *testing.T) {
+			t.Parallel()
+			w := newEnhancedWorld(t, nil)
+			w.run(v1Of(unscanned))
+			if err := w.aws.SetScanning(account, region, "BASIC"); err != nil {
+				t.Fatal(err)
+			}
+			w.addImage(account, "g/a", localaws.Image{Tags: []string{"v1"}, Digest: otherDigest, Size: 16093514, PushedAt: pushedThen, Scan: &localaws.Scan{Status: status}})
+			shown := v1Of(changed(t, unscanned, `{"ImageDigest": "`+otherDigest+`", "ScanType": "BASIC", "ImageScanStatus": {"Status": "`+status+`", "Description": null}}`))
+			w.run(shown)
+			registry := common.Registry{Partition: "aws", Region: region, Account: account}
+			if w.service.connector.enhanced.has(registry) {
+				t.Error("the registry is remembered for enhanced scanning")
+			}
+			w.run(shown)
+		})
+	}
+}
+
+// v1Of is v1 with this answer.
+func v1Of(want string) exchange {
+	e := v1("")
+	e.want = want
+	return e
 }
 
 // wantSessions checks that only the read of findings had the rights for Inspector.
