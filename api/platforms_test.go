@@ -119,11 +119,14 @@ func TestOddPartsOfAnIndex(t *testing.T) {
 			[]string{platformOf(1, `"linux"`, "null", "null", "1000"), platformOf(2, `"linux"`, "null", "null", "null"), platformOf(3, `"linux"`, "null", "null", "3000")}},
 		{"twice", []string{platform(digestNo(1), `"os": "a"`), platform(digestNo(1), `"os": "b"`)},
 			[]string{platformOf(1, `"a"`, "null", "null", "1000"), platformOf(1, `"b"`, "null", "null", "1000")}},
+		{"no digest, and others", []string{`{"platform": {"os": "linux"}}`, strings.Replace(platform(digestNo(2), `"os": "linux"`), digestNo(2), "sha512:ab", 1), platform(digestNo(1), `"os": "linux"`)},
+			[]string{strings.Replace(platformOf(2, `"linux"`, "null", "null", "null"), digestNo(2), "", 1), strings.Replace(platformOf(2, `"linux"`, "null", "null", "null"), digestNo(2), "sha512:ab", 1),
+				platformOf(1, `"linux"`, "null", "null", "1000")}},
 		{"no platform", []string{plain(3, "")}, []string{platformOf(3, "null", "null", "null", "3000")}},
 		{"one of both is unknown", []string{platform(digestNo(1), `"architecture": "unknown", "os": "windows"`)},
 			[]string{platformOf(1, `"windows"`, `"unknown"`, "null", "1000")}},
 	} {
-		tag := strings.ReplaceAll(test.name, " ", "-")
+		tag := strings.NewReplacer(" ", "-", ",", "").Replace(test.name)
 		w.addImage(account, "g/a", localaws.Image{Tags: []string{tag}, Manifest: indexOf(test.parts...), MediaType: ociIndexType})
 		_, _, body := w.do(exchange{method: "GET", path: base + "/g/a/images/" + tag})
 		want := parse(t, "["+strings.Join(test.want, ",")+"]")

@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -58,16 +57,18 @@ func (t target) refuseIndex(ctx context.Context, digest string, refusal error) e
 // problem document has room for them.
 const maxNamedParts = 7
 
-// whatToScan names the parts of an index. An attestation has nothing to scan.
+// whatToScan names the parts of an index that run on a platform, each once. What
+// else an index names has nothing to scan.
 func (t target) whatToScan(ctx context.Context, digest string) (string, error) {
-	var names []string
-	more := 0
+	var named, names []string
+	more := false
 	told, err := t.ECR().EachPart(ctx, t.repository(), digest, func(p ecr.Part) error {
 		switch {
-		case p.Attestation:
-		case len(names) == maxNamedParts:
-			more++
+		case !p.Runs(), !imageDigest.MatchString(p.Digest), slices.Contains(named, p.Digest):
+		case len(named) == maxNamedParts:
+			more = true
 		default:
+			named = append(named, p.Digest)
 			names = append(names, p.Digest+" ("+platformName(p.Platform)+")")
 		}
 		return nil
@@ -80,9 +81,9 @@ func (t target) whatToScan(ctx context.Context, digest string) (string, error) {
 	case names == nil:
 		return "It names no image that can be scanned.", nil
 	}
-	sentence := "Scan its parts: " + strings.Join(names, ", ")
-	if more > 0 {
-		sentence += fmt.Sprintf(", and %d more", more)
+	sentence := "If the registry has basic scanning, scan its parts: " + strings.Join(names, ", ")
+	if more {
+		sentence += ", and others"
 	}
 	return sentence + ".", nil
 }

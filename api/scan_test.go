@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -69,6 +70,8 @@ const (
 
 	scanLimit = "ECR scans an image once in 24 hours, and the scan at its push counts too. In an account it makes 100,000 scans in 24 hours. " +
 		"One of these limits is reached. The scan quota per image has been exceeded. Wait and try again."
+	scanParts = "If the registry has basic scanning, scan its parts: "
+
 	noLatest = "The image with imageId {imageDigest:'null', imageTag:'latest'} does not exist within the repository with name 'g/a' in the registry with id '012345678901'"
 )
 
@@ -130,18 +133,28 @@ func TestScanOfAnIndex(t *testing.T) {
 	amd64 := part{digestA, `"os": "linux", "architecture": "amd64"`, ""}
 	arm64 := part{digestB, `"os": "linux", "architecture": "arm64", "variant": "v8"`, ""}
 	attestation := part{digestB, `"os": "unknown", "architecture": "unknown"`, `"vnd.docker.reference.type": "attestation-manifest"`}
-	long := part{digestA, `"os": "` + strings.Repeat("o", 100) + `"`, ""}
-	nine := isIndex + "Scan its parts: " + strings.Repeat(digestA+" (oooooooooooooooooooooooooooooo…), ", 7) + "and 2 more."
+	var long []part
+	nine := isIndex + scanParts
+	for n := range 9 {
+		long = append(long, part{digestNo(n), `"os": "` + strings.Repeat("o", 100) + `"`, ""})
+		if n < 7 {
+			nine += digestNo(n) + " (oooooooooooooooooooooooooooooo…), "
+		}
+	}
+	nine += "and others."
 	for name, test := range map[string]struct {
 		parts  []part
 		detail string
 	}{
-		"two platforms":       {[]part{amd64, arm64}, isIndex + "Scan its parts: " + digestA + " (linux/amd64), " + digestB + " (linux/arm64/v8)."},
-		"with an attestation": {[]part{amd64, attestation}, isIndex + "Scan its parts: " + digestA + " (linux/amd64)."},
-		"no platform told":    {[]part{{digest: digestA}}, isIndex + "Scan its parts: " + digestA + " (unknown platform)."},
+		"two platforms":       {[]part{amd64, arm64}, isIndex + scanParts + digestA + " (linux/amd64), " + digestB + " (linux/arm64/v8)."},
+		"with an attestation": {[]part{amd64, attestation}, isIndex + scanParts + digestA + " (linux/amd64)."},
+		"no platform told":    {[]part{{digest: digestA}}, isIndex + scanParts + digestA + " (unknown platform)."},
 		"attestations only":   {[]part{attestation}, isIndex + "It names no image that can be scanned."},
+		"an unknown platform": {[]part{amd64, {digest: digestB, platform: `"os": "unknown", "architecture": "unknown"`}}, isIndex + scanParts + digestA + " (linux/amd64)."},
+		"named twice":         {[]part{amd64, arm64, amd64, {digestA, `"os": "windows"`, ""}}, isIndex + scanParts + digestA + " (linux/amd64), " + digestB + " (linux/arm64/v8)."},
+		"odd digests":         {[]part{{digest: ""}, {digest: "sha512:ab"}, amd64}, isIndex + scanParts + digestA + " (linux/amd64)."},
 		"empty":               {nil, isIndex + "It names no image that can be scanned."},
-		"more than there is room for, with long names": {slices.Repeat([]part{long}, 9), nine},
+		"more than there is room for, with long names": {long, nine},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -165,7 +178,7 @@ func TestScanOfAnIndexWithoutAMediaType(t *testing.T) {
 	}))
 	w.addRepository(account, "g/a", org)
 	w.addImage(account, "g/a", scanIndex("latest", part{digestA, `"os": "linux", "architecture": "amd64"`, ""}))
-	w.run(scanOf("latest", 409, problemOf("image-is-index", digestC+" is an index, which ECR does not scan. Scan its parts: "+digestA+" (linux/amd64).")))
+	w.run(scanOf("latest", 409, problemOf("image-is-index", digestC+" is an index, which ECR does not scan. "+scanParts+digestA+" (linux/amd64).")))
 }
 
 // An index that is deleted after the look names nothing.
@@ -245,7 +258,7 @@ func TestScanInARegistryWithEnhancedScanning(t *testing.T) {
 	w.run(scanOf("latest", 409, want))
 	w.loseAnswer("ecr:StartImageScan", localaws.Fault{Drop: true}, false)
 	w.run(scanOf("latest", 409, want))
-	w.run(scanOf("index", 409, problemOf("image-is-index", digestC+" is an index, which ECR does not scan. Scan its parts: "+digestA+" (unknown platform).")))
+	w.run(scanOf("index", 409, problemOf("image-is-index", digestC+" is an index, which ECR does not scan. "+scanParts+digestA+" (unknown platform).")))
 }
 
 // Callers do not learn which images another org has.
@@ -393,4 +406,38 @@ func TestDeniedScanOfAnImageThatIsDeleted(t *testing.T) {
 		return true
 	}})
 	w.run(scanOf("latest", 404, "-"))
+}
+
+// The service answers with the examples of the OpenAPI document.
+func TestExamplesOfAScan(t *testing.T) {
+	t.Parallel()
+	responses := document().Paths.Value(imagePath + "/scan").Post.Responses
+	of := func(status, contentType string) any {
+		return responses.Value(status).Value.Content[contentType].Example
+	}
+	conflicts := responses.Value("409").Value.Content["application/problem+json"].Examples
+	w := newScanWorld(t, localaws.Image{Tags: []string{"latest"}, Digest: shownDigest})
+	w.addImage(account, "g/a", scanIndex("index", part{shownDigest, `"os": "linux", "architecture": "amd64"`, ""}, part{otherDigest, `"os": "linux", "architecture": "arm64", "variant": "v8"`, ""}))
+	w.run(
+		scanOf("latest", 202, jsonOf(of("202", "application/json"))),
+		scanOf("latest", 429, exampleProblem(t, of("429", "application/problem+json"))),
+		scanOf("index", 409, exampleProblem(t, conflicts["index"].Value.Value)),
+	)
+	w.enhance()
+	w.run(scanOf("latest", 409, exampleProblem(t, conflicts["enhanced scanning"].Value.Value)))
+	if len(conflicts) != 2 {
+		t.Errorf("%d examples of conflicts, and 2 are tested", len(conflicts))
+	}
+}
+
+// exampleProblem returns a problem document of an example with the ids that the
+// tests' requests have.
+func exampleProblem(t *testing.T, example any) string {
+	t.Helper()
+	problem := maps.Clone(example.(map[string]any))
+	problem["requestId"] = "test"
+	if _, told := problem["awsRequestId"]; told {
+		problem["awsRequestId"] = "aws"
+	}
+	return jsonOf(problem)
 }

@@ -46,12 +46,15 @@ type ScanStatus struct {
 // does not say what it does with both.
 type ImageID struct{ Digest, Tag string }
 
-// aws returns the id as ECR wants it.
+// aws returns the id as ECR wants it. What names nothing is not taken for a tag.
 func (id ImageID) aws() *ecr.ImageIdentifier {
-	if id.Digest != "" {
+	switch {
+	case id.Digest != "":
 		return &ecr.ImageIdentifier{ImageDigest: aws.String(id.Digest)}
+	case id.Tag != "":
+		return &ecr.ImageIdentifier{ImageTag: aws.String(id.Tag)}
 	}
-	return &ecr.ImageIdentifier{ImageTag: aws.String(id.Tag)}
+	return &ecr.ImageIdentifier{}
 }
 
 func awsIDs(ids []ImageID) []*ecr.ImageIdentifier {

@@ -3,6 +3,7 @@ package ecr
 import (
 	"context"
 	"maps"
+	"regexp"
 	"slices"
 	"sync"
 
@@ -16,7 +17,7 @@ type PlatformImage struct {
 	OS               *string `json:"Os"`
 	Architecture     *string
 	Variant          *string
-	ImageSizeInBytes *int64 // nil also if the image is missing
+	ImageSizeInBytes *int64 // nil also if the image is missing, or cannot be in ECR
 }
 
 // platformSize is how many bytes a PlatformImage takes, with its digest, its
@@ -31,11 +32,11 @@ func (c *Client) Platforms(ctx context.Context, name, digest string) ([]Platform
 	sizes := map[string]*int64{}
 	shared := texts{}
 	told, err := c.EachPart(ctx, name, digest, func(p Part) error {
-		if !p.runs() {
+		if !p.Runs() {
 			return nil
 		}
 		on := p.Platform
-		if _, again := sizes[p.Digest]; !again { // an index may name an image twice
+		if imageDigest.MatchString(p.Digest) { // an index may name an image twice
 			sizes[p.Digest] = nil
 		}
 		images = append(images, PlatformImage{p.Digest, shared.known(on.OS), shared.known(on.Architecture), shared.known(on.Variant), nil})
@@ -67,13 +68,17 @@ func (t texts) known(text string) *string {
 	return t[text]
 }
 
-// runs tells whether the part runs on a platform. An index that says which
+// Runs tells whether the part runs on a platform. An index that says which
 // signatures and the like an image has gives them a type, and no platform.
-func (p Part) runs() bool {
+func (p Part) Runs() bool {
 	unknown := p.Platform.OS == "unknown" && p.Platform.Architecture == "unknown"
 	artifact := p.ArtifactType != "" && p.Platform == Platform{}
 	return !p.Attestation && !unknown && !artifact
 }
+
+// imageDigest matches the digests that images in ECR have. Whoever pushes an index
+// can name something else in it, and ECR would refuse to describe that.
+var imageDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
 // readSizes adds the sizes of those of the images that are there, by digest.
 func (c *Client) readSizes(ctx context.Context, name string, sizes map[string]*int64) error {
