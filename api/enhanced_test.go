@@ -229,6 +229,37 @@ func TestBasicScansInARegistryThatWasEnhanced(t *testing.T) {
 	}
 }
 
+// ECR scans the images of an index, and not the index.
+func TestIndexInARegistryWithEnhancedScanning(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.enhance()
+	w.addRepository(account, "g/a", org)
+	w.addPart("g/a", 1)
+	w.addImage(account, "g/a", localaws.Image{Digest: digestNo(2), Size: 2000, Scan: &localaws.Scan{Enhanced: true, CompletedAt: completedThen, Findings: []localaws.Finding{openssl}}})
+	w.addIndex("g/a", "v1", platform(digestNo(1), `"architecture": "amd64", "os": "linux"`), platform(digestNo(2), `"architecture": "arm", "os": "linux", "variant": "v7"`))
+	index := v1Of(changed(t, unscanned, `{
+		"ArtifactMediaType": "none", "ImageManifestMediaType": "`+ociIndexType+`", "ImageSizeInBytes": 2000,
+		"Platforms": [`+platformOf(1, `"linux"`, `"amd64"`, "null", "1000")+`, `+platformOf(2, `"linux"`, `"arm"`, `"v7"`, "2000")+`]
+	}`))
+	calls := []string{"ecr:BatchGetImage", "ecr:DescribeImageScanFindings", "ecr:DescribeImages", "ecr:DescribeImages", "ecr:ListTagsForResource"}
+	for _, further := range [][]string{{"ecr:DescribeImageScanFindings", "sts:AssumeRole", "sts:AssumeRole"}, nil} { // remembered the second time
+		w.forget()
+		w.run(index)
+		index.want = changed(t, index.want, `{"LastRecordedPullTime": "2040-12-14T15:34:18Z"}`) // the read of the manifest was a pull
+		got, want := w.called(), append(slices.Clone(calls), further...)
+		slices.Sort(got)
+		slices.Sort(want)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("calls (-want +got):\n%s", diff)
+		}
+	}
+	_, _, body := w.do(exchange{method: "GET", path: base + "/g/a/images/" + digestNo(2)})
+	if diff := cmp.Diff([]string{openssl.Name}, names(t, body)); diff != "" {
+		t.Errorf("findings of a part (-want +got):\n%s", diff)
+	}
+}
+
 // v1Of is v1 with this answer.
 func v1Of(want string) exchange {
 	e := v1("")
