@@ -39,7 +39,7 @@ type ImageList struct {
 func (c *Client) Images(ctx context.Context, name string, selection Selection) (*ImageList, error) {
 	in := &describeImagesInput{Filter: selection.aws(), MaxResults: aws.Int64(pageSize), RepositoryName: aws.String(name)}
 	l := &listing{Selection: selection, images: []*Image{}}
-	for pages := 1; ; pages++ {
+	for {
 		page := &imagePage{keep: l.wants}
 		if err := c.sendInto(ctx, "DescribeImages", in, page); err != nil {
 			return nil, c.explain(ctx, name, err)
@@ -47,7 +47,7 @@ func (c *Client) Images(ctx context.Context, name string, selection Selection) (
 		l.add(page.images)
 		if page.nextToken == "" {
 			images, more := l.end()
-			return &ImageList{Images: images, More: more, Pages: pages}, nil
+			return &ImageList{Images: images, More: more, Pages: l.pages}, nil
 		}
 		in.NextToken = &page.nextToken
 	}
@@ -58,6 +58,7 @@ func (c *Client) Images(ctx context.Context, name string, selection Selection) (
 type listing struct {
 	Selection
 	images []*Image
+	pages  int // of ECR
 }
 
 // wants tells whether the list may have the image.
@@ -77,8 +78,11 @@ func (l *listing) full() bool { return l.Limit > 0 && len(l.images) > l.Limit }
 
 func (l *listing) add(images []*Image) {
 	l.images = append(l.images, images...)
-	if l.full() {
-		slices.SortFunc(l.images, newestFirst)
+	l.pages++
+	if !l.full() {
+		return
+	}
+	if l.sort(); l.full() {
 		clear(l.images[l.Limit+1:])
 		l.images = l.images[:l.Limit+1]
 	}
@@ -88,8 +92,27 @@ func (l *listing) end() (images []*Image, more bool) {
 	if l.full() {
 		return l.images[:l.Limit], true
 	}
-	slices.SortFunc(l.images, newestFirst)
+	l.sort()
 	return l.images, false
+}
+
+// sort puts the images in order. An image that is pushed or gets a tag while ECR
+// is asked may be on two of its pages. The last push counts.
+func (l *listing) sort() {
+	if l.pages > 1 { // to sort twice takes no memory
+		slices.SortFunc(l.images, byDigest)
+		l.images = slices.CompactFunc(l.images, func(a, b *Image) bool { return a.ImageDigest == b.ImageDigest })
+	}
+	slices.SortFunc(l.images, newestFirst)
+}
+
+// byDigest orders images by digest, and those with the same one as newestFirst
+// does.
+func byDigest(a, b *Image) int {
+	if order := cmp.Compare(a.ImageDigest, b.ImageDigest); order != 0 {
+		return order
+	}
+	return newestFirst(a, b)
 }
 
 // newestFirst orders images by the time of the push. It orders images of the

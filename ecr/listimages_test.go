@@ -1,6 +1,7 @@
 package ecr
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -66,6 +67,49 @@ func listOf(pages [][]*Timestamp, selection Selection) ImageList {
 	}
 	images, more := l.end()
 	return ImageList{Images: images, More: more}
+}
+
+// An image that is on two pages of ECR is in the list once, with its last push.
+func TestImagesOnTwoPages(t *testing.T) {
+	t.Parallel()
+	image := func(digest string, at int64) *Image {
+		return &Image{ImageDigest: digest, ImageTags: []string{}, ImagePushedAt: &Timestamp{time.UnixMilli(1000 * at)}}
+	}
+	text := func(digest string, at int64) string {
+		return fmt.Sprintf(`{"imageDigest": %q, "imagePushedAt": %d}`, digest, at)
+	}
+	pages := []string{
+		text("a", 1) + "," + text("b", 5) + "," + text("c", 3),
+		text("b", 5) + "," + text("a", 4),
+		text("d", 2) + "," + text("b", 1),
+	}
+	all := []*Image{image("b", 5), image("a", 4), image("c", 3), image("d", 2)}
+	for limit := range 6 {
+		client := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
+			var asked struct {
+				NextToken int `json:",string"`
+			}
+			if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+				t.Error(err)
+			}
+			next := ""
+			if asked.NextToken < len(pages)-1 {
+				next = fmt.Sprintf(`, "nextToken": "%d"`, asked.NextToken+1)
+			}
+			fmt.Fprintf(w, `{"imageDetails": [%s]%s}`, pages[asked.NextToken], next)
+		})
+		got, err := client.Images(t.Context(), "g/a", Selection{Limit: limit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := &ImageList{Pages: 3, Images: all}
+		if limit > 0 && limit < len(all) {
+			want = &ImageList{Pages: 3, Images: all[:limit], More: true}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("limit %d: images (-want +got):\n%s", limit, diff)
+		}
+	}
 }
 
 // Images that are not wanted leave nothing in those that are.
