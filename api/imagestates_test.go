@@ -47,8 +47,8 @@ func TestStatesOfABasicScan(t *testing.T) {
 	}
 }
 
-// A list that AWS leaves out is an empty one if the scan is complete, unless AWS
-// has counted findings.
+// A list that AWS leaves out is an empty one if AWS tells when the scan was
+// completed, unless it has counted findings.
 func TestAnswersOfAWSAboutFindings(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -56,7 +56,18 @@ func TestAnswersOfAWSAboutFindings(t *testing.T) {
 		want string
 	}{
 		"no findings at all": {`"imageScanStatus": {"status": "COMPLETE"}`,
-			`{"ImageScanStatus": {"Status": "COMPLETE", "Description": null}, "ScanType": "BASIC", "FindingSeverityCounts": {}, "FindingsComplete": true, "Findings": []}`},
+			`{"ImageScanStatus": {"Status": "COMPLETE", "Description": null}, "ScanType": "BASIC"}`},
+		"completed, and no list": {`"imageScanStatus": {"status": "COMPLETE"}, "imageScanFindings": {"imageScanCompletedAt": 1607961756}`,
+			`{"ImageScanStatus": {"Status": "COMPLETE", "Description": null}, "ScanType": "BASIC", "FindingSeverityCounts": {}, "ImageScanCompletedAt": "2020-12-14T16:02:36Z",
+				"FindingsComplete": true, "Findings": []}`},
+		"an empty list before the first scan has ended": {`"imageScanStatus": {"status": "COMPLETE"}, "imageScanFindings": {"findings": []}`,
+			`{"ImageScanStatus": {"Status": "COMPLETE", "Description": null}, "ScanType": "BASIC"}`},
+		"an empty list of an enhanced scan": {`"imageScanStatus": {"status": "COMPLETE"}, "imageScanFindings": {"enhancedFindings": []}`,
+			`{"ImageScanStatus": {"Status": "COMPLETE", "Description": null}, "ScanType": "ENHANCED"}`},
+		"an empty list of a continuous scan": {`"imageScanStatus": {"status": "ACTIVE"}, "imageScanFindings": {"enhancedFindings": []}`,
+			`{"ImageScanStatus": {"Status": "ACTIVE", "Description": null}, "ScanType": "ENHANCED"}`},
+		"counted, and completed": {`"imageScanStatus": {"status": "COMPLETE"}, "imageScanFindings": {"findingSeverityCounts": {"LOW": 2}, "imageScanCompletedAt": 1607961756}`,
+			`{"ImageScanStatus": {"Status": "COMPLETE", "Description": null}, "ScanType": "BASIC", "FindingSeverityCounts": {"LOW": 2}, "ImageScanCompletedAt": "2020-12-14T16:02:36Z"}`},
 		"counted, but not told": {`"imageScanStatus": {"status": "COMPLETE"}, "imageScanFindings": {"findingSeverityCounts": {"LOW": 2}, "findings": []}`,
 			`{"ImageScanStatus": {"Status": "COMPLETE", "Description": null}, "ScanType": "BASIC", "FindingSeverityCounts": {"LOW": 2}}`},
 		"a new state, clean": {`"imageScanStatus": {"status": "NEXT_YEAR"}, "imageScanFindings": {"findingSeverityCounts": {}, "findings": [], "imageScanCompletedAt": 1607961756}`,

@@ -166,14 +166,15 @@ var unended = []string{
 	ecr.ScanStatusActive, // without an end of the first scan
 }
 
-// settle sorts the findings, and decides whether they are all. A list that AWS
-// leaves out is not taken for an empty one unless the scan is complete.
+// settle sorts the findings, and decides whether they are all. An answer without
+// findings means that there are none only if it tells when the scan was completed:
+// before the first scan has ended, ECR was seen to give an empty list too.
 func (s *Scan) settle() {
 	slices.SortStableFunc(s.Findings, worstFirst)
-	status := aws.StringValue(s.Status.Status)
-	ended := status == ecr.ScanStatusComplete || status == ecr.ScanStatusActive && s.ImageScanCompletedAt != nil
+	status, completed := aws.StringValue(s.Status.Status), s.ImageScanCompletedAt != nil
+	ended := status == ecr.ScanStatusComplete || status == ecr.ScanStatusActive && completed
 	switch {
-	case ended && (len(s.Findings) > 0 || s.counted() == 0):
+	case ended && (len(s.Findings) > 0 || completed && s.counted() == 0):
 		s.Complete = true
 		if s.Findings == nil {
 			s.Findings = []*Finding{}
