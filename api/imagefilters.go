@@ -25,7 +25,12 @@ func taggedParam(into **bool) queryParam {
 // tagPattern has what a tag may have, and *.
 var tagPattern = regexp.MustCompile(`^[a-zA-Z0-9_.*-]{1,128}$`)
 
-const maxTagPatterns = 100
+// A list of 100,000 tags is compared with all patterns, so they are bounded. ECR's
+// lifecycle policies take as many * in a pattern.
+const (
+	maxTagPatterns = 20
+	maxStars       = 4
+)
 
 // tagParam is the query parameter for a pattern of tags.
 func tagParam(into *[]string) queryParam {
@@ -33,6 +38,8 @@ func tagParam(into *[]string) queryParam {
 		switch {
 		case !tagPattern.MatchString(value):
 			return errors.New(`must be a tag or a pattern: 1 to 128 letters, digits, ".", "_", "-" and "*", which stands for any characters`)
+		case strings.Count(value, "*") > maxStars:
+			return errors.New(`may have ` + strconv.Itoa(maxStars) + ` "*" at most`)
 		case len(*into) == maxTagPatterns:
 			return errors.New("may be given " + strconv.Itoa(maxTagPatterns) + " times at most")
 		}
