@@ -33,7 +33,7 @@ func seedShop(aws *localaws.Server, c *common.Config, account string, enhanced b
 		"spinup:spaceid": "spindev-00002",
 	})
 	images := append(shopReleases(now, enhanced), shopBuilds(now)...)
-	for _, image := range append(images, shopIndex(now)) {
+	for _, image := range append(images, shopIndex(now, enhanced)) {
 		err = errors.Join(err, aws.AddImage(account, region, shop, image))
 	}
 	return err
@@ -82,15 +82,15 @@ func shopBuilds(now time.Time) (images []localaws.Image) {
 }
 
 // shopIndex returns an index of two platforms, with an attestation and a
-// signature.
-func shopIndex(now time.Time) localaws.Image {
+// signature. One of the platforms has findings.
+func shopIndex(now time.Time, enhanced bool) localaws.Image {
 	const oci = "application/vnd.oci.image.manifest.v1+json"
 	pushed := now.Add(-10 * day)
 	return localaws.Image{
 		Tags: []string{"v2.0", "latest"}, PushedAt: pushed, PulledAt: now.Add(-day),
 		Parts: []localaws.Image{
-			{Files: shopFiles("v2.0 for amd64"), MediaType: oci},
-			{Files: shopFiles("v2.0 for arm64"), MediaType: oci, Architecture: "arm64"},
+			{Files: shopFiles("v2.0 for amd64"), MediaType: oci, Scan: shopScan(10, pushed, enhanced)},
+			{Files: shopFiles("v2.0 for arm64"), MediaType: oci, Architecture: "arm64", Scan: shopScan(5, pushed, enhanced)},
 			{Files: map[string]string{"provenance.json": "{}\n"}, MediaType: oci, Attestation: true},
 		},
 		Referrers: []localaws.Image{{
