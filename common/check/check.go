@@ -236,8 +236,11 @@ func (c *checker) logIn(ctx context.Context, registry common.Registry, identity 
 
 // scanning says what scans the images of the registry. If that is Amazon
 // Inspector, the role needs more permissions, which cannot be tried without an
-// image. It is never a failure: the rest of the service works without them.
+// image. It is never a failure: the rest of the service works without them. So it
+// does not wait for an answer as long as the service would.
 func (c *checker) scanning(ctx context.Context, registry common.Registry, identity string) string {
+	ctx, cancel := context.WithTimeout(ctx, c.config.RequestTimeout/5)
+	defer cancel()
 	client, err := c.client(ctx, registry, iam.Allow("*", "ecr:GetRegistryScanningConfiguration"), identity)
 	if err != nil {
 		return "not known: " + oneLine(err)

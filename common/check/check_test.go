@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
@@ -164,6 +165,17 @@ func TestEnhancedScanning(t *testing.T) {
 	wantRun(t, configFor(aws.URL), []string{other, here}, "identity: "+identity+"\n"+
 		"210987654321: good; docker credentials: set up; image scanning: enhanced (Amazon Inspector), and the role needs config/aws/inspector-policy.json for its findings\n"+
 		"012345678901: good; docker credentials: set up; image scanning: basic\n", "")
+}
+
+// An account is good also if AWS does not say what scans its images.
+func TestScanningThatAWSDoesNotTell(t *testing.T) {
+	t.Parallel()
+	aws := awstest.New(t)
+	aws.Inject(localaws.Fault{Operation: "ecr:GetRegistryScanningConfiguration", Delay: time.Hour})
+	c := configFor(aws.URL)
+	c.RequestTimeout = 5 * time.Second
+	wantRun(t, c, []string{other}, "identity: "+identity+"\n210987654321: good; docker credentials: set up; image scanning: not known: "+
+		"ecr: GetRegistryScanningConfiguration failed: AWS did not answer in time: look at the network, HTTPS_PROXY and account.endpoint: context deadline exceeded\n", "")
 }
 
 // The password that the check gets is good for nothing.

@@ -77,7 +77,7 @@ func Explain(err error) string {
 	var foreign *foreignAnswer
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return unreachable(err)
+		return unreachable(withoutTimeout(err))
 	case errors.As(err, &foreign):
 		return foreign.text
 	case !errors.As(err, &fault):
@@ -100,6 +100,16 @@ func Explain(err error) string {
 	default:
 		return strings.TrimSuffix(fault.Code()+": "+fault.Message(), ": ")
 	}
+}
+
+// withoutTimeout returns the cause of an error that says itself that AWS did not
+// answer in time.
+func withoutTimeout(err error) error {
+	var e *common.Error
+	if errors.As(err, &e) && e.Code == common.Timeout && e.Cause != nil {
+		return common.Origin(e.Cause)
+	}
+	return err
 }
 
 // ExplainInSession is Explain for a call to ECR in a session.
