@@ -59,11 +59,15 @@ func New(o Options) (*Service, error) {
 	return newService(o, routes)
 }
 
-func newService(o Options, table []route) (*Service, error) {
+func (o Options) check() error {
 	if o.Config == nil || o.Log == nil {
-		return nil, errors.New("api: Config and Log are needed")
+		return errors.New("api: Config and Log are needed")
 	}
-	if err := checkRoutes(table, pathVars); err != nil {
+	return nil
+}
+
+func newService(o Options, table []route) (*Service, error) {
+	if err := firstError(o.check(), checkRoutes(table, pathVars)); err != nil {
 		return nil, err
 	}
 	measures := newMeasures(table)

@@ -132,22 +132,9 @@ func (img Image) complete() (*image, error) {
 	if err := img.checkStates(); err != nil {
 		return nil, err
 	}
-	mediaType := cmp.Or(img.MediaType, dockerManifest)
-	artifactType := cmp.Or(img.ArtifactType, dockerConfig)
-	text := img.Manifest
-	if text == "" {
-		text = newManifest(mediaType, descriptor{artifactType, 1472, digestOf(rand.Text())}, descriptor{dockerLayer, img.Size, digestOf(rand.Text())}, descriptor{})
-	}
-	m, err := parseManifest(text, mediaType)
+	m, err := img.manifestOrNew()
 	if err != nil {
 		return nil, err
-	}
-	m.size = cmp.Or(img.Size, m.size)
-	if m.configType = artifactType; isIndex(m.mediaType) {
-		m.configType = img.ArtifactType // it has no configuration
-	}
-	if img.Manifest == "" {
-		m.blobs = nil // nobody has them
 	}
 	i := &image{
 		digest:    cmp.Or(img.Digest, m.digest),
@@ -163,6 +150,28 @@ func (img Image) complete() (*image, error) {
 		i.archived = i.pushed
 	}
 	return i, nil
+}
+
+// manifestOrNew returns the manifest of the image. If it has none, the manifest
+// names files that nobody has.
+func (img Image) manifestOrNew() (m manifest, err error) {
+	mediaType := cmp.Or(img.MediaType, dockerManifest)
+	artifactType := cmp.Or(img.ArtifactType, dockerConfig)
+	text := img.Manifest
+	if text == "" {
+		text = newManifest(mediaType, descriptor{artifactType, 1472, digestOf(rand.Text())}, descriptor{dockerLayer, img.Size, digestOf(rand.Text())}, descriptor{})
+	}
+	if m, err = parseManifest(text, mediaType); err != nil {
+		return m, err
+	}
+	m.size = cmp.Or(img.Size, m.size)
+	if m.configType = artifactType; isIndex(m.mediaType) {
+		m.configType = img.ArtifactType // it has no configuration
+	}
+	if img.Manifest == "" {
+		m.blobs = nil
+	}
+	return m, nil
 }
 
 // checkStates returns an error if the image or its scan has a status that ECR
