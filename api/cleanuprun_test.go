@@ -120,7 +120,10 @@ func (s *small) answer(body string) string {
 		return body
 	}
 	name := func(id idOf) string {
-		word := s.names[*id.ImageDigest]
+		word := "?"
+		if id.ImageDigest != nil {
+			word = s.names[*id.ImageDigest]
+		}
 		if id.ImageTag != nil {
 			word += ":" + *id.ImageTag
 		}
@@ -267,7 +270,7 @@ func TestLostAnswersOfCleanups(t *testing.T) {
 		"once, before the work":          {"tagged=false", 1, false, nil, all, rest},
 		"once, after the work":           {"tagged=false", 1, true, nil, all, rest},
 		"always, after the work":         {"tagged=false", 0, true, nil, all, rest},
-		"a tag, after the work":          {"tag=v2", 0, true, nil, "two:v2", "index one:v1 part two:latest untagged"},
+		"a tag, after the work":          {"tag=v2", 0, true, nil, "?:v2", "index one:v1 part two:latest untagged"},
 		"all tags, after the work":       {"tag=v2&tag=latest", 0, true, nil, "two:latest two:v2 -two", "index one:v1 part untagged"},
 		"then it gets a tag":             {"tag=v1", 1, false, again(func(s *small) { s.push("one", "v3") }), "", "index one:v1 one:v3 part two:latest two:v2 untagged"},
 		"then it is pushed again":        {"tag=v1", 1, true, again(func(s *small) { s.push("one", "v1") }), "one:v1 -one", "index one:v1 part two:latest two:v2 untagged"},

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/aws/aws-sdk-go/aws"
@@ -232,5 +233,36 @@ func TestDeleteImageManyTimesAtOnce(t *testing.T) {
 	}
 	if succeeded != 1 {
 		t.Errorf("%d deletions succeeded: %v", succeeded, statuses)
+	}
+}
+
+// Another tag of the image is deleted or pushed right before the tag goes. The
+// answer says what has become of the image.
+func TestDeletionOfATagTellsWhetherTheImageIsGone(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		tags   []string
+		change func(*world)
+		want   string
+	}{
+		"the other tag is deleted": {[]string{"v1", "v2"}, func(w *world) { w.removeImage(&awsecr.ImageIdentifier{ImageTag: aws.String("v2")}) },
+			deletion(ofA("v1"), digestA)},
+		"another tag is pushed": {[]string{"v1"}, func(w *world) {
+			w.removeImage(imageID(digestA))
+			w.addImage(account, "g/a", localaws.Image{Digest: digestA, Tags: []string{"v1", "v2"}})
+		}, deletion(ofA("v1"))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newDeleteWorld(t, test.tags...)
+			w.aws.Inject(localaws.Fault{Operation: "ecr:BatchDeleteImage", Delay: time.Millisecond, Times: 1, When: func(c localaws.Call) bool {
+				if c.Policy == "" { // the administrator's
+					return false
+				}
+				test.change(w)
+				return true
+			}})
+			w.run(deleteOf("v1", 200, test.want))
+		})
 	}
 }

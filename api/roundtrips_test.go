@@ -79,8 +79,11 @@ func TestRoundTrips(t *testing.T) {
 			return exchange{method: "POST", path: fmt.Sprintf("%s/%s/a/images/v%d/scan", base, group, scans), status: 202}
 		}, 2},
 		{"delete image", func(group string) exchange {
-			return exchange{method: "DELETE", path: base + "/" + group + "/a/images/latest"}
+			return exchange{method: "DELETE", path: base + "/" + group + "/a/images/" + numbered(1)}
 		}, 2},
+		{"delete tag", func(group string) exchange {
+			return exchange{method: "DELETE", path: base + "/" + group + "/a/images/latest"}
+		}, 3}, // and whether the image went with its last tag
 		{"delete images", func(group string) exchange {
 			return exchange{method: "DELETE", path: base + "/" + group + "/a/images?tag=latest"}
 		}, 5}, // two pages, the tags again, the last look and the deletion
@@ -104,8 +107,8 @@ func TestRoundTrips(t *testing.T) {
 				if kept && c.name == "delete" {
 					w.addRepository(account, "g/a", org)
 				}
-				if c.name == "delete image" || c.name == "delete images" {
-					w.addImage(account, "g/a", localaws.Image{Tags: []string{"latest"}})
+				if strings.HasPrefix(c.name, "delete ") {
+					w.addImage(account, "g/a", localaws.Image{Digest: numbered(1), Tags: []string{"latest"}})
 				}
 				w.forget()
 				e := c.request("g")

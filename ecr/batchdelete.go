@@ -1,6 +1,7 @@
 package ecr
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -41,12 +42,24 @@ func (c *Client) tell(ctx context.Context, ids []ImageIdentifier, images []strin
 	r := Removal{Images: images, AWSRequestID: requestID}
 	for _, id := range ids {
 		if id.ImageTag != nil {
-			r.Tags = append(r.Tags, *id.ImageTag+"@"+aws.StringValue(id.ImageDigest))
+			r.Tags = append(r.Tags, *id.ImageTag+"@"+cmp.Or(aws.StringValue(id.ImageDigest), "unknown"))
 		}
 	}
 	if c.removed != nil && len(r.Tags)+len(r.Images) > 0 {
 		c.removed(ctx, r)
 	}
+}
+
+// idsOf returns an id for each tag of the image, or the bare digest if there are
+// none.
+func idsOf(digest string, tags []string) (ids []ImageIdentifier) {
+	for i := range tags {
+		ids = append(ids, ImageIdentifier{&digest, &tags[i]})
+	}
+	if ids == nil {
+		ids = []ImageIdentifier{{ImageDigest: &digest}}
+	}
+	return ids
 }
 
 // A batchDeletion is what one BatchDeleteImage has done.

@@ -197,18 +197,11 @@ func (s *seen) selected() bool { return s.goes || len(s.only) > 0 }
 
 // ids returns the ids of what is selected: one for each tag, or the bare digest
 // of an image without tags.
-func (s *seen) ids() (ids []ImageIdentifier) {
-	tags := s.only
-	if len(tags) == 0 {
-		tags = s.tags
+func (s *seen) ids() []ImageIdentifier {
+	if len(s.only) > 0 {
+		return idsOf(s.digest, s.only)
 	}
-	for i := range tags {
-		ids = append(ids, ImageIdentifier{&s.digest, &tags[i]})
-	}
-	if ids == nil {
-		ids = []ImageIdentifier{{ImageDigest: &s.digest}}
-	}
-	return ids
+	return idsOf(s.digest, s.tags)
 }
 
 // failedIDs returns the ids for a failure, in the way in which the caller has

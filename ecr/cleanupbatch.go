@@ -156,18 +156,13 @@ func (b *batch) noteUnseen(ctx context.Context, gone []unit) {
 	b.noteGone(ctx, gone, ids, nil, "")
 }
 
-// goneIDs returns the ids with which AWS tells that the unit is gone.
-func (u unit) goneIDs() (ids []ImageIdentifier) {
+// goneIDs returns the ids with which AWS tells that the unit is gone. A tag may
+// have been on another image by then, so its id has no digest.
+func (u unit) goneIDs() []ImageIdentifier {
 	if u.tag != "" {
-		return []ImageIdentifier{{&u.digest, &u.tag}}
+		return []ImageIdentifier{{ImageTag: &u.tag}}
 	}
-	for _, tag := range u.now {
-		ids = append(ids, ImageIdentifier{&u.digest, &tag})
-	}
-	if ids == nil {
-		ids = []ImageIdentifier{{ImageDigest: &u.digest}}
-	}
-	return ids
+	return idsOf(u.digest, u.now)
 }
 
 // noteGone notes units that are gone, with ids that say so. Images that are no

@@ -87,24 +87,17 @@ func (d *imageDeletion) done(ctx context.Context, ids []ImageIdentifier, gone []
 }
 
 // goneWith returns the digests of the images that are gone with the ids that AWS
-// tells. An image goes with its last tag, and AWS does not say so. It is nil if
-// nobody knows.
+// tells. An image goes with its last tag, and AWS does not say so. So after the
+// deletion of a tag it looks at the image that has lost it.
 func (d *imageDeletion) goneWith(ctx context.Context, ids []ImageIdentifier) []string {
-	if digest := aws.StringValue(ids[0].ImageDigest); d.id.Tag != "" && digest != d.present.ImageDigest {
-		return d.goneAt(ctx, digest) // the tag has moved since it was read
+	if d.id.Tag == "" {
+		return []string{d.present.ImageDigest}
 	}
-	return d.goneFrom()
+	return d.goneAt(ctx, aws.StringValue(ids[0].ImageDigest))
 }
 
-// goneFrom returns the image that was read if it goes with its id.
-func (d *imageDeletion) goneFrom() []string {
-	if d.id.Tag != "" && len(d.present.ImageTags) > 1 {
-		return []string{}
-	}
-	return []string{d.present.ImageDigest}
-}
-
-// goneAt looks whether an image is gone from which the tag was taken.
+// goneAt looks whether an image is gone from which the tag was taken. The result
+// is nil if that cannot be found out.
 func (d *imageDeletion) goneAt(ctx context.Context, digest string) []string {
 	switch _, err := d.DescribeImage(ctx, d.name, ImageID{Digest: digest}); {
 	case err == nil:
@@ -116,36 +109,17 @@ func (d *imageDeletion) goneAt(ctx context.Context, digest string) []string {
 	}
 }
 
-// doneUnseen returns what was deleted if AWS has not told it.
+// doneUnseen returns what was deleted if AWS has not told it. If the image that
+// was read is still there, the tag may have been on another image when it was
+// deleted. Then nobody knows on which, and what went with it.
 func (d *imageDeletion) doneUnseen(ctx context.Context) *Deletion {
-	digest := aws.String(d.present.ImageDigest)
-	tags := d.present.ImageTags
-	if d.id.Tag != "" {
-		tags = []string{d.id.Tag}
-	}
-	ids := []ImageIdentifier{}
-	for _, tag := range tags {
-		ids = append(ids, ImageIdentifier{digest, aws.String(tag)})
-	}
-	if len(tags) == 0 {
-		ids = append(ids, ImageIdentifier{ImageDigest: digest})
-	}
-	return d.done(ctx, ids, d.goneUnseen(ctx), "")
-}
-
-// goneUnseen returns the image that was read if it is gone. If it is there and
-// its last tag is gone, that tag had moved, and nobody knows what went with it.
-func (d *imageDeletion) goneUnseen(ctx context.Context) []string {
 	if d.id.Tag == "" {
-		return d.goneFrom()
+		return d.done(ctx, idsOf(d.present.ImageDigest, d.present.ImageTags), []string{d.present.ImageDigest}, "")
 	}
-	switch err := d.checkImage(ctx, ImageID{Digest: d.present.ImageDigest}); {
-	case isGone(err):
-		return []string{d.present.ImageDigest}
-	case err == nil && len(d.present.ImageTags) > 1:
-		return []string{}
+	if err := d.checkImage(ctx, ImageID{Digest: d.present.ImageDigest}); !isGone(err) {
+		return d.done(ctx, []ImageIdentifier{{ImageTag: &d.id.Tag}}, nil, "")
 	}
-	return nil
+	return d.done(ctx, idsOf(d.present.ImageDigest, []string{d.id.Tag}), []string{d.present.ImageDigest}, "")
 }
 
 // checkSame returns an error if what is to be deleted has changed since it was
