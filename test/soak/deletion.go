@@ -116,7 +116,7 @@ func (id imageID) part() string {
 // AWS's answer was lost, it also knows from there who had the tag.
 func (d *deletion) checkOneAnswer(id imageID, a *deletionAnswer) error {
 	want, _ := deletionOf(id, d.then)
-	atLook, _ := deletionOf(id, d.looked())
+	atLook := goesWith(id, d.looked())
 	told := a.removal()
 	asAtLook := slices.Equal(told.ids, atLook.ids)
 	unseen := d.lost || len(d.pushed()) > 0
@@ -144,16 +144,27 @@ func (d *deletion) pushed() []imageID { return removed(d.then, d.looked()).ids }
 // that prevents it.
 func deletionOf(id imageID, images []image) (r removal, refusal string) {
 	i, found := find(images, id)
+	r = goesWith(id, images)
 	switch {
 	case !found:
-		return removal{}, imageNotFound
-	case id.ImageTag != "" && len(i.Tags) > 1:
-		return removal{ids: []imageID{{i.Digest, id.ImageTag}}}, ""
-	case isPart(images, i.Digest):
+		return r, imageNotFound
+	case len(r.images) > 0 && isPart(images, i.Digest):
 		return removal{}, imageInIndex
 	}
-	r.add(i)
-	return r.sorted(), ""
+	return r, ""
+}
+
+// goesWith returns what goes with a digest or a tag, if no index names the image.
+func goesWith(id imageID, images []image) (r removal) {
+	i, found := find(images, id)
+	switch {
+	case !found:
+	case id.ImageTag != "" && len(i.Tags) > 1:
+		r.ids = []imageID{{i.Digest, id.ImageTag}}
+	default:
+		r.add(i)
+	}
+	return r.sorted()
 }
 
 // checkMany checks the deletion of many images, or what it says that it would
@@ -176,28 +187,29 @@ func (d *deletion) checkMany(o operation, out outcome) error {
 	if left := atLook.both(d.selectThen(o.query)).removal().without(gone); len(left.ids) > 0 {
 		return fmt.Errorf("it is selected, and not gone: %s", left)
 	}
-	if len(d.pushed()) > 0 {
+	if len(d.pushed())+len(d.again) > 0 {
 		return checkAnswer(out.deleted, gone, nil)
 	}
 	return checkAnswer(out.deleted, gone, atLook)
 }
 
-// selectThen selects images as they were when the deletion began. What got a tag
-// after the look or was pushed again stays, and so does what belongs to it.
+// selectThen selects images as they were when the deletion began. What others
+// pushed after the look stays, and so does what belongs to it.
 func (d *deletion) selectThen(q imageQuery) *selection {
 	isAgain := func(i image) bool {
 		_, found := find(d.again, imageID{ImageDigest: i.Digest})
 		return found
 	}
 	images := slices.Concat(slices.DeleteFunc(slices.Clone(d.then), isAgain), d.again)
-	return q.selectFrom(images, slices.Concat(d.retagged(), d.again))
+	return q.selectFrom(images, slices.Concat(d.fresh(), d.again))
 }
 
-// retagged returns the images that got a tag after the look. They stay.
-func (d *deletion) retagged() []image {
+// fresh returns the images that were pushed after the look, and those that got a
+// tag.
+func (d *deletion) fresh() []image {
 	return slices.DeleteFunc(slices.Clone(d.then), func(i image) bool {
 		before, found := find(d.looked(), imageID{ImageDigest: i.Digest})
-		return !found || isSubset(i.Tags, before.Tags)
+		return found && isSubset(i.Tags, before.Tags)
 	})
 }
 
@@ -206,13 +218,13 @@ func isSubset(texts, others []string) bool {
 }
 
 // checkSelected returns an error if something is gone that was not selected at
-// the look, that has got a tag since, or that something needs that is still there.
+// the look, that has got a tag since, or that an image needs that stays.
 func (d *deletion) checkSelected(s *selection) error {
-	there, retagged := d.after.Images.images(), d.retagged()
+	there, fresh := d.after.Images.images(), d.fresh()
 	for _, i := range d.then {
 		switch {
 		case has(there, i):
-		case !s.goes(i) || has(retagged, i):
+		case !s.goes(i) || has(fresh, i):
 			return fmt.Errorf("it is not selected, and gone: %s", i.Digest)
 		case slices.ContainsFunc(there, func(stays image) bool { return s.needs(stays, i) && has(s.images, stays) }):
 			return fmt.Errorf("it is gone, and belongs to an image that is there: %s", i.Digest)
@@ -229,7 +241,7 @@ func (d *deletion) checkSelected(s *selection) error {
 
 // checkAnswer returns an error if an answer does not tell what was removed. The
 // selection says what else the answer must tell. It is nil if others have pushed
-// meanwhile, because then nobody can say that.
+// meanwhile: then that depends on the moment.
 func checkAnswer(a *deletionAnswer, want removal, s *selection) error {
 	if a == nil { // nobody has read it
 		return nil

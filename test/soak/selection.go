@@ -99,23 +99,27 @@ func (s *selection) keepNewest() {
 	if s.query.keep == 0 {
 		return
 	}
-	heads := slices.DeleteFunc(slices.Concat(s.whole, s.only), func(i image) bool {
-		forOthers := s.isForOthers(i)
-		return forOthers && !slices.ContainsFunc(s.images, func(other image) bool { return refersTo(i, other) }) ||
-			slices.ContainsFunc(s.whole, func(other image) bool { return isPartOf(i, other) || forOthers && refersTo(i, other) })
-	})
+	heads := slices.DeleteFunc(slices.Concat(s.whole, s.only), s.belongsToOthers)
 	slices.SortFunc(heads, s.compareHeads)
 	for _, i := range heads[:min(len(heads), s.query.keep)] {
 		s.spare(i)
 	}
 }
 
+// belongsToOthers tells whether an image goes or stays with one that goes, or is
+// there only for others, which are gone.
+func (s *selection) belongsToOthers(i image) bool {
+	i = s.images[slices.IndexFunc(s.images, i.is)] // with all its tags
+	isSubject := func(other image) bool { return slices.Contains(i.subjects(), other.Digest) }
+	return slices.ContainsFunc(s.whole, func(other image) bool { return isPartOf(i, other) || i.isForOthers() && refersTo(i, other) }) ||
+		i.isForOthers() && !slices.ContainsFunc(s.images, isSubject)
+}
+
 // isForOthers tells whether an image is there only for others: by its manifest,
 // or because it has no tags but those of signatures.
-func (s *selection) isForOthers(i image) bool {
-	n := slices.IndexFunc(s.images, i.is) // with all its tags
-	all := s.images[n].Tags
-	return i.subject() != "" || len(all) > 0 && !slices.ContainsFunc(all, func(tag string) bool { return signedBy(tag) == "" })
+func (i image) isForOthers() bool {
+	isOther := func(tag string) bool { return signedBy(tag) == "" }
+	return i.subject() != "" || len(i.Tags) > 0 && !slices.ContainsFunc(i.Tags, isOther)
 }
 
 // spare keeps an image, and if it was to go, all that belongs to it.
