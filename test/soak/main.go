@@ -1,10 +1,12 @@
 // Command soak proves that the answers of the service are true.
 //
-// Many workers create, update, delete and read repositories at random.
-// Meanwhile AWS throttles, fails, loses answers and stalls. Callers hang up.
-// The service is stopped by SIGTERM and started again. From the answers alone,
-// soak derives the possible states of each repository. At the end it compares
-// these states with AWS, and the answers with the log.
+// Many workers create, update, delete and read repositories at random, and push
+// images, which they then delete and read. Meanwhile AWS throttles, fails, loses
+// answers and stalls. Callers hang up. Others push images in the middle of a
+// deletion. The service is stopped by SIGTERM and started again. From the answers
+// alone, soak derives the possible states of each repository. It compares these
+// states with AWS, also after each deletion of images, and the answers with the
+// log.
 //
 //	go run ./test/soak -operations 100000
 package main
