@@ -111,27 +111,20 @@ func (id imageID) part() string {
 	return "Image"
 }
 
-// checkOneAnswer checks what an answer says about what was deleted. What AWS does
-// not say, the service knows from its look: whether an image goes with a tag. If
-// AWS's answer was lost, it also knows from there who had the tag.
+// checkOneAnswer checks what an answer says about what was deleted. If AWS's
+// answer was lost, nobody knows from which image a tag went.
 func (d *deletion) checkOneAnswer(id imageID, a *deletionAnswer) error {
 	want, _ := deletionOf(id, d.then)
-	atLook := goesWith(id, d.looked())
 	told := a.removal()
-	asAtLook := slices.Equal(told.ids, atLook.ids)
-	unseen := d.lost || len(d.pushed()) > 0
+	if d.lost {
+		told = told.completed(want)
+	}
 	switch {
 	case len(a.Failures) > 0:
 		return fmt.Errorf("a deletion of one image has no failures")
-	case !slices.Equal(told.ids, want.ids) && !(d.lost && asAtLook):
+	case !slices.Equal(told.ids, want.ids):
 		return fmt.Errorf("this is gone: %v, and the answer says %v", want.ids, told.ids)
-	case slices.Equal(told.images, want.images):
-		return nil
-	case unseen && a.DeletedImages == nil:
-		return nil
-	case id.ImageTag != "" && asAtLook && !d.lost && slices.Equal(told.images, atLook.images):
-		return nil
-	case id.ImageTag != "" && asAtLook && d.lost && len(told.images) == 0 && len(d.pushed()) > 0:
+	case slices.Equal(told.images, want.images), id.ImageTag != "" && a.DeletedImages == nil: // the look afterwards failed
 		return nil
 	}
 	return fmt.Errorf("these images are gone: %.15q, and the answer says %.15q", want.images, told.images)
@@ -175,7 +168,7 @@ func (d *deletion) checkMany(o operation, out outcome) error {
 		if out.status != 200 {
 			return fmt.Errorf("a failure of that kind cannot be")
 		}
-		return checkAnswer(out.deleted, atLook.removal(), atLook)
+		return checkAnswer(out.deleted, atLook.removal(), atLook, false)
 	}
 	if err := d.checkSelected(atLook); err != nil {
 		return err
@@ -188,9 +181,9 @@ func (d *deletion) checkMany(o operation, out outcome) error {
 		return fmt.Errorf("it is selected, and not gone: %s", left)
 	}
 	if len(d.pushed())+len(d.again) > 0 {
-		return checkAnswer(out.deleted, gone, nil)
+		return checkAnswer(out.deleted, gone, nil, d.lost)
 	}
-	return checkAnswer(out.deleted, gone, atLook)
+	return checkAnswer(out.deleted, gone, atLook, d.lost)
 }
 
 // selectThen selects images as they were when the deletion began. What others
@@ -242,22 +235,26 @@ func (d *deletion) checkSelected(s *selection) error {
 // checkAnswer returns an error if an answer does not tell what was removed. The
 // selection says what else the answer must tell. It is nil if others have pushed
 // meanwhile: then that depends on the moment.
-func checkAnswer(a *deletionAnswer, want removal, s *selection) error {
+func checkAnswer(a *deletionAnswer, want removal, s *selection, lost bool) error {
 	if a == nil { // nobody has read it
 		return nil
 	}
-	if told := a.removal(); !told.equals(want) {
+	told := a.removal()
+	if lost {
+		told = told.completed(want)
+	}
+	if !told.equals(want) {
 		return fmt.Errorf("this is or would be gone: %s\n  and the answer says %s", want, told)
 	}
 	if s == nil {
 		return nil
 	}
-	wanted, told := s.failures(), []string{}
+	wanted, failed := s.failures(), []string{}
 	for _, f := range a.Failures {
-		told = append(told, f.FailureCode+" "+f.ImageId.String())
+		failed = append(failed, f.FailureCode+" "+f.ImageId.String())
 	}
-	slices.Sort(told)
-	return errorIf(!slices.Equal(told, wanted), fmt.Sprintf("these must be failures: %v\n  and the answer says %v", wanted, told))
+	slices.Sort(failed)
+	return errorIf(!slices.Equal(failed, wanted), fmt.Sprintf("these must be failures: %v\n  and the answer says %v", wanted, failed))
 }
 
 // failures returns the failures that the answer has if nobody pushes meanwhile.

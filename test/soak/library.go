@@ -109,6 +109,18 @@ func (r removal) equals(other removal) bool {
 	return slices.Equal(r.ids, other.ids) && slices.Equal(r.images, other.images)
 }
 
+// completed returns the removal with the digests that it does not tell, as the
+// other one has them.
+func (r removal) completed(other removal) removal {
+	ids := slices.Clone(r.ids)
+	for n, id := range ids {
+		if i := slices.IndexFunc(other.ids, func(o imageID) bool { return o.ImageTag == id.ImageTag }); id.ImageDigest == "" && i >= 0 {
+			ids[n] = other.ids[i]
+		}
+	}
+	return removal{ids, r.images}.sorted()
+}
+
 // without returns what is not in the other removal.
 func (r removal) without(other removal) removal {
 	return removal{ids: slices.DeleteFunc(r.ids, func(id imageID) bool { return slices.Contains(other.ids, id) })}

@@ -10,25 +10,33 @@ import (
 func (s *soak) keepRemoval(r *sentRequest, d *deletion) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	one, pushed := r.operation.kind == deleteImage, len(d.pushed()) > 0
-	byTag := idOf(r.operation.image).ImageTag != ""
-	s.removals[r.id] = loggedRemoval{names: d.gone().names(), anyTags: one && pushed, anyImages: one && byTag && (pushed || d.lost)}
+	one, byTag := r.operation.kind == deleteImage, idOf(r.operation.image).ImageTag != ""
+	s.removals[r.id] = loggedRemoval{names: d.gone().names(), anyImages: one && byTag}
 }
 
 // loggedRemoval has the names of what is gone because of a request, as the log
-// must have them. If others have pushed, or if AWS's answer was lost, a deletion
-// of one image cannot know all of them.
+// must have them. A deletion of a tag need not know whether the image is gone: its
+// look afterwards may fail.
 type loggedRemoval struct {
-	names              []string
-	anyTags, anyImages bool // whether it need not know the tags, or the images
+	names     []string
+	anyImages bool
 }
 
 // known returns those of the names that the request knows.
-func (r loggedRemoval) known(names []string) []string {
-	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-		isTag := strings.Contains(name, "@")
-		return isTag && r.anyTags || !isTag && r.anyImages
-	})
+func (r loggedRemoval) known() []string {
+	return slices.DeleteFunc(slices.Clone(r.names), func(name string) bool { return r.anyImages && !strings.Contains(name, "@") })
+}
+
+// completed returns logged names with the digests that the log does not know.
+func (r loggedRemoval) completed(logged []string) []string {
+	full := slices.Clone(logged)
+	for n, name := range full {
+		tag, unknown := strings.CutSuffix(name, "unknown")
+		if i := slices.IndexFunc(r.names, func(gone string) bool { return strings.HasPrefix(gone, tag) }); unknown && i >= 0 {
+			full[n] = r.names[i]
+		}
+	}
+	return full
 }
 
 // names returns the names of what is gone, as the log has them.
@@ -50,7 +58,8 @@ func (s *soak) auditRemovals() {
 	for id, gone := range s.removals {
 		lines := s.log.linesOf(id)
 		logged := slices.Sorted(slices.Values(s.log.deletedBy(id)))
-		unlogged, wrong := difference(gone.known(gone.names), logged), difference(gone.known(logged), gone.names)
+		full := gone.completed(logged)
+		unlogged, wrong := difference(gone.known(), full), difference(full, gone.names)
 		knows := len(lines) == 1 && len(lines[0].Unknown) == 0
 		twice := len(slices.Compact(slices.Clone(logged))) < len(logged)
 		if twice || len(wrong) > 0 || knows && len(unlogged) > 0 || len(lines) == 1 && !lines[0].counts(logged) {
