@@ -11,20 +11,24 @@ func (s *soak) keepRemoval(r *sentRequest, d *deletion) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one, byTag := r.operation.kind == deleteImage, idOf(r.operation.image).ImageTag != ""
-	s.removals[r.id] = loggedRemoval{names: d.gone().names(), anyImages: one && byTag}
+	s.removals[r.id] = loggedRemoval{names: d.gone().names(), anyImages: one && byTag, anyTags: one && !byTag && d.lost}
 }
 
 // loggedRemoval has the names of what is gone because of a request, as the log
 // must have them. A deletion of a tag need not know whether the image is gone: its
-// look afterwards may fail.
+// look afterwards may fail. A deletion by digest knows the tags as they were at
+// the look if AWS's answer was lost.
 type loggedRemoval struct {
-	names     []string
-	anyImages bool
+	names              []string
+	anyImages, anyTags bool // whether it need not know the images, or the tags
 }
 
 // known returns those of the names that the request knows.
-func (r loggedRemoval) known() []string {
-	return slices.DeleteFunc(slices.Clone(r.names), func(name string) bool { return r.anyImages && !strings.Contains(name, "@") })
+func (r loggedRemoval) known(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		isTag := strings.Contains(name, "@")
+		return isTag && r.anyTags || !isTag && r.anyImages
+	})
 }
 
 // completed returns logged names with the digests that the log does not know.
@@ -59,7 +63,10 @@ func (s *soak) auditRemovals() {
 		lines := s.log.linesOf(id)
 		logged := slices.Sorted(slices.Values(s.log.deletedBy(id)))
 		full := gone.completed(logged)
-		unlogged, wrong := difference(gone.known(), full), difference(full, gone.names)
+		unlogged, wrong := difference(gone.known(gone.names), full), difference(full, gone.names)
+		if gone.anyTags {
+			wrong = gone.known(wrong)
+		}
 		knows := len(lines) == 1 && len(lines[0].Unknown) == 0
 		twice := len(slices.Compact(slices.Clone(logged))) < len(logged)
 		if twice || len(wrong) > 0 || knows && len(unlogged) > 0 || len(lines) == 1 && !lines[0].counts(logged) {
