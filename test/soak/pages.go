@@ -44,18 +44,11 @@ func (w *worker) pageThrough(ctx context.Context, r *repository, first *sentRequ
 			failed++
 			continue
 		}
-		walk.listed = append(walk.listed, out.listed...)
-		query.cursor, err = nextCursor(s.answer.link)
-		if err == nil && len(out.listed) > query.limit {
-			err = fmt.Errorf("the page has %d images", len(out.listed))
+		cursor, wrong := walk.add(out.listed, query.limit, s.answer.link)
+		if wrong != nil {
+			w.violation("bad pages", r, s, *out, fmt.Sprintf("%v\n  listed: %v\n  images: %v", wrong, walk.listed, walk.states))
 		}
-		if err == nil && query.cursor == "" {
-			err = walk.check()
-		}
-		if err != nil {
-			w.violation("bad pages", r, s, *out, fmt.Sprintf("%v\n  listed: %v\n  images: %v", err, walk.listed, walk.states))
-		}
-		if err != nil || query.cursor == "" {
+		if query.cursor = cursor; cursor == "" {
 			return nil
 		}
 		if err := w.disturb(r); err != nil {
@@ -63,6 +56,20 @@ func (w *worker) pageThrough(ctx context.Context, r *repository, first *sentRequ
 		}
 	}
 	return nil
+}
+
+// add adds a page, and returns the cursor of the next one. The cursor is empty
+// after the last page, and if a page is wrong.
+func (walk *pageWalk) add(listed []image, limit int, link string) (cursor string, wrong error) {
+	walk.listed = append(walk.listed, listed...)
+	if len(listed) > limit {
+		return "", fmt.Errorf("the page has %d images", len(listed))
+	}
+	cursor, err := nextCursor(link)
+	if err == nil && cursor == "" {
+		err = walk.check()
+	}
+	return cursor, err
 }
 
 // readPage returns the outcome of the request for a page, or nil if there was no
