@@ -105,6 +105,7 @@ type operation struct {
 	kind     string
 	settings settings // of a create or an update
 	created  state    // the state after a create
+	twin     bool     // of a create that another process may have done a moment ago
 	access   string   // of credentials
 	image    string   // digest or tag of the image that is shown or deleted
 	query    imageQuery
@@ -191,6 +192,8 @@ func statesFrom(s state, o operation, out outcome) []state {
 	namesParts := len(out.applied)+len(out.unknown) > 0
 	switch {
 	case out.status == 0:
+		return []state{s}
+	case out.status == 200 && o.twin && s == o.created: // docs/api.md, "Lost answers": the case that is left
 		return []state{s}
 	case out.status == 200 && !namesParts:
 		return afterSuccess(s, o, out)

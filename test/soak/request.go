@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // repository is a repository that only one worker changes, with one request
@@ -16,6 +17,8 @@ type repository struct {
 
 	states     []state      // the possible states
 	lastCreate operation    // the last create that had an outcome
+	createdBy  *process     // which got that create
+	createdAt  time.Time    // when its outcome was known
 	history    []string     // the recent requests, for a report
 	pending    *sentRequest // a request without an answer, until its outcome is known
 	requests   int          // how many requests were sent

@@ -126,6 +126,7 @@ func (w *worker) send(ctx context.Context, s *sentRequest, r *repository) error 
 		return err
 	}
 	s.process = w.connection.process
+	s.operation.twin = s.operation.kind == create && r.createdBy != nil && r.createdBy != s.process && time.Since(r.createdAt) < 2*time.Second
 	s.text = request.Method + " " + request.URL.RequestURI() + " " + s.operation.body(r)
 	s.uncertainBefore = w.aws.uncertainCallsOf(r.account, r.fullName())
 	s.answer, s.hungUp = w.connection.send(request, w.hangUpAfter())
@@ -232,7 +233,7 @@ func (w *worker) derive(r *repository, s *sentRequest, out outcome) {
 	}
 	r.states = after
 	if s.operation.kind == create {
-		r.lastCreate = s.operation
+		r.lastCreate, r.createdBy, r.createdAt = s.operation, s.process, time.Now()
 	}
 	if s.operation.isChange() && out.status != 0 {
 		w.report.countChange(s.operation, out, after, w.aws.uncertainCallsOf(r.account, r.fullName()) > s.uncertainBefore)
