@@ -21,8 +21,9 @@ func TestDeleteImageSendsOneID(t *testing.T) {
 	} {
 		var sent string
 		client := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
-			body, _ := io.ReadAll(r.Body)
-			sent = string(body)
+			if body, _ := io.ReadAll(r.Body); strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".BatchDeleteImage") {
+				sent = string(body)
+			}
 			io.WriteString(w, `{"imageIds": [{"imageDigest": "sha256:ab", "imageTag": "v1"}], "failures": []}`)
 		})
 		if _, err := client.DeleteImage(t.Context(), "g/a", id, present); err != nil {

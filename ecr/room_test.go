@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"testing"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -12,12 +13,16 @@ import (
 
 // A smallRoom gives so many bytes.
 type smallRoom struct {
-	size        int64
+	size int64
+	end  context.CancelFunc
+
+	mu          sync.Mutex
 	taken, most int64
-	end         context.CancelFunc
 }
 
 func (r *smallRoom) Take(bytes int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.taken += bytes
 	r.most = max(r.most, r.taken)
 	if r.most > r.size {
