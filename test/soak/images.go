@@ -135,5 +135,8 @@ func (w *worker) stateAfterDeletion(r *repository, s *sentRequest, out outcome) 
 		return nil, fmt.Errorf("%w\n  before: %s\n  pushed: %v\n  then: %s\n  after: %s\n  pushed again: %v\n  gone: %s",
 			err, d.before.Images, m.pushes, newLibrary(d.then), after.Images, d.again, d.gone())
 	}
+	if !w.Faults && out.deleted != nil && out.deleted.DeletedImages == nil {
+		return nil, fmt.Errorf("AWS has no faults, and the answer does not say which images are gone")
+	}
 	return []state{after}, nil
 }
