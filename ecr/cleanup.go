@@ -40,6 +40,7 @@ type Cleanup struct {
 type seen struct {
 	digest  string
 	tags    []string // sorted
+	status  string
 	pushed  time.Time
 	subject string // digest of what the image refers to, or empty
 	index   bool
@@ -59,10 +60,8 @@ func newCleanup(repository string, by Selector) *Cleanup {
 // add adds an image of the repository, and selects it or some of its tags. An
 // image without a status counts as active.
 func (c *Cleanup) add(i *Image) {
-	if i.Status == nil {
-		i.Status = aws.String("ACTIVE")
-	}
-	s := &seen{digest: i.ImageDigest, tags: i.ImageTags, pushed: i.pushed(), subject: aws.StringValue(i.Subject), index: i.IsIndex()}
+	i.Status = aws.String(i.status())
+	s := &seen{status: *i.Status, digest: i.ImageDigest, tags: i.ImageTags, pushed: i.pushed(), subject: aws.StringValue(i.Subject), index: i.IsIndex()}
 	c.images = append(c.images, s)
 	_, asked := c.asked[s.digest]
 	if asked {
@@ -118,9 +117,9 @@ func (c *Cleanup) decide() {
 
 // leavePossibleParts takes from the selection what may be part of an archived
 // index that stays. The newest such index may name all that the older ones may
-// name. If the caller has named the images, ECR says whether they can go.
+// name. If the caller has named tags or digests, ECR says whether they can go.
 func (c *Cleanup) leavePossibleParts() {
-	for !c.by.named() {
+	for len(c.by.Tags)+len(c.by.Digests) == 0 {
 		newest := int32(-1)
 		for i := range c.untold {
 			if !c.images[i].goes && c.parts[i] == nil && (newest < 0 || c.newestFirst(i, newest) < 0) {

@@ -30,10 +30,13 @@ const (
 // stateOf compares the unit with its image now, which is nil if it is gone. An
 // image that got a tag stays. One that lost a tag is still the same. The last
 // tag of an image stays: the image would go with it, and that was not selected.
+// An image that was archived or restored has another status, and stays.
 func (u unit) stateOf(now *Image) unitState {
 	switch {
 	case now == nil || !now.pushed().Equal(u.pushed):
 		return unitGone
+	case now.status() != u.status:
+		return unitChanged
 	case u.tag == "" && isSubset(now.ImageTags, u.tags):
 		return unitSame
 	case u.tag == "":
@@ -195,14 +198,14 @@ func (b *batch) note(ctx context.Context, done *batchDeletion) {
 		failed[f.unitID()] = f
 	}
 	var gone, unseen []unit
-	var moved []string
+	var untagged []string
 	for _, u := range b.units {
 		digest, ok := went[u.id()]
 		switch f, refused := failed[u.id()]; {
 		case ok:
 			gone = append(gone, u)
-			if digest != u.digest {
-				moved = append(moved, digest)
+			if u.tag != "" {
+				untagged = append(untagged, digest)
 			}
 		case refused && aws.StringValue(f.FailureCode) == ecr.ImageFailureCodeImageNotFound && b.tries.unsure:
 			unseen = append(unseen, u)
@@ -210,7 +213,7 @@ func (b *batch) note(ctx context.Context, done *batchDeletion) {
 			b.noteFailure(u, f)
 		}
 	}
-	b.noteGone(ctx, gone, done.ids, b.goneOf(ctx, moved), done.requestID)
+	b.noteGone(ctx, gone, done.ids, b.goneOf(ctx, untagged), done.requestID)
 	b.noteUnseen(ctx, unseen)
 }
 
@@ -244,13 +247,19 @@ func (b *batch) noteFailure(u unit, f ImageFailure) {
 	}
 }
 
-// goneOf returns those of the images that are gone with their last tag. A tag may
-// move to another image right before it is deleted.
-func (b *batch) goneOf(ctx context.Context, digests []string) (gone []string) {
-	for _, digest := range digests {
-		if _, err := b.run.client.DescribeImages(ctx, b.run.repository, []ImageID{{Digest: digest}}); common.CodeOf(err) == common.ImageNotFound {
-			gone = append(gone, digest)
-		}
+// goneOf returns those of the images that are gone with their last tag. Right
+// before a tag is deleted it may move to another image, or the others may go.
+func (b *batch) goneOf(ctx context.Context, digests []string) []string {
+	slices.Sort(digests)
+	digests = slices.Compact(digests)
+	if len(digests) == 0 {
+		return nil
 	}
-	return gone
+	there, err := b.run.client.present(ctx, b.run.repository, digests)
+	if err != nil { // nobody knows
+		return nil
+	}
+	return slices.DeleteFunc(digests, func(digest string) bool {
+		return slices.ContainsFunc(there, func(i *Image) bool { return i.ImageDigest == digest })
+	})
 }

@@ -15,6 +15,7 @@ import (
 const (
 	batchesAtOnce = 4           // of one clean-up
 	timeForBatch  = time.Second // a batch begins only if so much time is left
+	maxRounds     = 10          // how often a wave is read again because something was missing
 )
 
 // CleanUp deletes what the plan selects. What holds others goes before them, in
@@ -30,6 +31,10 @@ func (c *Client) CleanUp(ctx context.Context, plan *Cleanup) (*Deletion, error) 
 		r.total.images += len(wave)
 	}
 	r.wave(ctx, tags)
+	if orphans := plan.orphans(waves); len(orphans) > 0 {
+		waves[0] = slices.DeleteFunc(waves[0], func(i int32) bool { return plan.isAmong(orphans, i) })
+		r.wave(ctx, r.withoutSubjects(ctx, orphans))
+	}
 	for _, wave := range waves {
 		r.wave(ctx, plan.imageUnits(wave))
 	}
@@ -100,7 +105,8 @@ func (c *Cleanup) imageUnits(wave []int32) (units []unit) {
 // wave deletes units that may go in any order. If some of them stay, what they
 // hold stays too.
 func (r *cleanupRun) wave(ctx context.Context, units []unit) {
-	for left := units; len(left) > 0; left = r.takeAgain(ctx) {
+	left := units
+	for round := 0; len(left) > 0 && round < maxRounds; round++ {
 		var batches errgroup.Group
 		batches.SetLimit(batchesAtOnce)
 		for some := range slices.Chunk(left, maxIDs) {
@@ -112,6 +118,10 @@ func (r *cleanupRun) wave(ctx context.Context, units []unit) {
 			})
 		}
 		_ = batches.Wait() // what failed is in r.err
+		left = r.takeAgain(ctx)
+	}
+	for _, u := range left { // others delete all the time
+		u.goes = false
 	}
 	for _, u := range units {
 		if u.tag == "" && !u.goes {
@@ -235,7 +245,9 @@ func (r *cleanupRun) missing(u unit) {
 func (r *cleanupRun) outcome() (*Deletion, error) {
 	err := r.err
 	if err == nil && r.late {
-		err = common.Errorf(common.Timeout, "The time for this request was over before all was deleted (%s). The same request, sent again, goes on.", r.gone.of(r.total))
+		late := common.Errorf(common.Timeout, "The time for this request was over before all was deleted (%s).", r.gone.of(r.total))
+		late.Advice = "The same request, sent again, goes on."
+		err = late
 	}
 	if err != nil {
 		return nil, common.WithOutcome(err, r.gone.words(), r.unknown.words())

@@ -100,8 +100,9 @@ func inBatches(ctx context.Context, digests []string, read func(ctx context.Cont
 // usual index has some thousand, and the largest has 4 MiB.
 const maxManifests = 2 << 20
 
-// eachManifest is eachIndex for at most 100 indexes, one after another. If they are too large to be
-// in memory at the same time, it reads each half of them by itself.
+// eachManifest is eachIndex for at most 100 indexes, one after another. If they
+// are too large to be in memory at the same time, it reads each half of them by
+// itself.
 func (c *Client) eachManifest(ctx context.Context, name string, digests []string, each func(manifestOf) error) error {
 	limited := ctx
 	if len(digests) > 1 {

@@ -129,6 +129,14 @@ func (p Position) compare(q Position) int {
 	)
 }
 
+// status returns the status. An image without one counts as active.
+func (i *Image) status() string {
+	if i.Status == nil {
+		return "ACTIVE"
+	}
+	return *i.Status
+}
+
 // pushed returns the time of the push, and the zero time if AWS did not give
 // it.
 func (i *Image) pushed() time.Time {

@@ -59,14 +59,14 @@ func (r *repository) size(i *image) int64 {
 	}
 	size := i.manifest.size
 	seen := map[string]bool{i.digest: true}
-	for todo := i.manifest.children; len(todo) > 0; todo = todo[1:] {
+	for todo := slices.Clone(i.manifest.children); len(todo) > 0; todo = todo[1:] {
 		child := r.images[todo[0]]
 		if child == nil || seen[child.digest] {
 			continue
 		}
 		seen[child.digest] = true
 		size = max(size, child.manifest.size)
-		todo = slices.Concat(todo, child.manifest.children)
+		todo = append(todo, child.manifest.children...)
 	}
 	return size
 }
