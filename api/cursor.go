@@ -16,11 +16,12 @@ const maxLimit = 1000
 
 // limitParam is the query parameter for the length of a page.
 func limitParam(into *int) queryParam {
-	return queryParam{name: "limit", set: func(value string) (err error) {
-		*into, err = strconv.Atoi(value)
-		if err != nil || *into < 1 || *into > maxLimit || strconv.Itoa(*into) != value {
+	return queryParam{name: "limit", set: func(value string) error {
+		n, ok := readNumber(value)
+		if !ok || n > maxLimit {
 			return fmt.Errorf("must be a number from 1 to %d", maxLimit)
 		}
+		*into = n
 		return nil
 	}}
 }

@@ -41,7 +41,7 @@ const maxDigests = 100
 func digestParam(into *[]string) queryParam {
 	return queryParam{name: "digest", repeated: true, set: func(value string) error {
 		switch {
-		case !imageDigest.MatchString(value):
+		case !ecr.IsDigest(value):
 			return errors.New("must be sha256: and 64 digits of 0-9 and a-f")
 		case len(*into) == maxDigests:
 			return errors.New("may be given " + strconv.Itoa(maxDigests) + " times at most")
@@ -64,21 +64,20 @@ func untaggedParam(into **bool) queryParam {
 
 // keepParam is the query parameter for how many images are spared.
 func keepParam(into *int) queryParam {
-	return queryParam{name: "keep", set: func(value string) (err error) {
-		if *into, err = strconv.Atoi(value); err != nil || *into < 1 || strconv.Itoa(*into) != value {
+	return queryParam{name: "keep", set: func(value string) error {
+		n, ok := readNumber(value)
+		if !ok {
 			return errors.New("must be a number from 1 on")
 		}
+		*into = n
 		return nil
 	}}
 }
 
 func dryRunParam(into *bool) queryParam {
-	return queryParam{name: "dryRun", set: func(value string) error {
-		if value != "true" && value != "false" {
-			return errors.New("must be true or false")
-		}
-		*into = value == "true"
-		return nil
+	return queryParam{name: "dryRun", set: func(value string) (err error) {
+		*into, err = readBool(value)
+		return err
 	}}
 }
 

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -10,7 +9,6 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
 	"github.com/YaleSpinup/ecr-api/iam"
-	"golang.org/x/sync/errgroup"
 )
 
 // A showImageInput says which findings of an image a caller wants.
@@ -20,9 +18,6 @@ type showImageInput struct {
 	fixable    bool     // those that have a fix, and no others
 	noFindings bool
 }
-
-// severities are those of both types of scans.
-var severities = []string{"CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED", "UNTRIAGED"}
 
 func (in *showImageInput) queryParams() []queryParam {
 	return []queryParam{
@@ -35,18 +30,16 @@ func (in *showImageInput) queryParams() []queryParam {
 			return nil
 		}},
 		{name: "findings", set: func(value string) error {
-			in.noFindings = value == "false"
-			if value != "true" && value != "false" {
-				return errors.New("must be true or false")
-			}
-			return nil
+			findings, err := readBool(value)
+			in.noFindings = !findings
+			return err
 		}},
 	}
 }
 
 func (in *showImageInput) addSeverity(value string) error {
-	if !slices.Contains(severities, value) {
-		return errors.New("must be one of " + strings.Join(severities, ", "))
+	if !slices.Contains(ecr.Severities, value) {
+		return errors.New("must be one of " + strings.Join(ecr.Severities, ", "))
 	}
 	if !slices.Contains(in.severities, value) {
 		in.severities = append(in.severities, value)
@@ -111,29 +104,21 @@ func (t target) readShown(ctx context.Context, in showImageInput) (*shownImage, 
 		}
 		return shown, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	var shown *shownImage
 	var scan *ecr.Scan
-	var imageErr, scanErr error
-	var both errgroup.Group
-	both.Go(func() error {
-		if shown, imageErr = t.describeImage(ctx); imageErr != nil {
-			cancel()
-		}
-		return nil
+	err := both(ctx, func(ctx context.Context) (err error) {
+		shown, err = t.describeImage(ctx)
+		return err
+	}, func(ctx context.Context) (err error) {
+		scan, err = t.scan(ctx, t.image())
+		return err
 	})
-	both.Go(func() error {
-		scan, scanErr = t.scan(ctx, t.image())
-		return nil
-	})
-	_ = both.Wait() // neither returns an error, so each keeps its own
-	if err := cmp.Or(imageErr, scanErr); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	if t.isOfAnother(scan, shown) {
-		if scan, scanErr = t.scan(ctx, ecr.ImageID{Digest: shown.ImageDigest}); scanErr != nil {
-			return nil, scanErr
+		if scan, err = t.scan(ctx, ecr.ImageID{Digest: shown.ImageDigest}); err != nil {
+			return nil, err
 		}
 	}
 	shown.tellScan(scan, in)

@@ -14,11 +14,9 @@ import (
 // taggedParam is the query parameter for images with tags, or without.
 func taggedParam(into **bool) queryParam {
 	return queryParam{name: "tagged", set: func(value string) error {
-		if value != "true" && value != "false" {
-			return errors.New("must be true or false")
-		}
-		*into = new(value == "true")
-		return nil
+		tagged, err := readBool(value)
+		*into = &tagged
+		return err
 	}}
 }
 

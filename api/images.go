@@ -10,14 +10,11 @@ import (
 	"github.com/YaleSpinup/ecr-api/iam"
 )
 
-var (
-	imageTag    = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
-	imageDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-)
+var imageTag = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
 
 // readImage checks a tag or a digest.
 func readImage(value string, _ *common.Config) (string, error) {
-	if imageTag.MatchString(value) || imageDigest.MatchString(value) {
+	if imageTag.MatchString(value) || ecr.IsDigest(value) {
 		return value, nil
 	}
 	return "", common.Errorf(common.BadRequest, "The image %.100q is neither a tag (1 to 128 letters, digits, \".\", \"_\" and \"-\", which does not "+

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"errors"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -60,6 +62,20 @@ func decodeQuery(query string, input any) error {
 		}
 	}
 	return nil
+}
+
+// readBool reads the value of a parameter that is true or false.
+func readBool(value string) (bool, error) {
+	if value != "true" && value != "false" {
+		return false, errors.New("must be true or false")
+	}
+	return value == "true", nil
+}
+
+// readNumber reads a number that has no other form, such as 007.
+func readNumber(value string) (n int, ok bool) {
+	n, err := strconv.Atoi(value)
+	return n, err == nil && n > 0 && strconv.Itoa(n) == value
 }
 
 func unescapePair(pair string) (name, value string, err error) {

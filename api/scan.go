@@ -64,7 +64,7 @@ func (t target) whatToScan(ctx context.Context, digest string) (string, error) {
 	more := false
 	told, err := t.ECR().EachPart(ctx, t.repository(), digest, func(p ecr.Part) error {
 		switch {
-		case !p.Runs(), !imageDigest.MatchString(p.Digest), slices.Contains(named, p.Digest):
+		case !p.Runs(), !ecr.IsDigest(p.Digest), slices.Contains(named, p.Digest):
 		case len(named) == maxNamedParts:
 			more = true
 		default:

@@ -1,13 +1,11 @@
 package api
 
 import (
-	"cmp"
 	"context"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
 	"github.com/YaleSpinup/ecr-api/iam"
-	"golang.org/x/sync/errgroup"
 )
 
 // The tags that the service sets in addition to common.OrgTag.
@@ -46,22 +44,7 @@ func (t target) readOwner(ctx context.Context) error {
 // the repository is our org's. If it is not, the error says so, whatever else is
 // wrong: callers must not learn what is in it.
 func (t target) whileOwned(ctx context.Context, read func(context.Context) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var ownerErr, readErr error
-	var both errgroup.Group
-	both.Go(func() error {
-		if ownerErr = t.readOwner(ctx); ownerErr != nil {
-			cancel()
-		}
-		return nil
-	})
-	both.Go(func() error {
-		readErr = read(ctx)
-		return nil
-	})
-	_ = both.Wait() // neither returns an error, so each keeps its own
-	return cmp.Or(ownerErr, readErr)
+	return both(ctx, t.readOwner, read)
 }
 
 // denyOthers denies every action on a repository whose tag names another org. A

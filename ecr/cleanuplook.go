@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/YaleSpinup/ecr-api/common"
-	"github.com/aws/aws-sdk-go/aws"
 )
 
 const (
@@ -48,17 +47,8 @@ func (c *Cleanup) size(images int) int64 {
 // eachImage calls each for every image of the repository, whatever its status,
 // and endPage after each page.
 func (c *Client) eachImage(ctx context.Context, name string, each func(*Image), endPage func(images int) error) error {
-	in := &describeImagesInput{Filter: &imageFilter{ImageStatus: aws.String(Any)}, MaxResults: aws.Int64(pageSize), RepositoryName: aws.String(name)}
-	for {
-		page := &detailedPage{imagePage{keep: func(i *Image) bool { each(i); return false }}}
-		if err := c.sendInto(ctx, "DescribeImages", in, page); err != nil {
-			return c.explain(ctx, name, err)
-		}
-		if err := endPage(page.told); err != nil || page.nextToken == "" {
-			return err
-		}
-		in.NextToken = &page.nextToken
-	}
+	keep := func(i *Image) bool { each(i); return false }
+	return c.eachPage(ctx, name, anyStatus, imagePage{detailed: true, keep: keep}, func(page *imagePage) error { return endPage(page.told) })
 }
 
 // readGraph reads what the indexes of the repository name.

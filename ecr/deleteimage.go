@@ -11,7 +11,7 @@ import (
 type Deletion struct {
 	ImageIDs      []ImageIdentifier `json:"ImageIds"` // one for each tag that went, or the bare digest of an image without tags
 	Failures      []ImageFailure    // never nil
-	DeletedImages []string          // digests of the images that are gone; nil if AWS does not tell
+	DeletedImages []string          // digests of the images that are gone; nil if that cannot be found out
 }
 
 // An imageDeletion deletes one image by its digest, or one tag.

@@ -12,6 +12,8 @@ import (
 // Any is the status of a Filter that selects images of every status.
 const Any = "ANY"
 
+const active = "ACTIVE" // the status of an image that can be pulled
+
 // A Filter selects images. The zero value selects all that are active.
 type Filter struct {
 	Tagged       *bool     // with tags, or without; nil: both
@@ -69,7 +71,7 @@ func (f *Filter) aws() *imageFilter {
 
 func (f *Filter) status() string {
 	if f.Status == "" {
-		return "ACTIVE"
+		return active
 	}
 	return f.Status
 }

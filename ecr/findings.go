@@ -56,16 +56,23 @@ type Attribute struct{ Key, Value string }
 // vulnerability.
 func (f *Finding) Fixable() bool { return f.FixedInVersion != nil || f.fixAvailable }
 
-// severities has the rank of each severity. Another one, which AWS may add, is
-// less than all of them.
-var severities = map[string]int{
-	"CRITICAL": 6, "HIGH": 5, "MEDIUM": 4, "LOW": 3, "INFORMATIONAL": 2, "UNDEFINED": 1, "UNTRIAGED": 1,
+// Severities are those of both types of scans, the worst first. The last two mean
+// that nobody has rated the vulnerability: UNDEFINED is basic scanning's word, and
+// UNTRIAGED Inspector's.
+var Severities = []string{"CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED", "UNTRIAGED"}
+
+// rank returns the place of a severity. One that AWS adds later comes last.
+func rank(severity string) int {
+	if i := slices.Index(Severities, severity); i >= 0 {
+		return i
+	}
+	return len(Severities)
 }
 
 // worstFirst orders findings by severity, score, name and package.
 func worstFirst(a, b *Finding) int {
 	return cmp.Or(
-		cmp.Compare(severities[b.Severity], severities[a.Severity]),
+		cmp.Compare(rank(a.Severity), rank(b.Severity)),
 		cmp.Compare(scoreOf(b), scoreOf(a)),
 		cmp.Compare(a.Name, b.Name),
 		cmp.Compare(aws.StringValue(a.PackageName), aws.StringValue(b.PackageName)),

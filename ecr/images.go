@@ -2,6 +2,7 @@ package ecr
 
 import (
 	"context"
+	"regexp"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws"
@@ -41,6 +42,12 @@ type ScanStatus struct {
 	Description *string
 	Status      *string
 }
+
+var imageDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// IsDigest tells whether the text is a digest as images in ECR have it. Whoever
+// pushes an index can name something else in it, and ECR would refuse that.
+func IsDigest(text string) bool { return imageDigest.MatchString(text) }
 
 // An ImageID names an image by its digest or by a tag. One of them is empty: ECR
 // does not say what it does with both.

@@ -34,7 +34,7 @@ var manifestTypes = aws.StringSlice([]string{
 // each platform.
 func (i *Image) IsIndex() bool {
 	mediaType := aws.StringValue(i.ImageManifestMediaType)
-	return strings.HasSuffix(mediaType, ".manifest.list.v2+json") || strings.HasSuffix(mediaType, ".image.index.v1+json")
+	return mediaType == dockerListType || mediaType == indexType
 }
 
 // A Part is an image that an index names.

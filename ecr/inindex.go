@@ -3,8 +3,6 @@ package ecr
 import (
 	"context"
 	"slices"
-
-	"github.com/aws/aws-sdk-go/aws"
 )
 
 // firstIndexes is how many indexes are read first for the one that names an image.
@@ -22,10 +20,10 @@ func (c *Client) IndexesWith(ctx context.Context, name, digest string) (indexes,
 		return nil, nil, err
 	}
 	for _, index := range all {
-		if status := aws.StringValue(index.Status); status != "" && status != "ACTIVE" {
-			archived = append(archived, index)
-		} else {
+		if index.status() == active {
 			indexes = append(indexes, index)
+		} else {
+			archived = append(archived, index)
 		}
 	}
 	for n := firstIndexes; len(indexes) > 0; n = min(2*n, maxIDs) {
@@ -61,18 +59,10 @@ func (c *Client) naming(ctx context.Context, name string, indexes []*Image, dige
 // allIndexes returns the indexes of the repository, whatever their status. The
 // index that was pushed last comes first.
 func (c *Client) allIndexes(ctx context.Context, name string) (indexes []*Image, err error) {
-	all := Filter{Status: Any}
-	in := &describeImagesInput{Filter: all.aws(), MaxResults: aws.Int64(pageSize), RepositoryName: aws.String(name)}
-	for {
-		page := &detailedPage{imagePage{keep: (*Image).IsIndex}}
-		if err := c.sendInto(ctx, "DescribeImages", in, page); err != nil {
-			return nil, err
-		}
+	err = c.eachPage(ctx, name, anyStatus, imagePage{detailed: true, keep: (*Image).IsIndex}, func(page *imagePage) error {
 		indexes = append(indexes, page.images...)
-		if page.nextToken == "" {
-			slices.SortFunc(indexes, newestFirst)
-			return indexes, nil
-		}
-		in.NextToken = &page.nextToken
-	}
+		return nil
+	})
+	slices.SortFunc(indexes, newestFirst)
+	return indexes, err
 }

@@ -37,21 +37,37 @@ type ImageList struct {
 //
 // ECR has pages too, but in no order. So each list reads all of them.
 func (c *Client) Images(ctx context.Context, name string, selection Selection) (*ImageList, error) {
-	in := &describeImagesInput{Filter: selection.aws(), MaxResults: aws.Int64(pageSize), RepositoryName: aws.String(name)}
 	l := &listing{Selection: selection, images: []*Image{}}
-	for {
-		page := &imagePage{keep: l.wants}
-		if err := c.sendInto(ctx, "DescribeImages", in, page); err != nil {
-			return nil, c.explain(ctx, name, err)
-		}
+	err := c.eachPage(ctx, name, selection.aws(), imagePage{keep: l.wants}, func(page *imagePage) error {
 		l.add(page.images)
-		if page.nextToken == "" {
-			images, more := l.end()
-			return &ImageList{Images: images, More: more, Pages: l.pages}, nil
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	images, more := l.end()
+	return &ImageList{Images: images, More: more, Pages: l.pages}, nil
+}
+
+// eachPage reads all images of the repository that pass ECR's filter, and calls
+// each for every page of them. The pages are read with the settings of the empty
+// one.
+func (c *Client) eachPage(ctx context.Context, name string, filter *imageFilter, empty imagePage, each func(*imagePage) error) error {
+	in := &describeImagesInput{Filter: filter, MaxResults: aws.Int64(pageSize), RepositoryName: aws.String(name)}
+	for {
+		page := empty
+		if err := c.sendInto(ctx, "DescribeImages", in, &page); err != nil {
+			return c.explain(ctx, name, err)
+		}
+		if err := each(&page); err != nil || page.nextToken == "" {
+			return err
 		}
 		in.NextToken = &page.nextToken
 	}
 }
+
+// anyStatus is the filter for images of every status.
+var anyStatus = &imageFilter{ImageStatus: aws.String(Any)}
 
 // A listing puts the pages of ECR together. What the list will not have is
 // dropped as soon as that is known.
@@ -132,7 +148,7 @@ func (p Position) compare(q Position) int {
 // status returns the status. An image without one counts as active.
 func (i *Image) status() string {
 	if i.Status == nil {
-		return "ACTIVE"
+		return active
 	}
 	return *i.Status
 }

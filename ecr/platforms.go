@@ -3,7 +3,6 @@ package ecr
 import (
 	"context"
 	"maps"
-	"regexp"
 	"slices"
 	"sync"
 
@@ -36,7 +35,7 @@ func (c *Client) Platforms(ctx context.Context, name, digest string) ([]Platform
 			return nil
 		}
 		on := p.Platform
-		if imageDigest.MatchString(p.Digest) { // an index may name an image twice
+		if IsDigest(p.Digest) { // an index may name an image twice
 			sizes[p.Digest] = nil
 		}
 		images = append(images, PlatformImage{p.Digest, shared.known(on.OS), shared.known(on.Architecture), shared.known(on.Variant), nil})
@@ -75,10 +74,6 @@ func (p Part) Runs() bool {
 	artifact := p.ArtifactType != "" && p.Platform == Platform{}
 	return !p.Attestation && !unknown && !artifact
 }
-
-// imageDigest matches the digests that images in ECR have. Whoever pushes an index
-// can name something else in it, and ECR would refuse to describe that.
-var imageDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
 // readSizes adds the sizes of those of the images that are there, by digest.
 func (c *Client) readSizes(ctx context.Context, name string, sizes map[string]*int64) error {
