@@ -240,6 +240,7 @@ func TestWhatChangesAtTheLastMoment(t *testing.T) {
 		"it is gone":               {"tag=v1", func(s *small) { s.remove("one") }, "", "index part two:latest two:v2 untagged"},
 		"it is gone and was named": {"digest={one}", func(s *small) { s.remove("one") }, "one?", "index part two:latest two:v2 untagged"},
 		"a tag is gone":            {"tag=v2", func(s *small) { s.remove("two") }, "", "index one:v1 part untagged"},
+		"it becomes the last tag":  {"tag=v2", func(s *small) { s.removeTag("latest") }, "two:v2 -two", "index one:v1 part untagged"},
 		"a tag moves":              {"tag=v2", func(s *small) { s.push("one", "v2") }, "one:v2", "index one:v1 part two:latest untagged"},
 		"a tag moves to a new one": {"tag=v2", func(s *small) { s.push("new", "v2") }, "new:v2 -new", "index one:v1 part two:latest untagged"},
 	} {

@@ -9,42 +9,35 @@ import (
 	awsecr "github.com/aws/aws-sdk-go/service/ecr"
 )
 
-// What somebody changes between the look and the deletion.
+// What somebody does between the first look and the second one, about images that
+// are in the repository in a special way.
 func TestWhatChangesBeforeTheDeletion(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		given  func(*small)
-		call   string // before which the change is made, the nth time
-		nth    int64
 		change func(*small)
 		query  string
 		want   string
 		there  string
 	}{
 		"the image of a signature is pushed": {
-			given: func(s *small) { s.addSignature("new") }, call: "DescribeImages", nth: 2, change: func(s *small) { s.push("new", "v9") },
+			given: func(s *small) { s.addSignature("new") }, change: func(s *small) { s.push("new", "v9") },
 			query: "tagged=false", want: "index part untagged -index -part -untagged", there: "new:v9 one:v1 signature two:latest two:v2",
 		},
 		"the image of a signature is not pushed": {
-			given: func(s *small) { s.addSignature("new") }, call: "DescribeImages", nth: 2, change: func(*small) {},
+			given: func(s *small) { s.addSignature("new") }, change: func(*small) {},
 			query: "tagged=false", want: "index part signature untagged -index -part -signature -untagged", there: "one:v1 two:latest two:v2",
 		},
 		"an archived image is restored": {
-			given: func(s *small) { s.store("one", "ARCHIVE") }, call: "DescribeImages", nth: 2, change: func(s *small) { s.store("one", "STANDARD") },
+			given: func(s *small) { s.store("one", "ARCHIVE") }, change: func(s *small) { s.store("one", "STANDARD") },
 			query: "status=ARCHIVED", want: "", there: "index one:v1 part two:latest two:v2 untagged",
-		},
-		"the other tag is deleted": {
-			call: "BatchDeleteImage", nth: 1, change: func(s *small) { s.removeTag("latest") },
-			query: "tag=v2", want: "two:v2 -two", there: "index one:v1 part untagged",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSmall(t)
-			if test.given != nil {
-				test.given(s)
-			}
-			s.before(test.call, test.nth, func() { test.change(s) })
+			test.given(s)
+			s.before("DescribeImages", 2, func() { test.change(s) })
 			s.deletes(test.query, test.want, test.there)
 		})
 	}
