@@ -53,3 +53,24 @@ func TestArchivedIndex(t *testing.T) {
 			want: problemOf("image-is-index", digestOf("a")+" is an index, which ECR does not scan. It is archived, so ECR does not tell its parts.")},
 	)
 }
+
+// Docker's own kind of index is one too: what it names is not litter.
+func TestDockersManifestList(t *testing.T) {
+	t.Parallel()
+	const list = "application/vnd.docker.distribution.manifest.list.v2+json"
+	w := newWorld(t)
+	w.addRepository(account, "g/a", org)
+	w.addPart("g/a", 1)
+	w.addImage(account, "g/a", localaws.Image{Tags: []string{"v1"}, Digest: shownDigest, PushedAt: pushedThen, MediaType: list,
+		Manifest: `{"schemaVersion": 2, "mediaType": "` + list + `", "manifests": [` + platform(digestNo(1), `"architecture": "amd64", "os": "linux"`) + `]}`})
+	e := v1("")
+	e.want = changed(t, unscanned, `{"ArtifactMediaType": null, "ImageManifestMediaType": "`+list+`", "ImageSizeInBytes": 1000,
+		"Platforms": [`+platformOf(1, `"linux"`, `"amd64"`, "null", "1000")+`]}`)
+	w.run(e,
+		cleanUp("tagged=false", 200, `{"DryRun": false, "ImageIds": [], "Failures": [], "DeletedImages": []}`),
+		exchange{method: "DELETE", path: base + "/g/a/images/" + digestNo(1), status: 409, want: problemByAWS("image-in-index",
+			"The image "+digestNo(1)+" is part of the index "+shownDigest+" (v1), and cannot be deleted before that.", "ImageReferencedByManifestList")},
+		exchange{method: "POST", path: base + "/g/a/images/v1/scan", status: 409, want: problemOf("image-is-index",
+			shownDigest+" is an index, which ECR does not scan. If the registry has basic scanning, scan its parts: "+digestNo(1)+" (linux/amd64).")},
+	)
+}
