@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/request"
 	awsecr "github.com/aws/aws-sdk-go/service/ecr"
+	"github.com/google/go-cmp/cmp"
 )
 
 // What somebody does between the first look and the second one, about images that
@@ -40,6 +41,26 @@ func TestWhatChangesBeforeTheDeletion(t *testing.T) {
 			s.before("DescribeImages", 2, func() { test.change(s) })
 			s.deletes(test.query, test.want, test.there)
 		})
+	}
+}
+
+// A read of a manifest counts as a pull, so only indexes are read.
+func TestOnlyIndexesArePulled(t *testing.T) {
+	t.Parallel()
+	s := newSmall(t)
+	s.run(cleanUp("tagged=false&dryRun=true", 200, "-"))
+	out, err := s.api.DescribeImages(&awsecr.DescribeImagesInput{RepositoryName: aws.String("g/a")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pulled []string
+	for _, i := range out.ImageDetails {
+		if i.LastRecordedPullTime != nil {
+			pulled = append(pulled, s.names[*i.ImageDigest])
+		}
+	}
+	if diff := cmp.Diff([]string{"index"}, pulled); diff != "" {
+		t.Errorf("pulled (-want +got):\n%s", diff)
 	}
 }
 
