@@ -648,7 +648,7 @@ func TestOrgCannotWidenAPolicy(t *testing.T) {
 				t.Fatal(err)
 			}
 			where := inGroup
-			if p.access {
+			if p.named {
 				where = theRepository
 			}
 			on := resource{where: where, whose: others, arn: s.ARN("team-1/a"), context: map[string][]string{"aws:ResourceTag/" + common.OrgTag: {org}}}

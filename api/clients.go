@@ -94,10 +94,11 @@ func (c clients) ECR() *ecr.Client {
 }
 
 // furtherECR is ECR, in the session of that name in the row's Further.
-func (c clients) furtherECR(further string) *ecr.Client {
-	want := c.want
-	want.Policy = c.connector.policyText(policyKey{c.row.Name, further, c.scope}, c.row.Further[further])
-	return c.connector.ecr.Client(want.Registry, c.connector.roles.Session(want).Apply)
+func (t target) furtherECR(further string) *ecr.Client {
+	scope, want := t.scope, t.want
+	scope.Name = t.Name
+	want.Policy = t.connector.policyText(policyKey{t.row.Name, further, scope}, t.row.Further[further])
+	return t.connector.ecr.Client(want.Registry, t.connector.roles.Session(want).Apply)
 }
 
 // inOwnSession makes a call in a session that has that access to the request's

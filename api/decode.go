@@ -39,6 +39,9 @@ func decode[In input](w http.ResponseWriter, r *http.Request, end time.Time, lon
 		return in, err
 	}
 	defer done()
+	if _, optional := any(in).(interface{ bodyIsOptional() }); optional && len(bytes.TrimSpace(body)) == 0 {
+		return in, in.check()
+	}
 	if err := decodeJSON(body, &in); err != nil {
 		return in, err
 	}

@@ -48,6 +48,9 @@ func (nothing) check() error { return nil }
 // checked. The adapter writes what it returns.
 type handler[In input, Out any] func(context.Context, target, In) (Out, error)
 
+// An underWayOutput tells whether AWS goes on working after the answer.
+type underWayOutput interface{ underWay() bool }
+
 // An accessInput is an input that asks for access.
 type accessInput interface {
 	// accesses returns what it may ask for. The row has a policy for each.
@@ -106,7 +109,7 @@ func handledBy[In input, Out any](handle handler[In, Out]) endpoint {
 				linkNext(w, r, p.cursor())
 				body = p.list()
 			}
-			writeJSON(w, "application/json", rt.status(), body)
+			writeJSON(w, "application/json", rt.status(out), body)
 		})
 	}
 	return endpoint{serve: serve, newInput: func() any { return new(In) }}

@@ -37,7 +37,7 @@ var _ = describe("ShowImage", rowTest{
 	redundant: []string{"statement 2 without StringEquals aws:ResourceTag/spinup:org"},
 	further: map[string]rowTest{"with Inspector": {
 		may: []right{
-			{do: []string{"ecr:DescribeImageScanFindings"}, where: []string{inGroup}, whose: notOthers},
+			{do: []string{"ecr:DescribeImageScanFindings"}, where: []string{theRepository, inGroup}, whose: notOthers},
 			{do: []string{"inspector2:ListCoverage", "inspector2:ListFindings"}},
 		},
 		never: []right{denyOtherOrgs},

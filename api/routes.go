@@ -36,7 +36,11 @@ type route struct {
 	Path    string // template, as gorilla/mux has it; its variables are in pathVars
 	Name    string // of the operation, as the log and the OpenAPI document have it
 	Summary string // one line, for the README
-	Status  int    // of a success; 0 means 200
+	Status  int    // of a success; 0 means 200, or 202 if the output is underWay
+
+	// Harmless rows change nothing, although their method is not GET. They end
+	// when the caller hangs up.
+	Harmless bool
 
 	// Public rows need no token. All others need a Policy: it says what the
 	// session of a request may do in AWS.
@@ -60,10 +64,17 @@ func (rt route) String() string { return rt.Method + " " + rt.Path }
 
 // changes tells whether a request changes something in AWS. One that gives a
 // caller access does not.
-func (rt route) changes() bool { return rt.Method != http.MethodGet && rt.Access == nil }
+func (rt route) changes() bool {
+	return rt.Method != http.MethodGet && rt.Access == nil && !rt.Harmless
+}
 
-// status returns the status of a success.
-func (rt route) status() int { return cmp.Or(rt.Status, http.StatusOK) }
+// status returns the status of a success with that output.
+func (rt route) status(out any) int {
+	if u, ok := out.(underWayOutput); ok && u.underWay() {
+		return http.StatusAccepted
+	}
+	return cmp.Or(rt.Status, http.StatusOK)
+}
 
 const (
 	accountPath     = "/v1/ecr/{account}/repositories"

@@ -104,12 +104,13 @@ type sessionPolicy struct {
 	name   string
 	entry  rowTest
 	of     func(iam.Scope) iam.Policy
-	access bool // it is for the repository "a" of the scope's group
+	access bool // its rights are for a caller
+	named  bool // it is for the repository "a" of the scope's group
 }
 
 // scope returns the scope for which the policy is made.
 func (p sessionPolicy) scope(s iam.Scope) iam.Scope {
-	if p.access {
+	if p.named {
 		s.Name = "a"
 	}
 	return s
@@ -117,12 +118,12 @@ func (p sessionPolicy) scope(s iam.Scope) iam.Scope {
 
 // policiesOf returns all policies of a row.
 func policiesOf(rt route, e rowTest) []sessionPolicy {
-	list := []sessionPolicy{{rt.String(), e, rt.Policy, false}}
+	list := []sessionPolicy{{rt.String(), e, rt.Policy, false, false}}
 	for _, name := range slices.Sorted(maps.Keys(rt.Access)) {
-		list = append(list, sessionPolicy{rt.String() + ", " + name, e.access[name], rt.Access[name], true})
+		list = append(list, sessionPolicy{rt.String() + ", " + name, e.access[name], rt.Access[name], true, true})
 	}
 	for _, name := range slices.Sorted(maps.Keys(rt.Further)) {
-		list = append(list, sessionPolicy{rt.String() + ", " + name, e.further[name], rt.Further[name], false})
+		list = append(list, sessionPolicy{rt.String() + ", " + name, e.further[name], rt.Further[name], false, true})
 	}
 	return list
 }
@@ -234,7 +235,7 @@ func (e rowTest) requests(rt route, v values) []exchange {
 	var list []exchange
 	for _, b := range bodies {
 		list = append(list, exchange{
-			name: fmt.Sprintf("%s %s", rt, b), method: rt.Method, path: withQuery(v.fill(rt.Path), e.query), body: v.fill(b), status: rt.status(), want: "-",
+			name: fmt.Sprintf("%s %s", rt, b), method: rt.Method, path: withQuery(v.fill(rt.Path), e.query), body: v.fill(b), status: rt.status(nil), want: "-",
 		})
 	}
 	return list

@@ -163,7 +163,7 @@ func (c *orgServices) perform(requests []tenantRequest) []string {
 		q = c.prepare(q)
 		requests[i] = q
 		all.Go(func() {
-			if status, _, body := c.byOrg[q.org].do(q.exchange(c.t)); status != q.row.status() {
+			if status, _, body := c.byOrg[q.org].do(q.exchange(c.t)); status != q.row.status(nil) {
 				c.mu.Lock()
 				defer c.mu.Unlock()
 				c.problems = append(c.problems, fmt.Sprintf("%s: status %d: %s", q, status, body))

@@ -22,6 +22,8 @@ const (
 	AccountUnknown     Code = "account-unknown"      // the configuration does not have the account
 	RepositoryNotFound Code = "repository-not-found" // there is no such repository
 	ImageNotFound      Code = "image-not-found"      // there is no such image
+	LifecycleNotFound  Code = "lifecycle-not-found"  // the repository has no lifecycle policy
+	PreviewNotFound    Code = "preview-not-found"    // nobody has asked for a preview of a lifecycle policy
 	MethodNotAllowed   Code = "method-not-allowed"   // the path is right, the method is not
 	RepositoryExists   Code = "repository-exists"    // the name of a create is taken
 	RepositoryNotEmpty Code = "repository-not-empty" // AWS does not delete it while it has images
@@ -29,6 +31,9 @@ const (
 	TagMoved           Code = "tag-moved"            // another image has got the tag of which AWS did not say whether it is deleted
 	ImageIsIndex       Code = "image-is-index"       // an index cannot be scanned, its parts can
 	ScannedByRegistry  Code = "scanned-by-registry"  // the registry scans by itself, and not on demand
+	PreviewUnderWay    Code = "preview-under-way"    // AWS makes a preview of another lifecycle policy
+	SharingChanged     Code = "sharing-changed"      // somebody changed the repository's policy at the same time
+	PrincipalGone      Code = "principal-gone"       // AWS refuses the repository's policy because of a principal that is gone
 	BodyTooLarge       Code = "body-too-large"       // the body is over the limit
 	Throttled          Code = "throttled"            // AWS throttles, or the service holds back sessions so that AWS need not
 	QuotaReached       Code = "quota-reached"        // a quota of the account is reached
