@@ -51,7 +51,8 @@ func checkOneOf(key string, value *string, allowed ...string) error {
 			return nil
 		}
 	}
-	return common.Errorf(common.BadRequest, "%s must be %s.", key, strings.Join(allowed, " or "))
+	last := len(allowed) - 1
+	return common.Errorf(common.BadRequest, "%s must be %s or %s.", key, strings.Join(allowed[:last], ", "), allowed[last])
 }
 
 func firstError(errs ...error) error {

@@ -21,6 +21,7 @@ func TestBadInputIsRefusedBeforeAWS(t *testing.T) {
 		scan     = `ScanOnPush must be "true" or "false".`
 		noPath   = "There is nothing at this path. The README lists the endpoints."
 		noRoom   = "Group and name may have 256 characters together, with the slash between them."
+		modes    = "ImageTagMutability must be MUTABLE, IMMUTABLE, MUTABLE_WITH_EXCLUSION or IMMUTABLE_WITH_EXCLUSION."
 		noAccnt  = "account not found: name it by its twelve digits or a configured alias"
 	)
 	post := func(body, detail string) exchange {
@@ -65,8 +66,8 @@ func TestBadInputIsRefusedBeforeAWS(t *testing.T) {
 		post(`{"`+strings.Repeat("a", 1000)+`": 1}`, `"`+strings.Repeat("a", 100)+`" is not a key of this request.`),
 		post(`{"RepositoryName": "a", "Tags": [{"Key": "Spinup:Org`+strings.Repeat(" ", 1000)+`", "Value": "x"}]}`,
 			`The tag key "Spinup:Org`+strings.Repeat(" ", 90)+`" is too like one that the service sets.`), post(`{"RepositoryName": "a", "ScanOnPush": "True"}`, scan), put(`{"ScanOnPush": ""}`, scan),
-		post(`{"RepositoryName": "a", "ImageTagMutability": "mutable"}`, "ImageTagMutability must be MUTABLE or IMMUTABLE."),
-		put(`{"ImageTagMutability": ""}`, "ImageTagMutability must be MUTABLE or IMMUTABLE."),
+		post(`{"RepositoryName": "a", "ImageTagMutability": "mutable"}`, modes),
+		put(`{"ImageTagMutability": ""}`, modes),
 		post(`{"RepositoryName": "a", "EncryptionType": "KMS_DSSE"}`, "EncryptionType must be AES256 or KMS."),
 		post(`{"RepositoryName": "a", "EncryptionType": "AES256", "KmsKeyId": "k"}`, "KmsKeyId goes with EncryptionType KMS, not AES256."),
 		post(`{"RepositoryName": "a", "KmsKeyId": "`+strings.Repeat("é", 2049)+`"}`, "KmsKeyId has 2049 characters, and may have 2048."),

@@ -177,7 +177,7 @@ func TestRequestsOfTheOpenAPIDocument(t *testing.T) {
 		{`"ScanOnPush": "true"`, true}, {`"ScanOnPush": "false"`, true}, {`"ScanOnPush": true`, true}, {`"ScanOnPush": false`, true},
 		{`"ScanOnPush": null`, false}, {`"ScanOnPush": "yes"`, false}, {`"ScanOnPush": 1`, false}, {`"ScanOnPush": ""`, false},
 		{`"ImageTagMutability": "IMMUTABLE"`, true}, {`"ImageTagMutability": null`, true},
-		{`"ImageTagMutability": "MUTABLE_WITH_EXCLUSION"`, false}, {`"ImageTagMutability": ""`, false}, {`"ImageTagMutability": 1`, false},
+		{`"ImageTagMutability": ""`, false}, {`"ImageTagMutability": 1`, false},
 		{tags(`null`), true}, {tags(`[]`), true}, {tags(`{}`), false}, {tags(`[null]`), false}, {tags(`["k"]`), false},
 		{tags(`[{"Key": "k"}]`), false}, {tags(`[{"Value": "v"}]`), false}, {tags(`[{"Key": "k", "Value": "v", "More": 1}]`), false},
 		{tags(`[{"Key": "k", "Value": null}]`), false}, {tags(`[{"Key": null, "Value": "v"}]`), false},

@@ -20,6 +20,8 @@ type createInput struct {
 	EncryptionType     *string
 	KmsKeyID           string `json:"KmsKeyId"`
 	Tags               tagInputs
+
+	ImageTagMutabilityExclusionFilters filterInputs
 }
 
 func (in createInput) name() string { return in.RepositoryName }
@@ -30,7 +32,7 @@ func (in createInput) check() error {
 	}
 	return firstError(
 		checkName("RepositoryName", in.RepositoryName),
-		checkOneOf("ImageTagMutability", in.ImageTagMutability, "MUTABLE", "IMMUTABLE"),
+		checkMutability(in.ImageTagMutability, in.ImageTagMutabilityExclusionFilters),
 		checkOneOf("EncryptionType", in.EncryptionType, "AES256", "KMS"),
 		in.checkKey(),
 		checkTags(in.Tags),
@@ -64,6 +66,8 @@ type updateInput struct {
 	ImageTagMutability *string
 	Tags               tagInputs
 
+	ImageTagMutabilityExclusionFilters filterInputs
+
 	// These are known so that they can be refused with a helpful message.
 	EncryptionType fixedKey
 	KmsKeyID       fixedKey `json:"KmsKeyId"`
@@ -79,7 +83,7 @@ func (fixedKey) UnmarshalJSONFrom(*jsontext.Decoder) error {
 
 func (in updateInput) check() error {
 	return firstError(
-		checkOneOf("ImageTagMutability", in.ImageTagMutability, "MUTABLE", "IMMUTABLE"),
+		checkMutability(in.ImageTagMutability, in.ImageTagMutabilityExclusionFilters),
 		checkTags(in.Tags),
 	)
 }
@@ -108,6 +112,8 @@ func createRepository(ctx context.Context, t target, in createInput) (*ecr.Repos
 		ScanOnPush:         in.ScanOnPush.value,
 		ImageTagMutability: in.ImageTagMutability,
 		Tags:               append(withoutReserved(in.Tags), reservedTags(t)...),
+
+		ImageTagMutabilityExclusionFilters: in.ImageTagMutabilityExclusionFilters,
 	}
 	if err := checkTagCount(settings.Tags); err != nil {
 		return nil, err
@@ -153,6 +159,8 @@ func updateRepository(ctx context.Context, t target, in updateInput) (*ecr.Repos
 		ScanOnPush:         in.ScanOnPush.value,
 		ImageTagMutability: in.ImageTagMutability,
 		Tags:               withoutReserved(in.Tags),
+
+		ImageTagMutabilityExclusionFilters: in.ImageTagMutabilityExclusionFilters,
 	}
 	if settings.Empty() {
 		return present, nil

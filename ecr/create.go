@@ -58,6 +58,8 @@ func createInput(name string, s Settings, e Encryption) *createRepositoryInput {
 		ImageScanningConfiguration: &ecr.ImageScanningConfiguration{ScanOnPush: aws.Bool(aws.BoolValue(s.ScanOnPush))},
 		ImageTagMutability:         s.ImageTagMutability,
 		Tags:                       awsTags(s.Tags),
+
+		ImageTagMutabilityExclusionFilters: awsFilters(s.ImageTagMutabilityExclusionFilters),
 	}
 	if e.Type != "" {
 		in.EncryptionConfiguration = &ecr.EncryptionConfiguration{EncryptionType: aws.String(e.Type)}
@@ -95,7 +97,7 @@ func matchesRequest(r *Repository, s Settings, e Encryption) bool {
 	key := e.KmsKeyID
 	return slices.Equal(r.Tags, sortTags(slices.Clone(s.Tags))) &&
 		r.ScanOnPush == strconv.FormatBool(aws.BoolValue(s.ScanOnPush)) &&
-		r.ImageTagMutability == cmp.Or(aws.StringValue(s.ImageTagMutability), ecr.ImageTagMutabilityMutable) &&
+		r.hasMutability(cmp.Or(aws.StringValue(s.ImageTagMutability), ecr.ImageTagMutabilityMutable), s.ImageTagMutabilityExclusionFilters) &&
 		r.EncryptionType == cmp.Or(e.Type, ecr.EncryptionTypeAes256) &&
 		(key == "" || key == r.KmsKeyID || strings.HasSuffix(r.KmsKeyID, "/"+key) || strings.Contains(key, "alias/"))
 }

@@ -69,7 +69,7 @@ func answers(t testing.TB) (all []answer) {
 	call("CreateRepository", createInput("g/plain", Settings{}, Encryption{}))
 	create := createInput("g/a", Settings{ScanOnPush: aws.Bool(true), Tags: []Tag{{Key: "k", Value: "é +-=._:/@"}, {Key: "empty"}}}, Encryption{Type: "KMS"})
 	create.ImageTagMutability = aws.String("IMMUTABLE_WITH_EXCLUSION")
-	create.ImageTagMutabilityExclusionFilters = []*exclusionFilter{{Filter: aws.String("dev-*"), FilterType: aws.String("WILDCARD")}}
+	create.ImageTagMutabilityExclusionFilters = []exclusionFilter{{Filter: aws.String("dev-*"), FilterType: aws.String("WILDCARD")}}
 	call("CreateRepository", create)
 	addImages(t, local)
 	call("DescribeRepositories", &ecr.DescribeRepositoriesInput{MaxResults: aws.Int64(1)})

@@ -69,8 +69,12 @@ func draw(t *rapid.T, v reflect.Value) {
 	case v.Kind() == reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), rapid.IntRange(0, 3).Draw(t, "length"), 3))
 		for i := range v.Len() {
-			v.Index(i).Set(reflect.New(v.Type().Elem().Elem()))
-			draw(t, v.Index(i).Elem())
+			item := v.Index(i)
+			if item.Kind() == reflect.Pointer { // the SDK omits no item
+				item.Set(reflect.New(item.Type().Elem()))
+				item = item.Elem()
+			}
+			draw(t, item)
 		}
 	}
 }

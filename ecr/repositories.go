@@ -15,15 +15,20 @@ import (
 // A Repository is a repository as callers see it.
 type Repository struct {
 	CreatedAt          Timestamp
-	EncryptionType     string // AES256 or KMS
+	EncryptionType     string // AES256, KMS or KMS_DSSE
 	KmsKeyID           string `json:"KmsKeyId"`
 	ScanOnPush         string // "true" or "false"
 	ImageTagMutability string // MUTABLE, IMMUTABLE, or one of these with _WITH_EXCLUSION
-	RegistryID         string `json:"RegistryId"`
-	RepositoryArn      string
-	RepositoryName     string // with the group: group/name
-	RepositoryURI      string `json:"RepositoryUri"`
-	Tags               []Tag  // sorted by key
+
+	// Patterns of image tags to which the mutability does not apply, as ECR
+	// orders them.
+	ImageTagMutabilityExclusionFilters []string `json:",omitempty"`
+
+	RegistryID     string `json:"RegistryId"`
+	RepositoryArn  string
+	RepositoryName string // with the group: group/name
+	RepositoryURI  string `json:"RepositoryUri"`
+	Tags           []Tag  // sorted by key
 }
 
 // A Tag is a tag of a repository.
@@ -39,6 +44,9 @@ type Settings struct {
 	ScanOnPush         *bool
 	ImageTagMutability *string
 	Tags               []Tag
+
+	// The exclusions belong to ImageTagMutability. ECR replaces both together.
+	ImageTagMutabilityExclusionFilters []string
 }
 
 // Empty tells whether the settings set nothing.
@@ -135,11 +143,14 @@ func newRepository(r *repositoryDetail, tags []Tag) *Repository {
 		CreatedAt:          Timestamp{aws.TimeValue(r.CreatedAt)},
 		ScanOnPush:         "false",
 		ImageTagMutability: aws.StringValue(r.ImageTagMutability),
-		RegistryID:         aws.StringValue(r.RegistryID),
-		RepositoryArn:      aws.StringValue(r.RepositoryArn),
-		RepositoryName:     aws.StringValue(r.RepositoryName),
-		RepositoryURI:      aws.StringValue(r.RepositoryURI),
-		Tags:               tags,
+
+		ImageTagMutabilityExclusionFilters: filterTexts(r.ImageTagMutabilityExclusionFilters),
+
+		RegistryID:     aws.StringValue(r.RegistryID),
+		RepositoryArn:  aws.StringValue(r.RepositoryArn),
+		RepositoryName: aws.StringValue(r.RepositoryName),
+		RepositoryURI:  aws.StringValue(r.RepositoryURI),
+		Tags:           tags,
 	}
 	if scanning := r.ImageScanningConfiguration; scanning != nil {
 		answer.ScanOnPush = strconv.FormatBool(aws.BoolValue(scanning.ScanOnPush))

@@ -119,7 +119,8 @@ func (c *Client) parts(s Settings) []*part {
 		parts = append(parts, &part{name: "ScanOnPush", wanted: Settings{ScanOnPush: s.ScanOnPush}, put: c.putScanning})
 	}
 	if s.ImageTagMutability != nil {
-		parts = append(parts, &part{name: "ImageTagMutability", wanted: Settings{ImageTagMutability: s.ImageTagMutability}, put: c.putMutability})
+		wanted := Settings{ImageTagMutability: s.ImageTagMutability, ImageTagMutabilityExclusionFilters: s.ImageTagMutabilityExclusionFilters}
+		parts = append(parts, &part{name: "ImageTagMutability", wanted: wanted, put: c.putMutability})
 	}
 	return parts
 }
@@ -144,16 +145,27 @@ func (c *Client) putScanning(ctx context.Context, name string, s Settings, o req
 }
 
 func (c *Client) putMutability(ctx context.Context, name string, s Settings, o request.Option) (Settings, error) {
-	in := &putImageTagMutabilityInput{RepositoryName: aws.String(name), ImageTagMutability: s.ImageTagMutability}
+	in := &putImageTagMutabilityInput{
+		RepositoryName:                     aws.String(name),
+		ImageTagMutability:                 s.ImageTagMutability,
+		ImageTagMutabilityExclusionFilters: awsFilters(s.ImageTagMutabilityExclusionFilters),
+	}
 	out, err := send[putImageTagMutabilityOutput](ctx, c, "PutImageTagMutability", in, o)
-	return Settings{ImageTagMutability: out.ImageTagMutability}, err
+	return Settings{
+		ImageTagMutability:                 out.ImageTagMutability,
+		ImageTagMutabilityExclusionFilters: filterTexts(out.ImageTagMutabilityExclusionFilters),
+	}, err
 }
 
 // has tells whether the repository has the settings. It may have more tags.
 func (r *Repository) has(s Settings) bool {
 	return (s.ScanOnPush == nil || r.ScanOnPush == strconv.FormatBool(*s.ScanOnPush)) &&
-		(s.ImageTagMutability == nil || r.ImageTagMutability == *s.ImageTagMutability) &&
+		(s.ImageTagMutability == nil || r.hasMutability(*s.ImageTagMutability, s.ImageTagMutabilityExclusionFilters)) &&
 		!slices.ContainsFunc(s.Tags, func(t Tag) bool { return !slices.Contains(r.Tags, t) })
+}
+
+func (r *Repository) hasMutability(mode string, exclusions []string) bool {
+	return r.ImageTagMutability == mode && samePatterns(r.ImageTagMutabilityExclusionFilters, exclusions)
 }
 
 // with returns the repository with the settings.
@@ -164,6 +176,7 @@ func (r *Repository) with(s Settings) *Repository {
 	}
 	if s.ImageTagMutability != nil {
 		updated.ImageTagMutability = *s.ImageTagMutability
+		updated.ImageTagMutabilityExclusionFilters = s.ImageTagMutabilityExclusionFilters
 	}
 	if len(s.Tags) > 0 {
 		updated.Tags = MergeTags(r.Tags, s.Tags)

@@ -20,7 +20,7 @@ type repositoryDetail struct {
 	EncryptionConfiguration            *ecr.EncryptionConfiguration    `locationName:"encryptionConfiguration"`
 	ImageScanningConfiguration         *ecr.ImageScanningConfiguration `locationName:"imageScanningConfiguration"`
 	ImageTagMutability                 *string                         `locationName:"imageTagMutability"`
-	ImageTagMutabilityExclusionFilters []*exclusionFilter              `locationName:"imageTagMutabilityExclusionFilters"`
+	ImageTagMutabilityExclusionFilters []exclusionFilter               `locationName:"imageTagMutabilityExclusionFilters"`
 	RegistryID                         *string                         `locationName:"registryId"`
 	RepositoryArn                      *string                         `locationName:"repositoryArn"`
 	RepositoryName                     *string                         `locationName:"repositoryName"`
@@ -28,7 +28,7 @@ type repositoryDetail struct {
 }
 
 // An exclusionFilter is a pattern of image tags to which the mutability of the
-// repository does not apply.
+// repository does not apply. In lists they are not pointers, so none is nil.
 type exclusionFilter struct {
 	Filter     *string `locationName:"filter"`
 	FilterType *string `locationName:"filterType"` // WILDCARD
@@ -38,7 +38,7 @@ type createRepositoryInput struct {
 	EncryptionConfiguration            *ecr.EncryptionConfiguration    `locationName:"encryptionConfiguration"`
 	ImageScanningConfiguration         *ecr.ImageScanningConfiguration `locationName:"imageScanningConfiguration"`
 	ImageTagMutability                 *string                         `locationName:"imageTagMutability"`
-	ImageTagMutabilityExclusionFilters []*exclusionFilter              `locationName:"imageTagMutabilityExclusionFilters"`
+	ImageTagMutabilityExclusionFilters []exclusionFilter               `locationName:"imageTagMutabilityExclusionFilters"`
 	RepositoryName                     *string                         `locationName:"repositoryName"`
 	Tags                               []*ecr.Tag                      `locationName:"tags"`
 }
@@ -53,14 +53,14 @@ type describeRepositoriesOutput struct {
 }
 
 type putImageTagMutabilityInput struct {
-	ImageTagMutability                 *string            `locationName:"imageTagMutability"`
-	ImageTagMutabilityExclusionFilters []*exclusionFilter `locationName:"imageTagMutabilityExclusionFilters"`
-	RepositoryName                     *string            `locationName:"repositoryName"`
+	ImageTagMutability                 *string           `locationName:"imageTagMutability"`
+	ImageTagMutabilityExclusionFilters []exclusionFilter `locationName:"imageTagMutabilityExclusionFilters"`
+	RepositoryName                     *string           `locationName:"repositoryName"`
 }
 
 type putImageTagMutabilityOutput struct {
-	ImageTagMutability                 *string            `locationName:"imageTagMutability"`
-	ImageTagMutabilityExclusionFilters []*exclusionFilter `locationName:"imageTagMutabilityExclusionFilters"`
+	ImageTagMutability                 *string           `locationName:"imageTagMutability"`
+	ImageTagMutabilityExclusionFilters []exclusionFilter `locationName:"imageTagMutabilityExclusionFilters"`
 }
 
 // A describeImagesInput has the SDK's fields in the SDK's order.
