@@ -32,7 +32,7 @@ func TestLongBodiesMakeShortAnswersAndLines(t *testing.T) {
 	w := newWorld(t)
 	w.addRepository(account, "g/a", org)
 	for _, character := range []string{"\x7f", "a", `\u0001`, `\x7f`, `\"`, "\u2028", "\U0010ffff"} {
-		long := strings.Repeat(character, (1<<20-100)/len(character))
+		long := strings.Repeat(character, (1<<20-200)/len(character))
 		half := long[:len(character)*(len(long)/2/len(character))]
 		for _, body := range []string{
 			`{"` + long + `": 1}`,
@@ -49,6 +49,7 @@ func TestLongBodiesMakeShortAnswersAndLines(t *testing.T) {
 			`{"ScanOnPush": "` + long + `"}`,
 			`{"ScanOnPush": {"` + long + `": 1}}`,
 			`{"ImageTagMutability": "` + long + `"}`,
+			`{"ImageTagMutability": "MUTABLE_WITH_EXCLUSION", "ImageTagMutabilityExclusionFilters": ["` + long + `"]}`,
 			`{"EncryptionType": "` + long + `"}`,
 			`{"KmsKeyId": "` + long + `"}`,
 			`{"RepositoryName": "` + long + `"}`,

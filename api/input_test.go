@@ -30,6 +30,9 @@ func TestBadInputIsRefusedBeforeAWS(t *testing.T) {
 	put := func(body, detail string) exchange {
 		return exchange{name: "PUT " + body, method: "PUT", path: update, body: body, status: 400, want: problemOf("bad-request", detail)}
 	}
+	except := func(list string) string {
+		return `{"ImageTagMutability": "MUTABLE_WITH_EXCLUSION", "ImageTagMutabilityExclusionFilters": ` + list + `}`
+	}
 	get := func(path, code, detail string) exchange {
 		return exchange{method: "GET", path: path, status: statusByCode[code], want: problemOf(code, detail)}
 	}
@@ -68,6 +71,18 @@ func TestBadInputIsRefusedBeforeAWS(t *testing.T) {
 			`The tag key "Spinup:Org`+strings.Repeat(" ", 90)+`" is too like one that the service sets.`), post(`{"RepositoryName": "a", "ScanOnPush": "True"}`, scan), put(`{"ScanOnPush": ""}`, scan),
 		post(`{"RepositoryName": "a", "ImageTagMutability": "mutable"}`, modes),
 		put(`{"ImageTagMutability": ""}`, modes),
+		post(`{"RepositoryName": "a", "ImageTagMutability": "MUTABLE_WITH_EXCLUSION"}`, `ImageTagMutability MUTABLE_WITH_EXCLUSION needs ImageTagMutabilityExclusionFilters, such as ["latest", "dev-*"].`),
+		put(`{"ImageTagMutability": "IMMUTABLE_WITH_EXCLUSION", "ImageTagMutabilityExclusionFilters": []}`, `ImageTagMutability IMMUTABLE_WITH_EXCLUSION needs ImageTagMutabilityExclusionFilters, such as ["latest", "dev-*"].`),
+		put(`{"ImageTagMutability": "IMMUTABLE", "ImageTagMutabilityExclusionFilters": ["a"]}`, "ImageTagMutabilityExclusionFilters goes with MUTABLE_WITH_EXCLUSION or IMMUTABLE_WITH_EXCLUSION, not IMMUTABLE."),
+		put(`{"ImageTagMutabilityExclusionFilters": ["a"]}`, "ImageTagMutabilityExclusionFilters needs ImageTagMutability in the same request."),
+		post(`{"RepositoryName": "a", "ImageTagMutabilityExclusionFilters": []}`, "ImageTagMutabilityExclusionFilters needs ImageTagMutability in the same request."),
+		put(except(`["1", "2", "3", "4", "5", "6"]`), "ImageTagMutabilityExclusionFilters has over 5 patterns."),
+		put(except(`["a", ""]`), "ImageTagMutabilityExclusionFilters[1] must be of letters, digits, '.', '_', '-' and '*'."),
+		put(except(`["a", "b", "c/d"]`), "ImageTagMutabilityExclusionFilters[2] must be of letters, digits, '.', '_', '-' and '*'."),
+		put(except(`["`+strings.Repeat("a", 129)+`"]`), "ImageTagMutabilityExclusionFilters[0] has 129 characters, and may have 128."),
+		put(except(`["a", "*b*c*"]`), "ImageTagMutabilityExclusionFilters[1] has '*' 3 times, and may have it 2 times."),
+		put(except(`["a", 1]`), "ImageTagMutabilityExclusionFilters[1] must be a string, not a number."),
+		put(except(`"a"`), "ImageTagMutabilityExclusionFilters must be an array, not a string."),
 		post(`{"RepositoryName": "a", "EncryptionType": "KMS_DSSE"}`, "EncryptionType must be AES256 or KMS."),
 		post(`{"RepositoryName": "a", "EncryptionType": "AES256", "KmsKeyId": "k"}`, "KmsKeyId goes with EncryptionType KMS, not AES256."),
 		post(`{"RepositoryName": "a", "KmsKeyId": "`+strings.Repeat("é", 2049)+`"}`, "KmsKeyId has 2049 characters, and may have 2048."),

@@ -88,7 +88,7 @@ func checkFilter(what, filter string) error {
 	case len(filter) > maxFilter:
 		return common.Errorf(common.BadRequest, "%s has %d characters, and may have %d.", what, len(filter), maxFilter)
 	case stars > maxWildcards:
-		return common.Errorf(common.BadRequest, "%s has %d times '*', and may have it %d times.", what, stars, maxWildcards)
+		return common.Errorf(common.BadRequest, "%s has '*' %d times, and may have it %d times.", what, stars, maxWildcards)
 	}
 	return nil
 }

@@ -144,7 +144,8 @@ func TestOpenAPIDocumentLetsOnlyAnswersHaveMoreKeys(t *testing.T) {
 }
 
 // wantClosed checks whether the objects of a body may have other keys than those
-// in the document.
+// in the document. A schema without a type is a condition on some properties of an
+// object.
 func wantClosed(t *testing.T, where string, content openapi3.Content, want bool) {
 	for _, mediaType := range content {
 		if mediaType.Schema == nil {
@@ -152,7 +153,7 @@ func wantClosed(t *testing.T, where string, content openapi3.Content, want bool)
 		}
 		err := mediaType.Schema.WalkSubtree(func(_ string, s *openapi3.SchemaRef) error {
 			keys, more := slices.Sorted(maps.Keys(s.Value.Properties)), s.Value.AdditionalProperties.Has
-			if closed := more != nil && !*more; keys != nil && closed != want {
+			if closed := more != nil && !*more; keys != nil && s.Value.Type != nil && closed != want {
 				t.Errorf("%s: the object with the keys %v is closed: %t", where, keys, closed)
 			}
 			return nil
@@ -168,6 +169,9 @@ func TestRequestsOfTheOpenAPIDocument(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	tags := func(list string) string { return `"Tags": ` + list }
+	except := func(list string) string {
+		return `"ImageTagMutability": "IMMUTABLE_WITH_EXCLUSION", "ImageTagMutabilityExclusionFilters": ` + list
+	}
 	tooMany := tags(manyTags(51))
 	for i, c := range []struct {
 		members string
@@ -178,6 +182,13 @@ func TestRequestsOfTheOpenAPIDocument(t *testing.T) {
 		{`"ScanOnPush": null`, false}, {`"ScanOnPush": "yes"`, false}, {`"ScanOnPush": 1`, false}, {`"ScanOnPush": ""`, false},
 		{`"ImageTagMutability": "IMMUTABLE"`, true}, {`"ImageTagMutability": null`, true},
 		{`"ImageTagMutability": ""`, false}, {`"ImageTagMutability": 1`, false},
+		{`"ImageTagMutability": "MUTABLE_WITH_EXCLUSION"`, false}, {except(`null`), false}, {except(`[]`), false}, {except(`"a"`), false},
+		{except(`["latest"]`), true}, {except(`["0aZ._*-", "*", "**", "a*b*c", "*"]`), true}, {except(`["1", "2", "3", "4", "5", "6"]`), false},
+		{except(`["a", ""]`), false}, {except(`["a", null]`), false}, {except(`["a", 1]`), false}, {except(`["a*b*c*"]`), false}, {except(`["é"]`), false}, {except(`["a\n"]`), false},
+		{except(`["` + strings.Repeat("a", 127) + `*"]`), true}, {except(`["` + strings.Repeat("a", 128) + `*"]`), false},
+		{`"ImageTagMutabilityExclusionFilters": ["a"]`, false}, {`"ImageTagMutabilityExclusionFilters": []`, false}, {`"ImageTagMutabilityExclusionFilters": null`, true},
+		{`"ImageTagMutability": "MUTABLE", "ImageTagMutabilityExclusionFilters": ["a"]`, false}, {`"ImageTagMutability": null, "ImageTagMutabilityExclusionFilters": ["a"]`, false},
+		{`"ImageTagMutability": "IMMUTABLE", "ImageTagMutabilityExclusionFilters": []`, false}, {`"ImageTagMutability": "IMMUTABLE", "ImageTagMutabilityExclusionFilters": null`, true},
 		{tags(`null`), true}, {tags(`[]`), true}, {tags(`{}`), false}, {tags(`[null]`), false}, {tags(`["k"]`), false},
 		{tags(`[{"Key": "k"}]`), false}, {tags(`[{"Value": "v"}]`), false}, {tags(`[{"Key": "k", "Value": "v", "More": 1}]`), false},
 		{tags(`[{"Key": "k", "Value": null}]`), false}, {tags(`[{"Key": null, "Value": "v"}]`), false},

@@ -54,10 +54,11 @@ func Parse(document []byte) (*Document, error) {
 
 // closeObjects lets objects have only the properties in the document. The
 // document lets answers have more, so that a client accepts what a later version
-// adds. This version must not answer what the document does not have.
+// adds. This version must not answer what the document does not have. A schema
+// without a type is a condition on some properties of an object.
 func closeObjects(t *openapi3.T) error {
 	return t.WalkSchemas(func(_ string, s *openapi3.SchemaRef) error {
-		if len(s.Value.Properties) > 0 {
+		if len(s.Value.Properties) > 0 && s.Value.Type != nil {
 			s.Value.AdditionalProperties = openapi3.BoolSchema{Has: new(bool)}
 		}
 		return nil

@@ -146,7 +146,7 @@ func TestImmutability(t *testing.T) {
 		u.push(first, name+":v1")
 		second := newImage(t, "second from "+t.Name()+w.host, "amd64")
 		u.wantFailure(c.push, "The image tag 'v1' already exists in the '"+name+"' repository and cannot be overwritten "+
-			"because the repository is immutable.", u.pushing(second, name+":v1"))
+			"because the tag is immutable.", u.pushing(second, name+":v1"))
 		u.wantPulled(first, name+":v1")
 		u.push(second, name+":v2")
 	})

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/awserr"
 	"github.com/aws/aws-sdk-go/aws/credentials"
+	"github.com/aws/aws-sdk-go/aws/request"
 	"github.com/aws/aws-sdk-go/aws/session"
 	"github.com/aws/aws-sdk-go/service/ecr"
 	"github.com/aws/aws-sdk-go/service/sts"
@@ -215,4 +216,31 @@ func WantError(t testing.TB, name string, err error, code, text string) {
 	if err != nil && !strings.Contains(err.Error(), text) {
 		t.Errorf("%s: %v, want a message with %q", name, err, text)
 	}
+}
+
+// A Filter is an exclusion from the mutability of a repository. The SDK has no
+// exclusions.
+type Filter struct {
+	Filter     string `locationName:"filter"`
+	FilterType string `locationName:"filterType"`
+}
+
+// Wildcards returns filters of the only type that there is.
+func Wildcards(patterns ...string) []*Filter {
+	var filters []*Filter
+	for _, p := range patterns {
+		filters = append(filters, &Filter{p, "WILDCARD"})
+	}
+	return filters
+}
+
+// PutMutability sets the mode of a repository with exclusions, as AWS's console
+// does.
+func PutMutability(c *ecr.ECR, repository, mode string, filters []*Filter) error {
+	in := &struct {
+		RepositoryName                     string    `locationName:"repositoryName"`
+		ImageTagMutability                 string    `locationName:"imageTagMutability"`
+		ImageTagMutabilityExclusionFilters []*Filter `locationName:"imageTagMutabilityExclusionFilters"`
+	}{repository, mode, filters}
+	return c.NewRequest(&request.Operation{Name: "PutImageTagMutability", HTTPMethod: "POST", HTTPPath: "/"}, in, nil).Send()
 }

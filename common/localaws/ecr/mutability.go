@@ -28,7 +28,11 @@ type mutability struct {
 
 var exclusionPattern = regexp.MustCompile(`^[0-9a-zA-Z._*-]{1,128}$`)
 
-const maxExclusions = 5
+// Limits on exclusions: how many a repository may have, and how many * a filter.
+const (
+	maxExclusions = 5
+	maxWildcards  = 2
+)
 
 func (m mutability) check() error {
 	modes := []string{mutable, immutable, immutableWithExclusion, mutableWithExclusion}
@@ -39,21 +43,31 @@ func (m mutability) check() error {
 	withExclusion := m.mode == mutableWithExclusion || m.mode == immutableWithExclusion
 	switch {
 	case withExclusion && len(m.exclusions) == 0:
-		return invalidParameter(filters, "must be specified when imageTagMutability is "+m.mode)
+		return invalidParameter(filters, "ImageTagMutabilityExclusionFilters can't be null when imageTagMutability is set as "+m.mode)
 	case !withExclusion && m.exclusions != nil:
-		return invalidParameter(filters, "must not be specified when imageTagMutability is "+m.mode)
+		return invalidParameter(filters, "ImageTagMutabilityExclusionFilters are not allowed when imageTagMutability is set to "+m.mode)
 	case len(m.exclusions) > maxExclusions:
 		return invalidParameter(filters, "Member must have length less than or equal to 5")
 	}
 	for _, e := range m.exclusions {
-		if e.Type != "WILDCARD" {
-			return invalidParameter(filters, "Member must satisfy enum value set: [WILDCARD]")
-		}
-		if !exclusionPattern.MatchString(e.Filter) {
-			return invalidParameter(filters, "must satisfy regular expression '"+exclusionPattern.String()+"'")
+		if fault := e.fault(); fault != "" {
+			return invalidParameter(filters, fault)
 		}
 	}
 	return nil
+}
+
+// fault says what is wrong with a filter. It is empty if all is well.
+func (e exclusion) fault() string {
+	switch {
+	case e.Type != "WILDCARD":
+		return "Member must satisfy enum value set: [WILDCARD]"
+	case !exclusionPattern.MatchString(e.Filter):
+		return "must satisfy regular expression '" + exclusionPattern.String() + "'"
+	case strings.Count(e.Filter, "*") > maxWildcards:
+		return "a filter can have at most 2 wildcards"
+	}
+	return ""
 }
 
 // isFixed reports whether an image tag must stay with its image.

@@ -140,7 +140,7 @@ func (r *repository) checkPut(digest, tag string) error {
 			"in the repository with name '%s' in registry with id '%s'", digest, tag, r.name, r.account)
 	case tag != "" && r.tagged[tag] != nil && r.tagged[tag] != i && r.mutability.isFixed(tag):
 		return service.Errorf("ImageTagAlreadyExistsException", "The image tag '%s' already exists in the '%s' repository "+
-			"and cannot be overwritten because the repository is immutable.", tag, r.name)
+			"and cannot be overwritten because the tag is immutable.", tag, r.name)
 	case i == nil && len(r.images) >= maxImages:
 		return service.Errorf("LimitExceededException", "The maximum number of images, %d, "+
 			"in the repository with name '%s' is reached", maxImages, r.name)

@@ -72,7 +72,7 @@ func TestImmutableTags(t *testing.T) {
 		RepositoryName: aws.String("group/one"), ImageTagMutability: aws.String("IMMUTABLE")})))
 	awstest.Must(t, put(client, manifestOf(1), "v1"))
 	awstest.WantError(t, "another image with the tag", put(client, manifestOf(2), "v1"), "ImageTagAlreadyExistsException",
-		"The image tag 'v1' already exists in the 'group/one' repository and cannot be overwritten because the repository is immutable.")
+		"The image tag 'v1' already exists in the 'group/one' repository and cannot be overwritten because the tag is immutable.")
 	awstest.WantError(t, "same image with the tag", put(client, manifestOf(1), "v1"), "ImageAlreadyExistsException", "and tag 'v1' already exists")
 	awstest.Must(t, put(client, manifestOf(1), "v2"))
 }

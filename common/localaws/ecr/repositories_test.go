@@ -88,18 +88,19 @@ func TestRepositoryLife(t *testing.T) {
 func TestCreateRepositoryInFull(t *testing.T) {
 	t.Parallel()
 	const key = "arn:aws:kms:us-east-1:012345678901:key/0a1b"
-	for _, test := range []struct{ key, want string }{
-		{"", "arn:aws:kms:us-east-1:012345678901:key/"}, // the key that AWS keeps
-		{"0a1b", key},
-		{key, key},
-		{"alias/mine", "arn:aws:kms:us-east-1:012345678901:key/"},
+	for _, test := range []struct{ kind, key, want string }{
+		{"KMS", "", "arn:aws:kms:us-east-1:012345678901:key/"}, // the key that AWS keeps
+		{"KMS", "0a1b", key},
+		{"KMS", key, key},
+		{"KMS", "alias/mine", "arn:aws:kms:us-east-1:012345678901:key/"},
+		{"KMS_DSSE", key, key},
 	} {
 		b := awstest.New(t)
 		in := &ecr.CreateRepositoryInput{
 			RepositoryName:             aws.String("group/one"),
 			ImageTagMutability:         aws.String("IMMUTABLE"),
 			ImageScanningConfiguration: &ecr.ImageScanningConfiguration{ScanOnPush: aws.Bool(true)},
-			EncryptionConfiguration:    &ecr.EncryptionConfiguration{EncryptionType: aws.String("KMS")},
+			EncryptionConfiguration:    &ecr.EncryptionConfiguration{EncryptionType: aws.String(test.kind)},
 			Tags:                       []*ecr.Tag{{Key: aws.String("b"), Value: aws.String("")}, {Key: aws.String("a"), Value: aws.String("1")}},
 		}
 		if test.key != "" {
@@ -164,7 +165,8 @@ func TestRepositoryErrors(t *testing.T) {
 		{"three underscores", create(func(in *ecr.CreateRepositoryInput) { in.SetRepositoryName("a___b") }), invalid, "regular expression"},
 		{"name too long", create(func(in *ecr.CreateRepositoryInput) { in.SetRepositoryName(strings.Repeat("a", 257)) }), invalid, "less than or equal to 256"},
 		{"unknown mutability", create(func(in *ecr.CreateRepositoryInput) { in.SetImageTagMutability("x") }), invalid, "'imageTagMutability'"},
-		{"mutability with exclusions without a filter", create(func(in *ecr.CreateRepositoryInput) { in.SetImageTagMutability("MUTABLE_WITH_EXCLUSION") }), invalid, "must be specified"},
+		{"mutability with exclusions without a filter", create(func(in *ecr.CreateRepositoryInput) { in.SetImageTagMutability("MUTABLE_WITH_EXCLUSION") }), invalid,
+			"Invalid parameter at 'imageTagMutabilityExclusionFilters' failed to satisfy constraint: 'ImageTagMutabilityExclusionFilters can't be null when imageTagMutability is set as MUTABLE_WITH_EXCLUSION'"},
 		{"unknown encryption", create(func(in *ecr.CreateRepositoryInput) {
 			in.SetEncryptionConfiguration(&ecr.EncryptionConfiguration{EncryptionType: aws.String("x")})
 		}), invalid, "'encryptionType'"},

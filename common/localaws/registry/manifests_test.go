@@ -187,9 +187,39 @@ func TestImmutableTag(t *testing.T) {
 	c.pushImage(one, "v1")
 	other := strings.Replace(image, `{"schema`, ` {"schema`, 1)
 	c.wantError("another image", c.pushManifest(one, "v1", ociManifest, other), 400, "TAG_INVALID", "The image tag 'v1' already exists in the 'group/one' "+
-		"repository and cannot be overwritten because the repository is immutable.")
+		"repository and cannot be overwritten because the tag is immutable.")
 	c.wantStatus("the same image", c.pushManifest(one, "v1", ociManifest, image), 201)
 	c.wantStatus("another tag", c.pushManifest(one, "v2", ociManifest, other), 201)
+}
+
+// Exclusions bind a push as they bind PutImage.
+func TestMutabilityWithExclusions(t *testing.T) {
+	t.Parallel()
+	b, c := start(t)
+	other := strings.Replace(image, `{"schema`, ` {"schema`, 1)
+	for _, test := range []struct {
+		mode    string
+		filters []*awstest.Filter
+		tag     string
+		fixed   bool
+	}{
+		{"MUTABLE", nil, "v1", false},
+		{"IMMUTABLE", nil, "v2", true},
+		{"IMMUTABLE_WITH_EXCLUSION", awstest.Wildcards("latest", "dev-*"), "v3", true},
+		{"IMMUTABLE_WITH_EXCLUSION", awstest.Wildcards("latest", "dev-*"), "dev-3", false},
+		{"MUTABLE_WITH_EXCLUSION", awstest.Wildcards("latest", "v*"), "v4", true},
+		{"MUTABLE_WITH_EXCLUSION", awstest.Wildcards("latest", "v*"), "dev-4", false},
+	} {
+		name := test.mode + " " + test.tag
+		awstest.Must(t, awstest.PutMutability(b.ECR(awstest.Here), "group/one", test.mode, test.filters))
+		c.pushImage(one, test.tag)
+		if again := c.pushManifest(one, test.tag, ociManifest, other); test.fixed {
+			c.wantError(name, again, 400, "TAG_INVALID", "The image tag '"+test.tag+"' already exists in the 'group/one' "+
+				"repository and cannot be overwritten because the tag is immutable.")
+		} else {
+			c.wantStatus(name, again, 201)
+		}
+	}
 }
 
 func TestRetag(t *testing.T) {

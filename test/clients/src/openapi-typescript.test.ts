@@ -14,12 +14,13 @@ type CredentialsRequest = components["schemas"]["CredentialsRequest"];
 export const requests: CreateRequest[] = [
   { RepositoryName: "a", ScanOnPush: "true" },
   { RepositoryName: "a", ScanOnPush: false, ImageTagMutability: null, Tags: [{ Key: "k", Value: "" }] },
+  { RepositoryName: "a", ImageTagMutability: "MUTABLE_WITH_EXCLUSION", ImageTagMutabilityExclusionFilters: ["v*"] },
   // @ts-expect-error: a typo
   { RepositoryName: "a", ScanOnPsuh: true },
   // @ts-expect-error: neither "true" nor "false"
   { RepositoryName: "a", ScanOnPush: "yes" },
-  // @ts-expect-error: only answers have it
-  { RepositoryName: "a", ImageTagMutability: "MUTABLE_WITH_EXCLUSION" },
+  // @ts-expect-error: only answers may have what AWS adds
+  { RepositoryName: "a", ImageTagMutability: "SOMETHING_NEW" },
   // @ts-expect-error: a name is needed
   {},
 ];
