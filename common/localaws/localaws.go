@@ -55,6 +55,8 @@ type (
 	Package = ecr.Package
 	// CVSS is a score of a Finding.
 	CVSS = ecr.CVSS
+	// Previews says how the previews of lifecycle policies go.
+	Previews = ecr.Previews
 )
 
 // Options of New. The zero value is an AWS without roles.
@@ -190,6 +192,16 @@ func (s *Server) SetScanning(account, region, scanType string) error {
 	}
 	return wrap(err)
 }
+
+// SetPreviews says how the previews of lifecycle policies go from now on, also
+// those that are in progress or complete. It is for tests: with Looks that are
+// never used up, a preview stays in progress until it is called again.
+func (s *Server) SetPreviews(p Previews) error { return wrap(s.ecr.SetPreviews(p)) }
+
+// EvaluateLifecycles does now what the lifecycle policies of all repositories
+// say: images are deleted or archived. AWS does so within a day. Here nobody else
+// does.
+func (s *Server) EvaluateLifecycles() { s.ecr.EvaluateLifecycles() }
 
 // place returns an account in a region, or an error if one of them does not
 // exist.

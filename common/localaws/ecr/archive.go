@@ -36,6 +36,12 @@ func (r *repository) isArchived(digest string) bool {
 	return r.archived[digest] > 0 && r.archived[digest] == r.naming[digest]
 }
 
+// archive moves an active image into the archive.
+func (r *repository) archive(i *image, now time.Time) {
+	r.setStatus(i, imageArchived)
+	i.archived = now
+}
+
 // restore brings an image back from the archive. It is as if it were pushed: what
 // scans have found before is gone.
 func (r *repository) restore(i *image, now time.Time) {
@@ -76,8 +82,7 @@ func (s *Store) updateImageStorageClass(c *service.Request, in updateImageStorag
 	out := updateImageStorageClassOutput{r.account, r.name, ImageID{i.digest, in.ID.Tag}, imageArchived}
 	switch {
 	case in.Target == "ARCHIVE" && i.isActive():
-		r.setStatus(i, imageArchived)
-		i.archived = c.Now
+		r.archive(i, c.Now)
 	case in.Target == "STANDARD" && i.status == imageArchived:
 		out.Status = imageActivating
 		r.restore(i, c.Now)

@@ -36,6 +36,7 @@ type Store struct {
 	// locked when the methods that do the work run.
 	mu         sync.Mutex
 	registries map[service.Place]*registry
+	previews   Previews
 
 	files     *layers.Store
 	uploads   map[string]*upload        // by id, also those that became layers not long ago
@@ -81,6 +82,12 @@ func (s *Store) Service() service.Service {
 			row(s, "SetRepositoryPolicy", s.setRepositoryPolicy),
 			row(s, "GetRepositoryPolicy", s.getRepositoryPolicy),
 			service.Row("DeleteRepositoryPolicy", decode, s.needsToDeletePolicy, s.deleteRepositoryPolicy),
+
+			row(s, "PutLifecyclePolicy", s.putLifecyclePolicy),
+			row(s, "GetLifecyclePolicy", s.getLifecyclePolicy),
+			row(s, "DeleteLifecyclePolicy", s.deleteLifecyclePolicy),
+			row(s, "StartLifecyclePolicyPreview", s.startLifecyclePolicyPreview),
+			row(s, "GetLifecyclePolicyPreview", s.getLifecyclePolicyPreview),
 
 			service.Row("TagResource", decode, s.needsToTag, s.tagResource),
 			service.Row("UntagResource", decode, s.needsToUntag, s.untagResource),

@@ -92,6 +92,12 @@ func (m mutability) excludes(tag string) bool {
 // matchWildcard reports whether a text fits a filter, in which * stands for any
 // characters.
 func matchWildcard(filter, text string) bool {
+	return wildcard(filter).MatchString(text)
+}
+
+// wildcard returns the expression of a filter, in which * stands for any
+// characters.
+func wildcard(filter string) *regexp.Regexp {
 	pattern := strings.ReplaceAll(regexp.QuoteMeta(filter), `\*`, ".*")
-	return regexp.MustCompile("^" + pattern + "$").MatchString(text)
+	return regexp.MustCompile("^" + pattern + "$")
 }

@@ -270,6 +270,15 @@ func TestEveryOperationNeedsItsAction(t *testing.T) {
 		"DeleteRepositoryPolicy": func(c *ecr.ECR) error {
 			return awstest.ErrorOf(c.DeleteRepositoryPolicy(&ecr.DeleteRepositoryPolicyInput{RepositoryName: name}))
 		},
+		"PutLifecyclePolicy":    func(c *ecr.ECR) error { return putLifecycle(c, "group/ours", keepOne) },
+		"GetLifecyclePolicy":    func(c *ecr.ECR) error { return awstest.ErrorOf(getLifecycle(c, "group/ours")) },
+		"DeleteLifecyclePolicy": func(c *ecr.ECR) error { return deleteLifecycle(c, "group/ours") },
+		"StartLifecyclePolicyPreview": func(c *ecr.ECR) error {
+			return awstest.ErrorOf(c.StartLifecyclePolicyPreview(&ecr.StartLifecyclePolicyPreviewInput{RepositoryName: name}))
+		},
+		"GetLifecyclePolicyPreview": func(c *ecr.ECR) error {
+			return awstest.ErrorOf(c.GetLifecyclePolicyPreview(&ecr.GetLifecyclePolicyPreviewInput{RepositoryName: name}))
+		},
 		"TagResource":   tagIt("group/ours", "a", "b"),
 		"UntagResource": untagIt("group/ours", "a"),
 		"ListTagsForResource": func(c *ecr.ECR) error {
@@ -342,7 +351,10 @@ func TestEveryOperationNeedsItsAction(t *testing.T) {
 			t.Parallel()
 			b := newTaggedAWS(t)
 			awstest.Must(t, b.AddImage(awstest.Other, awstest.Here, "group/ours", localaws.Image{Tags: []string{"v1"}, Scan: &localaws.Scan{CompletedAt: awstest.Noon.AddDate(0, 0, -2)}}))
-			setPolicy(t, ecr.New(b.Session(awstest.Here, b.Assume(t, awstest.Other, "", nil))), "group/ours", policyForLambda)
+			unlimited := ecr.New(b.Session(awstest.Here, b.Assume(t, awstest.Other, "", nil)))
+			setPolicy(t, unlimited, "group/ours", policyForLambda)
+			awstest.Must(t, putLifecycle(unlimited, "group/ours", keepOne))
+			awstest.Must(t, awstest.ErrorOf(startPreview(unlimited, "group/ours", keepOne)))
 			var rest []string
 			for o := range operations {
 				if "ecr:"+o != action {

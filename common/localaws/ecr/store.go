@@ -26,6 +26,8 @@ type repository struct {
 	scanOnPush bool
 	encryption encryption
 	policy     *repositoryPolicy // nil if there is none
+	lifecycle  *lifecycle        // nil if there is none
+	preview    *preview          // the last one of a lifecycle policy, nil if there was none
 
 	images  map[string]*image // by digest
 	digests index

@@ -170,11 +170,11 @@ func TestRefusedFaults(t *testing.T) {
 	const keys = "the keys of a fault are operation, code, message and delay (strings), times, status, " +
 		"afterBytes and probability (numbers), afterWork and drop (true or false)"
 	const operations = "ecr:BatchCheckLayerAvailability, ecr:BatchDeleteImage, ecr:BatchGetImage, ecr:BatchGetRepositoryScanningConfiguration, ecr:CompleteLayerUpload, " +
-		"ecr:CreateRepository, ecr:DeleteRepository, ecr:DeleteRepositoryPolicy, ecr:DescribeImageScanFindings, " +
+		"ecr:CreateRepository, ecr:DeleteLifecyclePolicy, ecr:DeleteRepository, ecr:DeleteRepositoryPolicy, ecr:DescribeImageScanFindings, " +
 		"ecr:DescribeImages, ecr:DescribeRepositories, ecr:GetAuthorizationToken, ecr:GetDownloadUrlForLayer, " +
-		"ecr:GetRegistryScanningConfiguration, ecr:GetRepositoryPolicy, ecr:InitiateLayerUpload, ecr:ListImageReferrers, ecr:ListImages, ecr:ListTagsForResource, " +
-		"ecr:PutImage, ecr:PutImageScanningConfiguration, ecr:PutImageTagMutability, ecr:PutRegistryScanningConfiguration, ecr:SetRepositoryPolicy, " +
-		"ecr:StartImageScan, ecr:TagResource, ecr:UntagResource, ecr:UpdateImageStorageClass, ecr:UploadLayerPart, sts:AssumeRole, sts:GetCallerIdentity"
+		"ecr:GetLifecyclePolicy, ecr:GetLifecyclePolicyPreview, ecr:GetRegistryScanningConfiguration, ecr:GetRepositoryPolicy, ecr:InitiateLayerUpload, ecr:ListImageReferrers, ecr:ListImages, ecr:ListTagsForResource, " +
+		"ecr:PutImage, ecr:PutImageScanningConfiguration, ecr:PutImageTagMutability, ecr:PutLifecyclePolicy, ecr:PutRegistryScanningConfiguration, ecr:SetRepositoryPolicy, " +
+		"ecr:StartImageScan, ecr:StartLifecyclePolicyPreview, ecr:TagResource, ecr:UntagResource, ecr:UpdateImageStorageClass, ecr:UploadLayerPart, sts:AssumeRole, sts:GetCallerIdentity"
 	b := awstest.New(t)
 	for body, want := range map[string]string{
 		``:                     `the body is not a JSON object (EOF): ` + keys,
