@@ -84,6 +84,7 @@ type Server struct {
 	accounts map[string]bool // those that exist
 	faults   *fault.List
 	sessions *service.Sessions
+	sts      *sts.Store
 	ecr      *ecr.Store
 	calls    *service.Server
 	paths    map[string]http.Handler // other handlers, by the beginning of the path
@@ -103,12 +104,18 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("localaws: %w", err)
 	}
-	s := &Server{accounts: accounts(o.Roles), faults: new(fault.List), sessions: sessions, ecr: ecr.New(o.Now, o.RegistryHost, o.LayerLimit)}
-	s.ecr.PrincipalExists = principals(o.Roles)
+	s := &Server{
+		accounts: accounts(o.Roles),
+		faults:   new(fault.List),
+		sessions: sessions,
+		sts:      assuming,
+		ecr:      ecr.New(o.Now, o.RegistryHost, o.LayerLimit),
+	}
+	s.ecr.PrincipalExists = s.principalExists
 	s.calls = service.NewServer(service.Options{
 		Services: []service.Service{
 			s.ecr.Service(),
-			assuming,
+			s.sts.Service(),
 		},
 		Sessions: sessions,
 		Now:      o.Now,
@@ -162,6 +169,16 @@ func (s *Server) Inject(f Fault) (remove func()) {
 // ForgetSessions makes the sessions of an account unknown, as if its roles had
 // been deleted and made anew.
 func (s *Server) ForgetSessions(account string) { s.sessions.Forget(account) }
+
+// RemoveRole removes a role, as if it had been deleted: its sessions are unknown,
+// and the policies of repositories have its unique id in place of its ARN.
+func (s *Server) RemoveRole(account, name string) error {
+	if !s.sts.RemoveRole(account, name) {
+		return fmt.Errorf("localaws: there is no role %s/%s", account, name)
+	}
+	s.ecr.RemoveRole(account, name)
+	return nil
+}
 
 // AddRepository adds a repository directly, without checking a policy.
 func (s *Server) AddRepository(account, region, name string, tags map[string]string) error {

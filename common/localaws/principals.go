@@ -1,29 +1,31 @@
 package localaws
 
-import (
-	"strings"
-)
+import "strings"
 
-// principals returns a function that tells whether a principal exists: an
-// account, a role, a session of a role, or the administrator. It takes what the
-// policy of a repository can name, ids of accounts and ARNs. A session exists if
-// its role does.
-func principals(roles []Role) func(name string) bool {
-	exist := map[string]bool{"iam::" + AdministratorAccount + ":user/administrator": true}
-	for account := range accounts(roles) {
-		exist[account] = true
-		exist["iam::"+account+":root"] = true
+// principalExists tells whether a principal exists: an account, a role, a session
+// of a role, or the administrator. It takes what the policy of a repository can
+// name, ids of accounts and ARNs. A session exists if its role does. An id that
+// AWS gave to a user or role is none: no policy can be set that names it.
+func (s *Server) principalExists(name string) bool {
+	if s.accounts[name] {
+		return true
 	}
-	for _, r := range roles {
-		exist["iam::"+r.Account+":role/"+r.Name] = true
+	parts := strings.SplitN(name, ":", 6) // arn, partition, service, region, account, and the rest
+	if len(parts) < 6 {
+		return false
 	}
-	return func(name string) bool {
-		parts := strings.SplitN(name, ":", 3) // arn, partition, and the rest
-		rest := parts[len(parts)-1]
-		if in, session, ok := strings.Cut(rest, ":assumed-role/"); ok {
-			role, _, _ := strings.Cut(session, "/")
-			rest = strings.Replace(in, "sts:", "iam:", 1) + ":role/" + role
-		}
-		return exist[rest]
+	service, account, rest := parts[2], parts[4], parts[5]
+	kind, path, _ := strings.Cut(rest, "/")
+	switch service + " " + kind {
+	case "iam root":
+		return s.accounts[account] && path == ""
+	case "iam user":
+		return account == AdministratorAccount && path == "administrator"
+	case "iam role":
+		return s.sts.HasRole(account, path)
+	case "sts assumed-role":
+		role, _, _ := strings.Cut(path, "/")
+		return s.sts.HasRole(account, role)
 	}
+	return false
 }

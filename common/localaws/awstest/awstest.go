@@ -150,8 +150,14 @@ func (b *AWS) Add(t testing.TB, name string) {
 // tags. The policy "" means none.
 func (b *AWS) Assume(t testing.TB, account, policy string, tags map[string]string) *credentials.Credentials {
 	t.Helper()
+	return b.AssumeRole(t, account, "ecr-api", policy, tags)
+}
+
+// AssumeRole is Assume for any role that has the trust policy TrustLocal.
+func (b *AWS) AssumeRole(t testing.TB, account, role, policy string, tags map[string]string) *credentials.Credentials {
+	t.Helper()
 	in := &sts.AssumeRoleInput{
-		RoleArn:         RoleARN(account, "ecr-api"),
+		RoleArn:         RoleARN(account, role),
 		RoleSessionName: aws.String("test"),
 		ExternalId:      aws.String("local"),
 	}

@@ -54,7 +54,7 @@ func newDoorWith(t *testing.T, layerLimit int64, repositories ...string) *door {
 	d := &door{fault: func() service.Fault { return nil }}
 	now := func() time.Time { return time.Now().Add(time.Duration(d.later.Load())) }
 	store := localecr.New(now, "", layerLimit)
-	server := service.NewServer(service.Options{Services: []service.Service{store.Service(), assuming}, Sessions: sessions, Now: now,
+	server := service.NewServer(service.Options{Services: []service.Service{store.Service(), assuming.Service()}, Sessions: sessions, Now: now,
 		FaultFor: func(service.Call) service.Fault { return d.fault() }})
 	listening := httptest.NewServer(server)
 	t.Cleanup(func() {

@@ -1,8 +1,11 @@
 package ecr
 
 import (
+	"encoding/json"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
@@ -55,9 +58,9 @@ func (r *repository) policyOutput() repositoryPolicyOutput {
 	return repositoryPolicyOutput{r.account, r.name, r.policy.text}
 }
 
-// setRepositoryPolicy replaces the policy. ECR writes the text anew, with the
-// principals of a list in an order of its own. Here only the accounts are
-// written as ECR does.
+// setRepositoryPolicy replaces the policy. ECR writes the text anew. Here only
+// the principals are written as ECR does: accounts by their ARNs, and lists in
+// another order.
 func (s *Store) setRepositoryPolicy(c *service.Request, in setRepositoryPolicyInput) (any, error) {
 	r, err := s.find(c, in)
 	if err != nil {
@@ -71,7 +74,8 @@ func (s *Store) setRepositoryPolicy(c *service.Request, in setRepositoryPolicyIn
 	if slices.ContainsFunc(parsed.Principals(), s.isUnknown) {
 		return nil, invalidParameter("PolicyText", "Principal not found")
 	}
-	r.policy = &repositoryPolicy{withAccountARNs(*in.Text, c.Place().Region.Partition()), parsed}
+	text := withAccountARNs(*in.Text, c.Place().Region.Partition())
+	r.policy = &repositoryPolicy{inAnotherOrder(text), parsed}
 	return r.policyOutput(), nil
 }
 
@@ -92,6 +96,52 @@ func withAccountARNs(text, partition string) string {
 	return principalsPattern.ReplaceAllStringFunc(text, func(principals string) string {
 		return accountIDPattern.ReplaceAllString(principals, `"arn:`+partition+`:iam::${1}:root"`)
 	})
+}
+
+// inAnotherOrder returns the text of a policy with each list of principals in
+// another order. ECR's order cannot be foreseen. Here the first one comes last,
+// so that nobody relies on the order that was sent.
+func inAnotherOrder(text string) string {
+	return principalsPattern.ReplaceAllStringFunc(text, func(member string) string {
+		name, list, _ := strings.Cut(member, ":")
+		var principals []json.RawMessage
+		if json.Unmarshal([]byte(list), &principals) != nil || len(principals) < 2 {
+			return member
+		}
+		reordered, err := json.Marshal(append(principals[1:], principals[0]))
+		if err != nil {
+			return member
+		}
+		return name + ":" + string(reordered)
+	})
+}
+
+// RemoveRole puts the unique id of a role in place of its ARN, in all policies.
+// The ids match no caller, also no new role of the same name.
+func (s *Store) RemoveRole(account, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for place, registry := range s.registries {
+		arn := "arn:" + place.Region.Partition() + ":iam::" + account + ":role/" + name
+		for _, r := range registry.repositories {
+			r.policy = r.policy.replacing(arn, service.UniqueID("AROA", arn))
+		}
+	}
+}
+
+// replacing returns the policy with another name for a principal.
+func (p *repositoryPolicy) replacing(principal, by string) *repositoryPolicy {
+	if p == nil || !slices.Contains(p.policy.Principals(), principal) {
+		return p
+	}
+	text := principalsPattern.ReplaceAllStringFunc(p.text, func(principals string) string {
+		return strings.ReplaceAll(principals, strconv.Quote(principal), strconv.Quote(by))
+	})
+	parsed, err := policy.ParseResource(text)
+	if err != nil {
+		return p
+	}
+	return &repositoryPolicy{text, parsed}
 }
 
 type getRepositoryPolicyInput struct{ RepositoryID }

@@ -43,7 +43,7 @@ func TestRepositoryPolicy(t *testing.T) {
   "Statement" : [ {
     "Sid" : "pull, for \"012345678901\"",
     "Effect" : "Allow",
-    "Principal" : { "AWS" : [ "arn:aws:iam::210987654321:root", "arn:aws:iam::012345678901:role/ecr-api" ] },
+    "Principal" : { "AWS" :["arn:aws:iam::012345678901:role/ecr-api","arn:aws:iam::210987654321:root"] },
     "Action" : "ecr:BatchGetImage"
   }, { "Effect" : "Deny", "NotPrincipal" : { "AWS":"arn:aws:iam::210987654321:root" }, "Action" : "ecr:PutImage", "Resource" : "*" } ]
 }`
@@ -108,6 +108,9 @@ func TestRepositoryPolicyErrors(t *testing.T) {
 	naming := func(principal string) string {
 		return `{"Statement":{"Effect":"Allow","Principal":{"AWS":` + principal + `},"Action":"ecr:BatchGetImage"}}`
 	}
+	statement := func(sid, action string) string {
+		return `{"Sid":"` + sid + `","Effect":"Allow","Principal":"*","Action":"` + action + `"}`
+	}
 	for _, test := range []struct{ name, text, code, message string }{
 		{"no JSON", `x`, "InvalidParameterException", malformed},
 		{"empty", ``, "InvalidParameterException", malformed},
@@ -116,6 +119,14 @@ func TestRepositoryPolicyErrors(t *testing.T) {
 		{"too long", strings.Repeat(" ", 10_241), "InvalidParameterException",
 			"Invalid parameter at 'policyText' failed to satisfy constraint: 'Member must have length less than or equal to 10240'"},
 		{"as long as can be", naming(`"*"`) + strings.Repeat(" ", 10_240-len(naming(`"*"`))), "", ""},
+
+		{"two statements of one name", `{"Statement":[` + statement("a b", "ecr:*") + `,` + statement("a b", "ecr:*") + `]}`, "", ""},
+		{"an action of any case", `{"Statement":` + statement("x", "ECR:batchGetImage") + `}`, "", ""},
+		{"an action of another service", `{"Statement":[` + statement("x", "ecr:*") + `,` + statement("y", "s3:GetObject") + `]}`, "InvalidParameterException", malformed},
+		{"actions of all services", `{"Statement":` + statement("x", "*") + `}`, "InvalidParameterException", malformed},
+		{"any resource", `{"Statement":{"Effect":"Allow","Principal":"*","Action":"ecr:*","Resource":["*"]}}`, "", ""},
+		{"one resource", `{"Statement":{"Effect":"Allow","Principal":"*","Action":"ecr:*","Resource":"` + awstest.RepositoryARN(here, "group/one") + `"}}`,
+			"InvalidParameterException", malformed},
 
 		{"an account", naming(`"210987654321"`), "", ""},
 		{"the ARN of an account", naming(`"arn:aws:iam::210987654321:root"`), "", ""},
@@ -127,11 +138,86 @@ func TestRepositoryPolicyErrors(t *testing.T) {
 		{"a session of an unknown role", naming(`"arn:aws:sts::210987654321:assumed-role/ecr/any"`), "InvalidParameterException", noSuch},
 		{"a user", naming(`"arn:aws:iam::012345678901:user/administrator"`), "", ""},
 		{"an unknown user", naming(`"arn:aws:iam::210987654321:user/administrator"`), "InvalidParameterException", noSuch},
+		{"a role that was deleted", naming(`"AROAJQABLZS4A3QDU576Q"`), "InvalidParameterException", noSuch},
+		{"a user that was deleted", naming(`["210987654321","AIDAJQABLZS4A3QDU576Q"]`), "InvalidParameterException", noSuch},
+		{"an id that is none", naming(`"AIDA"`), "InvalidParameterException", malformed},
+		{"a group", naming(`"arn:aws:iam::210987654321:group/g"`), "InvalidParameterException", malformed},
+		{"a name of any kind", naming(`"ecr-api"`), "InvalidParameterException", malformed},
 		{"an exception for an unknown role", `{"Statement":{"Effect":"Deny","NotPrincipal":{"AWS":"arn:aws:iam::210987654321:role/ecr"},"Action":"ecr:*"}}`,
 			"InvalidParameterException", noSuch},
 	} {
 		err := awstest.ErrorOf(client.SetRepositoryPolicy(&ecr.SetRepositoryPolicyInput{RepositoryName: aws.String("group/one"), PolicyText: aws.String(test.text)}))
 		awstest.WantError(t, test.name, err, test.code, test.message)
+	}
+}
+
+// TestOrderOfPrincipals shows that a list never comes back as it was sent, so
+// that no caller compares it as it stands.
+func TestOrderOfPrincipals(t *testing.T) {
+	t.Parallel()
+	const role, session = `"arn:aws:iam::210987654321:role/ecr-api"`, `"arn:aws:sts::210987654321:assumed-role/ecr-api/a+b@c"`
+	b := awstest.New(t)
+	b.Add(t, "group/one")
+	for sent, want := range map[string]string{
+		`[` + role + `]`: `[` + role + `]`,
+		`["*", ` + role + `, "210987654321",` + session + `]`: `[` + role + `,"arn:aws:iam::210987654321:root",` + session + `,"*"]`,
+		`[` + session + `,` + role + `]`:                      `[` + role + `,` + session + `]`,
+	} {
+		setPolicy(t, b.ECR(awstest.Here), "group/one", granting("Allow", `{"Service":["b","a"],"AWS":`+sent+`}`, "ecr:*"))
+		if got, want := policyOf(t, b, "group/one"), granting("Allow", `{"Service":["b","a"],"AWS":`+want+`}`, "ecr:*"); got != want {
+			t.Errorf("the policy is %s, want %s", got, want)
+		}
+	}
+}
+
+// policyOf returns the policy of a repository.
+func policyOf(t *testing.T, b *awstest.AWS, repository string) string {
+	t.Helper()
+	out, err := b.ECR(awstest.Here).GetRepositoryPolicy(&ecr.GetRepositoryPolicyInput{RepositoryName: &repository})
+	awstest.Must(t, err)
+	return *out.PolicyText
+}
+
+// TestRemovedRole shows what AWS does to policies that name a role that is
+// deleted.
+func TestRemovedRole(t *testing.T) {
+	t.Parallel()
+	const (
+		role  = `"arn:aws:iam::210987654321:role/app"`
+		other = `"arn:aws:iam::210987654321:role/app2"`
+		id    = `"AROAAOX4M4VY6ADDLCPV2"`
+		root  = `"arn:aws:iam::210987654321:root"`
+	)
+	app := localaws.Role{Account: there, Name: "app", Trust: awstest.TrustLocal, Permissions: []string{awstest.AllowAll}}
+	app2 := app
+	app2.Name = "app2"
+	b := awstest.New(t, app, app2)
+	session := ecr.New(b.Session(awstest.Here, b.AssumeRole(t, there, "app", "", nil)))
+	awstest.Must(t, b.AddRepository(here, awstest.Here, "group/none", nil))
+	for name, principals := range map[string]string{"group/one": role, "group/several": `[` + root + `,` + role + `,` + other + `]`, "group/other": other} {
+		b.Add(t, name)
+		setPolicy(t, b.ECR(awstest.Here), name, granting("Allow", `{"AWS":`+principals+`}`, "ecr:*"))
+	}
+	describe := func() error {
+		return awstest.ErrorOf(session.DescribeImages(&ecr.DescribeImagesInput{RegistryId: aws.String(here), RepositoryName: aws.String("group/one")}))
+	}
+	awstest.WantError(t, "describe before", describe(), "", "")
+
+	awstest.Must(t, b.RemoveRole(there, "app"))
+	if err := b.RemoveRole(there, "app"); err == nil || err.Error() != "localaws: there is no role 210987654321/app" {
+		t.Errorf("removed again: %v", err)
+	}
+	awstest.WantError(t, "describe after", describe(), "UnrecognizedClientException", "")
+	for name, want := range map[string]string{"group/one": id, "group/several": `[` + id + `,` + other + `,` + root + `]`, "group/other": other} {
+		if got, want := policyOf(t, b, name), granting("Allow", `{"AWS":`+want+`}`, "ecr:*"); got != want {
+			t.Errorf("the policy of %s is %s, want %s", name, got, want)
+		}
+	}
+	for _, principal := range []string{id, role} {
+		err := awstest.ErrorOf(b.ECR(awstest.Here).SetRepositoryPolicy(&ecr.SetRepositoryPolicyInput{
+			RepositoryName: aws.String("group/one"), PolicyText: aws.String(granting("Allow", `{"AWS":`+principal+`}`, "ecr:*")),
+		}))
+		awstest.WantError(t, "set with "+principal, err, "InvalidParameterException", "'Principal not found'")
 	}
 }
 

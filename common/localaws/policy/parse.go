@@ -39,8 +39,8 @@ func ParseTrust(document string) (Policy, error) {
 
 // ParseResource parses the policy of a resource, by the grammar of ECR's
 // repository policies. Resource can only be "*", which means the one resource
-// that has the policy. A Sid can have any characters, also those of another
-// statement.
+// that has the policy, and actions are ECR's. A Sid can have any characters,
+// also those of another statement.
 func ParseResource(document string) (Policy, error) {
 	return parse(document, resourcePolicy)
 }
@@ -107,17 +107,17 @@ func parseStatement(raw json.RawMessage, k kind, d dialect) (s statement, id str
 		case "Effect":
 			effect, err = text(m.value)
 		case "Action":
-			s.actions, err = parseActions(m)
+			s.actions, err = parseActions(m, k)
 		case "NotAction":
-			s.notActions, err = parseActions(m)
+			s.notActions, err = parseActions(m, k)
 		case "Resource":
 			s.resources, err = parseResources(m, d)
 		case "NotResource":
 			s.notResources, err = parseResources(m, d)
 		case "Principal":
-			s.principals, err = parsePrincipals(m)
+			s.principals, err = parsePrincipals(m, k)
 		case "NotPrincipal":
-			s.notPrincipals, err = parsePrincipals(m)
+			s.notPrincipals, err = parsePrincipals(m, k)
 		case "Condition":
 			s.conditions, err = parseConditions(m.value, d)
 		default:
@@ -206,7 +206,7 @@ var actionPattern = regexp.MustCompile(`^(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$`)
 
 // parseActions parses the actions of Action or NotAction. In both versions
 // actions can have wildcards, but no variables.
-func parseActions(m member) ([]pattern, error) {
+func parseActions(m member, k kind) ([]pattern, error) {
 	names, err := oneOrMany(m.value)
 	if err != nil {
 		return nil, fmt.Errorf("element %s: %w", m.name, err)
@@ -219,7 +219,11 @@ func parseActions(m member) ([]pattern, error) {
 		if !actionPattern.MatchString(name) {
 			return nil, fmt.Errorf("actions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.: %q", name)
 		}
-		p, err := dialect{wildcards: true}.compile(strings.ToLower(name))
+		name = strings.ToLower(name)
+		if k == resourcePolicy && !strings.HasPrefix(name, "ecr:") {
+			return nil, fmt.Errorf("action %q is not one of ecr", name)
+		}
+		p, err := dialect{wildcards: true}.compile(name)
 		if err != nil {
 			return nil, err
 		}

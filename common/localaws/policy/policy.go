@@ -20,7 +20,7 @@ type Policy struct {
 }
 
 // Principals returns the accounts, users, roles and sessions that the policy
-// names, by their ids or ARNs.
+// names, by their ids or ARNs. The unique id of a user or role is among them.
 func (p Policy) Principals() []string {
 	var names []string
 	for _, s := range p.statements {

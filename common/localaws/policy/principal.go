@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -11,13 +12,13 @@ import (
 // principals are the callers that Principal or NotPrincipal names.
 type principals struct {
 	everybody bool
-	names     []string // account ids and ARNs
+	names     []string // account ids, ARNs, and ids of what was deleted
 }
 
 // parsePrincipals parses "*", or an object with the names of each kind. Every
 // caller here is a user or a role, which is the kind AWS. So the names of other
 // kinds match no caller.
-func parsePrincipals(element member) (*principals, error) {
+func parsePrincipals(element member, k kind) (*principals, error) {
 	var text string
 	if json.Unmarshal(element.value, &text) == nil {
 		if text != "*" {
@@ -43,7 +44,7 @@ func parsePrincipals(element member) (*principals, error) {
 		}
 		switch m.name {
 		case "AWS":
-			if err := p.add(names); err != nil {
+			if err := p.add(names, k); err != nil {
 				return nil, err
 			}
 		case "Service", "Federated", "CanonicalUser":
@@ -56,12 +57,12 @@ func parsePrincipals(element member) (*principals, error) {
 
 var errNoPrincipal = errors.New("missing required field Principal cannot be empty")
 
-func (p *principals) add(names []string) error {
+func (p *principals) add(names []string, k kind) error {
 	for _, name := range names {
 		switch {
 		case name == "*":
 			p.everybody = true
-		case isAccount(name), isPrincipalARN(name):
+		case isAccount(name), isPrincipalARN(name), k == resourcePolicy && uniqueIDPattern.MatchString(name):
 			p.names = append(p.names, name)
 		default:
 			return fmt.Errorf("invalid principal in policy: \"AWS\":%q", name)
@@ -69,6 +70,11 @@ func (p *principals) add(names []string) error {
 	}
 	return nil
 }
+
+// uniqueIDPattern matches the id of a user or role. It stands in the policy of a
+// resource in place of the ARN when the user or role was deleted, and matches no
+// caller.
+var uniqueIDPattern = regexp.MustCompile(`^(AIDA|AROA)[A-Z0-9]{17}$`)
 
 // isPrincipalARN reports whether the name is the ARN of a principal, which has
 // no wildcards. A group is no principal.

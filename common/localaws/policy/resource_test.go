@@ -100,7 +100,7 @@ func TestNotPrincipal(t *testing.T) {
 		{`{"Service":"lambda.amazonaws.com"}`, sessionARN, Deny},
 		{`{"Service":"lambda.amazonaws.com","AWS":[` + user + `,` + root + `]}`, userARN, Allow},
 	} {
-		p, err := ParseResource(resource(`{"Effect":"Allow","Principal":"*","Action":"*"}`,
+		p, err := ParseResource(resource(`{"Effect":"Allow","Principal":"*","Action":"ecr:*"}`,
 			`{"Effect":"Deny","NotPrincipal":`+test.notPrincipal+`,"NotAction":"ecr:DescribeImages","Resource":"*"}`))
 		if err != nil {
 			t.Errorf("%s: %v", test.notPrincipal, err)
@@ -125,7 +125,7 @@ func TestResourcePolicyErrors(t *testing.T) {
 		{good + `,"Principal":"012345678901"`, "neither"},
 		{good + `,"Principal":{"AWS":"arn:aws:iam::012345678901:group/g"}`, "invalid principal"},
 		{good + `,"Principal":{"AWS":"arn:aws:iam::012345678901:role/*"}`, "invalid principal"},
-		{good + `,"Principal":{"AWS":"AIDAJQABLZS4A3QDU576Q"}`, "invalid principal"},
+		{good + `,"Principal":{"AWS":"AIDAJQABLZS4A3QDU576"}`, "invalid principal"},
 		{good + `,"NotPrincipal":{"AWS":"012345678901"}`, "NotPrincipal must be used with the effect Deny"},
 		{good + `,"NotPrincipal":[]`, "element NotPrincipal: not a JSON object"},
 		{`"Effect":"Deny","Action":"ecr:X","Principal":"*","NotPrincipal":"*"`, "Principal and NotPrincipal in one statement"},
@@ -134,6 +134,7 @@ func TestResourcePolicyErrors(t *testing.T) {
 		{good + `,"Principal":"*","Resource":"` + repositoryARN + `"`, `the only resource is "*"`},
 		{good + `,"Principal":"*","Resource":["*","` + repositoryARN + `"]`, `the only resource is "*"`},
 		{good + `,"Principal":"*","Resource":[]`, "must contain resources"},
+		{`"Effect":"Deny","NotAction":["ecr:X","sts:X"],"Principal":"*"`, `action "sts:x" is not one of ecr`},
 		{`"Effect":"Allow","Principal":"*"`, "must contain actions"},
 		{good + `,"Principal":"*","Extra":1`, "unknown element"},
 		{good + `,"Principal":"*","Sid":{}`, "not a string"},
@@ -148,13 +149,13 @@ func TestResourcePolicyErrors(t *testing.T) {
 
 func TestNamesOfPrincipals(t *testing.T) {
 	t.Parallel()
-	p, err := ParseResource(resource(`{"Effect":"Allow","Principal":{"AWS":["210987654321","`+roleARN+`"]},"Action":"*"}`,
-		`{"Effect":"Allow","Principal":"*","Action":"*"}`,
-		`{"Effect":"Deny","NotPrincipal":{"AWS":"`+userARN+`","Service":"lambda.amazonaws.com"},"Action":"*"}`))
+	p, err := ParseResource(resource(`{"Effect":"Allow","Principal":{"AWS":["210987654321","`+roleARN+`","AROAJQABLZS4A3QDU576Q"]},"Action":"ecr:*"}`,
+		`{"Effect":"Allow","Principal":"*","Action":"ecr:*"}`,
+		`{"Effect":"Deny","NotPrincipal":{"AWS":"`+userARN+`","Service":"lambda.amazonaws.com"},"Action":"ecr:*"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := p.Principals(), []string{"210987654321", roleARN, userARN}; !slices.Equal(got, want) {
+	if got, want := p.Principals(), []string{"210987654321", roleARN, "AROAJQABLZS4A3QDU576Q", userARN}; !slices.Equal(got, want) {
 		t.Errorf("the policy names %q, want %q", got, want)
 	}
 }

@@ -26,7 +26,7 @@ type Principal struct {
 	// its role.
 	Identity string
 	UserID   string
-	Tags     map[string]string // session tags
+	Tags     map[string]string // of the session, and of its role
 	// Transitive holds the tags that a session inherits if this principal
 	// assumes its role.
 	Transitive map[string]string
@@ -124,6 +124,15 @@ func (ss *Sessions) Forget(account string) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	ss.sessions.Remove(func(s *Session) bool { return s.Principal.Account == account })
+}
+
+// ForgetRole drops the sessions of a role, as Forget does.
+func (ss *Sessions) ForgetRole(account, name string) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	ss.sessions.Remove(func(s *Session) bool {
+		return s.Principal.Account == account && strings.HasSuffix(s.Principal.Identity, ":role/"+name)
+	})
 }
 
 // find returns nil if the access key belongs to no session.

@@ -60,7 +60,7 @@ type assumeRoleResult struct {
 	SourceIdentity   string   `xml:"SourceIdentity,omitempty"`
 }
 
-func (s *sts) assumeRole(c *service.Request, in assumeRoleInput) (any, error) {
+func (s *Store) assumeRole(c *service.Request, in assumeRoleInput) (any, error) {
 	role, err := s.roles.assumable(c, in)
 	if err != nil {
 		return nil, err
@@ -98,7 +98,8 @@ func (s *sts) assumeRole(c *service.Request, in assumeRoleInput) (any, error) {
 }
 
 // principal returns the principal of the new session. It has the tags of the
-// input and the transitive tags of the caller.
+// input and the transitive tags of the caller, and those of the role whose keys
+// are not among them.
 func (in assumeRoleInput) principal(c *service.Request, r role) service.Principal {
 	tags, transitive := service.TagMap(in.tags), make(map[string]string)
 	for key, value := range tags {
@@ -108,6 +109,7 @@ func (in assumeRoleInput) principal(c *service.Request, r role) service.Principa
 	}
 	maps.Copy(tags, c.Caller.Transitive)
 	maps.Copy(transitive, c.Caller.Transitive)
+	addMissing(tags, r.Tags)
 	region := c.Place().Region
 	identity := r.arn(region)
 	return service.Principal{
@@ -119,5 +121,19 @@ func (in assumeRoleInput) principal(c *service.Request, r role) service.Principa
 		Transitive: transitive,
 
 		SourceIdentity: in.identity(c),
+	}
+}
+
+// addMissing adds the tags whose keys are not there. Case makes no difference.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
+func addMissing(tags, more map[string]string) {
+	there := make(map[string]bool)
+	for key := range tags {
+		there[strings.ToLower(key)] = true
+	}
+	for key, value := range more {
+		if !there[strings.ToLower(key)] {
+			tags[key] = value
+		}
 	}
 }

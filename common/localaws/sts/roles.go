@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
@@ -15,6 +16,7 @@ type Role struct {
 	Account, Name string
 	Trust         string   // trust policy, JSON: who may assume the role, and under which conditions
 	Permissions   []string // permission policies, JSON: what a session of the role may do at most
+	Tags          map[string]string
 
 	// MaxSessionDuration is how long a session may last, in seconds: an hour to
 	// twelve hours. 0 means an hour.
@@ -63,6 +65,9 @@ func (rs roles) add(r Role) error {
 	if longest := r.maxDuration(); longest < defaultMax || longest > maxDuration {
 		return fmt.Errorf("MaxSessionDuration is not between %d and %d", defaultMax, maxDuration)
 	}
+	if err := checkTags(r.Tags); err != nil {
+		return err
+	}
 	trust, err := policy.ParseTrust(r.Trust)
 	if err != nil {
 		return fmt.Errorf("trust policy: %w", err)
@@ -77,6 +82,41 @@ func (rs roles) add(r Role) error {
 	}
 	rs[r.Account+"/"+r.Name] = role{Role: r, trust: trust, permissions: permissions}
 	return nil
+}
+
+// checkTags returns an error if a role cannot have the tags. Case makes no
+// difference in their keys.
+func checkTags(tags map[string]string) error {
+	seen := make(map[string]bool)
+	for key, value := range tags {
+		if !service.TagKeyPattern.MatchString(key) || !service.TagValuePattern.MatchString(value) {
+			return fmt.Errorf("the tag %q with the value %q has characters that a tag cannot have", key, value)
+		}
+		if folded := strings.ToLower(key); seen[folded] {
+			return fmt.Errorf("the tag %q is given twice", key)
+		}
+		seen[strings.ToLower(key)] = true
+	}
+	return nil
+}
+
+// HasRole tells whether a role exists.
+func (s *Store) HasRole(account, name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.roles[account+"/"+name]
+	return ok
+}
+
+// RemoveRole removes a role and its sessions, as the deletion of a role in IAM
+// does. It returns false if there is no such role.
+func (s *Store) RemoveRole(account, name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, ok := s.roles[account+"/"+name]
+	delete(s.roles, account+"/"+name)
+	s.sessions.ForgetRole(r.Account, r.Name)
+	return ok
 }
 
 // assumable returns the role of the input if its trust policy lets the caller

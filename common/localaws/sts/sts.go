@@ -3,38 +3,45 @@
 //
 // To add an operation, write the type of its input with a method Check, a
 // function that returns the permissions that it needs, and one that does the
-// work. Then add a row to the table in New. The sessions that AssumeRole makes
+// work. Then add a row to the table in Service. The sessions that AssumeRole makes
 // are kept in package service, which authorizes every call.
 package sts
 
 import (
 	"encoding/xml"
+	"sync"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
 )
 
-// sts is the state: all roles, and all sessions.
-type sts struct {
+// Store holds all roles, and all sessions. It is safe for concurrent use.
+type Store struct {
+	mu       sync.Mutex // guards roles; a call holds it, as in ecr.Store
 	roles    roles
 	sessions *service.Sessions
 }
 
-// New returns the service with the roles that it can assume. The sessions that
-// it makes are added to those given.
-func New(list []Role, sessions *service.Sessions) (service.Service, error) {
+// New returns a store with the roles that can be assumed. The sessions that it
+// makes are added to those given.
+func New(list []Role, sessions *service.Sessions) (*Store, error) {
 	roles, err := parseRoles(list)
 	if err != nil {
-		return service.Service{}, err
+		return nil, err
 	}
-	s := &sts{roles: roles, sessions: sessions}
+	return &Store{roles: roles, sessions: sessions}, nil
+}
+
+// Service returns the service with its table of operations.
+func (s *Store) Service() service.Service {
 	return service.Service{
 		Name:     "sts",
 		Protocol: service.Query{Version: "2011-06-15", Namespace: "https://sts.amazonaws.com/doc/2011-06-15/"},
+		Lock:     &s.mu,
 		Operations: []service.Operation{
 			service.Row("AssumeRole", decodeAssumeRole, needsToAssumeRole, s.assumeRole),
 			service.Row("GetCallerIdentity", decodeNothing, needsNothing, getCallerIdentity),
 		},
-	}, nil
+	}
 }
 
 // noInput is the input of operations that take no parameters.
