@@ -20,6 +20,9 @@ func TestNewNamesTheRole(t *testing.T) {
 		{func(r *localaws.Role) { r.Trust = "{" }, "role 210987654321/r: trust policy"},
 		{func(r *localaws.Role) { r.Trust = awstest.AllowAll }, "trust policy: statement 1: has prohibited field Resource"},
 		{func(r *localaws.Role) { r.Permissions = append(r.Permissions, awstest.TrustLocal) }, "permission policy 2: statement 1: policy document should not specify a principal"},
+		{func(r *localaws.Role) { r.Tags = map[string]string{"a*": ""} }, `role 210987654321/r: the tag "a*" with the value "" has characters that a tag cannot have`},
+		{func(r *localaws.Role) { r.Tags = map[string]string{"a": "*"} }, `the tag "a" with the value "*" has characters`},
+		{func(r *localaws.Role) { r.Tags = map[string]string{"a": "", "A": ""} }, "is given twice"},
 		{func(r *localaws.Role) { r.MaxSessionDuration = 3599 }, "MaxSessionDuration is not between 3600 and 43200"},
 		{func(r *localaws.Role) { r.MaxSessionDuration = 43201 }, "MaxSessionDuration is not between 3600 and 43200"},
 	} {

@@ -83,7 +83,6 @@ func TestAssumeRoleErrors(t *testing.T) {
 	denied := func(action, arn string) string {
 		return "User: arn:aws:iam::012345678901:user/administrator is not authorized to perform: " + action + " on resource: " + arn
 	}
-	tag := func(key, value string) *sts.Tag { return &sts.Tag{Key: &key, Value: &value} }
 	noise := make([]byte, 190)
 	_, _ = rand.Read(noise)
 	var bulk []*sts.Tag
