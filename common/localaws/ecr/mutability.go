@@ -30,8 +30,8 @@ var exclusionPattern = regexp.MustCompile(`^[0-9a-zA-Z._*-]{1,128}$`)
 
 // Limits on exclusions: how many a repository may have, and how many * a filter.
 const (
-	maxExclusions = 5
-	maxWildcards  = 2
+	maxExclusions         = 5
+	maxExclusionWildcards = 2
 )
 
 func (m mutability) check() error {
@@ -64,7 +64,7 @@ func (e exclusion) fault() string {
 		return "Member must satisfy enum value set: [WILDCARD]"
 	case !exclusionPattern.MatchString(e.Filter):
 		return "must satisfy regular expression '" + exclusionPattern.String() + "'"
-	case strings.Count(e.Filter, "*") > maxWildcards:
+	case strings.Count(e.Filter, "*") > maxExclusionWildcards:
 		return "a filter can have at most 2 wildcards"
 	}
 	return ""
