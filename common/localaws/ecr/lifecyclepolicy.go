@@ -27,10 +27,9 @@ const (
 )
 
 const (
-	maxWildcards    = 4  // of a pattern
-	leastInArchive  = 90 // days that an image stays in the archive
-	unitDays        = "days"
-	lifecycleNoJSON = "Could not map policyString into LifecyclePolicy."
+	maxWildcards   = 4  // of a pattern
+	leastInArchive = 90 // days that an image stays in the archive
+	unitDays       = "days"
 )
 
 // lifecyclePolicy is the rules of a lifecycle policy, by rising priority.
@@ -60,13 +59,14 @@ func parseLifecycle(text string) (lifecyclePolicy, error) {
 	return policy, nil
 }
 
-// readLifecycle reads the text of a policy, or says what is wrong with it.
+// readLifecycle reads the text of a policy, or says what is wrong with it. It says
+// so in ECR's words, as far as they are known.
 func readLifecycle(text string) (policy lifecyclePolicy, fault string) {
 	var document map[string]any
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
 	if err := decoder.Decode(&document); err != nil || document == nil || !json.Valid([]byte(text)) {
-		return nil, lifecycleNoJSON
+		return nil, "Could not map policyString into LifecyclePolicy."
 	}
 	if fault := lifecycleSchema.fault(document); fault != "" {
 		return nil, fault
@@ -82,18 +82,9 @@ func readLifecycle(text string) (policy lifecyclePolicy, fault string) {
 	return policy, policy.fault()
 }
 
-// readRule reads a rule that fits the schema.
+// readRule reads a rule that fits the schema, and says what is wrong with it.
 func readRule(rule map[string]any) (r lifecycleRule, fault string) {
 	selection, action := rule["selection"].(map[string]any), rule["action"].(map[string]any)
-	for _, fault := range []func() string{
-		func() string { return faultOfCount(selection) },
-		func() string { return faultOfTags(selection) },
-		func() string { return faultOfAction(action, textOf(selection, "countType")) },
-	} {
-		if fault := fault(); fault != "" {
-			return r, fault
-		}
-	}
 	return lifecycleRule{
 		priority:  numberOf(rule, "rulePriority"),
 		tagStatus: textOf(selection, "tagStatus"),
@@ -104,7 +95,7 @@ func readRule(rule map[string]any) (r lifecycleRule, fault string) {
 		number:    numberOf(selection, "countNumber"),
 		action:    textOf(action, "type"),
 		target:    textOf(action, "targetStorageClass"),
-	}, ""
+	}, cmp.Or(faultOfCount(selection), faultOfTags(selection), faultOfAction(action, textOf(selection, "countType")))
 }
 
 // faultOfCount checks the properties that depend on the type of the count.
@@ -132,8 +123,8 @@ func faultOfCount(selection map[string]any) string {
 	return ""
 }
 
-// faultOfTags checks the lists of tags. AWS documents the rules, and the first of
-// these texts.
+// faultOfTags checks the lists of tags. Of its texts, only the one about no lists
+// is known to be ECR's.
 func faultOfTags(selection map[string]any) string {
 	patterns, hasPatterns := selection["tagPatternList"].([]any)
 	prefixes, hasPrefixes := selection["tagPrefixList"].([]any)
@@ -155,8 +146,8 @@ func faultOfTags(selection map[string]any) string {
 	return ""
 }
 
-// faultOfAction checks the action and what it can do with the images of a count.
-// AWS does not document the last two texts.
+// faultOfAction checks the action, and whether it is one for the type of the
+// count. What ECR says of the latter is not known.
 func faultOfAction(action map[string]any, countType string) string {
 	target, given := action["targetStorageClass"]
 	expires := action["type"] == actionExpire
@@ -171,7 +162,8 @@ func faultOfAction(action map[string]any, countType string) string {
 	return ""
 }
 
-// fault checks the rules together. AWS documents the second and the third text.
+// fault checks the rules together. What ECR says of equal priorities and equal tags
+// is not known.
 func (p lifecyclePolicy) fault() string {
 	untagged, done, lists := make(map[string]bool), make(map[string]bool), make(map[string]bool)
 	for i, r := range p {
