@@ -199,6 +199,7 @@ func TestLifecycleSelection(t *testing.T) {
 		{"a prefix is no pattern", []namedImage{pushedImage("A", 6, "v1"), pushedImage("B", 6, "v.1")}, policyOf(ruleOf("1", prefixes(`["v*"]`)+","+pushed, expire), ruleOf("2", prefixes(`["v."]`)+","+pushed, expire)), []string{"B EXPIRE 2"}},
 		{"a pattern is for the whole tag", []namedImage{pushedImage("A", 6, "v1"), pushedImage("B", 6, "v10"), pushedImage("C", 6, "V1"), pushedImage("D", 6, "x-v1")}, policyOf(ruleOf("1", patterns(`["v1"]`)+","+pushed, expire)), []string{"A EXPIRE 1"}},
 		{"wildcards", []namedImage{pushedImage("A", 6, "a-b-c"), pushedImage("B", 7, "abc"), pushedImage("C", 6, "a-c-b")}, policyOf(ruleOf("1", patterns(`["a*b*c*"]`)+","+pushed, expire)), []string{"B EXPIRE 1", "A EXPIRE 1"}},
+		{"more days than fit", []namedImage{pushedImage("A", 6)}, policyOf(ruleOf("1", isAny+`,"countType":"sinceImagePushed","countUnit":"days","countNumber":9223372036854775807`, expire)), []string{}},
 		{"nothing else", []namedImage{pushedImage("A", 6, "dev")}, policyOf(ruleOf("1", isProd+","+pushed, expire)), []string{}},
 		{"restored: by push", []namedImage{restored, activating}, policyOf(ruleOf("1", isAny+","+pushed, expire)), []string{"A EXPIRE 1"}},
 		{"restored: by pull", []namedImage{restored, activating}, policyOf(ruleOf("1", isAny+","+pulled, archive)), []string{}},
@@ -232,14 +233,14 @@ func TestLifecycleAgain(t *testing.T) {
 	b.Add(t, "group/one")
 	b.Add(t, "group/two")
 	client := b.ECR(awstest.Here)
-	referrer := func(name, subject string) namedImage {
-		img := pushedImage(name, 1, name)
+	referrer := func(name, subject string, days float64) namedImage {
+		img := pushedImage(name, days, name)
 		img.Manifest, img.MediaType = referring(digestOf(subject), ""), ociManifest
 		return img
 	}
 	names := make(map[string]string)
-	for _, img := range []namedImage{pushedImage("part", 9), indexImage("index", 8, "part"), referrer("signature", "index"), referrer("of-signature", "signature"),
-		pushedImage("old", 9, "old"), referrer("of-old", "old"), pushedImage("new", 1, "new"), referrer("of-new", "new")} {
+	for _, img := range []namedImage{pushedImage("part", 9), indexImage("index", 8, "part"), referrer("signature", "index", 1), referrer("of-signature", "signature", 2),
+		pushedImage("old", 9, "old"), referrer("of-old", "old", 1), pushedImage("new", 1, "new"), referrer("of-new", "new", 1)} {
 		for _, repository := range []string{"group/one", "group/two"} {
 			awstest.Must(t, b.AddImage(localaws.AdministratorAccount, awstest.Here, repository, img.Image))
 		}
