@@ -111,7 +111,7 @@ func drawPerson(t *rapid.T) (p person, sessionTags map[string]string) {
 	}
 	i := rapid.IntRange(0, len(allRights)-1).Draw(t, "rights")
 	p = person{
-		account:  rapid.SampledFrom([]string{here, there, third}).Draw(t, "account"),
+		account:  rapid.SampledFrom([]string{here, here, there, third}).Draw(t, "account"),
 		role:     fmt.Sprintf("role-%d", i),
 		session:  rapid.SampledFrom([]string{"one", "two"}).Draw(t, "session"),
 		tags:     map[string]string{},
@@ -177,30 +177,29 @@ func drawRules(t *rapid.T, persons []person) (rules []rule) {
 		}
 		rules = append(rules, rule{named: roots, actions: pullActions, conditions: []demand{{"StringEquals", "aws:PrincipalAccount", accounts}}})
 	}
-	for range rapid.IntRange(0, 3).Draw(t, "foreign statements") {
+	for range rapid.IntRange(0, 5).Draw(t, "foreign statements") {
 		rules = append(rules, drawForeign(t, persons))
 	}
 	return rules
 }
 
-// drawForeign draws a statement of others.
+// drawForeign draws a statement of others. It is about one of the persons,
+// perhaps among others.
 func drawForeign(t *rapid.T, persons []person) (r rule) {
-	var names []string
-	for _, p := range persons {
-		names = append(names, p.account, "arn:aws:iam::"+p.account+":root", p.arn())
-		if p.role != "" {
-			names = append(names, p.roleARN(), "arn:aws:sts::"+p.account+":assumed-role/"+p.role+"/three")
-		}
+	p := rapid.SampledFrom(persons).Draw(t, "about")
+	names := []string{p.arn(), rapid.SampledFrom([]string{p.account, "arn:aws:iam::" + p.account + ":root"}).Draw(t, "its account")}
+	if p.role != "" {
+		names = append(names, p.roleARN())
 	}
-	some := rapid.SliceOfNDistinct(rapid.SampledFrom(names), 1, 4, rapid.ID)
 	r.deny = rapid.IntRange(0, 2).Draw(t, "deny") == 0
 	switch kind := rapid.IntRange(0, 5).Draw(t, "kind"); {
 	case kind == 0:
 		r.everybody = true
-	case kind == 1 && r.deny:
-		r.butNot = some.Draw(t, "but not")
+	case kind <= 2 && r.deny:
+		r.butNot = rapid.SliceOfNDistinct(rapid.SampledFrom(names), 1, len(names), rapid.ID).Draw(t, "but not")
 	default:
-		r.named = some.Draw(t, "named")
+		names = append(names, rapid.SampledFrom(persons).Draw(t, "another").arn(), "arn:aws:sts::"+here+":assumed-role/role-0/three")
+		r.named = rapid.SliceOfNDistinct(rapid.SampledFrom(names), 1, 2, rapid.ID).Draw(t, "named")
 	}
 	r.actions = rapid.SampledFrom([][]string{{"ecr:*"}, {getImage}, {getLayers}, pullActions, {"ecr:PutImage"}}).Draw(t, "actions")
 	operatorAndKey := func(d demand) string { return d.operator + strings.ToLower(d.key) }
@@ -279,7 +278,7 @@ func TestRandomPulls(t *testing.T) {
 	}
 	owner := b.ECR(awstest.Here)
 	rapid.Check(t, func(t *rapid.T) {
-		persons := make([]person, 3)
+		persons := make([]person, 5)
 		tags := make([]map[string]string, len(persons))
 		for i := range persons {
 			persons[i], tags[i] = drawPerson(t)
