@@ -192,18 +192,23 @@ func drawForeign(t *rapid.T, persons []person) (r rule) {
 		names = append(names, p.roleARN())
 	}
 	r.deny = rapid.IntRange(0, 2).Draw(t, "deny") == 0
-	switch kind := rapid.IntRange(0, 5).Draw(t, "kind"); {
+	switch kind := rapid.IntRange(0, 7).Draw(t, "kind"); {
 	case kind == 0:
 		r.everybody = true
-	case kind <= 2 && r.deny:
+	case kind <= 4 && r.deny:
 		r.butNot = rapid.SliceOfNDistinct(rapid.SampledFrom(names), 1, len(names), rapid.ID).Draw(t, "but not")
 	default:
-		names = append(names, rapid.SampledFrom(persons).Draw(t, "another").arn(), "arn:aws:sts::"+here+":assumed-role/role-0/three")
+		if rapid.IntRange(0, 3).Draw(t, "names another") == 0 {
+			names = append(names, rapid.SampledFrom(persons).Draw(t, "another").arn(), "arn:aws:sts::"+here+":assumed-role/role-0/three")
+		}
 		r.named = rapid.SliceOfNDistinct(rapid.SampledFrom(names), 1, 2, rapid.ID).Draw(t, "named")
 	}
-	r.actions = rapid.SampledFrom([][]string{{"ecr:*"}, {getImage}, {getLayers}, pullActions, {"ecr:PutImage"}}).Draw(t, "actions")
+	r.actions = rapid.SampledFrom([][]string{{"ecr:*"}, pullActions, {getImage}, {getLayers}, {"ecr:PutImage"}}).Draw(t, "actions")
+	if rapid.Bool().Draw(t, "is for all of them") {
+		return r
+	}
 	operatorAndKey := func(d demand) string { return d.operator + strings.ToLower(d.key) }
-	r.conditions = rapid.SliceOfNDistinct(rapid.SampledFrom(demands), 0, 2, operatorAndKey).Draw(t, "conditions")
+	r.conditions = rapid.SliceOfNDistinct(rapid.SampledFrom(demands), 1, 2, operatorAndKey).Draw(t, "conditions")
 	return r
 }
 
