@@ -32,17 +32,18 @@ const (
 
 var pullActions = []string{getImage, getLayers}
 
-// allRights are the policies that roles and sessions have.
+// allRights are the policies that roles and sessions have. Those come first that
+// leave it to the repository, because the first are drawn more often.
 var allRights = []rights{
 	{},
-	{allows: []string{"ecr:*"}},
-	{allows: pullActions, on: shared},
 	{allows: pullActions, on: "g1/another"},
 	{allows: []string{getImage}},
+	{denies: []string{getLayers}},
+	{allows: []string{"ecr:*"}},
+	{allows: pullActions, on: shared},
 	{allows: pullActions, denies: []string{getLayers}},
 	{allows: pullActions, ifOrg: ofTheOrg},
 	{allows: pullActions, denies: []string{"ecr:*"}, butTeam: "g2"},
-	{denies: []string{getLayers}},
 }
 
 // document returns the policy in IAM's language, "" if it has no statement.
