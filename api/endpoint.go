@@ -17,7 +17,7 @@ type target struct {
 	pathValues
 	clients
 	Org  string
-	loan *loan // of a change with a long output; otherwise nil
+	loan *loan // of a row with a long output whose method is not GET; otherwise nil
 }
 
 // repository returns the full name of the repository.
@@ -153,7 +153,7 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 		record.dryRun = d.dryRun()
 	}
 	switch {
-	case isLong(out) && rt.changes():
+	case isLong(out) && rt.Method != http.MethodGet: // no other request gets its answer
 		return withLoan(ctx, s.lists, listKey{row: rt.Name, path: p}, t, in, handle)
 	case isLong(out):
 		key := sharedKey{listKey{rt.Name, p, r.URL.RawQuery}, record.settings, t.session}
@@ -173,7 +173,7 @@ func readList[In input, Out any](ctx context.Context, l *lists, key sharedKey, t
 	return out, done, err
 }
 
-// withLoan calls the handler of a change that reads lists.
+// withLoan calls the handler of a row that reads lists for one request alone.
 func withLoan[In input, Out any](ctx context.Context, l *lists, list listKey, t target, in In, handle handler[In, Out]) (out Out, done func(), err error) {
 	t.loan = &loan{lists: l, list: list}
 	ended := false

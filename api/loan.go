@@ -2,13 +2,15 @@ package api
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
 )
 
-// A loan is the memory of a change that reads long lists. The change keeps it
-// until it is answered. Nobody else gets what it has read.
+// A loan is the memory of a request that reads long lists for itself alone, such
+// as a change. The request keeps it until it is answered.
 type loan struct {
 	lists *lists
 	list  listKey
@@ -46,7 +48,10 @@ func (l *loan) take(ctx context.Context) (err error) {
 	if waited {
 		ctx.Value(recordKey{}).(*record).noteMemoryWait(start)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled): // the caller has hung up
+		return common.FromAWS(ctx.Err(), nil, "")
+	case err != nil:
 		return errNoMemory
 	}
 	if end, _ := ctx.Deadline(); waited && time.Until(end) < leastTime {

@@ -83,6 +83,8 @@ const (
 	imagesPath      = repositoryPath + "/images"
 	imagePath       = imagesPath + "/{image}"
 	credentialsPath = repositoryPath + "/credentials"
+	lifecyclePath   = repositoryPath + "/lifecycle"
+	previewPath     = lifecyclePath + "/preview"
 	openAPIPath     = "/v1/ecr/openapi.json"
 	docsPath        = "/v1/ecr/docs"
 	docsFilesPath   = docsPath + "/files"
@@ -112,6 +114,12 @@ var routes = []route{
 	{Method: "DELETE", Path: imagePath, Name: "DeleteImage", Summary: "delete an image, or a tag of it", Policy: deleteImagePolicy, Endpoint: handledBy(deleteImage)},
 
 	{Method: "POST", Path: credentialsPath, Name: "CreateCredentials", Summary: "get a password for docker, to pull from or push to a repository", Policy: showPolicy, Access: accessPolicies, Endpoint: handledBy(createCredentials)},
+
+	{Method: "GET", Path: lifecyclePath, Name: "ShowLifecycle", Summary: "show a repository's lifecycle policy", Policy: showLifecyclePolicy, Endpoint: handledBy(showLifecycle)},
+	{Method: "PUT", Path: lifecyclePath, Name: "PutLifecycle", Summary: "set a repository's lifecycle policy", Policy: putLifecyclePolicy, Endpoint: handledBy(putLifecycle)},
+	{Method: "DELETE", Path: lifecyclePath, Name: "DeleteLifecycle", Summary: "delete a repository's lifecycle policy", Policy: deleteLifecyclePolicy, Endpoint: handledBy(deleteLifecycle)},
+	{Method: "GET", Path: previewPath, Name: "ShowLifecyclePreview", Summary: "show the last preview of a lifecycle policy", Policy: showPreviewPolicy, Endpoint: handledBy(showLifecyclePreview)},
+	{Method: "POST", Path: previewPath, Name: "PreviewLifecycle", Summary: "preview what a lifecycle policy would do", Harmless: true, Policy: previewPolicy, Endpoint: handledBy(previewLifecycle)},
 
 	{Method: "GET", Path: openAPIPath, Name: "OpenAPI", Summary: "this API as an OpenAPI document", Public: true, Endpoint: raw(bounded(maxDocs, openAPI))},
 	{Method: "GET", Path: docsPath, Name: "Docs", Summary: "this API as a page to read and try", Public: true, Endpoint: raw(bounded(maxDocs, docs))},

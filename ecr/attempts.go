@@ -61,7 +61,7 @@ func (a *attempts) repeatIfSame(check func(context.Context) error) request.Optio
 // isGone tells whether the error says that something is not there.
 func isGone(err error) bool {
 	code := common.CodeOf(err)
-	return code == common.RepositoryNotFound || code == common.ImageNotFound
+	return code == common.RepositoryNotFound || code == common.ImageNotFound || code == common.LifecycleNotFound
 }
 
 // isUnsure tells whether the attempt may have done the work without saying so.

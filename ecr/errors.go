@@ -27,20 +27,23 @@ const removeSecondTag = "a second one whose key IAM may take for " + common.OrgT
 // internal error, such as ServerException or credentials that do not work.
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html
 var codes = map[string]common.Code{
-	ecr.ErrCodeInvalidParameterException:        common.BadRequest,
-	ecr.ErrCodeInvalidTagParameterException:     common.BadRequest,
-	ecr.ErrCodeTooManyTagsException:             common.BadRequest,
-	ecr.ErrCodeValidationException:              common.BadRequest,
-	ecr.ErrCodeUnsupportedImageTypeException:    common.BadRequest,
-	imageArchived:                               common.BadRequest,
-	ecr.ErrCodeKmsException:                     common.BadRequest, // the key that the caller named cannot be used; see translate for a denial
-	ecr.ErrCodeRepositoryNotFoundException:      common.RepositoryNotFound,
-	ecr.ErrCodeImageNotFoundException:           common.ImageNotFound,
-	ecr.ErrCodeScanNotFoundException:            common.ImageNotFound, // for metrics; callers get an image without a scan
-	ecr.ErrCodeRepositoryAlreadyExistsException: common.RepositoryExists,
-	ecr.ErrCodeRepositoryNotEmptyException:      common.RepositoryNotEmpty,
-	ecr.ErrCodeLimitExceededException:           common.QuotaReached,
-	accessDenied:                                common.DeniedByAWS,
+	ecr.ErrCodeInvalidParameterException:                 common.BadRequest,
+	ecr.ErrCodeInvalidTagParameterException:              common.BadRequest,
+	ecr.ErrCodeTooManyTagsException:                      common.BadRequest,
+	ecr.ErrCodeValidationException:                       common.BadRequest,
+	ecr.ErrCodeUnsupportedImageTypeException:             common.BadRequest,
+	imageArchived:                                        common.BadRequest,
+	ecr.ErrCodeKmsException:                              common.BadRequest, // the key that the caller named cannot be used; see translate for a denial
+	ecr.ErrCodeRepositoryNotFoundException:               common.RepositoryNotFound,
+	ecr.ErrCodeImageNotFoundException:                    common.ImageNotFound,
+	ecr.ErrCodeScanNotFoundException:                     common.ImageNotFound, // for metrics; callers get an image without a scan
+	ecr.ErrCodeLifecyclePolicyNotFoundException:          common.LifecycleNotFound,
+	ecr.ErrCodeLifecyclePolicyPreviewNotFoundException:   common.PreviewNotFound,
+	ecr.ErrCodeLifecyclePolicyPreviewInProgressException: common.PreviewUnderWay,
+	ecr.ErrCodeRepositoryAlreadyExistsException:          common.RepositoryExists,
+	ecr.ErrCodeRepositoryNotEmptyException:               common.RepositoryNotEmpty,
+	ecr.ErrCodeLimitExceededException:                    common.QuotaReached,
+	accessDenied:                                         common.DeniedByAWS,
 
 	// Of the failures in the answer of a call about several images:
 	ecr.ImageFailureCodeInvalidImageDigest:            common.BadRequest,

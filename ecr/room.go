@@ -142,6 +142,9 @@ func (p *repositoryNames) sizeFrom(int64) (sum int64) {
 // memory.
 func (*findingsPage) sizeFrom(text int64) int64 { return 2 * text }
 
+// sizeFrom counts the answer to the caller too, as with findings.
+func (*previewPage) sizeFrom(text int64) int64 { return 2 * text }
+
 // sizeFrom returns the size of the manifests. Who has read them gives it back.
 func (o *batchGetImageOutput) sizeFrom(int64) (sum int64) {
 	for _, i := range o.Images {

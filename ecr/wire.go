@@ -175,3 +175,24 @@ type scoreDetails struct {
 type cvssScore struct {
 	Score *float64 `locationName:"score"`
 }
+
+// A previewPage is a page of GetLifecyclePolicyPreview. Of the summary, which
+// counts the images, and of the storage classes callers get nothing.
+type previewPage struct {
+	LifecyclePolicyText *string         `locationName:"lifecyclePolicyText"`
+	NextToken           *string         `locationName:"nextToken"`
+	PreviewResults      []previewResult `locationName:"previewResults"`
+	Status              *string         `locationName:"status"`
+}
+
+type previewResult struct {
+	Action              previewAction `locationName:"action"`
+	AppliedRulePriority *int64        `locationName:"appliedRulePriority"`
+	ImageDigest         *string       `locationName:"imageDigest"`
+	ImagePushedAt       *time.Time    `locationName:"imagePushedAt"`
+	ImageTags           []*string     `locationName:"imageTags"`
+}
+
+type previewAction struct {
+	Type *string `locationName:"type"`
+}

@@ -1,0 +1,259 @@
+package ecr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/request"
+	"github.com/aws/aws-sdk-go/service/ecr"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A Preview says what a lifecycle policy would do. Total and Images are nil
+// unless it is complete.
+type Preview struct {
+	Status string // IN_PROGRESS, COMPLETE, EXPIRED, FAILED, and what AWS may add
+	Total  *int
+	Images []PreviewImage
+}
+
+// A PreviewImage is an image on which the policy would act.
+type PreviewImage struct {
+	ImageDigest   string
+	ImageTags     []string // sorted; never nil
+	ImagePushedAt *Timestamp
+	Action        *string // EXPIRE or TRANSITION, and what AWS may add
+	RulePriority  *int64
+}
+
+// IsUnderWay tells whether AWS has not come to the end of the preview.
+func (p *Preview) IsUnderWay() bool { return p.Status == ecr.LifecyclePolicyPreviewStatusInProgress }
+
+func (p *Preview) isComplete() bool { return p.Status == ecr.LifecyclePolicyPreviewStatusComplete }
+
+// errReplaced says that the preview is another than before. A repository has one
+// preview, without an id, and everybody who may can replace it.
+var errReplaced = errors.New("another preview has taken the place of this one")
+
+const (
+	// maxPreviews is how often a preview that was replaced is started or read
+	// again.
+	maxPreviews = 4
+
+	firstLook = 250 * time.Millisecond // wait before the first look at a preview; the waits double
+	maxLook   = 4 * time.Second
+	pagesMost = 100 // results on a page, as ECR says
+)
+
+// errBusy is the answer if a preview was replaced again and again.
+var errBusy = common.Errorf(common.PreviewUnderWay, "Others ask for previews of this repository at the same time, and AWS keeps only the last one. Try again later.")
+
+// Preview starts a preview of the document and waits until it has ended, or until
+// only the time is left that it takes to answer. If AWS makes a preview of the
+// same document already, Preview waits for that one. The pages of the preview are
+// read by read, which calls its argument and may call it again.
+func (c *Client) Preview(ctx context.Context, name string, document jsontext.Value, read func(context.Context, func(context.Context) error) error) (preview *Preview, err error) {
+	for range maxPreviews {
+		preview, err = c.runPreview(ctx, name, document)
+		if err == nil && preview.isComplete() {
+			err = read(ctx, func(ctx context.Context) (err error) {
+				preview, err = c.readPreview(ctx, name, document)
+				return err
+			})
+		}
+		if !errors.Is(err, errReplaced) {
+			return preview, err
+		}
+	}
+	return nil, busy(err)
+}
+
+// busy returns the error for a preview that was replaced each time: what AWS has
+// said, if that is why it could not be started.
+func busy(last error) error {
+	var said *common.Error
+	if errors.As(last, &said) {
+		return said
+	}
+	return errBusy
+}
+
+// LastPreview returns the last preview that somebody has asked for.
+func (c *Client) LastPreview(ctx context.Context, name string) (*Preview, error) {
+	for range maxPreviews {
+		if preview, err := c.readPreview(ctx, name, nil); !errors.Is(err, errReplaced) {
+			return preview, err
+		}
+	}
+	return nil, errBusy
+}
+
+// runPreview starts a preview, and waits for its end. It returns the status
+// only.
+func (c *Client) runPreview(ctx context.Context, name string, document jsontext.Value) (*Preview, error) {
+	waiting, cancel := reserveTime(ctx)
+	defer cancel()
+	underWay, err := c.startPreview(waiting, name, document)
+	if err != nil {
+		return nil, err
+	}
+	for wait := firstLook; pause(waiting, wait); wait = min(2*wait, maxLook) {
+		now, err := c.look(waiting, name, document)
+		switch {
+		case waiting.Err() != nil || isLater(err):
+		case err != nil || !now.IsUnderWay():
+			return now, err
+		}
+	}
+	if ctx.Err() != nil { // the caller has hung up
+		return nil, common.FromAWS(ctx.Err(), nil, "")
+	}
+	return underWay, nil
+}
+
+// pause waits, and returns false if the context has ended before.
+func pause(ctx context.Context, wait time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(wait):
+		return true
+	}
+}
+
+// isLater tells whether a look at a preview has found nothing out, and the next
+// one may.
+func isLater(err error) bool {
+	code := common.CodeOf(err)
+	return code == common.Throttled || code == common.PreviewNotFound
+}
+
+// startPreview starts a preview, or finds one of the same document under way.
+func (c *Client) startPreview(ctx context.Context, name string, document jsontext.Value) (*Preview, error) {
+	in := &ecr.StartLifecyclePolicyPreviewInput{RepositoryName: aws.String(name), LifecyclePolicyText: aws.String(string(document))}
+	err := retryIfDenied(ctx, c.isThere(name), func() error {
+		_, err := send[ecr.StartLifecyclePolicyPreviewOutput](ctx, c, "StartLifecyclePolicyPreview", in)
+		return err
+	})
+	if common.CodeOf(err) == common.PreviewUnderWay {
+		return c.joinPreview(ctx, name, document, err)
+	}
+	return &Preview{Status: ecr.LifecyclePolicyPreviewStatusInProgress}, err
+}
+
+// joinPreview returns the preview that is under way if it is of the same
+// document. The refusal is AWS's.
+func (c *Client) joinPreview(ctx context.Context, name string, document jsontext.Value, refusal error) (*Preview, error) {
+	page, err := c.previewPage(ctx, name, 1, nil)
+	switch {
+	case common.CodeOf(err) == common.PreviewNotFound:
+		return nil, refusal
+	case err != nil:
+		return nil, err
+	case !page.preview().IsUnderWay(): // it has ended since, so the next start may succeed
+		return nil, fmt.Errorf("%w: %w", errReplaced, refusal)
+	case !sameJSON(page.text(), document):
+		return nil, refusal
+	}
+	return page.preview(), nil
+}
+
+// look returns the status of the preview if it is of that document.
+func (c *Client) look(ctx context.Context, name string, document jsontext.Value) (*Preview, error) {
+	page, err := c.previewPage(ctx, name, 1, nil, lookAgain)
+	switch {
+	case err != nil:
+		return nil, err
+	case !sameJSON(page.text(), document):
+		return nil, errReplaced
+	}
+	return page.preview(), nil
+}
+
+// lookAgain is an option for a look at a preview. The SDK does not repeat a look
+// that AWS throttles, because the next look comes anyway. So the looks take no
+// retries from other calls.
+func lookAgain(r *request.Request) { r.Retryer = lookRetryer{r.Retryer} }
+
+type lookRetryer struct{ request.Retryer }
+
+// ShouldRetry tells whether the SDK repeats a look that has failed.
+func (l lookRetryer) ShouldRetry(r *request.Request) bool {
+	return !r.IsErrorThrottle() && l.Retryer.ShouldRetry(r)
+}
+
+// readPreview reads all pages of the preview. The error is errReplaced if it is
+// not of that document, or if it was replaced between two pages. A nil document
+// is that of the first page.
+func (c *Client) readPreview(ctx context.Context, name string, document jsontext.Value) (*Preview, error) {
+	images := []PreviewImage{}
+	var token *string
+	for {
+		page, err := c.previewPage(ctx, name, pagesMost, token)
+		if token != nil && isOfAnother(err) {
+			return nil, errReplaced
+		}
+		if err != nil {
+			return nil, err
+		}
+		if document == nil {
+			document = page.text()
+		}
+		preview := page.preview()
+		switch {
+		case !sameJSON(page.text(), document) || token != nil && !preview.isComplete():
+			return nil, errReplaced
+		case !preview.isComplete():
+			return preview, nil
+		}
+		images = append(images, page.images()...)
+		if token = page.NextToken; aws.StringValue(token) == "" {
+			preview.Total, preview.Images = aws.Int(len(images)), images
+			return preview, nil
+		}
+	}
+}
+
+// isOfAnother tells whether AWS refuses a page because it is of a preview that is
+// gone.
+func isOfAnother(err error) bool {
+	code := common.CodeOf(err)
+	return code == common.BadRequest || code == common.PreviewNotFound
+}
+
+func (c *Client) previewPage(ctx context.Context, name string, size int64, token *string, options ...request.Option) (*previewPage, error) {
+	in := &ecr.GetLifecyclePolicyPreviewInput{RepositoryName: aws.String(name), MaxResults: aws.Int64(size), NextToken: token}
+	page, err := send[previewPage](ctx, c, "GetLifecyclePolicyPreview", in, options...)
+	if err != nil {
+		return nil, c.explain(ctx, name, err)
+	}
+	return page, nil
+}
+
+func (p *previewPage) text() jsontext.Value {
+	return jsontext.Value(aws.StringValue(p.LifecyclePolicyText))
+}
+
+// preview returns the preview without its images.
+func (p *previewPage) preview() *Preview { return &Preview{Status: aws.StringValue(p.Status)} }
+
+// images returns the images of the page, in ECR's order.
+func (p *previewPage) images() []PreviewImage {
+	images := make([]PreviewImage, len(p.PreviewResults))
+	for i, r := range p.PreviewResults {
+		images[i] = PreviewImage{
+			ImageDigest:   aws.StringValue(r.ImageDigest),
+			ImageTags:     aws.StringValueSlice(r.ImageTags),
+			ImagePushedAt: timestampOf(r.ImagePushedAt),
+			Action:        r.Action.Type,
+			RulePriority:  r.AppliedRulePriority,
+		}
+		slices.Sort(images[i].ImageTags)
+	}
+	return images
+}
