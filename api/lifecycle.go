@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 
+	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
 	"github.com/YaleSpinup/ecr-api/iam"
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,6 +17,9 @@ type lifecycleInput struct {
 
 // UnmarshalJSONFrom keeps the document as it is.
 func (in *lifecycleInput) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	if kind := d.PeekKind(); kind != '{' && kind != jsontext.KindInvalid {
+		return common.Errorf(common.BadRequest, "The body must be a JSON object, not %s.", kindNames[kind])
+	}
 	document, err := d.ReadValue()
 	if err != nil {
 		return err

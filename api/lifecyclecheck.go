@@ -159,10 +159,6 @@ type lifecycleRule struct {
 
 // rules reads and checks each rule by itself.
 func (c *lifecycleCheck) rules(document jsontext.Value) (rules []lifecycleRule) {
-	if document.Kind() != '{' {
-		c.refuse("The body must be a JSON object, not %s.", kindNames[document.Kind()])
-		return nil
-	}
 	whole := c.section("", document, "rules")
 	list := c.list("rules", c.needed(whole, "rules", '['))
 	if len(list) > maxRules {
