@@ -18,20 +18,23 @@ import (
 // codeByAWSCode has our code for each error code of AWS.
 var codeByAWSCode = map[string]string{
 	// documented for operations of ECR
-	"InvalidParameterException":         "bad-request",
-	"InvalidTagParameterException":      "bad-request",
-	"TooManyTagsException":              "bad-request",
-	"ValidationException":               "bad-request",
-	"KmsException":                      "bad-request",
-	"RepositoryNotFoundException":       "repository-not-found",
-	"ImageNotFoundException":            "image-not-found",
-	"RepositoryAlreadyExistsException":  "repository-exists",
-	"RepositoryNotEmptyException":       "repository-not-empty",
-	"UnsupportedImageTypeException":     "bad-request",
-	"ScanNotFoundException":             "", // an image without a scan
-	"LimitExceededException":            "quota-reached",
-	"ServerException":                   "internal",
-	"UnableToGetUpstreamImageException": "internal",
+	"InvalidParameterException":                 "bad-request",
+	"InvalidTagParameterException":              "bad-request",
+	"TooManyTagsException":                      "bad-request",
+	"ValidationException":                       "bad-request",
+	"KmsException":                              "bad-request",
+	"RepositoryNotFoundException":               "repository-not-found",
+	"ImageNotFoundException":                    "image-not-found",
+	"RepositoryAlreadyExistsException":          "repository-exists",
+	"RepositoryNotEmptyException":               "repository-not-empty",
+	"UnsupportedImageTypeException":             "bad-request",
+	"ScanNotFoundException":                     "", // an image without a scan
+	"LimitExceededException":                    "quota-reached",
+	"LifecyclePolicyNotFoundException":          "lifecycle-not-found",
+	"LifecyclePolicyPreviewNotFoundException":   "preview-not-found",
+	"LifecyclePolicyPreviewInProgressException": "preview-under-way",
+	"ServerException":                           "internal",
+	"UnableToGetUpstreamImageException":         "internal",
 
 	// of every AWS service
 	"AccessDeniedException":              "denied-by-aws",

@@ -134,6 +134,10 @@ func FuzzBody(f *testing.F) {
 		for _, rt := range protectedRows() {
 			in := rt.Endpoint.newInput()
 			err := decodeJSON(body, in)
+			if isForAWS(in) && err == nil {
+				_ = in.(input).check() // it does not panic
+				continue
+			}
 			checkDecoded(t, body, err)
 			if n, ok := in.(namer); ok && err == nil && in.(input).check() == nil && !name.MatchString(n.name()) {
 				t.Errorf("%s took %q with the name %q", rt, body, n.name())

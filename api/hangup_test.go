@@ -14,7 +14,6 @@ import (
 // its first answer by delay.
 func (w *world) hangUp(t *testing.T, e exchange, delay time.Duration) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
 	asked := make(chan struct{}, 10)
 	remove := w.aws.Inject(localaws.Fault{Operation: "*", Times: 1, Delay: delay, When: func(localaws.Call) bool {
 		select {
@@ -24,8 +23,15 @@ func (w *world) hangUp(t *testing.T, e exchange, delay time.Duration) {
 		return true
 	}})
 	defer remove()
+	w.hangUpWhen(t, e, asked)
+}
+
+// hangUpWhen sends the request and hangs up when the channel says so.
+func (w *world) hangUpWhen(t *testing.T, e exchange, when <-chan struct{}) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		<-asked
+		<-when
 		cancel()
 	}()
 	r, err := http.NewRequestWithContext(ctx, e.method, w.url+e.path, strings.NewReader(e.body))

@@ -118,6 +118,7 @@ func (w *world) setUpVariants() {
 		return c.Repository == "g/lost"
 	}})
 	w.addScanVariants()
+	w.addLifecycleVariants()
 	administrator := awsecr.New(w.direct().session)
 	for name, key := range map[string]*string{"g/kms": nil, "g/key": aws.String(customerKey)} {
 		_, err := administrator.CreateRepository(&awsecr.CreateRepositoryInput{

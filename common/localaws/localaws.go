@@ -199,6 +199,25 @@ func (s *Server) AddImage(account, region, repository string, img Image) error {
 	return wrap(err)
 }
 
+// SetLifecycle sets the lifecycle policy of a repository directly.
+func (s *Server) SetLifecycle(account, region, repository, text string) error {
+	place, err := s.place(account, region)
+	if err == nil {
+		err = s.ecr.SetLifecycle(place, repository, text)
+	}
+	return wrap(err)
+}
+
+// AddPreview starts a preview of a lifecycle policy directly. It takes the place
+// of one that is in progress.
+func (s *Server) AddPreview(account, region, repository, text string) error {
+	place, err := s.place(account, region)
+	if err == nil {
+		err = s.ecr.AddPreview(place, repository, text)
+	}
+	return wrap(err)
+}
+
 // SetScanning sets the type of the scanning of a registry directly: BASIC or
 // ENHANCED. Enhanced scanning is continuous then, for all repositories. It shows
 // enhanced scans only, as AWS does, and basic scanning shows basic ones only.

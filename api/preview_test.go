@@ -1,0 +1,386 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+)
+
+var _ = describe("ShowLifecyclePreview", rowTest{
+	given: func(w *world, account, repository string) { w.addPreviewIn(account, repository, keepTen) },
+	calls: []string{"ecr:GetLifecyclePolicyPreview", "ecr:ListTagsForResource"},
+	variants: []exchange{
+		{name: "a preview", method: "GET", path: base + "/g/lifecycle/lifecycle/preview", status: 200},
+		{name: "none", method: "GET", path: base + "/g/plain/lifecycle/preview", status: 404},
+	},
+	may:   []right{{do: []string{"ecr:GetLifecyclePolicyPreview", "ecr:ListTagsForResource"}, where: []string{inGroup}, whose: notOthers}},
+	never: []right{denyOtherOrgs},
+})
+
+var _ = describe("PreviewLifecycle", rowTest{
+	bodies: []string{keepTen, ""},
+	calls:  []string{"ecr:GetLifecyclePolicyPreview", "ecr:ListTagsForResource", "ecr:StartLifecyclePolicyPreview"},
+	variants: []exchange{
+		{name: "of the present policy", method: "POST", path: base + "/g/lifecycle/lifecycle/preview", status: 200},
+		{name: "of another", method: "POST", path: base + "/g/plain/lifecycle/preview", body: expireOld, status: 200},
+		{name: "without any", method: "POST", path: base + "/g/plain/lifecycle/preview", status: 404},
+	},
+	may: []right{
+		{do: []string{"ecr:GetLifecyclePolicy", "ecr:GetLifecyclePolicyPreview", "ecr:ListTagsForResource"}, where: []string{inGroup}, whose: notOthers},
+		{do: []string{"ecr:StartLifecyclePolicyPreview"}, where: []string{inGroup}, whose: []string{ours}},
+	},
+	never:     []right{denyOtherOrgs, {do: []string{"ecr:StartLifecyclePolicyPreview"}, whose: []string{noOrg}}},
+	redundant: onlyOurs,
+})
+
+const (
+	inProgress  = `{"Status": "IN_PROGRESS", "Total": null, "Images": null}`
+	nothingToDo = `{"Status": "COMPLETE", "Total": 0, "Images": []}`
+
+	noPreview  = "Lifecycle policy preview does not exist for the repository with name 'g/a' in the registry with id '012345678901'"
+	oneAtATime = "The previous lifecycle policy preview request for the repository with name 'g/a' in the registry with id '012345678901' has not completed. Wait and try again."
+
+	keepOne   = `{"rules":[{"rulePriority":1,"selection":{"tagStatus":"any","countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}}]}`
+	expireAll = `{"rules":[{"rulePriority":5,"selection":{"tagStatus":"any","countType":"sinceImagePushed","countUnit":"days","countNumber":1},"action":{"type":"expire"}}]}`
+)
+
+// addPreviewIn starts a preview without the service.
+func (w *world) addPreviewIn(account, repository, policy string) {
+	w.t.Helper()
+	if err := w.aws.AddPreview(account, region, repository, policy); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) addPreview(repository, policy string) {
+	w.t.Helper()
+	w.addPreviewIn(account, repository, policy)
+}
+
+// setPreviews says how often a preview is in progress, and what it is then.
+func (w *world) setPreviews(looks int, status string) {
+	w.t.Helper()
+	w.must(nil, w.aws.SetPreviews(localaws.Previews{Looks: looks, Status: status}))
+}
+
+// previewOfA returns a request for a preview in g/a.
+func previewOfA(method, body string, status int, want string) exchange {
+	return exchange{name: method + " preview " + body, method: method, path: base + "/g/a/lifecycle/preview", body: body, status: status, want: want}
+}
+
+func noPreviewThere() string {
+	return problemByAWS("preview-not-found", noPreview, "LifecyclePolicyPreviewNotFoundException")
+}
+
+func underWayByAWS() string {
+	return problemByAWS("preview-under-way", oneAtATime, "LifecyclePolicyPreviewInProgressException")
+}
+
+// seconds is an option for newWorld that sets the time of a request.
+func seconds(n int) func(*common.Config, *[]route) {
+	return func(c *common.Config, _ *[]route) { c.RequestTimeout = time.Duration(n) * time.Second }
+}
+
+// newPreviewWorld returns a world with the repository g/a, which has three images
+// and a policy that keeps one.
+func newPreviewWorld(t *testing.T, change ...func(*common.Config, *[]route)) *world {
+	t.Helper()
+	w := newWorld(t, change...)
+	w.addRepository(account, "g/a", org)
+	w.addLifecycle(account, "g/a", keepOne)
+	for days, image := range []localaws.Image{
+		{Digest: digestA, Tags: []string{"v2", "v10", "v1"}}, {Digest: digestB}, {Digest: digestC, Tags: []string{"latest"}},
+	} {
+		image.PushedAt = awsClock.AddDate(0, 0, days-3)
+		w.addImage(account, "g/a", image)
+	}
+	return w
+}
+
+// oldestGo is what keepOne does to the images of newPreviewWorld.
+const oldestGo = `{"Status": "COMPLETE", "Total": 2, "Images": [
+	{"ImageDigest": "` + digestA + `", "ImageTags": ["v1", "v10", "v2"], "ImagePushedAt": "2040-12-11T15:34:18Z", "Action": "EXPIRE", "RulePriority": 1},
+	{"ImageDigest": "` + digestB + `", "ImageTags": [], "ImagePushedAt": "2040-12-12T15:34:18Z", "Action": "EXPIRE", "RulePriority": 1}]}`
+
+func TestPreview(t *testing.T) {
+	t.Parallel()
+	w := newPreviewWorld(t)
+	w.run(
+		previewOfA("GET", "", 404, noPreviewThere()),
+		previewOfA("POST", "", 200, oldestGo),
+		previewOfA("GET", "", 200, oldestGo),
+		previewOfA("POST", keepTen, 200, nothingToDo),
+		previewOfA("GET", "", 200, nothingToDo),
+		previewOfA("POST", " \n", 200, oldestGo),
+		lifecycleOf("DELETE", "", 200, neverEvaluated(keepOne)),
+		previewOfA("POST", "", 404, noLifecycleThere()),
+		previewOfA("POST", "{}", 400, problemOf("bad-request", "rules is needed.")),
+		previewOfA("POST", "null", 400, problemOf("bad-request", "A JSON object is needed as the body.")),
+		showOf("latest", 200), showOf(digestA, 200), // nothing is deleted
+	)
+}
+
+// Of a preview that has failed or was too old there are no images.
+func TestPreviewWithoutAResult(t *testing.T) {
+	t.Parallel()
+	for _, status := range []string{"FAILED", "EXPIRED"} {
+		w := newPreviewWorld(t)
+		w.setPreviews(1, status)
+		want := `{"Status": "` + status + `", "Total": null, "Images": null}`
+		w.run(previewOfA("POST", keepOne, 200, want), previewOfA("GET", "", 200, want))
+	}
+}
+
+// Archiving is shown like expiry.
+func TestPreviewOfArchiving(t *testing.T) {
+	t.Parallel()
+	w := newPreviewWorld(t)
+	const archive = `{"rules":[{"rulePriority":7,"selection":{"tagStatus":"tagged","tagPrefixList":["v"],"countType":"sinceImagePulled","countUnit":"days","countNumber":2},
+		"action":{"type":"transition","targetStorageClass":"archive"}},
+		{"rulePriority":8,"selection":{"tagStatus":"untagged","countType":"sinceImagePushed","countUnit":"days","countNumber":1},"action":{"type":"expire"}}]}`
+	w.run(previewOfA("POST", archive, 200, strings.Replace(strings.Replace(oldestGo, `"EXPIRE", "RulePriority": 1`, `"TRANSITION", "RulePriority": 7`, 1),
+		`"RulePriority": 1`, `"RulePriority": 8`, 1)))
+}
+
+// The service waits until the preview is complete.
+func TestPreviewIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := newPreviewWorld(t)
+	w.setPreviews(3, "")
+	w.forget()
+	w.run(previewOfA("POST", keepOne, 200, oldestGo))
+	if looks := count(w.called(), "ecr:GetLifecyclePolicyPreview"); looks != 5 { // the last one is for the page
+		t.Errorf("%d looks", looks)
+	}
+}
+
+// If the time of the request does not suffice, the answer is 202, and GET tells
+// later.
+func TestPreviewThatTakesLong(t *testing.T) {
+	t.Parallel()
+	w := newPreviewWorld(t, seconds(2))
+	w.setPreviews(1000, "")
+	w.run(previewOfA("POST", keepOne, 202, inProgress), previewOfA("GET", "", 202, inProgress))
+	w.setPreviews(0, "")
+	w.run(previewOfA("GET", "", 200, oldestGo))
+}
+
+// A caller that hangs up ends the wait.
+func TestPreviewEndsWithItsCaller(t *testing.T) {
+	t.Parallel()
+	w := newPreviewWorld(t)
+	w.setPreviews(1_000_000, "")
+	waiting := make(chan struct{})
+	gone := sync.OnceFunc(func() { close(waiting) })
+	w.after = func(c localaws.Call) {
+		if c.Operation == "GetLifecyclePolicyPreview" {
+			gone()
+		}
+	}
+	w.hangUpWhen(t, previewOfA("POST", keepOne, 0, ""), waiting)
+	waitFor(t, "the request to be logged", func() bool { return strings.Contains(w.log.String(), `"status":499`) })
+	calls := len(w.called())
+	time.Sleep(600 * time.Millisecond) // in which another look would come
+	if more := w.called()[calls:]; len(more) > 0 {
+		t.Errorf("after the caller hung up: %v", more)
+	}
+}
+
+// Two hundred and fifty images are on three pages. Their order is AWS's.
+func TestPreviewOfManyImages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addRepository(account, "g/a", org)
+	var images []string
+	for n := range 250 {
+		pushed := awsClock.Add(time.Duration(n-1000) * time.Hour)
+		w.addImage(account, "g/a", localaws.Image{Digest: digestNo(n), PushedAt: pushed})
+		images = append(images, fmt.Sprintf(`{"ImageDigest": %q, "ImageTags": [], "ImagePushedAt": %q, "Action": "EXPIRE", "RulePriority": 5}`,
+			digestNo(n), pushed.Format(time.RFC3339)))
+	}
+	all := `{"Status": "COMPLETE", "Total": 250, "Images": [` + strings.Join(images, ",") + `]}`
+	w.run(previewOfA("POST", expireAll, 200, all))
+	w.forget()
+	w.run(previewOfA("GET", "", 200, all))
+	if pages := count(w.called(), "ecr:GetLifecyclePolicyPreview"); pages != 3 {
+		t.Errorf("%d pages", pages)
+	}
+}
+
+// AWS makes a preview of another document.
+func TestPreviewWhileAnotherIsUnderWay(t *testing.T) {
+	t.Parallel()
+	w := newPreviewWorld(t)
+	w.setPreviews(1_000_000, "")
+	w.addPreview("g/a", expireAll)
+	w.run(previewOfA("POST", keepOne, 409, underWayByAWS()))
+	w.setPreviews(0, "")
+	w.run(previewOfA("POST", keepOne, 200, oldestGo))
+}
+
+// AWS makes a preview of the same document, in other words.
+func TestPreviewOfTheSameDocumentIsJoined(t *testing.T) {
+	t.Parallel()
+	w := newPreviewWorld(t)
+	w.setPreviews(3, "")
+	w.addPreview("g/a", "  "+strings.Replace(keepOne, `"tagStatus":"any","countType":"imageCountMoreThan"`, `"countType": "imageCountMoreThan", "tagStatus": "\u0061ny"`, 1))
+	w.run(previewOfA("POST", keepOne, 200, oldestGo))
+	if starts := count(w.called(), "ecr:StartLifecyclePolicyPreview"); starts != 1 {
+		t.Errorf("AWS was asked %d times to start a preview", starts)
+	}
+}
+
+// The preview that is under way ends between the refusal and the look.
+func TestPreviewThatEndsBeforeTheLook(t *testing.T) {
+	t.Parallel()
+	w := newPreviewWorld(t)
+	w.addPreview("g/a", expireAll)
+	w.aws.Inject(localaws.Fault{Operation: "ecr:StartLifecyclePolicyPreview", Code: "LifecyclePolicyPreviewInProgressException", Message: oneAtATime, Times: 1})
+	w.run(previewOfA("POST", keepOne, 200, oldestGo))
+}
+
+// The answer to the start gets lost. The SDK starts once more, and finds its own
+// preview under way.
+func TestLostStartOfAPreview(t *testing.T) {
+	t.Parallel()
+	for name, fault := range lostAnswerFaults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newPreviewWorld(t)
+			w.setPreviews(3, "")
+			w.loseAnswer("ecr:StartLifecyclePolicyPreview", fault, true)
+			w.run(previewOfA("POST", keepOne, 200, oldestGo))
+		})
+	}
+}
+
+// Somebody else's preview takes the place of ours between two looks, and between
+// two pages.
+func TestPreviewThatIsReplaced(t *testing.T) {
+	t.Parallel()
+	for name, look := range map[string]int{"between two looks": 1, "before the pages": 2, "between two pages": 3} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newPreviewWorld(t)
+			for n := range 150 {
+				w.addImage(account, "g/a", localaws.Image{Digest: digestNo(n), PushedAt: awsClock.AddDate(0, 0, -2)})
+			}
+			w.setPreviews(1, "")
+			looks := 0
+			w.after = func(c localaws.Call) {
+				if c.Operation != "GetLifecyclePolicyPreview" {
+					return
+				}
+				if looks++; looks == look {
+					w.addPreview("g/a", expireAll)
+					w.setPreviews(0, "")
+				}
+			}
+			status, _, body := w.do(previewOfA("POST", keepOne, 0, ""))
+			answer := parse(t, body).(map[string]any)
+			if status != 200 || answer["Total"] != 152.0 || slices.ContainsFunc(answer["Images"].([]any), func(i any) bool { return i.(map[string]any)["RulePriority"] != 1.0 }) {
+				t.Errorf("status %d: %.300s", status, body)
+			}
+			if starts := count(w.called(), "ecr:StartLifecyclePolicyPreview"); starts != 2 {
+				t.Errorf("AWS was asked %d times to start a preview", starts)
+			}
+		})
+	}
+}
+
+// A preview that is read later is replaced between two pages. AWS may refuse the
+// second one then.
+func TestLastPreviewThatIsReplaced(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]localaws.Fault{
+		"AWS answers": {Operation: "none"},
+		"AWS refuses": {Operation: "ecr:GetLifecyclePolicyPreview", Code: "InvalidParameterException", Times: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newPreviewWorld(t)
+			for n := range 150 {
+				w.addImage(account, "g/a", localaws.Image{Digest: digestNo(n), PushedAt: awsClock.AddDate(0, 0, -2)})
+			}
+			w.addPreview("g/a", keepOne)
+			replace := sync.OnceFunc(func() {
+				w.addPreview("g/a", expireAll)
+				w.aws.Inject(fault)
+			})
+			w.after = func(c localaws.Call) {
+				if c.Operation == "GetLifecyclePolicyPreview" {
+					replace()
+				}
+			}
+			status, _, body := w.do(previewOfA("GET", "", 0, ""))
+			answer := parse(t, body).(map[string]any)
+			if status != 200 || answer["Total"] != 152.0 || slices.ContainsFunc(answer["Images"].([]any), func(i any) bool { return i.(map[string]any)["RulePriority"] != 5.0 }) {
+				t.Errorf("status %d: %.300s", status, body)
+			}
+		})
+	}
+}
+
+// A preview that others replace each time is not read for ever.
+func TestPreviewThatIsReplacedEachTime(t *testing.T) {
+	t.Parallel()
+	w := newPreviewWorld(t)
+	w.after = func(c localaws.Call) {
+		if c.Operation == "StartLifecyclePolicyPreview" {
+			w.addPreview("g/a", expireAll)
+		}
+	}
+	w.run(previewOfA("POST", keepOne, 409, problemOf("preview-under-way",
+		"Others ask for previews of this repository at the same time, and AWS keeps only the last one. Try again later.")))
+}
+
+// AWS throttles the looks. They come again anyway, so they take no retries from
+// other calls.
+func TestThrottledLooksAtAPreview(t *testing.T) {
+	t.Parallel()
+	w := newPreviewWorld(t)
+	w.aws.Inject(localaws.Fault{Operation: "ecr:GetLifecyclePolicyPreview", Code: "ThrottlingException", Times: 3})
+	w.run(previewOfA("POST", keepOne, 200, oldestGo))
+	if looks := count(w.called(), "ecr:GetLifecyclePolicyPreview"); looks != 5 {
+		t.Errorf("%d looks, want three that are throttled, one, and the page", looks)
+	}
+
+	w = newPreviewWorld(t, seconds(2))
+	w.aws.Inject(localaws.Fault{Operation: "ecr:GetLifecyclePolicyPreview", Code: "ThrottlingException"})
+	w.run(previewOfA("POST", keepOne, 202, inProgress))
+}
+
+// A look that fails otherwise is told. A repository that goes meanwhile is too.
+func TestFailedLooksAtAPreview(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		fault localaws.Fault
+		want  string
+	}{
+		{localaws.Fault{Code: "ServerException", Status: 500}, problemByAWS("internal", internalError, "ServerException")},
+		{localaws.Fault{Code: "RepositoryNotFoundException", Message: noRepository}, problemByAWS("repository-not-found", noRepository, "RepositoryNotFoundException")},
+	} {
+		w := newPreviewWorld(t)
+		test.fault.Operation = "ecr:GetLifecyclePolicyPreview"
+		w.aws.Inject(test.fault)
+		status := 500
+		if test.fault.Status == 0 {
+			status = 404
+		}
+		w.run(previewOfA("POST", keepOne, status, test.want))
+	}
+}
+
+// AWS denies the start once, because it does not know the tags yet.
+func TestDeniedStartOfAPreview(t *testing.T) {
+	t.Parallel()
+	w := newPreviewWorld(t)
+	w.aws.Inject(localaws.Fault{Operation: "ecr:StartLifecyclePolicyPreview", Code: "AccessDeniedException", Message: "not yet", Times: 1})
+	w.run(previewOfA("POST", keepOne, 200, oldestGo))
+}
