@@ -12,9 +12,9 @@ import (
 // ECR's limits on the exclusions from the mutability of image tags.
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageTagMutabilityExclusionFilter.html
 const (
-	maxFilters   = 5 // of a repository
-	maxFilter    = 128
-	maxWildcards = 2 // in a filter
+	maxFilters            = 5 // of a repository
+	maxFilter             = 128
+	maxExclusionWildcards = 2 // in a filter
 )
 
 const (
@@ -87,8 +87,8 @@ func checkFilter(what, filter string) error {
 		return common.Errorf(common.BadRequest, "%s must be of letters, digits, '.', '_', '-' and '*'.", what)
 	case len(filter) > maxFilter:
 		return common.Errorf(common.BadRequest, "%s has %d characters, and may have %d.", what, len(filter), maxFilter)
-	case stars > maxWildcards:
-		return common.Errorf(common.BadRequest, "%s has '*' %d times, and may have it %d times.", what, stars, maxWildcards)
+	case stars > maxExclusionWildcards:
+		return common.Errorf(common.BadRequest, "%s has '*' %d times, and may have it %d times.", what, stars, maxExclusionWildcards)
 	}
 	return nil
 }

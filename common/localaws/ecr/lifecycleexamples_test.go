@@ -155,22 +155,22 @@ func TestLifecycleExamples(t *testing.T) {
 		policy string
 		want   []string
 	}{
-		{"image age", []namedImage{pushedImage("A", 15, "prod"), pushedImage("B", 14, "prod1"), pushedImage("C", 20, "production"), pushedImage("D", 20, "preprod"), pushedImage("E", 20)}, policyOf(ruleOf("1", isProd+","+fortnight, expire)), []string{"C EXPIRE 1", "A EXPIRE 1"}},
-		{"image age, archived", []namedImage{pushedImage("A", 15, "prod"), pushedImage("B", 13, "prod1"), archivedImage("C", 20, "prod2")}, policyOf(ruleOf("1", isProd+","+fortnight, archive)), []string{"A TRANSITION 1"}},
-		{"image count", []namedImage{pushedImage("A", 1), pushedImage("B", 3), pushedImage("C", 2), pushedImage("D", 4, "v1")}, policyOf(ruleOf("1", isUntagged+","+moreThanOne, expire)), []string{"B EXPIRE 1", "C EXPIRE 1"}},
-		{"image count, archived", []namedImage{pushedImage("A", 1, "a"), pushedImage("B", 3), pushedImage("C", 2)}, policyOf(ruleOf("1", isAny+","+moreThanOne, archive)), []string{"B TRANSITION 1", "C TRANSITION 1"}},
-		{"several rules, prod first", staged, policyOf(ruleOf("1", isProd+","+moreThanOne, expire), ruleOf("2", isBeta+","+moreThanOne, expire)), []string{"A EXPIRE 1"}},
-		{"several rules, beta first", staged, policyOf(ruleOf("1", isBeta+","+moreThanOne, expire), ruleOf("2", isProd+","+moreThanOne, expire)), []string{"A EXPIRE 1", "B EXPIRE 1"}},
-		{"several rules, in another order", staged, policyOf(ruleOf("20", isProd+","+moreThanOne, expire), ruleOf("3", isBeta+","+moreThanOne, expire)), []string{"A EXPIRE 3", "B EXPIRE 3"}},
-		{"several tags in a rule, by age", greek, policyOf(ruleOf("1", both+","+pushed, expire)), []string{"C EXPIRE 1"}},
-		{"several tags in a rule, by count", greek, policyOf(ruleOf("1", both+","+moreThanOne, expire)), []string{"C EXPIRE 1"}},
-		{"all images, by count", mixed, policyOf(ruleOf("1", isAny+","+moreThan5, expire)), []string{"A EXPIRE 1", "B EXPIRE 1"}},
-		{"all images, after others", mixed, policyOf(ruleOf("1", isAlpha+","+moreThanOne, expire), ruleOf("2", isUntagged+","+moreThanOne, expire), ruleOf("3", isAny+","+moreThanOne, expire)),
+		{"image age", []namedImage{pushedImage("A", 15, "prod"), pushedImage("B", 14, "prod1"), pushedImage("C", 20, "production"), pushedImage("D", 20, "preprod"), pushedImage("E", 20)}, lifecycleOf(ruleOf("1", isProd+","+fortnight, expire)), []string{"C EXPIRE 1", "A EXPIRE 1"}},
+		{"image age, archived", []namedImage{pushedImage("A", 15, "prod"), pushedImage("B", 13, "prod1"), archivedImage("C", 20, "prod2")}, lifecycleOf(ruleOf("1", isProd+","+fortnight, archive)), []string{"A TRANSITION 1"}},
+		{"image count", []namedImage{pushedImage("A", 1), pushedImage("B", 3), pushedImage("C", 2), pushedImage("D", 4, "v1")}, lifecycleOf(ruleOf("1", isUntagged+","+moreThanOne, expire)), []string{"B EXPIRE 1", "C EXPIRE 1"}},
+		{"image count, archived", []namedImage{pushedImage("A", 1, "a"), pushedImage("B", 3), pushedImage("C", 2)}, lifecycleOf(ruleOf("1", isAny+","+moreThanOne, archive)), []string{"B TRANSITION 1", "C TRANSITION 1"}},
+		{"several rules, prod first", staged, lifecycleOf(ruleOf("1", isProd+","+moreThanOne, expire), ruleOf("2", isBeta+","+moreThanOne, expire)), []string{"A EXPIRE 1"}},
+		{"several rules, beta first", staged, lifecycleOf(ruleOf("1", isBeta+","+moreThanOne, expire), ruleOf("2", isProd+","+moreThanOne, expire)), []string{"A EXPIRE 1", "B EXPIRE 1"}},
+		{"several rules, in another order", staged, lifecycleOf(ruleOf("20", isProd+","+moreThanOne, expire), ruleOf("3", isBeta+","+moreThanOne, expire)), []string{"A EXPIRE 3", "B EXPIRE 3"}},
+		{"several tags in a rule, by age", greek, lifecycleOf(ruleOf("1", both+","+pushed, expire)), []string{"C EXPIRE 1"}},
+		{"several tags in a rule, by count", greek, lifecycleOf(ruleOf("1", both+","+moreThanOne, expire)), []string{"C EXPIRE 1"}},
+		{"all images, by count", mixed, lifecycleOf(ruleOf("1", isAny+","+moreThan5, expire)), []string{"A EXPIRE 1", "B EXPIRE 1"}},
+		{"all images, after others", mixed, lifecycleOf(ruleOf("1", isAlpha+","+moreThanOne, expire), ruleOf("2", isUntagged+","+moreThanOne, expire), ruleOf("3", isAny+","+moreThanOne, expire)),
 			[]string{"A EXPIRE 1", "B EXPIRE 3", "C EXPIRE 2", "D EXPIRE 1", "F EXPIRE 3"}},
-		{"all images, by age, after others", mixed, policyOf(ruleOf("1", isAlpha+`,"countType":"imageCountMoreThan","countNumber":9999`, expire), ruleOf("3", isAny+","+pushed, expire)),
+		{"all images, by age, after others", mixed, lifecycleOf(ruleOf("1", isAlpha+`,"countType":"imageCountMoreThan","countNumber":9999`, expire), ruleOf("3", isAny+","+pushed, expire)),
 			[]string{"B EXPIRE 3", "C EXPIRE 3", "E EXPIRE 3", "F EXPIRE 3"}},
-		{"archived when not pulled", []namedImage{idle, used, pushedImage("C", 6, "never"), pushedImage("D", 5, "new")}, policyOf(ruleOf("1", isAny+","+pulled, archive)), []string{"A TRANSITION 1", "C TRANSITION 1"}},
-		{"archived, and expired after a year", []namedImage{idle, used, archivedImage("C", 366, "old"), archivedImage("D", 365, "younger")}, policyOf(ruleOf("1", isAny+","+pulled, archive), ruleOf("2", isAny+","+year, expire)), []string{"C EXPIRE 2", "A TRANSITION 1"}},
+		{"archived when not pulled", []namedImage{idle, used, pushedImage("C", 6, "never"), pushedImage("D", 5, "new")}, lifecycleOf(ruleOf("1", isAny+","+pulled, archive)), []string{"A TRANSITION 1", "C TRANSITION 1"}},
+		{"archived, and expired after a year", []namedImage{idle, used, archivedImage("C", 366, "old"), archivedImage("D", 365, "younger")}, lifecycleOf(ruleOf("1", isAny+","+pulled, archive), ruleOf("2", isAny+","+year, expire)), []string{"C EXPIRE 2", "A TRANSITION 1"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -194,23 +194,23 @@ func TestLifecycleSelection(t *testing.T) {
 		policy string
 		want   []string
 	}{
-		{"prefixes", []namedImage{pushedImage("A", 6, "v1.0"), pushedImage("B", 6, "xv1"), pushedImage("C", 7, "v1", "x")}, policyOf(ruleOf("1", prefixes(`["v1."]`)+","+pushed, expire), ruleOf("2", prefixes(`["v1","x"]`)+","+pushed, expire)), []string{"C EXPIRE 2", "A EXPIRE 1"}},
-		{"one tag for two entries", []namedImage{pushedImage("A", 6, "ab"), pushedImage("B", 6, "a", "c")}, policyOf(ruleOf("1", prefixes(`["a","ab"]`)+","+pushed, expire)), []string{"A EXPIRE 1"}},
-		{"a prefix is no pattern", []namedImage{pushedImage("A", 6, "v1"), pushedImage("B", 6, "v.1")}, policyOf(ruleOf("1", prefixes(`["v*"]`)+","+pushed, expire), ruleOf("2", prefixes(`["v."]`)+","+pushed, expire)), []string{"B EXPIRE 2"}},
-		{"a pattern is for the whole tag", []namedImage{pushedImage("A", 6, "v1"), pushedImage("B", 6, "v10"), pushedImage("C", 6, "V1"), pushedImage("D", 6, "x-v1")}, policyOf(ruleOf("1", patterns(`["v1"]`)+","+pushed, expire)), []string{"A EXPIRE 1"}},
-		{"wildcards", []namedImage{pushedImage("A", 6, "a-b-c"), pushedImage("B", 7, "abc"), pushedImage("C", 6, "a-c-b")}, policyOf(ruleOf("1", patterns(`["a*b*c*"]`)+","+pushed, expire)), []string{"B EXPIRE 1", "A EXPIRE 1"}},
-		{"more days than fit", []namedImage{pushedImage("A", 6)}, policyOf(ruleOf("1", isAny+`,"countType":"sinceImagePushed","countUnit":"days","countNumber":9223372036854775807`, expire)), []string{}},
-		{"nothing else", []namedImage{pushedImage("A", 6, "dev")}, policyOf(ruleOf("1", isProd+","+pushed, expire)), []string{}},
-		{"restored: by push", []namedImage{restored, activating}, policyOf(ruleOf("1", isAny+","+pushed, expire)), []string{"A EXPIRE 1"}},
-		{"restored: by pull", []namedImage{restored, activating}, policyOf(ruleOf("1", isAny+","+pulled, archive)), []string{}},
-		{"restored: by count", []namedImage{restored, pushedImage("B", 3), pushedImage("C", 1)}, policyOf(ruleOf("1", isAny+`,"countType":"imageCountMoreThan","countNumber":2`, expire)), []string{"B EXPIRE 1"}},
-		{"classes do not hide images of each other", []namedImage{pushedImage("A", 6), archivedImage("B", 91)}, policyOf(ruleOf("1", isUntagged+","+inArchive, expire), ruleOf("2", isUntagged+","+pushed, archive)), []string{"B EXPIRE 1", "A TRANSITION 2"}},
-		{"the archive does not count", []namedImage{pushedImage("A", 6), archivedImage("B", 10)}, policyOf(ruleOf("1", isAny+","+moreThanOne, expire)), []string{}},
-		{"parts of an index", []namedImage{pushedImage("A", 9), pushedImage("B", 8), indexImage("I", 7, "A", "B"), pushedImage("C", 6)}, policyOf(ruleOf("1", isAny+`,"countType":"imageCountMoreThan","countNumber":2`, expire)), []string{}},
-		{"an index without its parts", []namedImage{pushedImage("A", 9), pushedImage("B", 8), indexImage("I", 7, "A", "B")}, policyOf(ruleOf("1", isAny+","+pushed, expire)), []string{"I EXPIRE 1"}},
-		{"an index in the archive", []namedImage{pushedImage("A", 9), indexInArchive("I", "A")}, policyOf(ruleOf("1", isUntagged+","+pushed, expire)), []string{}},
-		{"parts follow an index into the archive", []namedImage{pushedImage("A", 9), indexInArchive("I", "A")}, policyOf(ruleOf("1", isUntagged+","+pushed, archive)), []string{"A TRANSITION 1"}},
-		{"parts stay with an index", []namedImage{pushedImage("A", 9), indexImage("I", 7, "A")}, policyOf(ruleOf("1", isUntagged+","+pushed, archive)), []string{}},
+		{"prefixes", []namedImage{pushedImage("A", 6, "v1.0"), pushedImage("B", 6, "xv1"), pushedImage("C", 7, "v1", "x")}, lifecycleOf(ruleOf("1", prefixes(`["v1."]`)+","+pushed, expire), ruleOf("2", prefixes(`["v1","x"]`)+","+pushed, expire)), []string{"C EXPIRE 2", "A EXPIRE 1"}},
+		{"one tag for two entries", []namedImage{pushedImage("A", 6, "ab"), pushedImage("B", 6, "a", "c")}, lifecycleOf(ruleOf("1", prefixes(`["a","ab"]`)+","+pushed, expire)), []string{"A EXPIRE 1"}},
+		{"a prefix is no pattern", []namedImage{pushedImage("A", 6, "v1"), pushedImage("B", 6, "v.1")}, lifecycleOf(ruleOf("1", prefixes(`["v*"]`)+","+pushed, expire), ruleOf("2", prefixes(`["v."]`)+","+pushed, expire)), []string{"B EXPIRE 2"}},
+		{"a pattern is for the whole tag", []namedImage{pushedImage("A", 6, "v1"), pushedImage("B", 6, "v10"), pushedImage("C", 6, "V1"), pushedImage("D", 6, "x-v1")}, lifecycleOf(ruleOf("1", patterns(`["v1"]`)+","+pushed, expire)), []string{"A EXPIRE 1"}},
+		{"wildcards", []namedImage{pushedImage("A", 6, "a-b-c"), pushedImage("B", 7, "abc"), pushedImage("C", 6, "a-c-b")}, lifecycleOf(ruleOf("1", patterns(`["a*b*c*"]`)+","+pushed, expire)), []string{"B EXPIRE 1", "A EXPIRE 1"}},
+		{"more days than fit", []namedImage{pushedImage("A", 6)}, lifecycleOf(ruleOf("1", isAny+`,"countType":"sinceImagePushed","countUnit":"days","countNumber":9223372036854775807`, expire)), []string{}},
+		{"nothing else", []namedImage{pushedImage("A", 6, "dev")}, lifecycleOf(ruleOf("1", isProd+","+pushed, expire)), []string{}},
+		{"restored: by push", []namedImage{restored, activating}, lifecycleOf(ruleOf("1", isAny+","+pushed, expire)), []string{"A EXPIRE 1"}},
+		{"restored: by pull", []namedImage{restored, activating}, lifecycleOf(ruleOf("1", isAny+","+pulled, archive)), []string{}},
+		{"restored: by count", []namedImage{restored, pushedImage("B", 3), pushedImage("C", 1)}, lifecycleOf(ruleOf("1", isAny+`,"countType":"imageCountMoreThan","countNumber":2`, expire)), []string{"B EXPIRE 1"}},
+		{"classes do not hide images of each other", []namedImage{pushedImage("A", 6), archivedImage("B", 91)}, lifecycleOf(ruleOf("1", isUntagged+","+inArchive, expire), ruleOf("2", isUntagged+","+pushed, archive)), []string{"B EXPIRE 1", "A TRANSITION 2"}},
+		{"the archive does not count", []namedImage{pushedImage("A", 6), archivedImage("B", 10)}, lifecycleOf(ruleOf("1", isAny+","+moreThanOne, expire)), []string{}},
+		{"parts of an index", []namedImage{pushedImage("A", 9), pushedImage("B", 8), indexImage("I", 7, "A", "B"), pushedImage("C", 6)}, lifecycleOf(ruleOf("1", isAny+`,"countType":"imageCountMoreThan","countNumber":2`, expire)), []string{}},
+		{"an index without its parts", []namedImage{pushedImage("A", 9), pushedImage("B", 8), indexImage("I", 7, "A", "B")}, lifecycleOf(ruleOf("1", isAny+","+pushed, expire)), []string{"I EXPIRE 1"}},
+		{"an index in the archive", []namedImage{pushedImage("A", 9), indexInArchive("I", "A")}, lifecycleOf(ruleOf("1", isUntagged+","+pushed, expire)), []string{}},
+		{"parts follow an index into the archive", []namedImage{pushedImage("A", 9), indexInArchive("I", "A")}, lifecycleOf(ruleOf("1", isUntagged+","+pushed, archive)), []string{"A TRANSITION 1"}},
+		{"parts stay with an index", []namedImage{pushedImage("A", 9), indexImage("I", 7, "A")}, lifecycleOf(ruleOf("1", isUntagged+","+pushed, archive)), []string{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -246,7 +246,7 @@ func TestLifecycleAgain(t *testing.T) {
 		}
 		names[img.Digest] = img.name
 	}
-	awstest.Must(t, putLifecycle(client, "group/one", policyOf(ruleOf("1", `"tagStatus":"tagged","tagPatternList":["old"],`+pushed, archive), ruleOf("2", isAny+","+pushed, expire))))
+	awstest.Must(t, putLifecycle(client, "group/one", lifecycleOf(ruleOf("1", `"tagStatus":"tagged","tagPatternList":["old"],`+pushed, archive), ruleOf("2", isAny+","+pushed, expire))))
 	for _, want := range []map[string]string{
 		{"part": "ACTIVE", "old": "ARCHIVED", "of-old": "ARCHIVED", "new": "ACTIVE", "of-new": "ACTIVE"},
 		{"old": "ARCHIVED", "of-old": "ARCHIVED", "new": "ACTIVE", "of-new": "ACTIVE"},

@@ -26,7 +26,7 @@ func newPreview(t *testing.T) (*awstest.AWS, *ecr.ECR, string) {
 	for _, img := range []namedImage{pushedImage("A", 9, "prod", "a"), pushedImage("B", 2, "prod-1"), pushedImage("C", 8, "dev"), pushedImage("D", 7)} {
 		awstest.Must(t, b.AddImage(localaws.AdministratorAccount, awstest.Here, "group/one", img.Image))
 	}
-	text := policyOf(ruleOf("4", isProd+","+pushed, expire), ruleOf("5", `"tagStatus":"tagged","tagPatternList":["*"],`+pushed, archive), ruleOf("6", isAny+","+pushed, expire))
+	text := lifecycleOf(ruleOf("4", isProd+","+pushed, expire), ruleOf("5", `"tagStatus":"tagged","tagPatternList":["*"],`+pushed, archive), ruleOf("6", isAny+","+pushed, expire))
 	client := b.ECR(awstest.Here)
 	awstest.Must(t, awstest.ErrorOf(startPreview(client, "group/one", text)))
 	return b, client, text
@@ -59,7 +59,7 @@ func TestPreviewAnswer(t *testing.T) {
 	awstest.Must(t, deleteImage(client, "prod"))
 	awstest.Must(t, deleteImage(client, "a"))
 	wantRaw(t, "a year later", client, "GetLifecyclePolicyPreview", previewOf(""), want)
-	archived := policyOf(ruleOf("1", isAny+","+inArchive, expire))
+	archived := lifecycleOf(ruleOf("1", isAny+","+inArchive, expire))
 	awstest.Must(t, b.AddImage(localaws.AdministratorAccount, awstest.Here, "group/one", archivedImage("E", 1).Image))
 	awstest.Must(t, awstest.ErrorOf(startPreview(client, "group/one", archived)))
 	if answer, err := getPreview(client, previewOf("")); err != nil || !strings.Contains(answer, `"appliedRulePriority":1,"storageClass":"ARCHIVE"}],"summary":{"expiringImageTotalCount":1}}`) {

@@ -31,7 +31,7 @@ func ruleOf(priority, selection, action string) string {
 }
 
 // policyOf returns a policy. Its end has as many spaces as the SDK wants.
-func policyOf(rules ...string) string {
+func lifecycleOf(rules ...string) string {
 	return `{"rules":[` + strings.Join(rules, ",") + `]}` + strings.Repeat(" ", 100)
 }
 
@@ -45,7 +45,7 @@ type lifecycleInput struct {
 // when it is previewed.
 func TestLifecycleRefusals(t *testing.T) {
 	t.Parallel()
-	one := func(selection, action string) string { return policyOf(ruleOf("1", selection, action)) }
+	one := func(selection, action string) string { return lifecycleOf(ruleOf("1", selection, action)) }
 	tagged := func(list string) string { return one(`"tagStatus":"tagged",`+list+`,`+pushed, expire) }
 	const (
 		countFits  = `instance failed to match exactly one schema (matched 0 out of 4)`
@@ -65,17 +65,17 @@ func TestLifecycleRefusals(t *testing.T) {
 		"no rules":          {`{}` + spaces, `object has missing required properties (["rules"])`},
 		"capital letters":   {`{"Rules":[]}` + spaces, `object has missing required properties (["rules"])`},
 		"rules are no list": {`{"rules":{}}` + spaces, `instance type (object) does not match any allowed primitive type (allowed: ["array"])`},
-		"empty rules":       {policyOf(), `array is too short: must have at least 1 elements but instance has 0 elements`},
-		"51 rules":          {policyOf(strings.Split(strings.Repeat("{},", 50)+"{}", ",")...), `array is too long: must have at most 50 elements but instance has 51 elements`},
+		"empty rules":       {lifecycleOf(), `array is too short: must have at least 1 elements but instance has 0 elements`},
+		"51 rules":          {lifecycleOf(strings.Split(strings.Repeat("{},", 50)+"{}", ",")...), `array is too long: must have at most 50 elements but instance has 51 elements`},
 		"more than rules":   {`{"rules":[],"x":1,"Id":2}` + spaces, `object instance has properties which are not allowed by the schema: (["Id","x"])`},
-		"rule is no object": {policyOf(`"x"`), `instance type (string) does not match any allowed primitive type (allowed: ["object"])`},
-		"empty rule":        {policyOf(`{}`), `object has missing required properties (["action","rulePriority","selection"])`},
-		"unknown in a rule": {policyOf(`{"rulePriority":1,"Description":"","selection":{},"action":{}}`), `object instance has properties which are not allowed by the schema: (["Description"])`},
-		"description":       {policyOf(`{"rulePriority":1,"description":null,"selection":{},"action":{"type":"expire"}}`), `instance type (null) does not match any allowed primitive type (allowed: ["string"])`},
-		"priority 0":        {policyOf(ruleOf("0", isAny+","+pushed, expire)), `numeric instance is lower than the required minimum (minimum: 1, found: 0)`},
-		"priority 1.5":      {policyOf(ruleOf("1.5", isAny+","+pushed, expire)), `instance type (number) does not match any allowed primitive type (allowed: ["integer"])`},
-		"priority true":     {policyOf(ruleOf("true", isAny+","+pushed, expire)), `instance type (boolean) does not match any allowed primitive type (allowed: ["integer"])`},
-		"priority twice":    {policyOf(ruleOf("7", isUntagged+","+pushed, expire), ruleOf("7", isAny+","+pushed, expire)), `Each rule must have a unique rulePriority`},
+		"rule is no object": {lifecycleOf(`"x"`), `instance type (string) does not match any allowed primitive type (allowed: ["object"])`},
+		"empty rule":        {lifecycleOf(`{}`), `object has missing required properties (["action","rulePriority","selection"])`},
+		"unknown in a rule": {lifecycleOf(`{"rulePriority":1,"Description":"","selection":{},"action":{}}`), `object instance has properties which are not allowed by the schema: (["Description"])`},
+		"description":       {lifecycleOf(`{"rulePriority":1,"description":null,"selection":{},"action":{"type":"expire"}}`), `instance type (null) does not match any allowed primitive type (allowed: ["string"])`},
+		"priority 0":        {lifecycleOf(ruleOf("0", isAny+","+pushed, expire)), `numeric instance is lower than the required minimum (minimum: 1, found: 0)`},
+		"priority 1.5":      {lifecycleOf(ruleOf("1.5", isAny+","+pushed, expire)), `instance type (number) does not match any allowed primitive type (allowed: ["integer"])`},
+		"priority true":     {lifecycleOf(ruleOf("true", isAny+","+pushed, expire)), `instance type (boolean) does not match any allowed primitive type (allowed: ["integer"])`},
+		"priority twice":    {lifecycleOf(ruleOf("7", isUntagged+","+pushed, expire), ruleOf("7", isAny+","+pushed, expire)), `Each rule must have a unique rulePriority`},
 
 		"empty selection":     {one("", expire), `object has missing required properties (["countNumber","countType","tagStatus"])`},
 		"unknown selection":   {one(isAny+`,"x":1,`+pushed, expire), `object instance has properties which are not allowed by the schema: (["x"])`},
@@ -116,11 +116,11 @@ func TestLifecycleRefusals(t *testing.T) {
 		"expire not pulled":   {one(isAny+","+pulled, expire), `The action EXPIRE is not supported for the countType sinceImagePulled`},
 		"archive the archive": {one(isAny+","+inArchive, archive), `The action TRANSITION is not supported for the countType sinceImageTransitioned`},
 
-		"untagged twice":    {policyOf(ruleOf("1", isUntagged+","+pushed, archive), ruleOf("2", isUntagged+","+moreThanOne, expire)), `Only one rule can select Untagged images per storage class`},
-		"any is not last":   {policyOf(ruleOf("2", isUntagged+","+pushed, expire), ruleOf("1", isAny+","+pushed, expire)), oneAny},
-		"any twice":         {policyOf(ruleOf("1", isAny+","+inArchive, expire), ruleOf("2", isAny+","+inArchive, expire)), oneAny},
-		"same patterns":     {policyOf(ruleOf("1", isProd+","+pushed, archive), ruleOf("2", isProd+","+moreThanOne, expire)), twice},
-		"same set of tags":  {policyOf(ruleOf("1", `"tagStatus":"tagged","tagPrefixList":["a","b"],`+pushed, expire), ruleOf("2", `"tagStatus":"tagged","tagPrefixList":["b","a","b"],`+pushed, expire)), twice},
+		"untagged twice":    {lifecycleOf(ruleOf("1", isUntagged+","+pushed, archive), ruleOf("2", isUntagged+","+moreThanOne, expire)), `Only one rule can select Untagged images per storage class`},
+		"any is not last":   {lifecycleOf(ruleOf("2", isUntagged+","+pushed, expire), ruleOf("1", isAny+","+pushed, expire)), oneAny},
+		"any twice":         {lifecycleOf(ruleOf("1", isAny+","+inArchive, expire), ruleOf("2", isAny+","+inArchive, expire)), oneAny},
+		"same patterns":     {lifecycleOf(ruleOf("1", isProd+","+pushed, archive), ruleOf("2", isProd+","+moreThanOne, expire)), twice},
+		"same set of tags":  {lifecycleOf(ruleOf("1", `"tagStatus":"tagged","tagPrefixList":["a","b"],`+pushed, expire), ruleOf("2", `"tagStatus":"tagged","tagPrefixList":["b","a","b"],`+pushed, expire)), twice},
 		"99 characters":     {`{"rules":[]}` + spaces[:87], ""},
 		"30,721 characters": {one(isAny+","+pushed, expire) + strings.Repeat(" ", 30_721), ""},
 		"no text":           {"", ""},
@@ -167,13 +167,13 @@ func TestLifecycleAccepted(t *testing.T) {
 		fifty = append(fifty, ruleOf(strconv.Itoa(2*i+1), `"tagStatus":"tagged","tagPrefixList":["`+tag+`"],`+pushed, expire))
 	}
 	for name, text := range map[string]string{
-		"50 rules":          policyOf(fifty...),
-		"30,720 characters": policyOf(ruleOf("1", isAny+","+pushed, expire) + strings.Repeat(" ", 30_720-len(policyOf(ruleOf("1", isAny+","+pushed, expire))))),
-		"four wildcards":    policyOf(ruleOf("1", `"tagStatus":"tagged","tagPatternList":["*a*b*c*","a"],`+pushed, expire)),
-		"huge numbers":      policyOf(ruleOf("9223372036854775807", isAny+`,"countType":"sinceImagePushed","countUnit":"days","countNumber":9223372036854775807`, expire)),
-		"both classes":      policyOf(ruleOf("1", isAny+","+pulled, archive), ruleOf("2", isUntagged+","+inArchive, expire), ruleOf("3", isAny+","+inArchive, expire)),
-		"any order":         policyOf(ruleOf("9", isAny+`,"storageClass":"standard",`+moreThanOne, archive), ruleOf("8", isProd+","+pushed, expire)),
-		"patterns as prefixes": policyOf(ruleOf("1", `"tagStatus":"tagged","tagPrefixList":["a"],`+pushed, expire),
+		"50 rules":          lifecycleOf(fifty...),
+		"30,720 characters": lifecycleOf(ruleOf("1", isAny+","+pushed, expire) + strings.Repeat(" ", 30_720-len(lifecycleOf(ruleOf("1", isAny+","+pushed, expire))))),
+		"four wildcards":    lifecycleOf(ruleOf("1", `"tagStatus":"tagged","tagPatternList":["*a*b*c*","a"],`+pushed, expire)),
+		"huge numbers":      lifecycleOf(ruleOf("9223372036854775807", isAny+`,"countType":"sinceImagePushed","countUnit":"days","countNumber":9223372036854775807`, expire)),
+		"both classes":      lifecycleOf(ruleOf("1", isAny+","+pulled, archive), ruleOf("2", isUntagged+","+inArchive, expire), ruleOf("3", isAny+","+inArchive, expire)),
+		"any order":         lifecycleOf(ruleOf("9", isAny+`,"storageClass":"standard",`+moreThanOne, archive), ruleOf("8", isProd+","+pushed, expire)),
+		"patterns as prefixes": lifecycleOf(ruleOf("1", `"tagStatus":"tagged","tagPrefixList":["a"],`+pushed, expire),
 			ruleOf("2", `"tagStatus":"tagged","tagPatternList":["a"],`+pushed, expire)),
 	} {
 		awstest.WantError(t, name, putLifecycle(client, "group/one", text), "", "")
