@@ -196,13 +196,15 @@ func startForAWS(t *testing.T) (banner string, run func(script string) (printed 
 	}
 }
 
-// The commands about scans and archived images work as printed in docs.
-func TestScansAndArchive(t *testing.T) {
+// The commands about scans, archived images and lifecycle policies work as printed
+// in docs.
+func TestCommandsAboutImages(t *testing.T) {
 	t.Parallel()
 	_, run := startForAWS(t)
 	for begin, want := range map[string]string{
-		"scans":   `"scanFrequency": "CONTINUOUS_SCAN"`,
-		"archive": `"imageStatus": "ACTIVATING"`,
+		"scans":     `"scanFrequency": "CONTINUOUS_SCAN"`,
+		"archive":   `"imageStatus": "ACTIVATING"`,
+		"lifecycle": `"expiringImageTotalCount": 1`,
 	} {
 		script := block(t, localAWSFile, "<!-- "+begin+" -->\n```sh\n")
 		if printed, err := run(script); err != nil || !strings.Contains(printed, want) {
