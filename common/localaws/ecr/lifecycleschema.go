@@ -47,12 +47,11 @@ var ruleSchema = schema{kind: "object", required: []string{"action", "rulePriori
 // fault says what is wrong with a value, "" if nothing is. Its numbers are
 // json.Number.
 func (s schema) fault(value any) string {
-	switch kind := kindOf(value); s.kind {
-	case "":
+	if s.kind == "" {
 		return ""
-	default:
+	}
+	if kind := kindOf(value); kind != s.kind {
 		return fmt.Sprintf(`instance type (%s) does not match any allowed primitive type (allowed: ["%s"])`, kind, s.kind)
-	case kind:
 	}
 	switch v := value.(type) {
 	case map[string]any:
