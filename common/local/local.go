@@ -33,7 +33,18 @@ const (
 	accessPermissions = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["ecr:*","iam:*","inspector2:*"],"Resource":"*"}}`
 )
 
-// accounts are the accounts of the local AWS. Each has both roles.
+// appRole is the role of an application of the group that owns the shop, with
+// the group's tags. So it shows what sharing lets a group do. In the first account
+// it may only log in to the registry, and the policy of a repository lets it pull.
+// In the second it may pull too, because another account needs both.
+const (
+	appRole        = shopGroup + "-app"
+	appPermissions = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecr:GetAuthorizationToken","Resource":"*"}]}`
+	appPullsToo    = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecr:GetAuthorizationToken","Resource":"*"},` +
+		`{"Effect":"Allow","Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],"Resource":"arn:aws:ecr:*:*:repository/*"}]}`
+)
+
+// accounts are the accounts of the local AWS. Each has all three roles.
 var accounts = []string{localaws.AdministratorAccount, "210987654321"}
 
 // AWS is a running local AWS.
@@ -140,11 +151,11 @@ func (a *AWS) Close() error { return errors.Join(a.server.Close(), a.aws.Close()
 // Config returns the configuration of -local.
 func Config() (*common.Config, error) { return common.ParseConfig(config.Local) }
 
-// Roles returns the roles of the local AWS: the service's and the
-// administrator's, in each account.
+// Roles returns the roles of the local AWS: the service's, the administrator's
+// and an application's, in each account.
 func Roles() []localaws.Role {
 	var roles []localaws.Role
-	for _, account := range accounts {
+	for i, account := range accounts {
 		roles = append(roles, localaws.Role{
 			Account:     account,
 			Name:        roleName,
@@ -157,6 +168,12 @@ func Roles() []localaws.Role {
 			Name:        accessRole,
 			Trust:       accessTrust,
 			Permissions: []string{accessPermissions},
+		}, localaws.Role{
+			Account:     account,
+			Name:        appRole,
+			Trust:       accessTrust,
+			Permissions: []string{[]string{appPermissions, appPullsToo}[i]},
+			Tags:        map[string]string{common.OrgTag: "spindev", "spinup:spaceid": shopGroup},
 		})
 	}
 	return roles

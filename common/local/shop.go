@@ -12,7 +12,10 @@ import (
 // The shop is a repository worth looking at: twenty images over a year. Both
 // accounts have it. The first one's registry has basic scanning, and the second
 // one's enhanced scanning.
-const shop = "spindev-00002/shop"
+const (
+	shopGroup = "spindev-00002"
+	shop      = shopGroup + "/shop"
+)
 
 const day = 24 * time.Hour
 
@@ -30,7 +33,7 @@ func seedShop(aws *localaws.Server, c *common.Config, account string, enhanced b
 	err := aws.AddRepository(account, region, shop, map[string]string{
 		"Name":           shop,
 		"spinup:org":     c.Org,
-		"spinup:spaceid": "spindev-00002",
+		"spinup:spaceid": shopGroup,
 	})
 	images := append(shopReleases(now, enhanced), shopBuilds(now)...)
 	for _, image := range append(images, shopIndex(now, enhanced)) {
