@@ -164,14 +164,14 @@ func TestOrderOfPrincipals(t *testing.T) {
 		`[` + session + `,` + role + `]`:                      `[` + role + `,` + session + `]`,
 	} {
 		setPolicy(t, b.ECR(awstest.Here), "group/one", granting("Allow", `{"Service":["b","a"],"AWS":`+sent+`}`, "ecr:*"))
-		if got, want := policyOf(t, b, "group/one"), granting("Allow", `{"Service":["b","a"],"AWS":`+want+`}`, "ecr:*"); got != want {
+		if got, want := storedPolicy(t, b, "group/one"), granting("Allow", `{"Service":["b","a"],"AWS":`+want+`}`, "ecr:*"); got != want {
 			t.Errorf("the policy is %s, want %s", got, want)
 		}
 	}
 }
 
-// policyOf returns the policy of a repository.
-func policyOf(t *testing.T, b *awstest.AWS, repository string) string {
+// storedPolicy returns the policy of a repository.
+func storedPolicy(t *testing.T, b *awstest.AWS, repository string) string {
 	t.Helper()
 	out, err := b.ECR(awstest.Here).GetRepositoryPolicy(&ecr.GetRepositoryPolicyInput{RepositoryName: &repository})
 	awstest.Must(t, err)
@@ -209,7 +209,7 @@ func TestRemovedRole(t *testing.T) {
 	}
 	awstest.WantError(t, "describe after", describe(), "UnrecognizedClientException", "")
 	for name, want := range map[string]string{"group/one": id, "group/several": `[` + id + `,` + other + `,` + root + `]`, "group/other": other} {
-		if got, want := policyOf(t, b, name), granting("Allow", `{"AWS":`+want+`}`, "ecr:*"); got != want {
+		if got, want := storedPolicy(t, b, name), granting("Allow", `{"AWS":`+want+`}`, "ecr:*"); got != want {
 			t.Errorf("the policy of %s is %s, want %s", name, got, want)
 		}
 	}
