@@ -390,7 +390,7 @@ func TestUnknownOutcome(t *testing.T) {
 		exchange{method: "POST", path: base + "/g", body: createNew, status: 500, want: failed("Repository")},
 		exchange{method: "POST", path: scanPath, status: 500, want: failed("Scan")},
 		exchange{method: "DELETE", path: base + "/g/a/images/latest", status: 500, want: failed("Tag latest")},
-		exchange{method: "PUT", path: base + "/g/a/lifecycle", body: keepTen, status: 500, want: failed("Lifecycle")},
+		exchange{method: "PUT", path: base + "/g/a/lifecycle", body: expireOld, status: 500, want: failed("Lifecycle")},
 		exchange{method: "DELETE", path: base + "/g/a/lifecycle", status: 500, want: failed("Lifecycle")},
 		exchange{method: "DELETE", path: base + "/g/a", status: 500, want: failed("Repository")},
 		exchange{method: "PUT", path: base + "/g/a", body: updateAll, status: 500, want: failed("Tags", "ScanOnPush", "ImageTagMutability")},

@@ -90,18 +90,18 @@ func TestRoundTrips(t *testing.T) {
 		{"lifecycle", func(group string) exchange {
 			return exchange{method: "GET", path: base + "/" + group + "/a/lifecycle"}
 		}, 1},
-		{"put lifecycle", func(group string) exchange {
+		{"lifecycle, put", func(group string) exchange {
 			return exchange{method: "PUT", path: base + "/" + group + "/a/lifecycle", body: expireOld}
 		}, 2},
-		{"delete lifecycle", func(group string) exchange {
+		{"lifecycle, deleted", func(group string) exchange {
 			return exchange{method: "DELETE", path: base + "/" + group + "/a/lifecycle"}
 		}, 2},
-		{"last preview", func(group string) exchange {
+		{"lifecycle, last preview", func(group string) exchange {
 			return exchange{method: "GET", path: base + "/" + group + "/a/lifecycle/preview"}
 		}, 1},
-		{"preview", func(group string) exchange {
-			return exchange{method: "POST", path: base + "/" + group + "/a/lifecycle/preview"}
-		}, 4}, // the policy, the start, a look and the page
+		{"lifecycle, preview", func(group string) exchange {
+			return exchange{method: "POST", path: base + "/" + group + "/a/lifecycle/preview", body: expireOld}
+		}, 4}, // the tags, the start, a look and the page
 		{"delete", func(group string) exchange { return exchange{method: "DELETE", path: base + "/" + group + "/a"} }, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -125,8 +125,9 @@ func TestRoundTrips(t *testing.T) {
 				if strings.HasPrefix(c.name, "delete ") {
 					w.addImage(account, "g/a", localaws.Image{Digest: numbered(1), Tags: []string{"latest"}})
 				}
-				if strings.Contains(c.name, "lifecycle") || strings.Contains(c.name, "preview") {
+				if strings.HasPrefix(c.name, "lifecycle") {
 					w.addLifecycle(account, "g/a", keepTen)
+					w.addPreview("g/a", expireOld)
 				}
 				w.forget()
 				e := c.request("g")

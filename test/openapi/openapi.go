@@ -55,10 +55,12 @@ func Parse(document []byte) (*Document, error) {
 // closeObjects lets objects have only the properties in the document. The
 // document lets answers have more, so that a client accepts what a later version
 // adds. This version must not answer what the document does not have. A schema
-// without a type is a condition on some properties of an object.
+// without a type is a condition on some properties of an object. A document of
+// AWS's is open by itself, since what is new in it is shown.
 func closeObjects(t *openapi3.T) error {
 	return t.WalkSchemas(func(_ string, s *openapi3.SchemaRef) error {
-		if len(s.Value.Properties) > 0 && s.Value.Type != nil {
+		open := s.Value.AdditionalProperties.Has
+		if len(s.Value.Properties) > 0 && s.Value.Type != nil && (open == nil || !*open) {
 			s.Value.AdditionalProperties = openapi3.BoolSchema{Has: new(bool)}
 		}
 		return nil
