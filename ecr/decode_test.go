@@ -45,6 +45,11 @@ var outputs = map[string][]any{
 	"PutImageTagMutability":            {putImageTagMutabilityOutput{}, ecr.PutImageTagMutabilityOutput{}},
 	"DeleteRepository":                 {ecr.DeleteRepositoryOutput{}},
 	"GetRegistryScanningConfiguration": {ecr.GetRegistryScanningConfigurationOutput{}},
+	"GetLifecyclePolicy":               {ecr.GetLifecyclePolicyOutput{}},
+	"PutLifecyclePolicy":               {ecr.PutLifecyclePolicyOutput{}},
+	"DeleteLifecyclePolicy":            {ecr.DeleteLifecyclePolicyOutput{}},
+	"StartLifecyclePolicyPreview":      {ecr.StartLifecyclePolicyPreviewOutput{}},
+	"GetLifecyclePolicyPreview":        {previewPage{}, ecr.GetLifecyclePolicyPreviewOutput{}},
 	"GetAuthorizationToken":            {authorization{}, ecr.GetAuthorizationTokenOutput{}},
 }
 
@@ -92,11 +97,30 @@ func answers(t testing.TB) (all []answer) {
 	call("PutImageTagMutability", &putImageTagMutabilityInput{
 		RepositoryName: name, ImageTagMutability: aws.String("MUTABLE_WITH_EXCLUSION"), ImageTagMutabilityExclusionFilters: create.ImageTagMutabilityExclusionFilters,
 	})
+	awstest.Must(t, local.AddImage(localaws.AdministratorAccount, awstest.Here, "g/a", localaws.Image{Tags: []string{"old"}, PushedAt: awstest.Noon.AddDate(0, 0, -3)}))
+	for _, policy := range []string{archiveUnpulled, expireAll} {
+		call("PutLifecyclePolicy", &ecr.PutLifecyclePolicyInput{RepositoryName: name, LifecyclePolicyText: aws.String(policy)})
+		call("StartLifecyclePolicyPreview", &ecr.StartLifecyclePolicyPreviewInput{RepositoryName: name})
+		call("GetLifecyclePolicyPreview", &ecr.GetLifecyclePolicyPreviewInput{RepositoryName: name, MaxResults: aws.Int64(2)})
+	}
+	call("GetLifecyclePolicy", &ecr.GetLifecyclePolicyInput{RepositoryName: name})
+	local.EvaluateLifecycles()
+	call("DeleteLifecyclePolicy", &ecr.DeleteLifecyclePolicyInput{RepositoryName: name})
+	awstest.Must(t, local.SetPreviews(localaws.Previews{Looks: 1000}))
+	call("GetLifecyclePolicyPreview", &ecr.GetLifecyclePolicyPreviewInput{RepositoryName: name})
 	call("DeleteRepository", &ecr.DeleteRepositoryInput{RepositoryName: name, Force: aws.Bool(true)})
 	call("GetRegistryScanningConfiguration", &ecr.GetRegistryScanningConfigurationInput{})
 	call("GetAuthorizationToken", &ecr.GetAuthorizationTokenInput{})
 	return all
 }
+
+// Lifecycle policies: the first one archives an old image, and the second one
+// deletes more images than are on a page.
+const (
+	archiveUnpulled = `{"rules": [{"rulePriority": 1, "description": "é", "selection": {"tagStatus": "any", "countType": "sinceImagePulled", "countUnit": "days", "countNumber": 1},
+		"action": {"type": "transition", "targetStorageClass": "archive"}}]}`
+	expireAll = `{"rules": [{"rulePriority": 2, "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 1}, "action": {"type": "expire"}}]}`
+)
 
 // enhancedAnswer has findings of an enhanced scan, as AWS documents them.
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImageScanFindings.html

@@ -19,6 +19,7 @@ var inputs = []any{
 	ecr.DescribeRepositoriesInput{}, describeImagesInput{}, ecr.BatchGetImageInput{}, ecr.BatchDeleteImageInput{}, ecr.ListTagsForResourceInput{},
 	ecr.StartImageScanInput{}, ecr.DescribeImageScanFindingsInput{}, ecr.GetRegistryScanningConfigurationInput{},
 	ecr.TagResourceInput{}, ecr.PutImageScanningConfigurationInput{}, ecr.DeleteRepositoryInput{}, ecr.GetAuthorizationTokenInput{},
+	ecr.GetLifecyclePolicyInput{}, ecr.PutLifecyclePolicyInput{}, ecr.DeleteLifecyclePolicyInput{}, ecr.StartLifecyclePolicyPreviewInput{}, ecr.GetLifecyclePolicyPreviewInput{},
 }
 
 // An input is written as the SDK writes it.
