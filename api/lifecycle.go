@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"unicode/utf8"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
@@ -15,10 +16,14 @@ type lifecycleInput struct {
 	document jsontext.Value // without spaces
 }
 
-// UnmarshalJSONFrom keeps the document as it is.
+// UnmarshalJSONFrom keeps the document as it is. It refuses one that is too long
+// before it is read: the decoder would remember all its keys.
 func (in *lifecycleInput) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	if kind := d.PeekKind(); kind != '{' && kind != jsontext.KindInvalid {
 		return common.Errorf(common.BadRequest, "The body must be a JSON object, not %s.", kindNames[kind])
+	}
+	if n := charactersIn(d.UnreadBuffer()); n > maxLifecycle {
+		return common.Errorf(common.BadRequest, "The lifecycle policy has %d characters without the spaces between them, and may have %d.", n, maxLifecycle)
 	}
 	document, err := d.ReadValue()
 	if err != nil {
@@ -26,6 +31,23 @@ func (in *lifecycleInput) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	}
 	in.document = document.Clone()
 	return in.document.Compact()
+}
+
+// charactersIn counts the characters of a JSON text without the spaces between
+// its elements.
+func charactersIn(text []byte) (n int) {
+	inString, escaped := false, false
+	for _, c := range text {
+		isSpace := c == ' ' || c == '\t' || c == '\n' || c == '\r'
+		if utf8.RuneStart(c) && (inString || !isSpace) {
+			n++
+		}
+		if c == '"' && !escaped {
+			inString = !inString
+		}
+		escaped = c == '\\' && !escaped
+	}
+	return n
 }
 
 func (in lifecycleInput) check() error { return checkLifecycle(in.document) }

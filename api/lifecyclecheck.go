@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/go-json-experiment/json"
@@ -26,9 +25,6 @@ const (
 // a key or a type of count that AWS has added since, are left to AWS.
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html
 func checkLifecycle(document jsontext.Value) error {
-	if n := utf8.RuneCount(document); n > maxLifecycle {
-		return common.Errorf(common.BadRequest, "The lifecycle policy has %d characters without the spaces between them, and may have %d.", n, maxLifecycle)
-	}
 	c := &lifecycleCheck{}
 	rules := c.rules(document)
 	for i, rule := range rules {
