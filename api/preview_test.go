@@ -88,10 +88,10 @@ func seconds(n int) func(*common.Config, *[]route) {
 }
 
 // newPreviewWorld returns a world with the repository g/a, which has three images
-// and a policy that keeps one.
+// and a policy that keeps one. At the end of the test all memory must be free.
 func newPreviewWorld(t *testing.T, change ...func(*common.Config, *[]route)) *world {
 	t.Helper()
-	w := newWorld(t, change...)
+	w := withListMemory(t, 4<<20, change...)
 	w.addRepository(account, "g/a", org)
 	w.addLifecycle(account, "g/a", keepOne)
 	for days, image := range []localaws.Image{
@@ -124,6 +124,15 @@ func TestPreview(t *testing.T) {
 		previewOfA("POST", "null", 400, problemOf("bad-request", "A JSON object is needed as the body.")),
 		showOf("latest", 200), showOf(digestA, 200), // nothing is deleted
 	)
+}
+
+// The images are in AWS's order, and their tags are sorted.
+func TestOrderOfAPreview(t *testing.T) {
+	t.Parallel()
+	w := newPreviewWorld(t, changeAnswers(t, func(operation, body string) string {
+		return strings.Replace(body, `["v1","v10","v2"]`, `["v2","v1","v10"]`, 1)
+	}))
+	w.run(previewOfA("POST", "", 200, oldestGo))
 }
 
 // Of a preview that has failed or was too old there are no images.
@@ -350,6 +359,9 @@ func TestThrottledLooksAtAPreview(t *testing.T) {
 	if looks := count(w.called(), "ecr:GetLifecyclePolicyPreview"); looks != 5 {
 		t.Errorf("%d looks, want three that are throttled, one, and the page", looks)
 	}
+	if calls := w.metrics()[`ecr_api_aws_calls_total{operation="GetLifecyclePolicyPreview",result="throttled",service="ecr"}`]; calls != "3" {
+		t.Errorf("%q looks were throttled, so the SDK has repeated others", calls)
+	}
 
 	w = newPreviewWorld(t, seconds(2))
 	w.aws.Inject(localaws.Fault{Operation: "ecr:GetLifecyclePolicyPreview", Code: "ThrottlingException"})
@@ -383,4 +395,26 @@ func TestDeniedStartOfAPreview(t *testing.T) {
 	w := newPreviewWorld(t)
 	w.aws.Inject(localaws.Fault{Operation: "ecr:StartLifecyclePolicyPreview", Code: "AccessDeniedException", Message: "not yet", Times: 1})
 	w.run(previewOfA("POST", keepOne, 200, oldestGo))
+}
+
+// The images are read within the memory for lists, which a preview needs at its
+// end only.
+func TestPreviewWaitsForMemory(t *testing.T) {
+	t.Parallel()
+	const all = 1 << 20
+	w := withListMemory(t, all, seconds(3))
+	w.addRepository(account, "g/a", org)
+	release := w.lend(t, account2, all)
+	w.run(previewOfA("POST", keepOne, 503, problemOf("too-many-requests", "Too many long lists or bodies are being read. Try again.")))
+	w.waitForWaits(t, 1)
+
+	waiting := make(chan struct{})
+	var hungUp sync.WaitGroup
+	hungUp.Go(func() { w.hangUpWhen(t, previewOfA("POST", keepOne, 0, ""), waiting) })
+	w.waitForWaits(t, 2)
+	close(waiting)
+	hungUp.Wait()
+	waitFor(t, "the request to be logged", func() bool { return strings.Contains(w.log.String(), `"code":"canceled"`) })
+	release()
+	w.run(previewOfA("POST", keepOne, 200, nothingToDo), previewOfA("GET", "", 200, nothingToDo))
 }
