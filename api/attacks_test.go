@@ -77,6 +77,9 @@ func (w *world) addAttackTargets() {
 		if err := w.aws.AddImage(x.account, x.region, x.name, localaws.Image{Tags: []string{"hidden"}}); err != nil {
 			w.t.Fatal(err)
 		}
+		if err := w.aws.SetLifecycle(x.account, x.region, x.name, keepTen); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 }
 
@@ -101,7 +104,8 @@ func (a directAWS) state() map[string]string {
 				if err != nil {
 					a.t.Fatal(err)
 				}
-				state[*r.RepositoryArn] = fmt.Sprint(r, tags.Tags, images.ImageDetails)
+				policy, _ := api.GetLifecyclePolicy(&awsecr.GetLifecyclePolicyInput{RepositoryName: r.RepositoryName})
+				state[*r.RepositoryArn] = fmt.Sprint(r, tags.Tags, images.ImageDetails, aws.StringValue(policy.LifecyclePolicyText))
 			}
 		}
 	}
@@ -167,6 +171,9 @@ var attacks = map[string]attack{
 	"create as ours":     creating(ourOrg),
 	"create as theirs":   creating(theirOrg),
 	"create with no tag": creating(noTags),
+	"put lifecycle":      {[]string{"ecr:PutLifecyclePolicy"}, noTags, attackByPut},
+	"delete lifecycle":   {[]string{"ecr:DeleteLifecyclePolicy"}, noTags, attackByDeletion},
+	"preview":            {[]string{"ecr:StartLifecyclePolicyPreview"}, noTags, attackByPreview},
 }
 
 // readRepository returns the repository. If the client cannot read it, only the
@@ -323,6 +330,10 @@ var directCalls = map[string]directCall{
 		_, err := api.DescribeImageScanFindings(&awsecr.DescribeImageScanFindingsInput{RegistryId: &x.account, RepositoryName: &x.name, ImageId: hiddenImage[0]})
 		return err
 	}},
+	"GetLifecyclePolicy":            {[]string{"ecr:GetLifecyclePolicy"}, noTags, getLifecycleDirectly},
+	"PutLifecyclePolicy":            {[]string{"ecr:PutLifecyclePolicy"}, noTags, putLifecycleDirectly},
+	"DeleteLifecyclePolicy":         {[]string{"ecr:DeleteLifecyclePolicy"}, noTags, deleteLifecycleDirectly},
+	"StartLifecyclePolicyPreview":   {[]string{"ecr:StartLifecyclePolicyPreview"}, noTags, startPreviewDirectly},
 	"TagResource":                   retagging(plainTags),
 	"TagResource as ours":           retagging(ourOrg),
 	"TagResource as theirs":         retagging(theirOrg),

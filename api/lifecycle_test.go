@@ -1,14 +1,17 @@
 package api
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/YaleSpinup/ecr-api/ecr"
 	"github.com/aws/aws-sdk-go/aws"
 	awsecr "github.com/aws/aws-sdk-go/service/ecr"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 var (
@@ -327,4 +330,41 @@ func TestLifecycleOfAnotherOrg(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The next functions are what attackers do with lifecycle policies: with a client
+// of the service, or with AWS itself.
+func attackByPut(ctx context.Context, c *ecr.Client, name string) error {
+	_, err := c.PutLifecycle(ctx, name, jsontext.Value(expireOld))
+	return err
+}
+
+func attackByDeletion(ctx context.Context, c *ecr.Client, name string) error {
+	_, err := c.DeleteLifecycle(ctx, name, &ecr.LifecyclePolicy{LifecyclePolicy: jsontext.Value(keepTen)})
+	return err
+}
+
+func attackByPreview(ctx context.Context, c *ecr.Client, name string) error {
+	_, err := c.Preview(ctx, name, jsontext.Value(expireOld), func(ctx context.Context, pages func(context.Context) error) error { return pages(ctx) })
+	return err
+}
+
+func getLifecycleDirectly(api *awsecr.ECR, x attackTarget) error {
+	_, err := api.GetLifecyclePolicy(&awsecr.GetLifecyclePolicyInput{RegistryId: &x.account, RepositoryName: &x.name})
+	return err
+}
+
+func putLifecycleDirectly(api *awsecr.ECR, x attackTarget) error {
+	_, err := api.PutLifecyclePolicy(&awsecr.PutLifecyclePolicyInput{RegistryId: &x.account, RepositoryName: &x.name, LifecyclePolicyText: aws.String(expireOld)})
+	return err
+}
+
+func deleteLifecycleDirectly(api *awsecr.ECR, x attackTarget) error {
+	_, err := api.DeleteLifecyclePolicy(&awsecr.DeleteLifecyclePolicyInput{RegistryId: &x.account, RepositoryName: &x.name})
+	return err
+}
+
+func startPreviewDirectly(api *awsecr.ECR, x attackTarget) error {
+	_, err := api.StartLifecyclePolicyPreview(&awsecr.StartLifecyclePolicyPreviewInput{RegistryId: &x.account, RepositoryName: &x.name, LifecyclePolicyText: aws.String(expireOld)})
+	return err
 }

@@ -292,6 +292,14 @@ func TestExamplesOfTheOpenAPIDocument(t *testing.T) {
 	})
 	w.runExample("GET", repository+"/images")
 	w.runExample("DELETE", repository+"/images/{image}")
+	w.addImage(account, "spindev-00001/my-awesome-repository", localaws.Image{
+		PushedAt: time.Date(2040, 11, 14, 15, 56, 11, 0, time.UTC), Digest: "sha256:bc81321d3627bcde149b383220b16dabc590f2d247f4c72c64cb14f58e7fb9c2",
+	})
+	w.runExample("PUT", repository+"/lifecycle")
+	w.runExample("GET", repository+"/lifecycle")
+	w.runExample("POST", repository+"/lifecycle/preview")
+	w.runExample("GET", repository+"/lifecycle/preview")
+	w.runExample("DELETE", repository+"/lifecycle")
 	w.runExample("PUT", repository)
 	w.runExample("DELETE", repository)
 	w.runExample("GET", "/v1/ecr/ping")
