@@ -17,7 +17,7 @@ import (
 var logFields = []string{
 	"requestId", "traceId", "method", "route", "status", "outcome", "code", "duration", "bytes", "client", "userAgent", "path",
 	"key", "action", "session", "access", "accessSession", "expiresAt", "awsCalls", "awsTime", "sharedWith", "memoryWait",
-	"error", "awsCode", "awsRequestId", "applied", "unknown", "deletedImages", "deletedTags", "dryRun",
+	"error", "awsCode", "awsRequestId", "applied", "unknown", "deletedImages", "deletedTags", "dryRun", "sharedGroups", "sharedAccounts",
 	"deleted",              // of the line "images deleted"
 	"time", "level", "msg", // of logrus
 }
@@ -135,6 +135,7 @@ func (rec *record) fields(route string, r *http.Request) common.LogFields {
 	fields.Add("requestId", rec.id)
 	fields.Add("route", route)
 	add("session", rec.session)
+	rec.addSharing(&fields)
 	add("sharedWith", rec.sharedWith)
 	fields.Add("status", rec.answer.status)
 	add("traceId", rec.traceID)

@@ -30,6 +30,7 @@ type record struct {
 	path        pathValues    // empty until it is checked
 	session     string        // name of the AWS session
 	access      access        // for the caller
+	sharing     sharing       // that the caller asked for
 	err         error         // with which the request was answered
 	problem     common.Code   // of the problem document; empty if there is none
 	took        time.Duration // until the answer
@@ -49,6 +50,10 @@ type access struct {
 	session string    // name of the AWS session that has it; empty if there is none
 	expires time.Time // as the caller is told; zero if there is nothing to tell
 }
+
+// sharing says with whom a caller has asked to share a repository. A nil list was
+// not asked for.
+type sharing struct{ groups, accounts []string }
 
 type recordKey struct{}
 

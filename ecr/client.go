@@ -26,6 +26,7 @@ type API struct {
 	ecr    *ecr.ECR
 	claims claims
 	clock  *clock
+	turns  *turns // of changes of policies, by the repository's ARN
 }
 
 // New returns an API that uses the AWS session, but not its credentials. So a
@@ -35,6 +36,7 @@ func New(session client.ConfigProvider) *API {
 		ecr:    ecr.New(session, aws.NewConfig().WithCredentials(credentials.AnonymousCredentials)),
 		claims: newClaims(),
 		clock:  newClock(),
+		turns:  newTurns(),
 	}
 	// The clock reads the header before the body is read, so that the time is
 	// exact.
@@ -52,6 +54,7 @@ type Client struct {
 	removed  func(context.Context, Removal)
 	claims   claims
 	clock    *clock
+	turns    *turns
 	registry common.Registry
 	session  request.Option
 }
@@ -60,7 +63,7 @@ type Client struct {
 // session into each of its requests. A Client costs little: make one for each
 // request.
 func (a *API) Client(registry common.Registry, session request.Option) *Client {
-	return &Client{api: a.ecr, removed: a.Removed, claims: a.claims, clock: a.clock, registry: registry, session: session}
+	return &Client{api: a.ecr, removed: a.Removed, claims: a.claims, clock: a.clock, turns: a.turns, registry: registry, session: session}
 }
 
 // send makes one call to ECR in the client's session. All calls go through it.

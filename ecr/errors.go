@@ -36,7 +36,8 @@ var codes = map[string]common.Code{
 	ecr.ErrCodeKmsException:                              common.BadRequest, // the key that the caller named cannot be used; see translate for a denial
 	ecr.ErrCodeRepositoryNotFoundException:               common.RepositoryNotFound,
 	ecr.ErrCodeImageNotFoundException:                    common.ImageNotFound,
-	ecr.ErrCodeScanNotFoundException:                     common.ImageNotFound, // for metrics; callers get an image without a scan
+	ecr.ErrCodeScanNotFoundException:                     common.ImageNotFound,      // for metrics; callers get an image without a scan
+	ecr.ErrCodeRepositoryPolicyNotFoundException:         common.RepositoryNotFound, // for metrics; callers get a repository that is not shared
 	ecr.ErrCodeLifecyclePolicyNotFoundException:          common.LifecycleNotFound,
 	ecr.ErrCodeLifecyclePolicyPreviewNotFoundException:   common.PreviewNotFound,
 	ecr.ErrCodeLifecyclePolicyPreviewInProgressException: common.PreviewUnderWay,
@@ -134,6 +135,18 @@ const (
 func isDenied(err error) bool {
 	var e *common.Error
 	return errors.As(err, &e) && e.AWSCode == accessDenied
+}
+
+// hasNoPolicy tells whether ECR says that the repository has no policy.
+func hasNoPolicy(err error) bool {
+	var e *common.Error
+	return errors.As(err, &e) && e.AWSCode == ecr.ErrCodeRepositoryPolicyNotFoundException
+}
+
+// isInvalid tells whether ECR refuses an input, and returns its error.
+func isInvalid(err error) (e *common.Error, invalid bool) {
+	invalid = errors.As(err, &e) && e.AWSCode == ecr.ErrCodeInvalidParameterException
+	return e, invalid
 }
 
 func isDeniedBySession(err error) bool {

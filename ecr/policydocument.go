@@ -14,8 +14,8 @@ import (
 // maxPolicy is how many characters the policy of a repository may have.
 const maxPolicy = 10_240
 
-// asWritten are options that keep JSON that others have written as it is.
-var asWritten = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+// verbatim are options that keep JSON that others have written as it is.
+var verbatim = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
 // A policyDocument is the policy of a repository. It keeps what others have
 // written word for word, also what this service does not know. The nil document
@@ -59,7 +59,7 @@ func newPolicyDocument() *policyDocument {
 // parsePolicy reads a policy as AWS has it.
 func parsePolicy(text string) (*policyDocument, error) {
 	whole := jsontext.Value(text)
-	if err := whole.Compact(asWritten); err != nil { // AWS counts spaces too
+	if err := whole.Compact(verbatim); err != nil { // AWS counts spaces too
 		return nil, err
 	}
 	members, err := membersOf(whole)
@@ -89,7 +89,7 @@ func parsePolicy(text string) (*policyDocument, error) {
 
 // membersOf returns the members of a JSON object.
 func membersOf(object jsontext.Value) ([]member, error) {
-	d := jsontext.NewDecoder(bytes.NewReader(object), asWritten)
+	d := jsontext.NewDecoder(bytes.NewReader(object), verbatim)
 	if start, err := d.ReadToken(); err != nil || start.Kind() != '{' {
 		return nil, errors.Join(errors.New("not a JSON object"), err)
 	}
@@ -114,7 +114,7 @@ func statementsOf(value jsontext.Value) (list []statement, err error) {
 	if value.Kind() != '[' {
 		return []statement{newStatement(value)}, nil
 	}
-	d := jsontext.NewDecoder(bytes.NewReader(value), asWritten)
+	d := jsontext.NewDecoder(bytes.NewReader(value), verbatim)
 	if _, err := d.ReadToken(); err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func newStatement(text jsontext.Value) statement {
 // anyOf returns a JSON value as maps, slices and simple values.
 func anyOf(text jsontext.Value) any {
 	var value any
-	_ = json.Unmarshal(text, &value, asWritten) // it is JSON already
+	_ = json.Unmarshal(text, &value, verbatim) // it is JSON already
 	return value
 }
 

@@ -232,8 +232,8 @@ func TestPolicyTooLong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := mustParsePolicy(t, test.before)
-			s := &Sharing{Groups: names(test.groups, "group-%04d"), Accounts: names(test.accounts, "%012d")}
-			err := d.checkLength(s, sharingRegistry, "spindev")
+			s := Share{Org: "spindev", Groups: names(test.groups, "group-%04d"), Accounts: names(test.accounts, "%012d")}
+			err := d.checkLength(s, sharingRegistry)
 			if err == nil || err.Error() != test.want || common.CodeOf(err) != common.BadRequest {
 				t.Fatalf("%v, want %s", err, test.want)
 			}
@@ -245,11 +245,11 @@ func TestPolicyTooLong(t *testing.T) {
 					t.Fatal(err)
 				}
 				s.Groups = all[:fit]
-				if err := d.checkLength(s, sharingRegistry, "spindev"); err != nil {
+				if err := d.checkLength(s, sharingRegistry); err != nil {
 					t.Errorf("%d groups do not fit: %v", fit, err)
 				}
 				s.Groups = all[:fit+1]
-				if err := d.checkLength(s, sharingRegistry, "spindev"); err == nil {
+				if err := d.checkLength(s, sharingRegistry); err == nil {
 					t.Errorf("%d groups fit", fit+1)
 				}
 			}

@@ -134,9 +134,9 @@ func (d *policyDocument) shares(ours []statement) bool {
 }
 
 // checkLength returns an error if the document would be too long for AWS with
-// these statements.
-func (d *policyDocument) checkLength(s *Sharing, owner common.Registry, org string) error {
-	length := func(groups int) int { return d.with(shareWith(s.Groups[:groups], s.Accounts, owner, org)).length() }
+// such a share.
+func (d *policyDocument) checkLength(s Share, owner common.Registry) error {
+	length := func(groups int) int { return d.with(shareWith(s.Groups[:groups], s.Accounts, owner, s.Org)).length() }
 	whole := length(len(s.Groups))
 	if whole <= maxPolicy {
 		return nil

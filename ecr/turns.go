@@ -1,0 +1,58 @@
+package ecr
+
+import (
+	"context"
+	"sync"
+
+	"github.com/YaleSpinup/ecr-api/common"
+)
+
+// turns lets changes of the same thing run one after another in this process. It
+// is for changes that read, and write what they have read.
+type turns struct {
+	mu    sync.Mutex
+	lines map[string]*line
+}
+
+// A line is of those who wait for the same thing, and of who has the turn.
+type line struct {
+	turn chan struct{} // has room for one
+	long int
+}
+
+func newTurns() *turns { return &turns{lines: map[string]*line{}} }
+
+// wait waits for a turn, which lasts until end is called. It waits no longer
+// than the context lasts.
+func (t *turns) wait(ctx context.Context, key string) (end func(), err error) {
+	l := t.join(key)
+	select {
+	case l.turn <- struct{}{}:
+		return func() { <-l.turn; t.leave(key) }, nil
+	case <-ctx.Done():
+		t.leave(key)
+		return nil, common.FromAWS(ctx.Err(), nil, "")
+	}
+}
+
+func (t *turns) join(key string) *line {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.lines[key]
+	if l == nil {
+		l = &line{turn: make(chan struct{}, 1)}
+		t.lines[key] = l
+	}
+	l.long++
+	return l
+}
+
+func (t *turns) leave(key string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if l := t.lines[key]; l.long > 1 {
+		l.long--
+		return
+	}
+	delete(t.lines, key)
+}
