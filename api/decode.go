@@ -117,10 +117,24 @@ var bodyOptions = json.JoinOptions(
 func onlyString(d *jsontext.Decoder, _ *string) error {
 	switch kind := d.PeekKind(); kind {
 	case '{', '[':
-		return &json.SemanticError{JSONKind: kind, JSONPointer: d.StackPointer(), GoType: reflect.TypeFor[string]()}
+		return &json.SemanticError{JSONKind: kind, JSONPointer: nextPlace(d), GoType: reflect.TypeFor[string]()}
 	default:
 		return errors.ErrUnsupported // it is read as usual
 	}
+}
+
+// nextPlace returns the place of the value that is read next. The decoder tells
+// that of the last one, which is the name of a member.
+func nextPlace(d *jsontext.Decoder) jsontext.Pointer {
+	last := d.StackPointer()
+	kind, n := d.StackIndex(d.StackDepth())
+	switch {
+	case kind != '[':
+		return last
+	case n > 0:
+		last = last.Parent()
+	}
+	return last.AppendToken(strconv.FormatInt(n, 10))
 }
 
 // decodeJSON decodes a body. The body must be exactly one JSON object.

@@ -29,6 +29,7 @@ var codeByAWSCode = map[string]string{
 	"RepositoryNotEmptyException":               "repository-not-empty",
 	"UnsupportedImageTypeException":             "bad-request",
 	"ScanNotFoundException":                     "", // an image without a scan
+	"RepositoryPolicyNotFoundException":         "", // a repository that is not shared
 	"LimitExceededException":                    "quota-reached",
 	"LifecyclePolicyNotFoundException":          "lifecycle-not-found",
 	"LifecyclePolicyPreviewNotFoundException":   "preview-not-found",

@@ -50,6 +50,9 @@ var outputs = map[string][]any{
 	"DeleteLifecyclePolicy":            {ecr.DeleteLifecyclePolicyOutput{}},
 	"StartLifecyclePolicyPreview":      {ecr.StartLifecyclePolicyPreviewOutput{}},
 	"GetLifecyclePolicyPreview":        {previewPage{}, ecr.GetLifecyclePolicyPreviewOutput{}},
+	"GetRepositoryPolicy":              {ecr.GetRepositoryPolicyOutput{}},
+	"SetRepositoryPolicy":              {ecr.SetRepositoryPolicyOutput{}},
+	"DeleteRepositoryPolicy":           {ecr.DeleteRepositoryPolicyOutput{}},
 	"GetAuthorizationToken":            {authorization{}, ecr.GetAuthorizationTokenOutput{}},
 }
 
@@ -108,6 +111,10 @@ func answers(t testing.TB) (all []answer) {
 	call("DeleteLifecyclePolicy", &ecr.DeleteLifecyclePolicyInput{RepositoryName: name})
 	awstest.Must(t, local.SetPreviews(localaws.Previews{Looks: 1000}))
 	call("GetLifecyclePolicyPreview", &ecr.GetLifecyclePolicyPreviewInput{RepositoryName: name})
+	policy := documentOf(`{"Sid":"é \" <>","Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage"}`)
+	call("SetRepositoryPolicy", &ecr.SetRepositoryPolicyInput{RepositoryName: name, PolicyText: &policy})
+	call("GetRepositoryPolicy", &ecr.GetRepositoryPolicyInput{RepositoryName: name})
+	call("DeleteRepositoryPolicy", &ecr.DeleteRepositoryPolicyInput{RepositoryName: name})
 	call("DeleteRepository", &ecr.DeleteRepositoryInput{RepositoryName: name, Force: aws.Bool(true)})
 	call("GetRegistryScanningConfiguration", &ecr.GetRegistryScanningConfigurationInput{})
 	call("GetAuthorizationToken", &ecr.GetAuthorizationTokenInput{})

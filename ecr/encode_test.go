@@ -20,6 +20,7 @@ var inputs = []any{
 	ecr.StartImageScanInput{}, ecr.DescribeImageScanFindingsInput{}, ecr.GetRegistryScanningConfigurationInput{},
 	ecr.TagResourceInput{}, ecr.PutImageScanningConfigurationInput{}, ecr.DeleteRepositoryInput{}, ecr.GetAuthorizationTokenInput{},
 	ecr.GetLifecyclePolicyInput{}, ecr.PutLifecyclePolicyInput{}, ecr.DeleteLifecyclePolicyInput{}, ecr.StartLifecyclePolicyPreviewInput{}, ecr.GetLifecyclePolicyPreviewInput{},
+	ecr.GetRepositoryPolicyInput{}, ecr.SetRepositoryPolicyInput{}, ecr.DeleteRepositoryPolicyInput{},
 }
 
 // An input is written as the SDK writes it.

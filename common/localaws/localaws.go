@@ -218,6 +218,16 @@ func (s *Server) AddPreview(account, region, repository, text string) error {
 	return wrap(err)
 }
 
+// SetPolicy sets the policy of a repository directly, also one with principals
+// that do not exist. An empty text removes it.
+func (s *Server) SetPolicy(account, region, repository, text string) error {
+	place, err := s.place(account, region)
+	if err == nil {
+		err = s.ecr.SetPolicy(place, repository, text)
+	}
+	return wrap(err)
+}
+
 // SetScanning sets the type of the scanning of a registry directly: BASIC or
 // ENHANCED. Enhanced scanning is continuous then, for all repositories. It shows
 // enhanced scans only, as AWS does, and basic scanning shows basic ones only.

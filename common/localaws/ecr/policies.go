@@ -2,6 +2,7 @@ package ecr
 
 import (
 	"encoding/json"
+	"errors"
 	"regexp"
 	"slices"
 	"strconv"
@@ -77,6 +78,27 @@ func (s *Store) setRepositoryPolicy(c *service.Request, in setRepositoryPolicyIn
 	text := withAccountARNs(*in.Text, c.Place().Region.Partition())
 	r.policy = &repositoryPolicy{inAnotherOrder(text), parsed}
 	return r.policyOutput(), nil
+}
+
+// SetPolicy sets the policy of a repository directly, also one with principals
+// that do not exist. It keeps the text as it is. An empty text removes the policy.
+func (s *Store) SetPolicy(p service.Place, repository, text string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.registry(p).repositories[repository]
+	if r == nil {
+		return errors.New(noSuchRepository(repository, p.Account))
+	}
+	if text == "" {
+		r.policy = nil
+		return nil
+	}
+	parsed, err := policy.ParseResource(text)
+	if err != nil {
+		return err
+	}
+	r.policy = &repositoryPolicy{text, parsed}
+	return nil
 }
 
 func (s *Store) isUnknown(principal string) bool {
