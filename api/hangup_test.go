@@ -67,6 +67,13 @@ func TestChangeGoesOnWithoutItsCaller(t *testing.T) {
 	waitFor(t, "the deletion of the image to be logged", func() bool { return strings.Contains(w.log.String(), `"action":"DeleteImage","awsCalls"`) })
 	w.run(exchange{name: "no image", method: "GET", path: base + "/g/a/images/v1", status: 404, want: "-"})
 
+	w.hangUp(t, sharingOf("PUT", shareToAll, 0, ""), time.Second)
+	waitFor(t, "the sharing to be logged", func() bool { return strings.Contains(w.log.String(), `"action":"PutSharing"`) })
+	w.run(sharingOf("GET", "", 200, sharedToAll))
+	w.hangUp(t, sharingOf("DELETE", "", 0, ""), time.Second)
+	waitFor(t, "the end of the sharing to be logged", func() bool { return strings.Contains(w.log.String(), `"action":"DeleteSharing"`) })
+	w.run(sharingOf("GET", "", 200, notShared))
+
 	w.hangUp(t, exchange{method: "DELETE", path: base + "/g/a"}, time.Second)
 	waitFor(t, "the delete to be logged", func() bool { return strings.Contains(w.log.String(), `"action":"DeleteRepository"`) })
 	w.run(exchange{name: "deleted", method: "GET", path: base + "/g/a", status: 404, want: "-"})

@@ -140,6 +140,8 @@ func TestAllAnswersLost(t *testing.T) {
 				exchange{method: "POST", path: scanPath, status: 202, want: "-"},
 				exchange{method: "PUT", path: base + "/g/a/lifecycle", body: keepTen, status: 200, want: keepTen},
 				exchange{method: "DELETE", path: base + "/g/a/lifecycle", status: 200, want: neverEvaluated(keepTen)},
+				sharingOf("PUT", shareToAll, 200, sharedToAll),
+				sharingOf("DELETE", "", 200, notShared),
 				exchange{method: "DELETE", path: base + "/g/a", status: 200, want: updatedAll()},
 			)
 		})
@@ -392,6 +394,8 @@ func TestUnknownOutcome(t *testing.T) {
 		exchange{method: "DELETE", path: base + "/g/a/images/latest", status: 500, want: failed("Tag latest")},
 		exchange{method: "PUT", path: base + "/g/a/lifecycle", body: expireOld, status: 500, want: failed("Lifecycle")},
 		exchange{method: "DELETE", path: base + "/g/a/lifecycle", status: 500, want: failed("Lifecycle")},
+		sharingOf("PUT", shareToAll, 500, failed("Sharing")),
+		sharingOf("DELETE", "", 500, failed("Sharing")),
 		exchange{method: "DELETE", path: base + "/g/a", status: 500, want: failed("Repository")},
 		exchange{method: "PUT", path: base + "/g/a", body: updateAll, status: 500, want: failed("Tags", "ScanOnPush", "ImageTagMutability")},
 	)

@@ -22,6 +22,8 @@ type createInput struct {
 	Tags               tagInputs
 
 	ImageTagMutabilityExclusionFilters filterInputs
+
+	Groups nameList
 }
 
 func (in createInput) name() string { return in.RepositoryName }
@@ -36,6 +38,7 @@ func (in createInput) check() error {
 		checkOneOf("EncryptionType", in.EncryptionType, "AES256", "KMS"),
 		in.checkKey(),
 		checkTags(in.Tags),
+		checkGroups(in.Groups),
 	)
 }
 
@@ -68,6 +71,8 @@ type updateInput struct {
 
 	ImageTagMutabilityExclusionFilters filterInputs
 
+	Groups nameList
+
 	// These are known so that they can be refused with a helpful message.
 	EncryptionType fixedKey
 	KmsKeyID       fixedKey `json:"KmsKeyId"`
@@ -85,6 +90,7 @@ func (in updateInput) check() error {
 	return firstError(
 		checkMutability(in.ImageTagMutability, in.ImageTagMutabilityExclusionFilters),
 		checkTags(in.Tags),
+		checkGroups(in.Groups),
 	)
 }
 
@@ -114,6 +120,8 @@ func createRepository(ctx context.Context, t target, in createInput) (*ecr.Repos
 		Tags:               append(withoutReserved(in.Tags), reservedTags(t)...),
 
 		ImageTagMutabilityExclusionFilters: in.ImageTagMutabilityExclusionFilters,
+
+		Share: t.shareWith(in.Groups),
 	}
 	if err := checkTagCount(settings.Tags); err != nil {
 		return nil, err
@@ -161,6 +169,8 @@ func updateRepository(ctx context.Context, t target, in updateInput) (*ecr.Repos
 		Tags:               withoutReserved(in.Tags),
 
 		ImageTagMutabilityExclusionFilters: in.ImageTagMutabilityExclusionFilters,
+
+		Share: t.shareWith(in.Groups),
 	}
 	if settings.Empty() {
 		return present, nil

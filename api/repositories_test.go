@@ -43,6 +43,7 @@ var _ = describe("CreateRepository", rowTest{
 		{name: "AWS's key", method: "POST", path: base + "/g", body: `{"RepositoryName": "new3", "EncryptionType": "KMS"}`, status: 200},
 		{name: "customer's key", method: "POST", path: base + "/g", body: `{"RepositoryName": "new4", "KmsKeyId": "` + customerKey + `"}`, status: 200},
 		{name: "alias of a customer's key", method: "POST", path: base + "/g", body: `{"RepositoryName": "new5", "KmsKeyId": "alias/ours"}`, status: 200},
+		{name: "shared", method: "POST", path: base + "/g", body: `{"RepositoryName": "new6", "Groups": ["team"]}`, status: 200},
 		{name: "taken by us", method: "POST", path: base + "/g", body: `{"RepositoryName": "plain"}`, status: 409},
 		{name: "taken by nobody", method: "POST", path: base + "/g", body: `{"RepositoryName": "untagged"}`, status: 409},
 	},
@@ -64,6 +65,7 @@ var _ = describe("CreateRepository", rowTest{
 		"kms:RetireGrant":          "demanded by AWS where a KMS key is given",
 	},
 	changes: map[string]change{"ecr:CreateRepository": {part: "Repository"}},
+	further: sharingSession,
 })
 
 var _ = describe("ShowRepository", rowTest{
@@ -94,6 +96,7 @@ var _ = describe("UpdateRepository", rowTest{
 		{name: "tags", method: "PUT", path: base + "/g/plain", body: `{"Tags": [{"Key": "k", "Value": "v"}, {"Key": "Name", "Value": "x"}]}`, status: 200},
 		{name: "reserved tags", method: "PUT", path: base + "/g/plain", body: `{"Tags": [{"Key": "spinup:org", "Value": "x"}]}`, status: 200},
 		{name: "all", method: "PUT", path: base + "/g/plain", body: `{"ScanOnPush": false, "ImageTagMutability": "MUTABLE", "Tags": [{"Key": "k", "Value": "w"}]}`, status: 200},
+		{name: "groups", method: "PUT", path: base + "/g/plain", body: `{"Groups": ["team"]}`, status: 200},
 		{name: "missing", method: "PUT", path: base + "/g/missing", body: `{"ScanOnPush": true}`, status: 404},
 	},
 	may: []right{
@@ -112,6 +115,7 @@ var _ = describe("UpdateRepository", rowTest{
 		"ecr:TagResource":                   {"Tags", `{"Tags": [{"Key": "k", "Value": "v"}]}`},
 	},
 	redundant: []string{"statement 2 without StringEquals aws:ResourceTag/spinup:org"},
+	further:   sharingSession,
 })
 
 var _ = describe("DeleteRepository", rowTest{

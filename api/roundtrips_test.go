@@ -102,6 +102,16 @@ func TestRoundTrips(t *testing.T) {
 		{"lifecycle, preview", func(group string) exchange {
 			return exchange{method: "POST", path: base + "/" + group + "/a/lifecycle/preview", body: expireOld}
 		}, 4}, // the tags, the start, a look and the page
+		{"sharing", func(group string) exchange { return exchange{method: "GET", path: base + "/" + group + "/a/sharing"} }, 1},
+		{"share", func(group string) exchange {
+			return exchange{method: "PUT", path: base + "/" + group + "/a/sharing", body: fmt.Sprintf(`{"Groups": ["g%d"], "Accounts": []}`, time.Now().UnixNano())}
+		}, 3}, // read, write, read
+		{"share by an update", func(group string) exchange {
+			return exchange{method: "PUT", path: base + "/" + group + "/a", body: fmt.Sprintf(`{"Groups": ["g%d"]}`, time.Now().UnixNano())}
+		}, 4},
+		{"share what is created", func(group string) exchange {
+			return exchange{method: "POST", path: base + "/" + group, body: fmt.Sprintf(`{"RepositoryName": "new%d", "Groups": ["a"]}`, time.Now().UnixNano())}
+		}, 4}, // and each time a session for that repository
 		{"delete", func(group string) exchange { return exchange{method: "DELETE", path: base + "/" + group + "/a"} }, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -136,6 +146,9 @@ func TestRoundTrips(t *testing.T) {
 				most := c.most
 				if !kept {
 					most++
+				}
+				if c.name == "share what is created" || !kept && strings.HasPrefix(c.name, "share") {
+					most++ // the session that writes
 				}
 				if got := roundTrips(w.calls); got != most {
 					t.Errorf("credentials kept: %t: %d round trips, want %d: %v", kept, got, most, w.called())

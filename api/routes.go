@@ -103,9 +103,9 @@ var routes = []route{
 
 	{Method: "GET", Path: accountPath, Name: "ListRepositories", Summary: "list an account's repositories", Policy: listPolicy, Endpoint: handledBy(listRepositories)},
 	{Method: "GET", Path: groupPath, Name: "ListGroupRepositories", Summary: "list a group's repositories", Policy: listPolicy, Endpoint: handledBy(listRepositories)},
-	{Method: "POST", Path: groupPath, Name: "CreateRepository", Summary: "create a repository", Policy: createPolicy, Endpoint: handledBy(createRepository)},
+	{Method: "POST", Path: groupPath, Name: "CreateRepository", Summary: "create a repository", Policy: createPolicy, Further: sharingSessions, Endpoint: handledBy(createRepository)},
 	{Method: "GET", Path: repositoryPath, Name: "ShowRepository", Summary: "show a repository", Policy: showPolicy, Endpoint: handledBy(showRepository)},
-	{Method: "PUT", Path: repositoryPath, Name: "UpdateRepository", Summary: "update a repository", Policy: updatePolicy, Endpoint: handledBy(updateRepository)},
+	{Method: "PUT", Path: repositoryPath, Name: "UpdateRepository", Summary: "update a repository", Policy: updatePolicy, Further: sharingSessions, Endpoint: handledBy(updateRepository)},
 	{Method: "DELETE", Path: repositoryPath, Name: "DeleteRepository", Summary: "delete a repository and all its images", Policy: deletePolicy, Endpoint: handledBy(deleteRepository)},
 
 	{Method: "GET", Path: imagesPath, Name: "ListImages", Summary: "list a repository's images", Policy: imagesPolicy, Endpoint: handledBy(listImages)},

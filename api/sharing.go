@@ -138,8 +138,18 @@ func deleteSharing(ctx context.Context, t target, _ nothing) (*ecr.Sharing, erro
 // may do that.
 func (t target) share(ctx context.Context, groups, accounts []string) (*ecr.Sharing, error) {
 	t.record.sharing = sharing{groups, accounts}
-	share := ecr.Share{Org: t.Org, Groups: groups, Accounts: accounts, Part: "Sharing"}
-	return t.furtherECR(forSharing).Share(ctx, t.repository(), share, t.readPolicy)
+	share := ecr.Share{Org: t.Org, Groups: groups, Accounts: accounts, Part: "Sharing", By: t.furtherECR(forSharing)}
+	return share.Set(ctx, t.repository(), t.readPolicy)
+}
+
+// shareWith returns the change for the Groups of a create or an update, which
+// leaves the accounts as they are. It is nil if there are none in the request.
+func (t target) shareWith(groups nameList) *ecr.Share {
+	if groups == nil {
+		return nil
+	}
+	t.record.sharing = sharing{groups: groups.set()}
+	return &ecr.Share{Org: t.Org, Groups: groups.set(), Part: "Groups", By: t.furtherECR(forSharing)}
 }
 
 // sharingPolicy allows the reads. A request that changes something, too, reads

@@ -97,6 +97,16 @@ func unknownReason(failure, readErr error) error {
 	return failure
 }
 
+// outcomeOf returns which parts of a failed change are applied, and which are
+// unknown.
+func outcomeOf(err error) (applied, unknown []string) {
+	var e *common.Error
+	if !errors.As(err, &e) {
+		return nil, nil
+	}
+	return e.Applied, e.Unknown
+}
+
 // reserveTime returns a context that ends early. It keeps a fifth of the
 // remaining time for a read of what the change has done.
 func reserveTime(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -17,11 +17,27 @@ import (
 // repositoryPart has the only part of a create or a delete.
 var repositoryPart = []string{"Repository"}
 
-// CreateRepository creates a repository of that full name. One call sets
-// everything, so a create is never half-done. The result is made from ECR's
-// answer to that call, because a Describe may not know the repository yet. If
-// that answer was lost, CreateRepository looks for the repository.
+// CreateRepository creates a repository of that full name, and shares it. One
+// call sets everything but the sharing, so without that a create is never
+// half-done. The result is made from ECR's answer to that call, because a
+// Describe may not know the repository yet. If that answer was lost,
+// CreateRepository looks for the repository.
 func (c *Client) CreateRepository(ctx context.Context, name string, s Settings, e Encryption) (*Repository, error) {
+	if s.Share == nil {
+		return c.createOrFind(ctx, name, s, e)
+	}
+	var none *policyDocument
+	if err := none.checkLength(*s.Share, c.registry); err != nil {
+		return nil, err
+	}
+	created, err := c.createOrFind(ctx, name, s, e)
+	if err != nil {
+		return nil, err
+	}
+	return c.shareCreated(ctx, created, *s.Share)
+}
+
+func (c *Client) createOrFind(ctx context.Context, name string, s Settings, e Encryption) (*Repository, error) {
 	end := c.claims.begin(c.registry.ARN(name))
 	defer end()
 	tries := new(attempts)
@@ -35,6 +51,33 @@ func (c *Client) CreateRepository(ctx context.Context, name string, s Settings, 
 	default:
 		return nil, c.explainRefusal(ctx, name, err)
 	}
+}
+
+// shareCreated shares a repository that was just created.
+func (c *Client) shareCreated(ctx context.Context, created *Repository, s Share) (*Repository, error) {
+	sharing, err := s.Set(ctx, created.RepositoryName, func(ctx context.Context) (*Policy, error) {
+		return s.By.policyOfNew(ctx, created.RepositoryName)
+	})
+	if err != nil {
+		_, unknown := outcomeOf(err)
+		failed := common.WithOutcome(err, repositoryPart, unknown)
+		failed.Advice = "Set " + s.Part + " by an update of the repository: the same create would find that its name is taken."
+		return nil, failed
+	}
+	created.Groups = sharing.Groups
+	return created, nil
+}
+
+// policyOfNew is Policy for a repository that was just created: a read may not
+// know it yet.
+func (c *Client) policyOfNew(ctx context.Context, name string) (p *Policy, err error) {
+	for _, wait := range lookAfter {
+		sleep(ctx, wait)
+		if p, err = c.Policy(ctx, name); !isGone(err) {
+			break
+		}
+	}
+	return p, err
 }
 
 func (c *Client) create(ctx context.Context, name string, s Settings, e Encryption, tries *attempts) (*Repository, error) {

@@ -29,6 +29,9 @@ type Repository struct {
 	RepositoryName string // with the group: group/name
 	RepositoryURI  string `json:"RepositoryUri"`
 	Tags           []Tag  // sorted by key
+
+	// The groups with which a create or an update has shared it. Nil otherwise.
+	Groups []string `json:",omitzero"`
 }
 
 // A Tag is a tag of a repository.
@@ -47,11 +50,13 @@ type Settings struct {
 
 	// The exclusions belong to ImageTagMutability. ECR replaces both together.
 	ImageTagMutabilityExclusionFilters []string
+
+	Share *Share // with groups
 }
 
 // Empty tells whether the settings set nothing.
 func (s Settings) Empty() bool {
-	return s.ScanOnPush == nil && s.ImageTagMutability == nil && len(s.Tags) == 0
+	return s.ScanOnPush == nil && s.ImageTagMutability == nil && len(s.Tags) == 0 && s.Share == nil
 }
 
 // Encryption says how a repository is encrypted. It is fixed at creation. The

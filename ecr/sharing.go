@@ -50,17 +50,19 @@ type Share struct {
 	Groups   []string
 	Accounts []string // nil: leave them as they are
 	Part     string   // name of the change in the outcome of a failure
+	By       *Client  // its session may change the repository's policy
 }
 
-// Share changes with whom the repository is shared. It returns the sharing that
+// Set changes with whom the repository of that full name is shared. It returns the sharing that
 // AWS shows afterwards. Statements of the policy that are not ours stay.
 //
-// AWS has no versions of a policy, and a write replaces the whole of it. So Share
+// AWS has no versions of a policy, and a write replaces the whole of it. So Set
 // reads the policy, changes it, writes it, and reads it again. In this process
 // two changes of one policy run one after the other. If somebody else has changed
 // it at the same time, so that it does not have what was written, the error is a
 // SharingChanged.
-func (c *Client) Share(ctx context.Context, name string, s Share, read func(context.Context) (*Policy, error)) (*Sharing, error) {
+func (s Share) Set(ctx context.Context, name string, read func(context.Context) (*Policy, error)) (*Sharing, error) {
+	c := s.By
 	end, err := c.turns.wait(ctx, c.registry.ARN(name))
 	if err != nil {
 		return nil, err

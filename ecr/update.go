@@ -18,8 +18,10 @@ type part struct {
 	name   string   // its key in the request
 	wanted Settings // only what this part changes
 	put    putFunc
+	share  *Share // in place of put
 
 	confirmed Settings // what AWS says that it has set
+	groups    []string // with which AWS says that it is shared
 	err       error
 	unsure    bool // the part failed, but it may be done all the same
 }
@@ -44,6 +46,9 @@ func (c *Client) UpdateRepository(ctx context.Context, present *Repository, s Se
 			return nil, withParts(p.err, parts)
 		}
 		updated = updated.with(p.confirmed)
+		if p.share != nil {
+			updated.Groups = p.groups
+		}
 	}
 	return updated, nil
 }
@@ -70,12 +75,16 @@ func (c *Client) applyAll(ctx context.Context, present *Repository, parts []*par
 		group.Go(func() { c.applyOne(ctx, present, p) })
 	}
 	group.Wait()
-	if slices.ContainsFunc(parts, func(p *part) bool { return p.unsure }) {
+	if slices.ContainsFunc(parts, func(p *part) bool { return p.unsure && p.share == nil }) {
 		c.checkUnsure(ctx, present, parts)
 	}
 }
 
 func (c *Client) applyOne(ctx context.Context, present *Repository, p *part) {
+	if p.share != nil {
+		p.applyShare(ctx, present.RepositoryName)
+		return
+	}
 	ctx, cancel := reserveTime(ctx)
 	defer cancel()
 	tries := new(attempts)
@@ -95,6 +104,18 @@ func (c *Client) applyOne(ctx context.Context, present *Repository, p *part) {
 	}
 }
 
+// applyShare is applyOne for the sharing, which looks itself for what became of
+// it.
+func (p *part) applyShare(ctx context.Context, name string) {
+	sharing, err := p.share.Set(ctx, name, func(ctx context.Context) (*Policy, error) { return p.share.By.Policy(ctx, name) })
+	if err != nil {
+		_, unknown := outcomeOf(err)
+		p.err, p.unsure = err, len(unknown) > 0
+		return
+	}
+	p.groups = sharing.Groups
+}
+
 // checkUnsure reads the repository to find out which of the failed parts are
 // done all the same. Another repository of the same name does not tell.
 func (c *Client) checkUnsure(ctx context.Context, present *Repository, parts []*part) {
@@ -103,7 +124,7 @@ func (c *Client) checkUnsure(ctx context.Context, present *Repository, parts []*
 		return
 	}
 	for _, p := range parts {
-		if p.unsure && now.has(p.wanted) {
+		if p.unsure && p.share == nil && now.has(p.wanted) {
 			p.confirmed, p.unsure, p.err = p.wanted, false, nil
 		}
 	}
@@ -121,6 +142,9 @@ func (c *Client) parts(s Settings) []*part {
 	if s.ImageTagMutability != nil {
 		wanted := Settings{ImageTagMutability: s.ImageTagMutability, ImageTagMutabilityExclusionFilters: s.ImageTagMutabilityExclusionFilters}
 		parts = append(parts, &part{name: "ImageTagMutability", wanted: wanted, put: c.putMutability})
+	}
+	if s.Share != nil {
+		parts = append(parts, &part{name: s.Share.Part, share: s.Share})
 	}
 	return parts
 }
