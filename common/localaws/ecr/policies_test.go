@@ -245,3 +245,28 @@ func TestLockedRepository(t *testing.T) {
 	awstest.WantError(t, "administrator removes the policy", remove(administrator), "", "")
 	awstest.WantError(t, "role describes again", describeNamed("group/one")(role), "", "")
 }
+
+// A policy can be set directly, also one that AWS would not take.
+func TestSetPolicyDirectly(t *testing.T) {
+	t.Parallel()
+	const gone = `{"Statement":{"Effect":"Deny","Principal":{"AWS":"AIDACKCEVSQ6C2EXAMPLE"},"Action":"ecr:*"}}`
+	b := awstest.New(t)
+	b.Add(t, "group/one")
+	set := func(repository, text string) error {
+		return b.SetPolicy(localaws.AdministratorAccount, awstest.Here, repository, text)
+	}
+	awstest.Must(t, set("group/one", gone))
+	out, err := b.ECR(awstest.Here).GetRepositoryPolicy(&ecr.GetRepositoryPolicyInput{RepositoryName: aws.String("group/one")})
+	if err != nil || *out.PolicyText != gone {
+		t.Errorf("the policy is %v, %v", out, err)
+	}
+	for repository, text := range map[string]string{"group/two": gone, "group/one": `{}`} {
+		if set(repository, text) == nil {
+			t.Errorf("%s got the policy %s", repository, text)
+		}
+	}
+	awstest.Must(t, set("group/one", ""))
+	if out, err := b.ECR(awstest.Here).GetRepositoryPolicy(&ecr.GetRepositoryPolicyInput{RepositoryName: aws.String("group/one")}); err == nil {
+		t.Errorf("the policy is %v", out)
+	}
+}

@@ -1,0 +1,47 @@
+package ecr
+
+import (
+	"context"
+	"testing"
+
+	"github.com/YaleSpinup/ecr-api/common"
+)
+
+// Whoever waits for a turn gives up with his request. Nothing is left of turns
+// that have ended.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	turns := newTurns()
+	end, err := turns.wait(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := turns.wait(canceled, "a"); common.CodeOf(err) != common.Canceled {
+		t.Errorf("a wait that is cancelled: %v", err)
+	}
+	late, cancel := context.WithTimeout(t.Context(), 1)
+	defer cancel()
+	if _, err := turns.wait(late, "a"); common.CodeOf(err) != common.Timeout {
+		t.Errorf("a wait without time: %v", err)
+	}
+	endOther, err := turns.wait(t.Context(), "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	endOther()
+	next := make(chan func())
+	go func() {
+		end, err := turns.wait(t.Context(), "a")
+		if err != nil {
+			t.Error(err)
+		}
+		next <- end
+	}()
+	end()
+	(<-next)()
+	if len(turns.lines) > 0 {
+		t.Errorf("lines that are left: %v", turns.lines)
+	}
+}
