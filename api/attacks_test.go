@@ -80,6 +80,7 @@ func (w *world) addAttackTargets() {
 		if err := w.aws.SetLifecycle(x.account, x.region, x.name, keepTen); err != nil {
 			w.t.Fatal(err)
 		}
+		w.setPolicyIn(x.account, x.region, x.name, policyOf(ofLambda))
 	}
 }
 
@@ -105,7 +106,8 @@ func (a directAWS) state() map[string]string {
 					a.t.Fatal(err)
 				}
 				policy, _ := api.GetLifecyclePolicy(&awsecr.GetLifecyclePolicyInput{RepositoryName: r.RepositoryName})
-				state[*r.RepositoryArn] = fmt.Sprint(r, tags.Tags, images.ImageDetails, aws.StringValue(policy.LifecyclePolicyText))
+				sharing, _ := api.GetRepositoryPolicy(&awsecr.GetRepositoryPolicyInput{RepositoryName: r.RepositoryName})
+				state[*r.RepositoryArn] = fmt.Sprint(r, tags.Tags, images.ImageDetails, aws.StringValue(policy.LifecyclePolicyText), aws.StringValue(sharing.PolicyText))
 			}
 		}
 	}
@@ -174,6 +176,8 @@ var attacks = map[string]attack{
 	"put lifecycle":      {[]string{"ecr:PutLifecyclePolicy"}, noTags, attackByPut},
 	"delete lifecycle":   {[]string{"ecr:DeleteLifecyclePolicy"}, noTags, attackByDeletion},
 	"preview":            {[]string{"ecr:StartLifecyclePolicyPreview"}, noTags, attackByPreview},
+	"policy":             {[]string{"ecr:GetRepositoryPolicy"}, noTags, attackByPolicy},
+	"share":              {[]string{"ecr:SetRepositoryPolicy"}, noTags, attackByShare},
 }
 
 // readRepository returns the repository. If the client cannot read it, only the
@@ -334,6 +338,9 @@ var directCalls = map[string]directCall{
 	"PutLifecyclePolicy":            {[]string{"ecr:PutLifecyclePolicy"}, noTags, putLifecycleDirectly},
 	"DeleteLifecyclePolicy":         {[]string{"ecr:DeleteLifecyclePolicy"}, noTags, deleteLifecycleDirectly},
 	"StartLifecyclePolicyPreview":   {[]string{"ecr:StartLifecyclePolicyPreview"}, noTags, startPreviewDirectly},
+	"GetRepositoryPolicy":           {[]string{"ecr:GetRepositoryPolicy"}, noTags, getPolicyDirectly},
+	"SetRepositoryPolicy":           {[]string{"ecr:SetRepositoryPolicy"}, noTags, setPolicyDirectly},
+	"DeleteRepositoryPolicy":        {[]string{"ecr:DeleteRepositoryPolicy"}, noTags, deletePolicyDirectly},
 	"TagResource":                   retagging(plainTags),
 	"TagResource as ours":           retagging(ourOrg),
 	"TagResource as theirs":         retagging(theirOrg),

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
+	"github.com/YaleSpinup/ecr-api/ecr"
 	"github.com/YaleSpinup/ecr-api/iam"
 	"github.com/aws/aws-sdk-go/aws"
 	awsecr "github.com/aws/aws-sdk-go/service/ecr"
@@ -93,6 +95,11 @@ func policyOf(statements ...string) string {
 
 // setPolicy sets the policy of a repository directly.
 func (w *world) setPolicy(account, repository, text string) {
+	w.t.Helper()
+	w.setPolicyIn(account, region, repository, text)
+}
+
+func (w *world) setPolicyIn(account, region, repository, text string) {
 	w.t.Helper()
 	if err := w.aws.SetPolicy(account, region, repository, text); err != nil {
 		w.t.Fatal(err)
@@ -329,6 +336,76 @@ func TestEveryActionOfTheSessionForSharingIsNeeded(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// The next functions are what attackers do with the policy of a repository: with
+// a client of the service, or with AWS itself.
+func attackByPolicy(ctx context.Context, c *ecr.Client, name string) error {
+	_, err := c.Policy(ctx, name)
+	return err
+}
+
+func attackByShare(ctx context.Context, c *ecr.Client, name string) error {
+	share := ecr.Share{Org: otherOrg, Groups: []string{"theirs"}, Accounts: []string{}, By: c}
+	_, err := share.Set(ctx, name, func(ctx context.Context) (*ecr.Policy, error) {
+		if p, err := c.Policy(ctx, name); err == nil {
+			return p, nil
+		}
+		return new(ecr.Policy), nil // the client cannot read it, and writes all the same
+	})
+	return err
+}
+
+func getPolicyDirectly(api *awsecr.ECR, x attackTarget) error {
+	_, err := api.GetRepositoryPolicy(&awsecr.GetRepositoryPolicyInput{RegistryId: &x.account, RepositoryName: &x.name})
+	return err
+}
+
+func setPolicyDirectly(api *awsecr.ECR, x attackTarget) error {
+	_, err := api.SetRepositoryPolicy(&awsecr.SetRepositoryPolicyInput{RegistryId: &x.account, RepositoryName: &x.name, PolicyText: aws.String(policyOf(ofAuditor))})
+	return err
+}
+
+func deletePolicyDirectly(api *awsecr.ECR, x attackTarget) error {
+	_, err := api.DeleteRepositoryPolicy(&awsecr.DeleteRepositoryPolicyInput{RegistryId: &x.account, RepositoryName: &x.name})
+	return err
+}
+
+// A leaked session for sharing allows nothing on any other repository, and
+// nothing else on this one.
+func TestLeakedSessionForSharing(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"ours", "others", "untagged"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newUnfencedWorld(t)
+			w.addAttackTargets()
+			direct := w.direct()
+			before := direct.state()
+			scope := groupScope
+			scope.Name = name
+			session := direct.assumeRole(account, writeSharingPolicy(scope))
+			tried := 0
+			for call, r := range directCalls {
+				for _, x := range attackTargets {
+					if x.name == "team-1/"+name && x.account == account && x.region == region {
+						x.where = theRepository
+					}
+					if allowed(sharingSession[forSharing], x, r.tags, r.needs...) {
+						continue
+					}
+					tried++
+					if code := errorCode(r.do(direct.ecr(x.region, session), x)); code != "AccessDeniedException" {
+						t.Errorf("%s on %s: %s, want AccessDeniedException", call, x.arn(), code)
+					}
+				}
+			}
+			if tried < 100 {
+				t.Errorf("only %d calls were tried", tried)
+			}
+			direct.unchanged(before)
+		})
 	}
 }
 
