@@ -18,6 +18,7 @@ const (
 	sessionFile  = "../../README.md"
 	localAWSFile = "../../docs/local-aws.md"
 	imagesFile   = "../../docs/images.md"
+	rulesFile    = "../../docs/rules.md"
 )
 
 // The session in the README works as printed, with docker or with crane instead.
@@ -67,8 +68,21 @@ func stepsIn(text string) (steps []step) {
 // The recipes about images work as printed.
 func TestImageRecipes(t *testing.T) {
 	t.Parallel()
+	runRecipes(t, imagesFile, 15)
+}
+
+// The recipes about the rules of a repository work as printed.
+func TestRuleRecipes(t *testing.T) {
+	t.Parallel()
+	wantPrograms(t, "aws")
+	runRecipes(t, rulesFile, 20)
+}
+
+// runRecipes runs all recipes of a page, which has at least so many steps.
+func runRecipes(t *testing.T, file string, least int) {
+	t.Helper()
 	wantPrograms(t, "curl", "jq")
-	text, err := os.ReadFile(imagesFile)
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,8 +91,8 @@ func TestImageRecipes(t *testing.T) {
 		recipe, _, _ := strings.Cut(rest, "```")
 		steps = append(steps, stepsIn(recipe)...)
 	}
-	if len(steps) < 15 {
-		t.Fatalf("only %d steps in %s", len(steps), imagesFile)
+	if len(steps) < least {
+		t.Fatalf("only %d steps in %s", len(steps), file)
 	}
 	runSession(t, newHome(t, os.Getenv("PATH")), steps)
 }
