@@ -24,7 +24,7 @@ func TestCredentialsPolicy(t *testing.T) {
 		loginWant policy.Decision
 		layerWant policy.Decision // of each action on layers and images
 		// Of actions that are also in the role's own policy:
-		getImageWant, deleteImageWant policy.Decision
+		getImageWant, changeWant policy.Decision
 	}{
 		"our repository":                        {all, ours, ours, policy.Allow, policy.Allow, policy.Allow, policy.Allow},
 		"another org's":                         {all, ours, theirs, policy.Allow, policy.Deny, policy.Deny, policy.Deny},
@@ -56,9 +56,10 @@ func TestCredentialsPolicy(t *testing.T) {
 			}
 			images := policy.Request{Action: "ecr:BatchGetImage", Resource: repository, Context: context}
 			wantDecision(t, test.documents, images, test.getImageWant)
-			images.Action = "ecr:BatchDeleteImage"
-			wantDecision(t, test.documents, images, test.deleteImageWant)
-			for _, action := range []string{"ecr:ListImages", "ecr:SetRepositoryPolicy"} {
+			for _, action := range []string{"ecr:BatchDeleteImage", "ecr:DeleteRepositoryPolicy", "ecr:SetRepositoryPolicy"} {
+				wantDecision(t, test.documents, policy.Request{Action: action, Resource: repository, Context: context}, test.changeWant)
+			}
+			for _, action := range []string{"ecr:ListImages", "ecr:PutRegistryPolicy"} {
 				request := policy.Request{Action: action, Resource: repository, Context: context}
 				if got := decide(t, test.documents, request); got == policy.Allow {
 					t.Errorf("%s: %v", action, got)
