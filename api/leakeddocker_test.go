@@ -20,15 +20,15 @@ import (
 // These tests use a password for docker as somebody would who has found it: over
 // docker's own protocol.
 
-// A dockerThief has found a password for docker.
-type dockerThief struct {
+// A dockerUser has a password for docker, perhaps one that he has found.
+type dockerUser struct {
 	t        *testing.T
 	url      string
 	password string
 }
 
 // do sends a request with the password, and returns the status and the body.
-func (d dockerThief) do(method, path string, header map[string]string, body string) (int, string) {
+func (d dockerUser) do(method, path string, header map[string]string, body string) (int, string) {
 	d.t.Helper()
 	r, err := http.NewRequest(method, d.url+path, strings.NewReader(body))
 	if err != nil {
@@ -90,8 +90,14 @@ func (w *world) addStolenImage() stolenImage {
 			w.t.Fatal(err)
 		}
 	}
+	return w.imageV1("team-1/ours")
+}
+
+// imageV1 returns the image v1 of a repository.
+func (w *world) imageV1(repository string) stolenImage {
+	w.t.Helper()
 	out, err := w.administrator().BatchGetImage(&awsecr.BatchGetImageInput{
-		RepositoryName: aws.String("team-1/ours"), ImageIds: []*awsecr.ImageIdentifier{{ImageTag: aws.String("v1")}}})
+		RepositoryName: &repository, ImageIds: []*awsecr.ImageIdentifier{{ImageTag: aws.String("v1")}}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -104,20 +110,26 @@ func (w *world) addStolenImage() stolenImage {
 }
 
 // steal asks the service for a password, and returns somebody who has found it.
-func (w *world) steal(t *testing.T, access string) dockerThief {
+func (w *world) steal(t *testing.T, access string) dockerUser {
 	t.Helper()
-	status, _, body := w.do(exchange{method: "POST", path: base + "/team-1/ours/credentials", body: `{"Access": "` + access + `"}`})
-	var credentials struct{ Password string }
-	if err := json.Unmarshal([]byte(body), &credentials); err != nil || status != 200 {
-		t.Fatalf("credentials: %d %v", status, err)
-	}
 	aws := httptest.NewServer(w.aws)
 	t.Cleanup(aws.Close)
-	return dockerThief{t, aws.URL, credentials.Password}
+	return dockerUser{t, aws.URL, w.passwordFor("team-1/ours", access)}
+}
+
+// passwordFor asks the service for a password.
+func (w *world) passwordFor(repository, access string) string {
+	w.t.Helper()
+	status, _, body := w.do(exchange{method: "POST", path: base + "/" + repository + "/credentials", body: `{"Access": "` + access + `"}`})
+	var credentials struct{ Password string }
+	if err := json.Unmarshal([]byte(body), &credentials); err != nil || status != 200 {
+		w.t.Fatalf("credentials: %d %v", status, err)
+	}
+	return credentials.Password
 }
 
 // try tries all on a repository, and returns the status of each.
-func (d dockerThief) try(i stolenImage, x attackTarget) map[string]int {
+func (d dockerUser) try(i stolenImage, x attackTarget) map[string]int {
 	got := map[string]int{}
 	for _, attempt := range i.thefts() {
 		path := "/v2/" + x.account + "/" + x.region + "/" + x.name + attempt.path
@@ -198,7 +210,7 @@ func TestLeakedDockerPassword(t *testing.T) {
 }
 
 // callAPI calls AWS's API with the password.
-func (d dockerThief) callAPI(operation string) (int, string) {
+func (d dockerUser) callAPI(operation string) (int, string) {
 	return d.do("POST", "/", map[string]string{"X-Amz-Target": "AmazonEC2ContainerRegistry_V20150921." + operation}, "{}")
 }
 
