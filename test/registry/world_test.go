@@ -61,7 +61,7 @@ func newWorld(t *testing.T) *world {
 	must(t, err)
 	w.host = listener.Addr().String()
 	c.Account.Endpoint = "http://" + w.host
-	aws, err := localaws.New(localaws.Options{Roles: local.Roles(), Watch: w.watch, RegistryHost: w.host})
+	aws, err := localaws.New(localaws.Options{Roles: append(local.Roles(), appRoles...), Watch: w.watch, RegistryHost: w.host})
 	must(t, err)
 	t.Cleanup(func() { must(t, aws.Close()) })
 	serve(t, listener, aws)
@@ -137,19 +137,20 @@ func withheld(action string) string {
 // the administrator and a policy of its own.
 func (w *world) password(account, policy string) string {
 	w.t.Helper()
-	return passwordOf(w.t, w.session(account, &policy))
+	return passwordOf(w.t, w.session(account, adminRole, &policy))
 }
 
 // in returns a session with the rights of the administrator in an account.
 func (w *world) in(account string) *session.Session {
 	w.t.Helper()
-	return w.session(account, nil)
+	return w.session(account, adminRole, nil)
 }
 
-func (w *world) session(account string, policy *string) *session.Session {
+// session returns a session of a role, with a policy of its own unless it is nil.
+func (w *world) session(account, role string, policy *string) *session.Session {
 	w.t.Helper()
 	out, err := sts.New(w.aws).AssumeRole(&sts.AssumeRoleInput{
-		RoleArn: aws.String("arn:aws:iam::" + account + ":role/" + adminRole), RoleSessionName: aws.String("me"), Policy: policy,
+		RoleArn: aws.String("arn:aws:iam::" + account + ":role/" + role), RoleSessionName: aws.String("me"), Policy: policy,
 	})
 	must(w.t, err)
 	c := out.Credentials
