@@ -127,7 +127,7 @@ func TestRoundTrips(t *testing.T) {
 				w.addImage(account, "g/a", localaws.Image{Tags: []string{"scanned"}, Scan: &localaws.Scan{CompletedAt: awsClock, Findings: findingsOf("CVE-", 1001)}})
 				w.addPlatforms("g/a", "multi")
 			}
-			w.aws.Inject(localaws.Fault{Operation: "*", Delay: 200 * time.Millisecond})
+			w.aws.Inject(localaws.Fault{Operation: "*", Delay: 400 * time.Millisecond})
 			for _, kept := range []bool{false, true} {
 				if kept && c.name == "delete" {
 					w.addRepository(account, "g/a", org)
