@@ -12,7 +12,6 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/YaleSpinup/ecr-api/config"
 	"github.com/aws/aws-sdk-go/aws"
-	"github.com/aws/aws-sdk-go/aws/awserr"
 	"github.com/aws/aws-sdk-go/aws/credentials"
 	"github.com/aws/aws-sdk-go/aws/credentials/stscreds"
 	"github.com/aws/aws-sdk-go/aws/session"
@@ -260,19 +259,19 @@ func (a *faultyAWS) uncertainCallsOf(account, name string) int {
 
 // stateOf returns the state of a repository in AWS.
 func (a *faultyAWS) stateOf(account, name string) (state, error) {
-	out, err := a.clients[account].DescribeRepositories(&ecr.DescribeRepositoriesInput{RepositoryNames: []*string{&name}})
-	if fault, ok := err.(awserr.Error); ok && fault.Code() == ecr.ErrCodeRepositoryNotFoundException {
+	found, err := a.describe(account, name)
+	if isCode(err, ecr.ErrCodeRepositoryNotFoundException) {
 		return state{}, nil
 	}
 	if err != nil {
 		return state{}, err
 	}
-	return a.stateOfPresent(account, out.Repositories[0])
+	return a.stateOfPresent(account, found[0])
 }
 
 // stateOfPresent returns the state of a repository that AWS has described.
-func (a *faultyAWS) stateOfPresent(account string, r *ecr.Repository) (state, error) {
-	out, err := a.clients[account].ListTagsForResource(&ecr.ListTagsForResourceInput{ResourceArn: r.RepositoryArn})
+func (a *faultyAWS) stateOfPresent(account string, d *description) (state, error) {
+	out, err := a.clients[account].ListTagsForResource(&ecr.ListTagsForResourceInput{ResourceArn: d.RepositoryArn})
 	if err != nil {
 		return state{}, err
 	}
@@ -280,14 +279,14 @@ func (a *faultyAWS) stateOfPresent(account string, r *ecr.Repository) (state, er
 	for _, t := range out.Tags {
 		tags[*t.Key] = *t.Value
 	}
-	images, err := a.imagesOf(account, *r.RepositoryName)
+	images, err := a.imagesOf(account, *d.RepositoryName)
 	if err != nil {
 		return state{}, err
 	}
 	return state{
 		Exists:     true,
-		Scan:       *r.ImageScanningConfiguration.ScanOnPush,
-		Mutability: *r.ImageTagMutability,
+		Scan:       *d.ImageScanningConfiguration.ScanOnPush,
+		Mutability: d.mutability(),
 		Tags:       mergeTags("", tags),
 		Images:     newLibrary(images),
 	}, nil
@@ -295,18 +294,15 @@ func (a *faultyAWS) stateOfPresent(account string, r *ecr.Repository) (state, er
 
 // states returns the states of all repositories of an account, by name.
 func (a *faultyAWS) states(account string) (map[string]state, error) {
-	states := map[string]state{}
-	var failed error
-	err := a.clients[account].DescribeRepositoriesPages(&ecr.DescribeRepositoriesInput{}, func(page *ecr.DescribeRepositoriesOutput, _ bool) bool {
-		for _, r := range page.Repositories {
-			if states[*r.RepositoryName], failed = a.stateOfPresent(account, r); failed != nil {
-				return false
-			}
-		}
-		return true
-	})
-	if err == nil {
-		err = failed
+	found, err := a.describe(account)
+	if err != nil {
+		return nil, err
 	}
-	return states, err
+	states := map[string]state{}
+	for _, d := range found {
+		if states[*d.RepositoryName], err = a.stateOfPresent(account, d); err != nil {
+			return nil, err
+		}
+	}
+	return states, nil
 }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -22,7 +20,7 @@ const (
 type state struct {
 	Exists     bool
 	Scan       bool
-	Mutability string
+	Mutability mutability
 	Tags       string // all tags as JSON, in the order of their keys
 	Images     library
 }
@@ -32,55 +30,6 @@ func (s state) String() string {
 		return "absent"
 	}
 	return fmt.Sprintf("scan %t, %s, tags %s, %s", s.Scan, s.Mutability, s.Tags, s.Images)
-}
-
-// settings are what a create or an update sends. A nil field is not sent.
-type settings struct {
-	scan       *bool
-	mutability *string
-	tags       map[string]string
-}
-
-// parts returns the parts that the settings change.
-func (c settings) parts() []string {
-	var list []string
-	if c.scan != nil {
-		list = append(list, partScan)
-	}
-	if c.mutability != nil {
-		list = append(list, partMutability)
-	}
-	if len(c.tags) > 0 {
-		list = append(list, partTags)
-	}
-	return list
-}
-
-// with returns the state after these parts of the settings are applied.
-func (s state) with(c settings, parts ...string) state {
-	for _, part := range parts {
-		switch part {
-		case partScan:
-			s.Scan = *c.scan
-		case partMutability:
-			s.Mutability = *c.mutability
-		case partTags:
-			s.Tags = mergeTags(s.Tags, c.tags)
-		}
-	}
-	return s
-}
-
-// mergeTags adds tags to present, which is "" or an earlier result of
-// mergeTags.
-func mergeTags(present string, more map[string]string) string {
-	tags := map[string]string{}
-	if present != "" {
-		json.Unmarshal([]byte(present), &tags) // decodes what this function encoded
-	}
-	maps.Copy(tags, more)
-	merged, _ := json.Marshal(tags) // sorts the keys, and does not fail for strings
-	return string(merged)
 }
 
 // The kinds of operations.

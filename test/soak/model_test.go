@@ -8,14 +8,14 @@ import (
 
 func TestStatesAfter(t *testing.T) {
 	t.Parallel()
-	on, immutable := true, "IMMUTABLE"
+	on, mutable, immutable := true, mutability{Mode: "MUTABLE"}, newMutability("IMMUTABLE_WITH_EXCLUSION", []string{"v*", "latest"})
 	absent := state{}
-	old := state{Exists: true, Mutability: "MUTABLE", Tags: `{"A":"1"}`}
-	made := state{Exists: true, Mutability: "MUTABLE", Tags: `{"A":"2"}`}
-	scanned := state{Exists: true, Scan: true, Mutability: "MUTABLE", Tags: `{"A":"1"}`}
-	tagged := state{Exists: true, Mutability: "MUTABLE", Tags: `{"A":"1","B":"3"}`}
-	both := state{Exists: true, Scan: true, Mutability: "MUTABLE", Tags: `{"A":"1","B":"3"}`}
-	all := state{Exists: true, Scan: true, Mutability: "IMMUTABLE", Tags: `{"A":"1","B":"3"}`}
+	old := state{Exists: true, Mutability: mutable, Tags: `{"A":"1"}`}
+	made := state{Exists: true, Mutability: mutable, Tags: `{"A":"2"}`}
+	scanned := state{Exists: true, Scan: true, Mutability: mutable, Tags: `{"A":"1"}`}
+	tagged := state{Exists: true, Mutability: mutable, Tags: `{"A":"1","B":"3"}`}
+	both := state{Exists: true, Scan: true, Mutability: mutable, Tags: `{"A":"1","B":"3"}`}
+	all := state{Exists: true, Scan: true, Mutability: immutable, Tags: `{"A":"1","B":"3"}`}
 	making := operation{kind: create, created: made}
 	removing, showing, listing := operation{kind: remove}, operation{kind: show}, operation{kind: list}
 	updating := operation{kind: update, settings: settings{&on, &immutable, map[string]string{"B": "3"}}}

@@ -38,30 +38,6 @@ type sentRequest struct {
 	meanwhile       *meanwhile // of a deletion of images
 }
 
-// requestBody is the body of a create or an update.
-type requestBody struct {
-	RepositoryName     string `json:",omitempty"`
-	ScanOnPush         string `json:",omitempty"`
-	ImageTagMutability string `json:",omitempty"`
-	Tags               []tag  `json:",omitempty"`
-}
-
-type tag struct{ Key, Value string }
-
-func (c settings) requestBody(name string) requestBody {
-	body := requestBody{RepositoryName: name}
-	if c.scan != nil {
-		body.ScanOnPush = fmt.Sprint(*c.scan)
-	}
-	if c.mutability != nil {
-		body.ImageTagMutability = *c.mutability
-	}
-	for key, value := range c.tags {
-		body.Tags = append(body.Tags, tag{key, value})
-	}
-	return body
-}
-
 // chooseOperation returns the next operation on a repository. Most of the time
 // it is one that can succeed in the first possible state. The value of each tag
 // is the id of the request that sets it.
@@ -87,39 +63,6 @@ func chooseOperation(random *rand.Rand, r *repository, id string) operation {
 	default:
 		return operation{kind: login, access: []string{"pull", "push"}[random.IntN(2)]}
 	}
-}
-
-// newSettings sets each part with that probability.
-func newSettings(random *rand.Rand, id string, probability float64) settings {
-	var c settings
-	if random.Float64() < probability {
-		on := random.IntN(2) == 0
-		c.scan = &on
-	}
-	if random.Float64() < probability {
-		mode := []string{"MUTABLE", "IMMUTABLE"}[random.IntN(2)]
-		c.mutability = &mode
-	}
-	if random.Float64() < probability {
-		c.tags = map[string]string{}
-		for _, key := range []string{"By", "Application", "Stage", "CostCentre"} {
-			if random.IntN(2) == 0 {
-				c.tags[key] = id
-			}
-		}
-	}
-	return c
-}
-
-func newCreate(random *rand.Rand, r *repository, id string) operation {
-	c := newSettings(random, id, 0.7)
-	if c.tags == nil {
-		c.tags = map[string]string{}
-	}
-	c.tags["By"] = id
-	made := state{Exists: true, Mutability: "MUTABLE"}.with(c, c.parts()...)
-	made.Tags = mergeTags(made.Tags, map[string]string{"Name": r.fullName(), "spinup:org": org, "spinup:spaceid": r.group})
-	return operation{kind: create, settings: c, created: made}
 }
 
 // newRequest returns the HTTP request of an operation.
@@ -170,6 +113,7 @@ func encode(body requestBody) string {
 // repositoryAnswer is a repository in an answer.
 type repositoryAnswer struct {
 	ScanOnPush, ImageTagMutability            string
+	ImageTagMutabilityExclusionFilters        []string
 	RegistryId, RepositoryName, RepositoryArn string
 	EncryptionType, KmsKeyId                  string
 	Tags                                      []tag
@@ -234,6 +178,14 @@ func readRepository(out outcome, s *sentRequest, r *repository) (outcome, error)
 	for _, t := range body.Tags {
 		tags[t.Key] = t.Value
 	}
-	out.seen = &state{Exists: true, Scan: body.ScanOnPush == "true", Mutability: body.ImageTagMutability, Tags: mergeTags("", tags)}
+	out.seen = &state{
+		Exists:     true,
+		Scan:       body.ScanOnPush == "true",
+		Mutability: newMutability(body.ImageTagMutability, body.ImageTagMutabilityExclusionFilters),
+		Tags:       mergeTags("", tags),
+	}
+	if out.seen.Mutability.withExclusion() == (body.ImageTagMutabilityExclusionFilters == nil) {
+		return out, fmt.Errorf("the patterns do not fit the mode")
+	}
 	return out, nil
 }
