@@ -178,13 +178,24 @@ func (d *deletion) checkMany(o operation, out outcome) error {
 		return d.checkFailure(out)
 	}
 	gone := d.gone()
-	if left := atLook.both(d.selectThen(o.query)).removal().without(gone); len(left.ids) > 0 {
+	due := atLook.both(d.selectThen(o.query))
+	due.whole = slices.DeleteFunc(due.whole, func(i image) bool { return d.belonged(i, o.query) })
+	if left := due.removal().without(gone); len(left.ids) > 0 {
 		return fmt.Errorf("it is selected, and not gone: %s", left)
 	}
 	if len(d.pushed())+len(d.again) > 0 {
 		return checkAnswer(out.deleted, gone, nil, d.lost)
 	}
 	return checkAnswer(out.deleted, gone, atLook, d.lost)
+}
+
+// belonged tells whether an image belonged at the look to one that stays. A tag
+// may have moved since that made it a signature. The service goes by both looks,
+// and rather keeps too much.
+func (d *deletion) belonged(i image, q imageQuery) bool {
+	before, _ := find(d.looked(), imageID{ImageDigest: i.Digest})
+	refers := func(stays image) bool { return refersTo(before, stays) }
+	return !q.byName() && slices.ContainsFunc(d.after.Images.images(), refers)
 }
 
 // selectThen selects images as they were when the deletion began. What others

@@ -138,3 +138,27 @@ func TestDeletionAmongPushes(t *testing.T) {
 		}
 	}
 }
+
+// TestDeletionOfFormerSignature shows that an image may stay that was the
+// signature of one that stays, although others have moved its tag since.
+func TestDeletionOfFormerSignature(t *testing.T) {
+	t.Parallel()
+	tag := signatureOf(manifests[alone])
+	before := []image{{part, 1000, []string{tag}}, {alone, 1000, nil}}
+	moved := []image{{part, 1000, nil}, {alone, 1000, []string{"v1"}}, {shared, 3000, []string{tag}}}
+	all := operation{kind: deleteMany, query: imageQuery{before: 2000}}
+	for name, test := range map[string]struct {
+		before []image
+		ok     bool
+	}{
+		"a signature": {before, true},
+		"another":     {[]image{{part, 1000, nil}, before[1]}, false},
+	} {
+		d := &deletion{
+			before: state{Exists: true, Images: newLibrary(test.before)}, after: state{Exists: true, Images: newLibrary(moved)}, then: moved,
+		}
+		if err := d.check(all, outcome{status: 200}); (err == nil) != test.ok {
+			t.Errorf("%s: error %v, want ok %t", name, err, test.ok)
+		}
+	}
+}
