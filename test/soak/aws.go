@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -51,14 +52,14 @@ type faultyAWS struct {
 	calls     map[string]int                 // how many calls the service made, by operation
 	recent    map[string][]string            // the recent calls and faults, by account/repository
 	uncertain map[string]int                 // how many calls may or may not have done their work, by account/repository
-	deleting  map[string]string              // the account/repository of each deletion of images that is under way, by its id
+	changing  map[string]string              // the account/repository of each operation in awaited that is under way, by its id
 	followers map[string]func(localaws.Call) // are told of each call, by account/repository
 }
 
 func startAWS() (*faultyAWS, error) {
 	a := &faultyAWS{
 		clients: map[string]*ecr.ECR{}, faults: map[string]int{}, calls: map[string]int{}, recent: map[string][]string{},
-		uncertain: map[string]int{}, deleting: map[string]string{}, followers: map[string]func(localaws.Call){},
+		uncertain: map[string]int{}, changing: map[string]string{}, followers: map[string]func(localaws.Call){},
 	}
 	var roles []localaws.Role
 	for _, account := range accounts {
@@ -71,7 +72,12 @@ func startAWS() (*faultyAWS, error) {
 	if err != nil {
 		return nil, err
 	}
-	server.Inject(localaws.Fault{Operation: deleteImages, When: a.beginDeletion})
+	for _, operation := range awaited {
+		server.Inject(localaws.Fault{Operation: operation, When: a.beginChange})
+	}
+	if err := server.SetPreviews(localaws.Previews{Looks: 1}); err != nil {
+		return nil, err
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -132,12 +138,12 @@ type faultKind struct {
 	fault localaws.Fault
 }
 
-// faultKinds returns the faults of one service, which has these error codes.
-// The stall is longer than any request: the service gives up first, and nothing
+// faultKinds returns the faults of one service, which has these error codes and
+// throttles that share of the calls. The stall is longer than any request: the service gives up first, and nothing
 // is done.
-func faultKinds(throttle, failure string) []faultKind {
+func faultKinds(throttle string, share float64, failure string) []faultKind {
 	return []faultKind{
-		{throttled, 0.20, localaws.Fault{Code: throttle, Message: "Rate exceeded"}},
+		{throttled, share, localaws.Fault{Code: throttle, Message: "Rate exceeded"}},
 		{"failed before the work", 0.10, localaws.Fault{Code: failure, Status: 500}},
 		{"failed after the work", 0.05, localaws.Fault{Code: failure, Status: 500, AfterWork: true}},
 		{"dropped before the work", 0.025, localaws.Fault{Drop: true}},
@@ -146,28 +152,38 @@ func faultKinds(throttle, failure string) []faultKind {
 	}
 }
 
-// lostDeletions are more of the faults after which it is hardest to say what was
-// deleted. They hit deletions of images before the others do.
-var lostDeletions = []faultKind{
+// lostAnswers are more of the faults after which it is hardest to say what was
+// done. They hit the operations in awaited before the others do.
+var lostAnswers = []faultKind{
 	{"failed after the work", 0.10, localaws.Fault{Code: "ServerException", Status: 500, AfterWork: true}},
 	{"dropped after the work", 0.10, localaws.Fault{Drop: true, AfterWork: true}},
 }
 
 // injectFaults makes calls fail at random, except the auditor's.
 func (a *faultyAWS) injectFaults() {
-	a.inject("ecr", deleteImages, lostDeletions)
-	a.inject("ecr", "*", faultKinds("ThrottlingException", "ServerException"))
-	a.inject("sts", "*", faultKinds("Throttling", "InternalFailure"))
+	always := func() bool { return true }
+	for _, operation := range awaited {
+		a.inject("ecr", operation, always, lostAnswers)
+	}
+	a.inject("ecr", "*", inStorm, faultKinds("ThrottlingException", 0.20, "ServerException"))
+	// If STS throttles more, the service starts hardly any sessions. Each
+	// repository that is shared takes one.
+	a.inject("sts", "*", inStorm, faultKinds("Throttling", 0.01, "InternalFailure"))
 }
 
-func (a *faultyAWS) inject(service, operation string, kinds []faultKind) {
+// inStorm tells whether a fault hits now. Every other second few faults do. So
+// requests of many calls succeed too, and the service has retries to spend: it has
+// none left where everything fails.
+func inStorm() bool { return time.Now().Unix()%2 == 0 || rand.IntN(5) == 0 }
+
+func (a *faultyAWS) inject(service, operation string, hits func() bool, kinds []faultKind) {
 	remaining := 1.0 // the share of the calls that no earlier fault hits
 	for _, kind := range kinds {
 		f := kind.fault
 		f.Operation = operation
 		f.Probability = kind.share / remaining
 		f.When = func(call localaws.Call) bool {
-			if call.Service != service || isAuditor(call) {
+			if call.Service != service || isAuditor(call) || !hits() {
 				return false
 			}
 			a.noteFault(call, kind.name)
@@ -197,7 +213,7 @@ func (a *faultyAWS) watch(call localaws.Call) {
 	if follow := a.count(call); follow != nil {
 		follow(call)
 	}
-	a.endDeletion(call)
+	a.endChange(call)
 }
 
 // count returns who follows the call, or nil.
@@ -283,13 +299,20 @@ func (a *faultyAWS) stateOfPresent(account string, d *description) (state, error
 	if err != nil {
 		return state{}, err
 	}
+	policy, err := a.policyOf(account, *d.RepositoryName)
+	if err != nil {
+		return state{}, err
+	}
+	lifecycle, err := a.lifecycleOf(account, *d.RepositoryName)
 	return state{
 		Exists:     true,
 		Scan:       *d.ImageScanningConfiguration.ScanOnPush,
 		Mutability: d.mutability(),
 		Tags:       mergeTags("", tags),
+		Sharing:    readPolicy(policy, account),
+		Lifecycle:  lifecycle,
 		Images:     newLibrary(images),
-	}, nil
+	}, err
 }
 
 // states returns the states of all repositories of an account, by name.

@@ -121,7 +121,7 @@ func (w *worker) stateAfterDeletion(r *repository, s *sentRequest, out outcome) 
 	if len(out.unknown) > 0 {
 		time.Sleep(50 * time.Millisecond) // a call that the service has given up may only now reach AWS
 	}
-	w.aws.waitForDeletions(r.account, r.fullName())
+	w.aws.waitForChanges(r.account, r.fullName())
 	after, err := w.aws.stateOf(r.account, r.fullName())
 	if err != nil || m.err != nil {
 		return nil, fmt.Errorf("AWS cannot be asked: %v, %v", err, m.err)

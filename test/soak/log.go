@@ -19,6 +19,8 @@ type logLine struct {
 	DeletedImages, DeletedTags int      // how many the request has deleted
 	Deleted                    []string // the names of some of them, in a line of their own
 
+	SharedGroups, SharedAccounts []string // with whom the caller asked to share; nil if not asked
+
 	URL  string `json:"url"` // only in the line that says where the service listens
 	text string // the whole line
 }
@@ -90,4 +92,19 @@ func (b *logbook) linesOf(id string) []logLine {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.lines[id]
+}
+
+// tellsShare tells whether the line says what the caller asked for. A request that
+// failed early may say nothing.
+func (l logLine) tellsShare(c share) bool {
+	tells := func(asked *string, told []string) bool {
+		switch {
+		case asked == nil:
+			return told == nil
+		case told == nil:
+			return l.Status != 200
+		}
+		return strings.Join(told, " ") == *asked
+	}
+	return tells(c.groups, l.SharedGroups) && tells(c.accounts, l.SharedAccounts)
 }

@@ -1,9 +1,10 @@
 // Command soak proves that the answers of the service are true.
 //
-// Many workers create, update, delete and read repositories at random, and push
-// images, which they then delete and read. Meanwhile AWS throttles, fails, loses
-// answers and stalls. Callers hang up. Others push images in the middle of a
-// deletion. The service is stopped by SIGTERM and started again. From the answers
+// Many workers create, update, delete and read repositories at random, share them,
+// set their lifecycle policies, and push images, which they then delete and read.
+// Meanwhile AWS throttles, fails, loses answers and stalls. Callers hang up. Others
+// push images in the middle of a deletion, and change policies in the middle of a
+// change. The service is stopped by SIGTERM and started again. From the answers
 // alone, soak derives the possible states of each repository. It compares these
 // states with AWS, also after each deletion of images, and the answers with the
 // log.

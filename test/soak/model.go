@@ -13,6 +13,9 @@ const (
 	partScan       = "ScanOnPush"
 	partMutability = "ImageTagMutability"
 	partTags       = "Tags"
+	partGroups     = "Groups"    // of a create or an update
+	partSharing    = "Sharing"   // of a change of sharing
+	partLifecycle  = "Lifecycle" // of a change of the lifecycle policy
 )
 
 // state is a state in which a repository can be. The zero value means that it
@@ -22,6 +25,8 @@ type state struct {
 	Scan       bool
 	Mutability mutability
 	Tags       string // all tags as JSON, in the order of their keys
+	Sharing    sharing
+	Lifecycle  string // the lifecycle policy in one form; empty if there is none
 	Images     library
 }
 
@@ -29,7 +34,7 @@ func (s state) String() string {
 	if !s.Exists {
 		return "absent"
 	}
-	return fmt.Sprintf("scan %t, %s, tags %s, %s", s.Scan, s.Mutability, s.Tags, s.Images)
+	return fmt.Sprintf("scan %t, %s, tags %s, sharing %+v, lifecycle %s, %s", s.Scan, s.Mutability, s.Tags, s.Sharing, s.Lifecycle, s.Images)
 }
 
 // The kinds of operations.
@@ -47,6 +52,16 @@ const (
 	deleteImage = "delete image"
 	deleteMany  = "delete images"
 	dryRun      = "dry run"
+
+	showSharing   = "sharing"
+	putSharing    = "put sharing"
+	deleteSharing = "delete sharing"
+
+	showLifecycle   = "lifecycle"
+	putLifecycle    = "put lifecycle"
+	deleteLifecycle = "delete lifecycle"
+	preview         = "preview"
+	showPreview     = "last preview"
 )
 
 // operation is what a request asks the service to do with one repository.
@@ -58,10 +73,21 @@ type operation struct {
 	access   string   // of credentials
 	image    string   // digest or tag of the image that is shown or deleted
 	query    imageQuery
+	share    share  // of a change of sharing
+	refused  bool   // of a change of sharing that AWS refuses
+	document string // a lifecycle policy in one form; empty for a preview of the present one
+	underWay bool   // of a preview: whether an earlier one may be under way
 }
 
 func (o operation) isChange() bool {
-	return slices.Contains([]string{create, update, remove, deleteImage, deleteMany}, o.kind)
+	changes := []string{create, update, remove, deleteImage, deleteMany, putSharing, deleteSharing, putLifecycle, deleteLifecycle}
+	return slices.Contains(changes, o.kind)
+}
+
+// isChangeOfRules tells whether the operation changes sharing or the lifecycle
+// policy.
+func (o operation) isChangeOfRules() bool {
+	return slices.Contains([]string{putSharing, deleteSharing, putLifecycle, deleteLifecycle}, o.kind)
 }
 
 // isDeletion tells whether the operation deletes images, or says which ones it
@@ -73,8 +99,17 @@ func (o operation) isDeletion() bool {
 // parts returns the parts that a failed answer may name.
 func (o operation) parts() []string {
 	switch o.kind {
-	case create, remove:
+	case create:
+		if o.settings.groups != nil {
+			return []string{partRepository, partGroups}
+		}
 		return []string{partRepository}
+	case remove:
+		return []string{partRepository}
+	case putSharing, deleteSharing:
+		return []string{partSharing}
+	case putLifecycle, deleteLifecycle:
+		return []string{partLifecycle}
 	case update:
 		return o.settings.parts()
 	default:
@@ -85,7 +120,8 @@ func (o operation) parts() []string {
 // apply returns the state after these parts of the operation are applied. It
 // returns false if the operation cannot be applied in that state.
 func (o operation) apply(s state, parts []string) (state, bool) {
-	if s.Exists == (o.kind == create) {
+	switch {
+	case s.Exists == (o.kind == create), o.refused, o.kind == deleteLifecycle && s.Lifecycle == "":
 		return s, false
 	}
 	if len(parts) == 0 {
@@ -93,12 +129,36 @@ func (o operation) apply(s state, parts []string) (state, bool) {
 	}
 	switch o.kind {
 	case create:
-		return o.created, true
+		return o.applyCreate(s, parts), true
 	case remove:
 		return state{}, true
+	case putSharing, deleteSharing:
+		s.Sharing = s.Sharing.with(o.share)
+	case putLifecycle, deleteLifecycle:
+		s.Lifecycle = o.document
 	default:
-		return s.with(o.settings, parts...), true
+		s = s.with(o.settings, parts...)
 	}
+	return s, true
+}
+
+// mayHaveMade tells whether a create of the same kind may have made the
+// repository. It may have set the groups or not.
+func (o operation) mayHaveMade(s state) bool {
+	s.Sharing = sharing{}
+	return s == o.created
+}
+
+// applyCreate returns the state after these parts of a create. Nothing is shared
+// unless the repository is made.
+func (o operation) applyCreate(s state, parts []string) state {
+	if !slices.Contains(parts, partRepository) {
+		return s
+	}
+	if slices.Contains(parts, partGroups) {
+		return o.created.with(o.settings, partGroups)
+	}
+	return o.created
 }
 
 // outcome is what is known about how a request ended. It comes from the answer,
@@ -113,8 +173,10 @@ type outcome struct {
 	seen *state
 	// listed has the images in the answer, with their times in whole seconds. It
 	// is nil if there was no such answer.
-	listed  []image
-	deleted *deletionAnswer // nil if there was no such answer
+	listed    []image
+	deleted   *deletionAnswer // nil if there was no such answer
+	sharing   *sharingAnswer  // nil if there was no such answer
+	lifecycle *string         // the lifecycle policy in the answer; nil if there was none
 }
 
 // failures are the statuses of good requests that fail: AWS throttles, fails or
@@ -142,10 +204,12 @@ func statesFrom(s state, o operation, out outcome) []state {
 	switch {
 	case out.status == 0:
 		return []state{s}
-	case out.status == 200 && o.twin && s == o.created: // docs/api.md, "Lost answers": the case that is left
-		return []state{s}
+	case out.status == 200 && o.twin && o.mayHaveMade(s): // docs/api.md, "Lost answers": the case that is left
+		return []state{o.applyCreate(s, o.parts())}
 	case out.status == 200 && !namesParts:
 		return afterSuccess(s, o, out)
+	case out.status == 202:
+		return stateIf(o.isPreview() && o.canPreview(s), s)
 	case out.status < 400 || out.status == 503 && namesParts:
 		return nil
 	case namesParts:
@@ -153,10 +217,18 @@ func statesFrom(s state, o operation, out outcome) []state {
 	case out.status == 404 && out.code == imageNotFound:
 		_, found := find(s.Images.images(), idOf(o.image))
 		return stateIf(o.kind == showImage && s.Exists && !found, s)
+	case out.status == 404 && out.code == lifecycleNotFound:
+		return stateIf(o.needsLifecycle() && s.Exists && s.Lifecycle == "", s)
+	case out.status == 404 && out.code == previewNotFound:
+		return stateIf(o.kind == showPreview && s.Exists, s)
 	case out.status == 404 && o.kind != create && o.kind != list:
 		return stateIf(!s.Exists, s)
 	case out.status == 409 && o.kind == create:
 		return stateIf(s.Exists, s)
+	case out.status == 409 && out.code == previewUnderWay:
+		return stateIf(o.underWay && s.Exists, s)
+	case out.status == 400:
+		return stateIf(o.refused, s)
 	default:
 		return stateIf(failures[out.status], s)
 	}
@@ -179,14 +251,35 @@ func afterSuccess(s state, o operation, out outcome) []state {
 		return stateIf(s.Exists, s)
 	case listImages, showImage:
 		return stateIf(s.Exists && o.shows(s.Images.images(), out.listed), s)
+	case preview, showPreview: // what it shows is compared with AWS's own preview
+		return stateIf(o.canPreview(s), s)
 	}
 	next, ok := o.apply(s, o.parts())
-	shown := next
-	if o.kind == remove { // the answer shows what was deleted
-		shown = s
+	return stateIf(ok && out.tells(o, s, next), next)
+}
+
+// tells tells whether the answer to a success is true, if there was an answer.
+func (out outcome) tells(o operation, before, after state) bool {
+	lifecycle := after.Lifecycle
+	if o.kind == deleteLifecycle { // the answer shows what was deleted
+		lifecycle = before.Lifecycle
 	}
-	shown.Images = "" // the answer does not tell them
-	return stateIf(ok && (out.seen == nil || *out.seen == shown), next)
+	return (out.seen == nil || *out.seen == o.shown(before, after)) &&
+		(out.sharing == nil || *out.sharing == after.Sharing.answer()) &&
+		(out.lifecycle == nil || *out.lifecycle == lifecycle && lifecycle != "")
+}
+
+// shown returns what an answer with a repository tells of it.
+func (o operation) shown(before, after state) state {
+	shown := after
+	if o.kind == remove { // the answer shows what was deleted
+		shown = before
+	}
+	shown.Images, shown.Lifecycle, shown.Sharing = "", "", sharing{}
+	if o.settings.groups != nil {
+		shown.Sharing.Groups = *o.settings.groups
+	}
+	return shown
 }
 
 // afterPartialFailure returns the states after a failure that names parts. Each

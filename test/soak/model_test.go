@@ -18,7 +18,7 @@ func TestStatesAfter(t *testing.T) {
 	all := state{Exists: true, Scan: true, Mutability: immutable, Tags: `{"A":"1","B":"3"}`}
 	making := operation{kind: create, created: made}
 	removing, showing, listing := operation{kind: remove}, operation{kind: show}, operation{kind: list}
-	updating := operation{kind: update, settings: settings{&on, &immutable, map[string]string{"B": "3"}}}
+	updating := operation{kind: update, settings: settings{scan: &on, mutability: &immutable, tags: map[string]string{"B": "3"}}}
 	repository, scan, tags := []string{"Repository"}, []string{"ScanOnPush"}, []string{"Tags"}
 
 	for name, test := range map[string]struct {

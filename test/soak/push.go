@@ -116,31 +116,34 @@ func (a *faultyAWS) imagesOf(account, name string) ([]image, error) {
 // deleteImages is the operation that deletes images.
 const deleteImages = "ecr:BatchDeleteImage"
 
-// beginDeletion notes that the service has begun to delete images. It returns
-// false: it is no fault.
-func (a *faultyAWS) beginDeletion(call localaws.Call) bool {
+// awaited are the operations whose end is waited for before soak looks at what
+// they have done. It looks after each of them.
+var awaited = []string{deleteImages, "ecr:SetRepositoryPolicy", "ecr:DeleteRepositoryPolicy", "ecr:PutLifecyclePolicy", "ecr:DeleteLifecyclePolicy"}
+
+// beginChange notes that the service has begun one of these operations. It
+// returns false: it is no fault.
+func (a *faultyAWS) beginChange(call localaws.Call) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if isAuditor(call) {
 		return false
 	}
-	a.deleting[call.RequestID] = call.Account + "/" + call.Repository
+	a.changing[call.RequestID] = call.Account + "/" + call.Repository
 	return false
 }
 
-func (a *faultyAWS) endDeletion(call localaws.Call) {
+func (a *faultyAWS) endChange(call localaws.Call) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.deleting, call.RequestID)
+	delete(a.changing, call.RequestID)
 }
 
-// waitForDeletions waits until AWS has ended the deletions of images of a
-// repository. The service may have given up one that AWS does all the same.
-func (a *faultyAWS) waitForDeletions(account, name string) {
+// waitForChanges waits until AWS has ended these operations on a repository. The service may have given up one that AWS does all the same.
+func (a *faultyAWS) waitForChanges(account, name string) {
 	underWay := func() bool {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		return slices.Contains(slices.Collect(maps.Values(a.deleting)), account+"/"+name)
+		return slices.Contains(slices.Collect(maps.Values(a.changing)), account+"/"+name)
 	}
 	for underWay() {
 		time.Sleep(time.Millisecond)

@@ -24,7 +24,8 @@ type report struct {
 	mu                   sync.Mutex
 	answers              map[string]map[string]int // by operation and status
 	repositories, images changes                   // of repositories and of their images
-	others               map[string]int            // what others did during deletions of images
+	rules                changes                   // of sharing and of lifecycle policies
+	others               map[string]int            // what others did during requests
 	violations           map[string]int            // by kind
 	printed              int                       // how many violations are printed already
 }
@@ -83,8 +84,11 @@ func (r *report) countChange(o operation, out outcome, after []state, lost bool)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := &r.repositories
-	if o.isDeletion() {
+	switch {
+	case o.isDeletion():
 		c = &r.images
+	case o.isChangeOfRules():
+		c = &r.rules
 	}
 	c.all++
 	if len(out.unknown) > 0 {
@@ -114,10 +118,17 @@ func (r *report) countOthers(d *deletion) {
 	}
 }
 
+// countOther counts something that others did.
+func (r *report) countOther(what string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.others[what]++
+}
+
 // checkUnknown reports a violation if too many changes have an unknown part.
 // Without this check a service that always says "unknown" would pass.
 func (r *report) checkUnknown() {
-	for what, c := range map[string]changes{"repositories": r.repositories, "images": r.images} {
+	for what, c := range map[string]changes{"repositories": r.repositories, "images": r.images, "sharing and lifecycle policies": r.rules} {
 		if c.all >= minChanges && percent(c.unknown, c.all) > maxUnknown {
 			r.violation("too many changes with an unknown part", "  %d of %d changes of %s", c.unknown, c.all, what)
 		}
@@ -131,7 +142,8 @@ func (r *report) printTotals() {
 	r.printAnswers()
 	fmt.Fprintln(r.out, "changes of repositories", r.repositories)
 	fmt.Fprintln(r.out, "deletions of images", r.images)
-	fmt.Fprintf(r.out, "during deletions of images%s\n", countsByName(r.others))
+	fmt.Fprintln(r.out, "changes of sharing and lifecycle policies", r.rules)
+	fmt.Fprintf(r.out, "during requests%s\n", countsByName(r.others))
 	fmt.Fprintf(r.out, "violations %d%s\n", sum(r.violations), countsByName(r.violations))
 }
 

@@ -22,6 +22,7 @@ type repository struct {
 	history    []string     // the recent requests, for a report
 	pending    *sentRequest // a request without an answer, until its outcome is known
 	requests   int          // how many requests were sent
+	previewing bool         // whether a preview may be under way
 }
 
 func (r *repository) fullName() string { return r.group + "/" + r.name }
@@ -32,10 +33,11 @@ type sentRequest struct {
 	operation       operation
 	text            string // method, path and body, for a report
 	process         *process
-	hungUp          bool       // whether the caller hung up before the answer
-	uncertainBefore int        // the value of uncertainCallsOf before the request
-	answer          *answer    // nil if there was none
-	meanwhile       *meanwhile // of a deletion of images
+	hungUp          bool         // whether the caller hung up before the answer
+	uncertainBefore int          // the value of uncertainCallsOf before the request
+	answer          *answer      // nil if there was none
+	meanwhile       *meanwhile   // of a deletion of images
+	watch           *policyWatch // of a request about sharing or the lifecycle policy
 }
 
 // chooseOperation returns the next operation on a repository. Most of the time
@@ -82,6 +84,12 @@ func newRequest(o operation, r *repository, id, token string) (*http.Request, er
 		method, path = o.imageRequest(path + "/" + r.name + "/images")
 	case login:
 		method, path = http.MethodPost, path+"/"+r.name+"/credentials"
+	case showSharing, putSharing, deleteSharing:
+		method, path = methods[o.kind], path+"/"+r.name+"/sharing"
+	case showLifecycle, putLifecycle, deleteLifecycle:
+		method, path = methods[o.kind], path+"/"+r.name+"/lifecycle"
+	case preview, showPreview:
+		method, path = methods[o.kind], path+"/"+r.name+"/lifecycle/preview"
 	}
 	request, err := http.NewRequest(method, "http://service"+path, strings.NewReader(o.body(r)))
 	if err != nil {
@@ -92,6 +100,13 @@ func newRequest(o operation, r *repository, id, token string) (*http.Request, er
 	return request, nil
 }
 
+// methods has the methods of the requests about sharing and lifecycle policies.
+var methods = map[string]string{
+	showSharing: http.MethodGet, putSharing: http.MethodPut, deleteSharing: http.MethodDelete,
+	showLifecycle: http.MethodGet, putLifecycle: http.MethodPut, deleteLifecycle: http.MethodDelete,
+	showPreview: http.MethodGet, preview: http.MethodPost,
+}
+
 func (o operation) body(r *repository) string {
 	switch o.kind {
 	case create:
@@ -100,6 +115,10 @@ func (o operation) body(r *repository) string {
 		return encode(o.settings.requestBody(""))
 	case login:
 		return `{"Access": "` + o.access + `"}`
+	case putSharing:
+		return o.share.body()
+	case putLifecycle, preview:
+		return o.document
 	default:
 		return ""
 	}
@@ -117,6 +136,7 @@ type repositoryAnswer struct {
 	RegistryId, RepositoryName, RepositoryArn string
 	EncryptionType, KmsKeyId                  string
 	Tags                                      []tag
+	Groups                                    *[]string
 }
 
 // problem is the part of a problem document that soak reads.
@@ -130,7 +150,10 @@ type problem struct {
 // answer is malformed or does not belong to the request.
 func readAnswer(s *sentRequest, r *repository) (outcome, error) {
 	out := outcome{status: s.answer.status}
-	if out.status != http.StatusOK {
+	switch {
+	case s.operation.isPreview():
+		return readPreview(out, s)
+	case out.status != http.StatusOK:
 		return readProblem(out, s)
 	}
 	switch s.operation.kind {
@@ -148,6 +171,10 @@ func readAnswer(s *sentRequest, r *repository) (outcome, error) {
 	case login:
 		_, err := readCredentials(s, r)
 		return out, err
+	case showSharing, putSharing, deleteSharing:
+		return readSharing(out, s)
+	case showLifecycle, putLifecycle, deleteLifecycle:
+		return readLifecycle(out, s)
 	default:
 		return readRepository(out, s, r)
 	}
@@ -186,6 +213,12 @@ func readRepository(out outcome, s *sentRequest, r *repository) (outcome, error)
 	}
 	if out.seen.Mutability.withExclusion() == (body.ImageTagMutabilityExclusionFilters == nil) {
 		return out, fmt.Errorf("the patterns do not fit the mode")
+	}
+	if (s.operation.settings.groups != nil) != (body.Groups != nil) {
+		return out, fmt.Errorf("the answer has Groups if they are in the request, and only then")
+	}
+	if body.Groups != nil {
+		out.seen.Sharing.Groups = strings.Join(*body.Groups, " ")
 	}
 	return out, nil
 }

@@ -35,6 +35,7 @@ type settings struct {
 	scan       *bool
 	mutability *mutability
 	tags       map[string]string
+	groups     *string // as joinSet writes them
 }
 
 // parts returns the parts that the settings change.
@@ -49,6 +50,9 @@ func (c settings) parts() []string {
 	if len(c.tags) > 0 {
 		list = append(list, partTags)
 	}
+	if c.groups != nil {
+		list = append(list, partGroups)
+	}
 	return list
 }
 
@@ -62,6 +66,8 @@ func (s state) with(c settings, parts ...string) state {
 			s.Mutability = *c.mutability
 		case partTags:
 			s.Tags = mergeTags(s.Tags, c.tags)
+		case partGroups:
+			s.Sharing = s.Sharing.with(share{groups: c.groups})
 		}
 	}
 	return s
@@ -97,6 +103,9 @@ func newSettings(random *rand.Rand, id string, probability float64) settings {
 			}
 		}
 	}
+	if random.Float64() < probability/4 {
+		c.groups = chooseGroups(random)
+	}
 	return c
 }
 
@@ -114,18 +123,21 @@ func newCreate(random *rand.Rand, r *repository, id string) operation {
 		c.tags = map[string]string{}
 	}
 	c.tags["By"] = id
-	made := state{Exists: true, Mutability: mutability{Mode: "MUTABLE"}}.with(c, c.parts()...)
+	withoutGroups := c
+	withoutGroups.groups = nil
+	made := state{Exists: true, Mutability: mutability{Mode: "MUTABLE"}}.with(c, withoutGroups.parts()...)
 	made.Tags = mergeTags(made.Tags, map[string]string{"Name": r.fullName(), "spinup:org": org, "spinup:spaceid": r.group})
 	return operation{kind: create, settings: c, created: made}
 }
 
 // requestBody is the body of a create or an update.
 type requestBody struct {
-	RepositoryName                     string   `json:",omitempty"`
-	ScanOnPush                         string   `json:",omitempty"`
-	ImageTagMutability                 string   `json:",omitempty"`
-	ImageTagMutabilityExclusionFilters []string `json:",omitempty"`
-	Tags                               []tag    `json:",omitempty"`
+	RepositoryName                     string    `json:",omitempty"`
+	ScanOnPush                         string    `json:",omitempty"`
+	ImageTagMutability                 string    `json:",omitempty"`
+	ImageTagMutabilityExclusionFilters []string  `json:",omitempty"`
+	Tags                               []tag     `json:",omitempty"`
+	Groups                             *[]string `json:",omitempty"`
 }
 
 type tag struct{ Key, Value string }
@@ -141,6 +153,10 @@ func (c settings) requestBody(name string) requestBody {
 	}
 	for key, value := range c.tags {
 		body.Tags = append(body.Tags, tag{key, value})
+	}
+	if c.groups != nil {
+		groups := append([]string{}, strings.Fields(*c.groups)...)
+		body.Groups = &groups
 	}
 	return body
 }

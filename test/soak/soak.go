@@ -48,6 +48,7 @@ type soak struct {
 // log.
 type answered struct {
 	isChange bool
+	share    share
 	outcome
 }
 
@@ -173,7 +174,8 @@ func (s *soak) keepAnswer(r *sentRequest, out outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out.seen = nil
-	s.answers[r.id] = answered{r.operation.isChange(), out}
+	change, _ := r.operation.sharingPart()
+	s.answers[r.id] = answered{r.operation.isChange(), change, out}
 }
 
 // keepUnansweredForeignShow keeps a request of showForeign without an answer
@@ -243,7 +245,7 @@ func (s *soak) auditLog() {
 		}
 		l := lines[0]
 		if a.isChange && l.Message != "audit" && a.status != 403 || l.Status != a.status ||
-			!slices.Equal(l.Applied, a.applied) || !slices.Equal(l.Unknown, a.unknown) {
+			!slices.Equal(l.Applied, a.applied) || !slices.Equal(l.Unknown, a.unknown) || !l.tellsShare(a.share) {
 			s.report.violation("the answer and the log line differ", "  request %s: answer %+v\n  logged: %s", id, a.outcome, l.text)
 		}
 	}

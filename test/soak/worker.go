@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -78,7 +77,13 @@ func (w *worker) step(ctx context.Context, r *repository) error {
 	if w.choosesImages(r) {
 		return w.stepImages(ctx, r, id)
 	}
+	if w.choosesRules(r) {
+		return w.stepRules(ctx, r, id)
+	}
 	s := &sentRequest{id: id, operation: chooseOperation(w.random, r, id)}
+	if _, part := s.operation.sharingPart(); part != "" {
+		w.watch(r, s, policies)
+	}
 	if s.operation.kind == show && w.random.IntN(5) == 0 {
 		return w.showForeign(ctx, s)
 	}
@@ -110,6 +115,11 @@ func (w *worker) request(ctx context.Context, r *repository, s *sentRequest) err
 	if s.operation.kind == login && out.status == http.StatusOK {
 		w.tryCredentials(r, s)
 	}
+	if s.operation.isPreview() {
+		if err := w.comparePreview(r, s, out); err != nil {
+			return err
+		}
+	}
 	if w.random.Float64() < w.CompareShare {
 		return w.compareWithAWS(r)
 	}
@@ -118,18 +128,23 @@ func (w *worker) request(ctx context.Context, r *repository, s *sentRequest) err
 
 // send sends the request to the process that listens.
 func (w *worker) send(ctx context.Context, s *sentRequest, r *repository) error {
+	if err := w.connect(ctx); err != nil {
+		return err
+	}
+	return w.sendOver(w.connection, s, r, w.hangUpAfter())
+}
+
+// sendOver sends the request over a connection.
+func (w *worker) sendOver(c *connection, s *sentRequest, r *repository, hangUpAfter time.Duration) error {
 	request, err := newRequest(s.operation, r, s.id, w.token)
 	if err != nil {
 		return err
 	}
-	if err := w.connect(ctx); err != nil {
-		return err
-	}
-	s.process = w.connection.process
+	s.process = c.process
 	s.operation.twin = s.operation.kind == create && r.createdBy != nil && r.createdBy != s.process && time.Since(r.createdAt) < 2*time.Second
 	s.text = request.Method + " " + request.URL.RequestURI() + " " + s.operation.body(r)
 	s.uncertainBefore = w.aws.uncertainCallsOf(r.account, r.fullName())
-	s.answer, s.hungUp = w.connection.send(request, w.hangUpAfter())
+	s.answer, s.hungUp = c.send(request, hangUpAfter)
 	return nil
 }
 
@@ -196,13 +211,23 @@ func (w *worker) resolvePending(r *repository) bool {
 	if s == nil {
 		return true
 	}
-	ended := s.process.hasEnded() // read before the log: the log of an ended process is complete
-	lines := w.log.linesOf(s.id)
-	if len(lines) == 0 && !ended {
+	out, known := w.loggedOutcome(r, s)
+	if !known {
 		return false
 	}
 	r.pending = nil
-	var out outcome
+	w.derive(r, s, out)
+	return true
+}
+
+// loggedOutcome returns the outcome of a request without an answer. It returns
+// false if the outcome is not yet known.
+func (w *worker) loggedOutcome(r *repository, s *sentRequest) (out outcome, known bool) {
+	ended := s.process.hasEnded() // read before the log: the log of an ended process is complete
+	lines := w.log.linesOf(s.id)
+	if len(lines) == 0 && !ended {
+		return out, false
+	}
 	label := "not read"
 	if len(lines) > 0 {
 		out, label = lines[0].outcome(), "no answer"
@@ -214,8 +239,7 @@ func (w *worker) resolvePending(r *repository) bool {
 	if len(lines) > 0 && !s.hungUp {
 		w.violation("no answer to a request that was read", r, s, out, "")
 	}
-	w.derive(r, s, out)
-	return true
+	return out, true
 }
 
 // derive sets the possible states of a repository after a request with that
@@ -235,10 +259,10 @@ func (w *worker) derive(r *repository, s *sentRequest, out outcome) {
 	if s.operation.kind == create {
 		r.lastCreate, r.createdBy, r.createdAt = s.operation, s.process, time.Now()
 	}
-	if s.operation.isChange() && out.status != 0 {
+	if s.operation.isChange() && out.status != 0 && !s.watch.sawOthers() {
 		w.report.countChange(s.operation, out, after, w.aws.uncertainCallsOf(r.account, r.fullName()) > s.uncertainBefore)
 	}
-	if !w.Faults && (out.status >= 429 && out.status != 499 || len(out.unknown) > 0) {
+	if !w.Faults && !s.watch.sawOthers() && (out.status >= 429 && out.status != 499 || len(out.unknown) > 0) {
 		w.violation("a failure although AWS has no faults", r, s, out, "")
 	}
 }
@@ -249,26 +273,11 @@ func (w *worker) statesAfter(r *repository, s *sentRequest, out outcome) ([]stat
 	if s.operation.isDeletion() {
 		return w.stateAfterDeletion(r, s, out)
 	}
+	if s.watch != nil {
+		return w.statesAfterWatch(r, s, out)
+	}
 	after := statesAfter(r.states, s.operation, out)
 	return after, errorIf(len(after) == 0, "no such state is possible")
-}
-
-// describeOutcome returns an outcome as text, for a report.
-func describeOutcome(s *sentRequest, out outcome) string {
-	source := "answered"
-	switch {
-	case out.status == 0:
-		return "not read"
-	case s.hungUp:
-		source = "caller hung up, logged"
-	case s.answer == nil:
-		source = "no answer, logged"
-	}
-	text := fmt.Sprintf("%s %d", source, out.status)
-	if len(out.applied)+len(out.unknown) > 0 {
-		text += fmt.Sprintf(" applied %v unknown %v", out.applied, out.unknown)
-	}
-	return text
 }
 
 // resetStates sets the possible states of a repository to the state in AWS,
@@ -309,28 +318,4 @@ func (w *worker) compareList(r *repository, s *sentRequest) {
 			w.derive(other, s, out)
 		}
 	}
-}
-
-// violation reports a violation with all that is known about the request and
-// its repository.
-func (w *worker) violation(kind string, r *repository, s *sentRequest, out outcome, why string) {
-	if s.answer != nil {
-		time.Sleep(50 * time.Millisecond) // the service logs a request after its answer
-	}
-	logged := "nothing"
-	for _, l := range w.log.linesOf(s.id) {
-		logged = l.text
-	}
-	got := "no answer"
-	if s.answer != nil {
-		got = fmt.Sprintf("%d %s", s.answer.status, strings.TrimSpace(string(s.answer.body)))
-	}
-	w.report.violation(kind, "%s\n  request %s: %s\n  hung up: %t; outcome: %s; answer: %s\n  logged: %s\n  %s",
-		w.describe(r), s.id, s.text, s.hungUp, describeOutcome(s, out), got, logged, why)
-}
-
-// describe returns what is known about a repository as text, for a report.
-func (w *worker) describe(r *repository) string {
-	return fmt.Sprintf("  seed %d, worker %d, %s/%s\n  possible:\n       %s\n  history:\n    %s\n  AWS calls:\n    %s",
-		w.Seed, w.number, r.account, r.fullName(), joinStates(r.states), strings.Join(r.history, "\n    "), w.aws.recentCallsOf(r.account, r.fullName()))
 }
