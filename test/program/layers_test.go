@@ -53,7 +53,7 @@ func TestTerminalGoes(t *testing.T) {
 			t.Parallel()
 			directory := t.TempDir()
 			command, stdout, stderr := process(t, []string{"TMPDIR=" + directory}, args...)
-			pushLayer(t, stdout.waitFor(t, `local AWS listens on (http://[0-9.:]+[0-9])[.\n]`))
+			pushLayer(t, stdout.waitFor(t, `local AWS listens on (http://[0-9.]+:[0-9]+)[.\n]`))
 			waitForEntries(t, directory, 1)
 			send(t, command, syscall.SIGHUP)
 			wantExit(t, command, syscall.SIGHUP)
