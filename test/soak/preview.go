@@ -86,9 +86,6 @@ func (a *faultyAWS) startPreview(account, name, document string) error {
 // nobody else replaces meanwhile. The repository's state is as before: that is compared as
 // after every other request.
 func (w *worker) comparePreview(r *repository, s *sentRequest, out outcome) error {
-	if s.operation.kind == preview {
-		r.previewing = true
-	}
 	if out.status == http.StatusOK {
 		r.previewing = false
 	}

@@ -66,6 +66,9 @@ func (w *worker) stepPreview(ctx context.Context, r *repository, s *sentRequest)
 		}
 		s.operation.underWay, r.previewing = true, true
 	}
+	if s.operation.kind == preview {
+		r.previewing = true // also if the caller hangs up
+	}
 	return w.request(ctx, r, s)
 }
 
