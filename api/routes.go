@@ -122,9 +122,9 @@ var routes = []route{
 	{Method: "GET", Path: previewPath, Name: "ShowLifecyclePreview", Summary: "show the last preview of a lifecycle policy", Policy: showPreviewPolicy, Endpoint: handledBy(showLifecyclePreview)},
 	{Method: "POST", Path: previewPath, Name: "PreviewLifecycle", Summary: "preview what a lifecycle policy would do", Harmless: true, Policy: previewPolicy, Endpoint: handledBy(previewLifecycle)},
 
-	{Method: "GET", Path: sharingPath, Name: "ShowSharing", Summary: "show who else may pull from a repository", Policy: sharingPolicy, Endpoint: handledBy(showSharing)},
-	{Method: "PUT", Path: sharingPath, Name: "PutSharing", Summary: "share a repository with groups and accounts", Policy: sharingPolicy, Further: sharingSessions, Endpoint: handledBy(putSharing)},
-	{Method: "DELETE", Path: sharingPath, Name: "DeleteSharing", Summary: "share a repository with nobody", Policy: sharingPolicy, Further: sharingSessions, Endpoint: handledBy(deleteSharing)},
+	{Method: "GET", Path: sharingPath, Name: "ShowSharing", Summary: "show who else may pull from a repository", Policy: showSharingPolicy, Endpoint: handledBy(showSharing)},
+	{Method: "PUT", Path: sharingPath, Name: "PutSharing", Summary: "share a repository with groups and accounts", Policy: changeSharingPolicy, Further: sharingSessions, Endpoint: handledBy(putSharing)},
+	{Method: "DELETE", Path: sharingPath, Name: "DeleteSharing", Summary: "share a repository with nobody", Policy: changeSharingPolicy, Further: sharingSessions, Endpoint: handledBy(deleteSharing)},
 
 	{Method: "GET", Path: openAPIPath, Name: "OpenAPI", Summary: "this API as an OpenAPI document", Public: true, Endpoint: raw(bounded(maxDocs, openAPI))},
 	{Method: "GET", Path: docsPath, Name: "Docs", Summary: "this API as a page to read and try", Public: true, Endpoint: raw(bounded(maxDocs, docs))},

@@ -107,16 +107,17 @@ func checkAccounts(accounts []string) error {
 
 // showSharing checks the owner and reads the policy at the same time.
 func showSharing(ctx context.Context, t target, _ nothing) (*ecr.Sharing, error) {
-	policy, err := t.readPolicy(ctx)
+	policy, err := t.readPolicy(ctx, t.ECR())
 	if err != nil {
 		return nil, err
 	}
-	return policy.Sharing(), nil
+	return policy.Sharing(t.Org), nil
 }
 
-func (t target) readPolicy(ctx context.Context) (policy *ecr.Policy, err error) {
+// readPolicy reads the policy in the session of that client.
+func (t target) readPolicy(ctx context.Context, c *ecr.Client) (policy *ecr.Policy, err error) {
 	err = t.whileOwned(ctx, func(ctx context.Context) (err error) {
-		policy, err = t.ECR().Policy(ctx, t.repository())
+		policy, err = c.Policy(ctx, t.repository())
 		return err
 	})
 	return policy, err
@@ -134,12 +135,14 @@ func deleteSharing(ctx context.Context, t target, _ nothing) (*ecr.Sharing, erro
 	return t.share(ctx, []string{}, []string{})
 }
 
-// share reads the policy in the row's own session, and writes it in the one that
-// may do that.
+// share reads the policy in the session that writes it. So that session is there
+// before the read, and the time between read and write is short.
 func (t target) share(ctx context.Context, groups, accounts []string) (*ecr.Sharing, error) {
 	t.record.sharing = sharing{groups, accounts}
 	share := ecr.Share{Org: t.Org, Groups: groups, Accounts: accounts, Part: "Sharing", By: t.furtherECR(forSharing)}
-	return share.Set(ctx, t.repository(), t.readPolicy)
+	return share.Set(ctx, t.repository(), func(ctx context.Context) (*ecr.Policy, error) {
+		return t.readPolicy(ctx, share.By)
+	})
 }
 
 // shareWith returns the change for the Groups of a create or an update, which
@@ -152,10 +155,14 @@ func (t target) shareWith(groups nameList) *ecr.Share {
 	return &ecr.Share{Org: t.Org, Groups: groups.set(), Part: "Groups", By: t.furtherECR(forSharing)}
 }
 
-// sharingPolicy allows the reads. A request that changes something, too, reads
-// first in a session that can change nothing.
-func sharingPolicy(s iam.Scope) iam.Policy {
+func showSharingPolicy(s iam.Scope) iam.Policy {
 	return iam.NewPolicy(readOwn(s, "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource")...)
+}
+
+// changeSharingPolicy allows the read of the tags. The rest is done in the session
+// for sharing.
+func changeSharingPolicy(s iam.Scope) iam.Policy {
+	return iam.NewPolicy(readOwn(s, "ecr:ListTagsForResource")...)
 }
 
 // forSharing is the name of the session that changes the policy of a repository.

@@ -19,6 +19,7 @@ import (
 
 var (
 	readSharing    = []right{{do: []string{"ecr:GetRepositoryPolicy", "ecr:ListTagsForResource"}, where: []string{inGroup}, whose: notOthers}}
+	readTags       = []right{{do: []string{"ecr:ListTagsForResource"}, where: []string{inGroup}, whose: notOthers}}
 	changesSharing = []string{"ecr:DeleteRepositoryPolicy", "ecr:SetRepositoryPolicy"}
 	sharingSession = map[string]rowTest{"for sharing": {
 		may: []right{
@@ -46,7 +47,7 @@ var _ = describe("PutSharing", rowTest{
 	variants: []exchange{
 		{name: "share", method: "PUT", path: base + "/g/plain/sharing", body: `{"Groups": ["team"], "Accounts": ["210987654321"]}`, status: 200},
 	},
-	may:     readSharing,
+	may:     readTags,
 	never:   []right{denyOtherOrgs},
 	changes: map[string]change{"ecr:SetRepositoryPolicy": {part: "Sharing"}},
 	further: sharingSession,
@@ -61,7 +62,7 @@ var _ = describe("DeleteSharing", rowTest{
 	variants: []exchange{
 		{name: "not shared", method: "DELETE", path: base + "/g/plain/sharing", status: 200, want: notShared},
 	},
-	may:     readSharing,
+	may:     readTags,
 	never:   []right{denyOtherOrgs},
 	changes: map[string]change{"ecr:DeleteRepositoryPolicy": {part: "Sharing"}},
 	further: sharingSession,
@@ -164,11 +165,11 @@ func TestSharing(t *testing.T) {
 			policyOf(ofAuditor, ofGroups, ofAccounts), 1, policyOf(ofAuditor)},
 		"ours around others": {policyOf(ofAuditor, ofAccounts, ofLambda), `{"Groups": [], "Accounts": ["210987654321"], "Other": 2}`,
 			policyOf(ofAuditor, ofLambda, ofGroups, ofAccounts), 2, policyOf(ofAuditor, ofLambda)},
-		"ours, and more may do it": {policyOf(strings.Replace(ofGroups, `"ecr:BatchGetImage", `, `"ecr:*", `, 1), ofAccounts), sharedToAll,
+		"ours, and more may do it": {policyOf(strings.Replace(ofGroups, `"ecr:BatchGetImage", `, `"ecr:*", `, 1), ofAccounts), strings.Replace(sharedToAll, "0}", "1}", 1),
 			policyOf(ofGroups, ofAccounts), 0, ""},
 		"ours, without a condition on the account": {policyOf(strings.Replace(ofGroups, `"aws:PrincipalAccount": ["012345678901", "210987654321"], `, ``, 1), ofAccounts),
-			sharedToAll, policyOf(ofGroups, ofAccounts), 0, ""},
-		"ours, for another org": {policyOf(strings.Replace(ofGroups, `spindev`, `another`, 1), ofAccounts), sharedToAll, policyOf(ofGroups, ofAccounts), 0, ""},
+			strings.Replace(sharedToAll, "0}", "1}", 1), policyOf(ofGroups, ofAccounts), 0, ""},
+		"ours, for another org": {policyOf(strings.Replace(ofGroups, `spindev`, `another`, 1), ofAccounts), strings.Replace(sharedToAll, "0}", "1}", 1), policyOf(ofGroups, ofAccounts), 0, ""},
 		"one statement, not in a list": {`{"Id": "x", "Statement": ` + ofLambda + `, "Version": "2008-10-17"}`, `{"Groups": [], "Accounts": [], "Other": 1}`,
 			`{"Id": "x", "Statement": [` + ofLambda + `, ` + ofGroups + `, ` + ofAccounts + `], "Version": "2008-10-17"}`, 1,
 			`{"Id": "x", "Statement": [` + ofLambda + `], "Version": "2008-10-17"}`},
@@ -453,21 +454,21 @@ func TestPrincipalsThatAreGone(t *testing.T) {
 	t.Parallel()
 	const refused = "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Principal not found'"
 	gone := func(statement string) string {
-		return problemByAWS("principal-gone", "AWS refuses the repository's policy, because its statement "+statement+
+		return problemByAWS("principal-gone", "AWS refuses the repository's policy, because its "+statement+
 			" names a user or a role that is gone: "+refused+". Remove that statement in AWS.", "InvalidParameterException")
 	}
 	t.Run("a role of another statement", func(t *testing.T) {
 		t.Parallel()
 		w := newSharingWorld(t, policyOf(ofLambda, strings.Replace(ofAuditor, `{"Effect"`, `{"Sid": "Auditor's", "Effect"`, 1)))
 		w.must(nil, w.aws.RemoveRole(account, "auditor"))
-		w.run(sharingOf("PUT", shareToAll, 409, gone(`"Auditor's"`)))
+		w.run(sharingOf("PUT", shareToAll, 409, gone(`statement "Auditor's"`)))
 		w.run(sharingOf("DELETE", "", 200, `{"Groups": [], "Accounts": [], "Other": 2}`)) // there is nothing to write
 	})
 	t.Run("without a Sid", func(t *testing.T) {
 		t.Parallel()
 		w := newSharingWorld(t, policyOf(ofLambda, ofAuditor, ofGroups))
 		w.must(nil, w.aws.RemoveRole(account, "auditor"))
-		w.run(sharingOf("PUT", shareToAll, 409, gone(`Statement[1]`)), sharingOf("DELETE", "", 409, gone(`Statement[1]`)))
+		w.run(sharingOf("PUT", shareToAll, 409, gone(`statement 2 (without a Sid)`)), sharingOf("DELETE", "", 409, gone(`statement 2 (without a Sid)`)))
 		if !strings.Contains(w.policyNow(), `"AROA`) {
 			t.Errorf("the policy: %s", w.policyNow())
 		}
@@ -476,13 +477,14 @@ func TestPrincipalsThatAreGone(t *testing.T) {
 		t.Parallel()
 		w := newSharingWorld(t, policyOf(ofLambda))
 		w.run(sharingOf("PUT", `{"Groups": ["a"], "Accounts": ["333333333333", "210987654321"]}`, 400,
-			problemByAWS("bad-request", refused+". Perhaps one of the accounts does not exist.", "InvalidParameterException")))
+			problemByAWS("bad-request", refused+". Perhaps one of the accounts does not exist, or has this region switched off.", "InvalidParameterException")))
 		w.wantPolicy(policyOf(ofLambda))
 	})
 	t.Run("none that the service knows of", func(t *testing.T) {
 		t.Parallel()
 		w := newSharingWorld(t, policyOf(strings.Replace(ofAuditor, "auditor", "unknown", 1)))
-		w.run(sharingOf("PUT", `{"Groups": ["a"], "Accounts": []}`, 400, problemByAWS("bad-request", refused, "InvalidParameterException")))
+		w.run(sharingOf("PUT", `{"Groups": ["a"], "Accounts": []}`, 409, problemByAWS("principal-gone", "AWS refuses the repository's policy: "+refused+
+			". The reason is probably a user, a role or an account that is gone, in what is not the service's: statement 1 (without a Sid). Look at it in AWS.", "InvalidParameterException")))
 	})
 }
 

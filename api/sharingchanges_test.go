@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -176,7 +177,7 @@ func TestSharingIsReadLate(t *testing.T) {
 	for stale, want := range map[int64]exchange{
 		1:   sharingOf("PUT", shareToAll, 200, `{"Groups": ["space-1", "space-2"], "Accounts": ["210987654321"], "Other": 1}`),
 		3:   sharingOf("PUT", shareToAll, 200, `{"Groups": ["space-1", "space-2"], "Accounts": ["210987654321"], "Other": 1}`),
-		100: sharingOf("PUT", shareToAll, 409, changedUnknown),
+		100: sharingOf("PUT", shareToAll, 409, failedChange("sharing-changed", "AWS does not show the change of the policy of the repository g/a yet.", nil, []string{"Sharing"})),
 	} {
 		t.Run(fmt.Sprint(stale), func(t *testing.T) {
 			t.Parallel()
@@ -240,6 +241,7 @@ func TestDeletionOfSharingThatIsChangedMeanwhile(t *testing.T) {
 	}{
 		"throttled":                {localaws.Fault{Code: "ThrottlingException"}, policyOf(ofGroups, ofAccounts, ofLambda), sharingOf("DELETE", "", 409, changedBefore), policyOf(ofGroups, ofAccounts, ofLambda)},
 		"lost":                     {localaws.Fault{Drop: true}, policyOf(ofGroups, ofAccounts, ofLambda), sharingOf("DELETE", "", 409, changedUnknown), policyOf(ofGroups, ofAccounts, ofLambda)},
+		"written in between":       {localaws.Fault{Delay: 1}, policyOf(ofGroups, ofAccounts, ofLambda), sharingOf("DELETE", "", 409, changedBefore), policyOf(ofGroups, ofAccounts, ofLambda)},
 		"without sharing":          {localaws.Fault{Drop: true}, policyOf(ofLambda), sharingOf("DELETE", "", 200, `{"Groups": [], "Accounts": [], "Other": 1}`), policyOf(ofLambda)},
 		"deleted by somebody else": {localaws.Fault{Delay: 1}, "", sharingOf("DELETE", "", 200, notShared), ""},
 		"deleted, and throttled":   {localaws.Fault{Code: "ThrottlingException"}, "", sharingOf("DELETE", "", 200, notShared), ""},
@@ -254,6 +256,32 @@ func TestDeletionOfSharingThatIsChangedMeanwhile(t *testing.T) {
 				t.Errorf("%d deletions: %s", n, w.called())
 			}
 		})
+	}
+}
+
+// Somebody has changed the policy right before the service deletes it, and the
+// service cannot write it back. Then the log has it.
+func TestDeletedPolicyThatCannotBeWrittenBack(t *testing.T) {
+	t.Parallel()
+	w := newSharingWorld(t, policyOf(ofGroups, ofAccounts))
+	w.beforeCall("ecr:DeleteRepositoryPolicy", func() { w.setPolicy(account, "g/a", policyOf(ofLambda)) }, localaws.Fault{Delay: 1})
+	w.aws.Inject(localaws.Fault{Operation: "ecr:SetRepositoryPolicy", Code: "ThrottlingException"})
+	w.run(sharingOf("DELETE", "", 409, failedChange("sharing-changed", changedMeanwhile+" This request has deleted that policy, and could not write it back.", nil, []string{"Sharing"})))
+	if lines := w.logged(t); !strings.Contains(fmt.Sprint(lines[len(lines)-1]["error"]), "LambdaECRImageRetrievalPolicy") {
+		t.Errorf("the log has no policy: %v", lines)
+	}
+}
+
+// No call comes between the read of a policy and its write, so that the time in
+// between is short.
+func TestSharingIsReadRightBeforeTheWrite(t *testing.T) {
+	t.Parallel()
+	w := newSharingWorld(t, policyOf(ofLambda))
+	w.run(sharingOf("PUT", shareToAll, 200, "-"))
+	calls := w.called()
+	read, write := slices.Index(calls, "ecr:GetRepositoryPolicy"), slices.Index(calls, "ecr:SetRepositoryPolicy")
+	if last := slices.Index(calls, "ecr:ListTagsForResource"); write != max(read, last)+1 {
+		t.Errorf("calls: %s", calls)
 	}
 }
 

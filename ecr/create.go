@@ -26,13 +26,16 @@ func (c *Client) CreateRepository(ctx context.Context, name string, s Settings, 
 	if s.Share == nil {
 		return c.createOrFind(ctx, name, s, e)
 	}
-	var none *policyDocument
-	if err := none.checkLength(*s.Share, c.registry); err != nil {
+	if err := s.Share.checkLength(c.registry); err != nil {
 		return nil, err
 	}
 	created, err := c.createOrFind(ctx, name, s, e)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case len(s.Share.Groups) == 0: // a new repository is shared with nobody
+		created.Groups = []string{}
+		return created, nil
 	}
 	return c.shareCreated(ctx, created, *s.Share)
 }

@@ -17,9 +17,10 @@ type policyChange struct {
 	before *policyDocument // as it was read
 	after  *policyDocument // as it is to be written
 
-	tries  attempts
-	absent bool         // AWS says that there is no policy to delete
-	seen   *policyState // why the change was not repeated
+	tries   attempts
+	absent  bool         // AWS says that there is no policy to delete
+	deleted string       // the policy that AWS says it has deleted
+	seen    *policyState // why the change was not repeated
 }
 
 // A policyState is a policy that was read after the change has begun.
@@ -119,12 +120,13 @@ func (p *policyChange) confirm(ctx context.Context, failure error) (*Sharing, er
 		case err != nil:
 			return nil, common.WithOutcome(unknownReason(failure, err), nil, part)
 		case now.is(written):
-			return now.document.sharing(p.registry), nil
+			return p.sharing(now.document), nil
 		case now.is(changed):
 			return nil, common.WithOutcome(p.conflict(), nil, part)
 		case failure != nil:
 			return nil, common.WithOutcome(failure, nil, part)
 		}
 	}
-	return nil, common.WithOutcome(p.conflict(), nil, part)
+	return nil, common.WithOutcome(common.Errorf(common.SharingChanged,
+		"AWS does not show the change of the policy of the repository %s yet.", p.name), nil, part)
 }

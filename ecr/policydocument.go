@@ -36,13 +36,15 @@ func (m member) is(name string) bool {
 
 // A statement is a statement of a policy.
 type statement struct {
-	text jsontext.Value
-	sid  string // empty if it has none
+	text   jsontext.Value
+	sid    string // empty if it has none
+	effect string // Allow or Deny
 }
 
-// isOurs tells whether the statement is one that this service replaces.
+// isOurs tells whether the statement is one that this service replaces. The
+// service denies nothing.
 func (s statement) isOurs() bool {
-	return s.sid == groupsSid || s.sid == accountsSid || s.sid == earlierSid
+	return s.effect == "Allow" && (s.sid == groupsSid || s.sid == accountsSid || s.sid == earlierSid)
 }
 
 const statementElement = "Statement"
@@ -135,8 +137,11 @@ func newStatement(text jsontext.Value) statement {
 		return s
 	}
 	for _, m := range members {
-		if m.is("Sid") {
+		switch {
+		case m.is("Sid"):
 			s.sid, _ = anyOf(m.value).(string)
+		case m.is("Effect"):
+			s.effect, _ = anyOf(m.value).(string)
 		}
 	}
 	return s

@@ -50,6 +50,7 @@ func mustParsePolicy(t testing.TB, text string) *policyDocument {
 // All ways in which a policy can look before it is changed.
 func TestPolicyDocument(t *testing.T) {
 	t.Parallel()
+	denying := strings.Replace(ofGroups, "Allow", "Deny", 1)
 	none, both := []string{}, []string{"space-1", "space-2"}
 	for name, test := range map[string]struct {
 		text             string
@@ -78,17 +79,20 @@ func TestPolicyDocument(t *testing.T) {
 		"ours, changed by somebody": {documentOf(
 			`{"Sid":"EcrApiPullByGroups","Effect":"Allow","Principal":{"AWS":["*"]},"Action":"ecr:*","Condition":{"ForAnyValue:StringLike":{"AWS:principaltag/Spinup:SpaceId":"z*"},"StringEquals":{"aws:PrincipalTag/spinup:spaceid":["b","a"]},"StringNotEquals":{"aws:PrincipalTag/spinup:spaceid":"c"},"Null":{"aws:PrincipalTag/spinup:spaceid":"false"}}}`,
 			`{"Sid":"EcrApiPullByAccounts","Effect":"Allow","Principal":{"AWS":["*","333333333333","arn:aws:iam::210987654321:root","arn:aws:iam::210987654321:role/x","012345678901","AIDAXXXXXXXXXXXXXXXX"]},"Action":"ecr:*"}`),
-			[]string{"a", "b", "z*"}, []string{"210987654321", "333333333333"}, 0, documentOf(ofGroups, ofAccounts), ""},
+			[]string{"a", "b", "z*"}, []string{"210987654321", "333333333333"}, 2, documentOf(ofGroups, ofAccounts), ""},
 		"ours, an account as a string": {documentOf(`{"Sid":"EcrApiPullByAccounts","Effect":"Allow","Principal":{"AWS":"210987654321"},"Action":"ecr:*"}`),
-			none, []string{"210987654321"}, 0, documentOf(ofGroups, ofAccounts), ""},
-		"ours, denying": {documentOf(strings.Replace(ofGroups, "Allow", "Deny", 1), strings.Replace(ofAccounts, "Allow", "Deny", 1)), none, none, 0, documentOf(ofGroups, ofAccounts), ""},
+			none, []string{"210987654321"}, 1, documentOf(ofGroups, ofAccounts), ""},
+		"a Deny with one of our names": {documentOf(denying), none, none, 1, documentOf(denying, ofGroups, ofAccounts), documentOf(denying)},
+		"ours beside the earlier service's": {documentOf(earlier, strings.ReplaceAll(ofGroupsOnly, `"space-1","space-2"`, `"space-3"`)), []string{"space-1", "space-2", "space-3"}, none, 0,
+			documentOf(ofGroups, ofAccounts), ""},
+		"ours, without the account's statement": {documentOf(ofGroups), both, none, 1, documentOf(ofGroups, ofAccounts), ""},
 		"ours, not readable": {documentOf(`{"Sid":"EcrApiPullByGroups","Effect":"Allow","Condition":[]}`, `{"Sid":"EcrApiPullByAccounts","Effect":"Allow","Principal":3}`,
-			`{"Sid":"EcrApiPullByGroups","Effect":"Allow","Condition":{"StringEquals":{"aws:PrincipalTag/spinup:spaceid":[1]}}}`), none, none, 0, documentOf(ofGroups, ofAccounts), ""},
+			`{"Sid":"EcrApiPullByGroups","Effect":"Allow","Condition":{"StringEquals":{"aws:PrincipalTag/spinup:spaceid":[1]}}}`), none, none, 3, documentOf(ofGroups, ofAccounts), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := mustParsePolicy(t, test.text)
-			if diff := cmp.Diff(&Sharing{test.groups, test.accounts, test.other}, d.sharing(sharingRegistry)); diff != "" {
+			if diff := cmp.Diff(&Sharing{test.groups, test.accounts, test.other}, d.sharing(sharingRegistry, "spindev")); diff != "" {
 				t.Errorf("sharing (-want +got):\n%s", diff)
 			}
 			shared := d.with(shareWith(both, []string{"210987654321"}, sharingRegistry, "spindev"))
@@ -197,9 +201,9 @@ func TestStatementWithGonePrincipal(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                  "",
 		documentOf(lambdas): "",
-		documentOf(lambdas, with(`"Sid":"a b",`, `{"AWS":"AIDACKCEVSQ6C2EXAMPLE"}`)):                                              `"a b"`,
-		documentOf(lambdas, with(``, `{"AWS":["arn:aws:iam::012345678901:role/x","AROADBQP57FF2AEXAMPLE"]}`)):                     `Statement[1]`,
-		documentOf(strings.Replace(with(`"Sid":"n",`, `{"AWS":"AROADBQP57FF2AEXAMPLE"}`), "Principal", "NotPrincipal", 1)):        `"n"`,
+		documentOf(lambdas, with(`"Sid":"a b",`, `{"AWS":"AIDACKCEVSQ6C2EXAMPLE"}`)):                                              `statement "a b"`,
+		documentOf(lambdas, with(``, `{"AWS":["arn:aws:iam::012345678901:role/x","AROADBQP57FF2AEXAMPLE"]}`)):                     `statement 2 (without a Sid)`,
+		documentOf(strings.Replace(with(`"Sid":"n",`, `{"AWS":"AROADBQP57FF2AEXAMPLE"}`), "Principal", "NotPrincipal", 1)):        `statement "n"`,
 		documentOf(with(`"Sid":"EcrApiPullByAccounts",`, `{"AWS":"AIDACKCEVSQ6C2EXAMPLE"}`)):                                      "",
 		documentOf(with(``, `{"Service":"AIDACKCEVSQ6C2EXAMPLE"}`), with(``, `"AIDACKCEVSQ6C2EXAMPLE"`), with(``, `{"AWS":"*"}`)): "",
 		documentOf(with(``, `{"AWS":"arn:aws:iam::012345678901:user/AIDACKCEVSQ6C2EXAMPLE"}`)):                                    "",
@@ -290,7 +294,7 @@ func FuzzPolicyDocument(f *testing.F) {
 		if !slices.EqualFunc(before.members, after.members, equal) {
 			t.Errorf("members: %v, were %v", after.members, before.members)
 		}
-		if diff := cmp.Diff(&Sharing{groups, accounts, len(before.others())}, after.sharing(sharingRegistry)); diff != "" || !after.shares(ours) {
+		if diff := cmp.Diff(&Sharing{groups, accounts, len(before.others())}, after.sharing(sharingRegistry, "spindev")); diff != "" || !after.shares(ours) {
 			t.Errorf("sharing (-want +got):\n%s", diff)
 		}
 		if len(before.others()) > 0 && before.with(nil).meaning() != after.with(nil).meaning() {

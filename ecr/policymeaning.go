@@ -49,12 +49,41 @@ func (s statement) meaning() string {
 				elements[element] = withAccountIDs(principals)
 			}
 		}
+		withoutCase(elements)
 	}
 	text, err := json.Marshal(inOneForm(value), json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		return s.text.String()
 	}
 	return string(text)
+}
+
+// withoutCase writes actions and condition keys in lower case: IAM ignores their
+// case.
+func withoutCase(elements map[string]any) {
+	for _, element := range []string{"Action", "NotAction"} {
+		if actions, ok := textsOf(elements[element]); ok {
+			lower := make([]any, len(actions))
+			for i, action := range actions {
+				lower[i] = strings.ToLower(action)
+			}
+			elements[element] = lower
+		}
+	}
+	operators, _ := elements["Condition"].(map[string]any)
+	for operator, keys := range operators {
+		keys, ok := keys.(map[string]any)
+		if !ok {
+			continue
+		}
+		lower := make(map[string]any, len(keys))
+		for key, values := range keys {
+			lower[strings.ToLower(key)] = values
+		}
+		if len(lower) == len(keys) { // otherwise two keys differ in case only
+			operators[operator] = lower
+		}
+	}
 }
 
 var principalElements = []string{"Principal", "NotPrincipal"}
@@ -147,15 +176,38 @@ func (d *policyDocument) withGonePrincipal() string {
 		return ""
 	}
 	for i, s := range d.statements {
-		switch {
-		case s.isOurs() || !slices.ContainsFunc(s.principals(), uniqueID.MatchString):
-		case s.sid == "":
-			return fmt.Sprintf("%s[%d]", statementElement, i)
-		default:
-			return fmt.Sprintf("%q", s.sid)
+		if !s.isOurs() && slices.ContainsFunc(s.principals(), uniqueID.MatchString) {
+			return s.nameAt(i)
 		}
 	}
 	return ""
+}
+
+// maxNamedStatements is how many statements an error names.
+const maxNamedStatements = 3
+
+// withPrincipals names the first statements of others that have principals of
+// which AWS checks whether they exist.
+func (d *policyDocument) withPrincipals() string {
+	if d == nil {
+		return ""
+	}
+	var names []string
+	for i, s := range d.statements {
+		checked := slices.ContainsFunc(s.principals(), func(name string) bool { return name != "*" })
+		if !s.isOurs() && checked && len(names) < maxNamedStatements {
+			names = append(names, s.nameAt(i))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// nameAt returns how an error names the statement, which has that index.
+func (s statement) nameAt(i int) string {
+	if s.sid == "" {
+		return fmt.Sprintf("statement %d (without a Sid)", i+1)
+	}
+	return fmt.Sprintf("statement %q", s.sid)
 }
 
 // principals returns the accounts, users and roles that the statement names.

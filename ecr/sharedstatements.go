@@ -24,20 +24,22 @@ const spaceKey = "aws:PrincipalTag/spinup:spaceid"
 type Sharing struct {
 	Groups   []string
 	Accounts []string
-	Other    int // number of statements in the repository's policy that are not ours
+	Other    int // number of statements in the repository's policy that the lists do not tell
 }
 
 // sharing returns what the document says. It reads statements of ours as far as
-// they can be read, since somebody may have changed them.
-func (d *policyDocument) sharing(owner common.Registry) *Sharing {
-	groups, accounts := map[string]bool{}, map[string]bool{}
+// they can be read, since somebody may have changed them. Such a statement counts
+// in Other, too, because it may give more than the lists say.
+func (d *policyDocument) sharing(owner common.Registry, org string) *Sharing {
+	groups, accounts, earlier := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, s := range d.ours() {
 		elements, _ := anyOf(s.text).(map[string]any)
-		if elements["Effect"] != "Allow" {
-			continue
-		}
-		if s.sid != accountsSid {
+		switch s.sid {
+		case groupsSid:
 			addGroups(groups, elements["Condition"])
+			continue
+		case earlierSid:
+			addGroups(earlier, elements["Condition"])
 			continue
 		}
 		for _, name := range s.principals() {
@@ -46,7 +48,21 @@ func (d *policyDocument) sharing(owner common.Registry) *Sharing {
 			}
 		}
 	}
-	return &Sharing{Groups: sortedSet(groups), Accounts: sortedSet(accounts), Other: len(d.others())}
+	changed := d.changedOurs(shareWith(sortedSet(groups), sortedSet(accounts), owner, org))
+	maps.Copy(groups, earlier)
+	return &Sharing{Groups: sortedSet(groups), Accounts: sortedSet(accounts), Other: len(d.others()) + changed}
+}
+
+// changedOurs returns how many statements of ours are none of these. That of the
+// earlier service never is.
+func (d *policyDocument) changedOurs(wanted []statement) (n int) {
+	meanings := meaningsOf(wanted)
+	for _, s := range d.ours() {
+		if s.sid != earlierSid && !slices.Contains(meanings, s.meaning()) {
+			n++
+		}
+	}
+	return n
 }
 
 // addGroups adds the groups that a Condition names, by any operator that lets
@@ -98,7 +114,7 @@ func pullStatement(sid string, principals []string, when map[string][]string) st
 	if err != nil {
 		panic(err) // strings can always be encoded: they are UTF-8, or the caller got an error
 	}
-	return statement{text, sid}
+	return statement{text: text, sid: sid, effect: "Allow"}
 }
 
 // shareWith returns the statements that let the groups and the accounts pull
@@ -138,12 +154,15 @@ func (d *policyDocument) shares(ours []statement) bool {
 func (d *policyDocument) checkLength(s Share, owner common.Registry) error {
 	length := func(groups int) int { return d.with(shareWith(s.Groups[:groups], s.Accounts, owner, s.Org)).length() }
 	whole := length(len(s.Groups))
-	if whole <= maxPolicy {
+	if whole <= maxPolicy || whole < d.length() { // AWS may have made it longer than it takes
 		return nil
 	}
 	fit := sort.Search(len(s.Groups), func(n int) bool { return length(n+1) > maxPolicy })
 	said := "The repository's policy would have %d characters, and may have %d. "
 	if fit == 0 {
+		if others := d.with(nil).length(); others > maxPolicy {
+			return common.Errorf(common.BadRequest, said+"The statements that are not the service's have %d alone: remove some of them in AWS.", whole, maxPolicy, others)
+		}
 		if length(0) > maxPolicy {
 			return common.Errorf(common.BadRequest, said+"Even without groups it would be too long: share with fewer accounts.", whole, maxPolicy)
 		}

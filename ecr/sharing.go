@@ -2,6 +2,8 @@ package ecr
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws"
@@ -15,8 +17,8 @@ type Policy struct {
 	registry common.Registry
 }
 
-// Sharing returns what the policy says about sharing.
-func (p *Policy) Sharing() *Sharing { return p.document.sharing(p.registry) }
+// Sharing returns what the policy says about sharing with groups of that org.
+func (p *Policy) Sharing(org string) *Sharing { return p.document.sharing(p.registry, org) }
 
 // Policy reads the policy of the repository of that full name.
 func (c *Client) Policy(ctx context.Context, name string) (*Policy, error) {
@@ -53,8 +55,16 @@ type Share struct {
 	By       *Client  // its session may change the repository's policy
 }
 
-// Set changes with whom the repository of that full name is shared. It returns the sharing that
-// AWS shows afterwards. Statements of the policy that are not ours stay.
+// checkLength returns an error if the share does not even fit into a policy that
+// has nothing else.
+func (s Share) checkLength(owner common.Registry) error {
+	var none *policyDocument
+	return none.checkLength(s, owner)
+}
+
+// Set changes with whom the repository of that full name is shared. It returns
+// the sharing that AWS shows afterwards. Statements of the policy that are not
+// ours stay.
 //
 // AWS has no versions of a policy, and a write replaces the whole of it. So Set
 // reads the policy, changes it, writes it, and reads it again. In this process
@@ -73,7 +83,7 @@ func (s Share) Set(ctx context.Context, name string, read func(context.Context) 
 		return nil, err
 	}
 	if s.Accounts == nil {
-		s.Accounts = before.Sharing().Accounts
+		s.Accounts = before.Sharing(s.Org).Accounts
 	}
 	p := &policyChange{
 		Client: c, name: name, share: s, before: before.document,
@@ -85,7 +95,7 @@ func (s Share) Set(ctx context.Context, name string, read func(context.Context) 
 // run makes the change, unless the policy is as it should be already.
 func (p *policyChange) run(ctx context.Context) (*Sharing, error) {
 	if p.before.shares(p.ours) {
-		return p.before.sharing(p.registry), nil
+		return p.sharing(p.before), nil
 	}
 	if err := p.before.checkLength(p.share, p.registry); err != nil {
 		return nil, err
@@ -94,17 +104,22 @@ func (p *policyChange) run(ctx context.Context) (*Sharing, error) {
 	err := p.write(ctx)
 	switch {
 	case p.absent:
-		return p.after.sharing(p.registry), nil
+		return p.sharing(p.after), nil
+	case err == nil && p.deletedMore():
+		return nil, p.restore(ctx)
 	case err == nil || p.tries.unsure && !isGone(err):
 		return p.confirm(ctx, err)
 	case p.seen.is(written):
-		return p.seen.document.sharing(p.registry), nil
+		return p.sharing(p.seen.document), nil
 	case p.seen.is(changed):
 		return nil, p.conflict()
 	default:
 		return nil, p.explainRefusal(err)
 	}
 }
+
+// sharing returns what a document says.
+func (p *policyChange) sharing(d *policyDocument) *Sharing { return d.sharing(p.registry, p.share.Org) }
 
 // conflict returns the error if somebody else has changed the policy.
 func (p *policyChange) conflict() *common.Error {
@@ -119,14 +134,30 @@ func (p *policyChange) explainRefusal(err error) error {
 		return err
 	}
 	told := *e
-	if gone := p.before.withGonePrincipal(); gone != "" {
+	gone, named := p.before.withGonePrincipal(), p.before.withPrincipals()
+	switch {
+	case gone != "":
 		told.Code = common.PrincipalGone
-		told.Message = "AWS refuses the repository's policy, because its statement " + gone + " names a user or a role that is gone: " +
+		told.Message = "AWS refuses the repository's policy, because its " + gone + " names a user or a role that is gone: " +
 			e.Message + ". Remove that statement in AWS."
-	} else if len(p.share.Accounts) > 0 {
-		told.Message += ". Perhaps one of the accounts does not exist."
+		if p.addsAccounts() {
+			told.Message += " Perhaps one of the new accounts does not exist, either."
+		}
+	case p.addsAccounts():
+		told.Message += ". Perhaps one of the accounts does not exist, or has this region switched off."
+	case named != "":
+		told.Code = common.PrincipalGone
+		told.Message = "AWS refuses the repository's policy: " + e.Message +
+			". The reason is probably a user, a role or an account that is gone, in what is not the service's: " + named + ". Look at it in AWS."
 	}
 	return &told
+}
+
+// addsAccounts tells whether the repository was not shared with one of the
+// accounts before.
+func (p *policyChange) addsAccounts() bool {
+	present := p.sharing(p.before).Accounts
+	return slices.ContainsFunc(p.share.Accounts, func(id string) bool { return !slices.Contains(present, id) })
 }
 
 // set writes the policy, or deletes it if no statement is left.
@@ -138,10 +169,32 @@ func (p *policyChange) set(ctx context.Context) error {
 		return err
 	}
 	in := &ecr.DeleteRepositoryPolicyInput{RepositoryName: aws.String(p.name)}
-	_, err := send[ecr.DeleteRepositoryPolicyOutput](ctx, p.Client, "DeleteRepositoryPolicy", in, options...)
+	out, err := send[ecr.DeleteRepositoryPolicyOutput](ctx, p.Client, "DeleteRepositoryPolicy", in, options...)
 	if hasNoPolicy(err) {
 		p.absent = true
 		return nil
 	}
+	p.deleted = aws.StringValue(out.PolicyText)
 	return err
+}
+
+// deletedMore tells whether AWS has deleted another policy than the one that was
+// read: somebody has changed it in between.
+func (p *policyChange) deletedMore() bool {
+	deleted, err := parsePolicy(p.deleted)
+	return err == nil && deleted.meaning() != p.before.meaning()
+}
+
+// restore writes a policy back that was deleted although somebody had changed it.
+// The error is the conflict. If the policy cannot be written back, the log has it.
+func (p *policyChange) restore(ctx context.Context) error {
+	in := &ecr.SetRepositoryPolicyInput{RepositoryName: aws.String(p.name), PolicyText: aws.String(p.deleted)}
+	_, err := send[ecr.SetRepositoryPolicyOutput](ctx, p.Client, "SetRepositoryPolicy", in)
+	if err == nil {
+		return p.conflict()
+	}
+	lost := common.WithOutcome(p.conflict(), nil, []string{p.share.Part})
+	lost.Message += " This request has deleted that policy, and could not write it back."
+	lost.Cause = fmt.Errorf("%w; the deleted policy is %s", err, p.deleted)
+	return lost
 }

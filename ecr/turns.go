@@ -2,7 +2,9 @@ package ecr
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 )
@@ -22,16 +24,24 @@ type line struct {
 
 func newTurns() *turns { return &turns{lines: map[string]*line{}} }
 
-// wait waits for a turn, which lasts until end is called. It waits no longer
-// than the context lasts.
+// wait waits for a turn, which lasts until end is called. It waits for half of
+// the time that the context has, so that the rest is enough for the change.
 func (t *turns) wait(ctx context.Context, key string) (end func(), err error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/2))
+		defer cancel()
+	}
 	l := t.join(key)
 	select {
 	case l.turn <- struct{}{}:
 		return func() { <-l.turn; t.leave(key) }, nil
 	case <-ctx.Done():
 		t.leave(key)
-		return nil, common.FromAWS(ctx.Err(), nil, "")
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return nil, common.FromAWS(ctx.Err(), nil, "")
+		}
+		return nil, common.Errorf(common.Timeout, "Other changes of the sharing of this repository took too long.")
 	}
 }
 

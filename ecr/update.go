@@ -38,6 +38,11 @@ type putFunc func(ctx context.Context, name string, s Settings, o request.Option
 // The result is made of the present repository and of what AWS has confirmed. A
 // read right after the change might still show old values.
 func (c *Client) UpdateRepository(ctx context.Context, present *Repository, s Settings) (*Repository, error) {
+	if s.Share != nil {
+		if err := s.Share.checkLength(c.registry); err != nil {
+			return nil, err
+		}
+	}
 	parts := c.parts(s)
 	c.applyAll(ctx, present, parts)
 	updated := present
