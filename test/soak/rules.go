@@ -84,6 +84,9 @@ func (w *worker) watchedRequest(ctx context.Context, r *repository, s *sentReque
 		if err := w.compareWithAWS(r); err != nil {
 			return err
 		}
+		if !r.states[0].Exists { // others have nothing to change
+			s.watch.plan = nil
+		}
 	}
 	return w.request(ctx, r, s)
 }

@@ -42,8 +42,9 @@ type sharingTrace struct {
 	looked      bool    // since the last write
 	first, last sharing // the last look before the first write, and the last of all
 	wrote       bool
-	worked      bool // AWS did a write
-	interfered  bool // others changed the policy after the first look
+	worked      bool   // AWS did a write
+	interfered  bool   // others changed the policy after the first look
+	deleted     string // what it has deleted although others had changed it
 }
 
 func (t *sharingTrace) add(e event) error {
@@ -67,7 +68,16 @@ func (t *sharingTrace) look(seen sharing) {
 	}
 }
 
+// restores tells whether the service writes back what it has deleted. It knows
+// that from the answer to the deletion.
+func (t *sharingTrace) restores(e event) bool { return t.deleted != "" && e.after == t.deleted }
+
 func (t *sharingTrace) write(e event) error {
+	if t.restores(e) {
+		t.look(readPolicy(e.after, t.owner))
+		t.worked = false
+		return nil
+	}
 	done := t.first.with(t.change)
 	switch {
 	case !t.looked:
@@ -79,6 +89,9 @@ func (t *sharingTrace) write(e event) error {
 	}
 	t.wrote, t.looked = true, false
 	t.worked = t.worked || e.before != e.after
+	if e.after == "" && !t.last.meansSame(readPolicy(e.before, t.owner)) {
+		t.deleted = e.before
+	}
 	if e.code == "RepositoryPolicyNotFoundException" { // that tells what is there, too
 		t.look(sharing{})
 	}

@@ -81,7 +81,8 @@ func (w *worker) step(ctx context.Context, r *repository) error {
 		return w.stepRules(ctx, r, id)
 	}
 	s := &sentRequest{id: id, operation: chooseOperation(w.random, r, id)}
-	if _, part := s.operation.sharingPart(); part != "" {
+	change, part := s.operation.sharingPart()
+	if part != "" && (s.operation.kind != create || *change.groups != "") { // a new repository is shared with nobody
 		w.watch(r, s, policies)
 	}
 	if s.operation.kind == show && w.random.IntN(5) == 0 {
