@@ -140,7 +140,8 @@ func checkLifecycle(events []event, o operation, out outcome) error {
 type lifecycleTrace struct {
 	held        []string // all that AWS had
 	first, last string   // the last look before the first deletion, and the last of all
-	tried       bool     // to delete
+	looks       []string // all looks
+	tried       bool     // to delete, as far as AWS has heard of it
 	unsure      bool     // AWS did not say whether it did a deletion, and there was no look since
 	deleted     []string
 	worked      bool // AWS did a change
@@ -160,6 +161,7 @@ func (t *lifecycleTrace) add(e event) error {
 
 func (t *lifecycleTrace) look(seen string) {
 	t.last, t.unsure = seen, false
+	t.looks = append(t.looks, seen)
 	if !t.tried {
 		t.first = seen
 	}
@@ -183,6 +185,9 @@ func (t *lifecycleTrace) remove(e event) error {
 // one in its place: it is gone.
 func (t *lifecycleTrace) checkDeleted(told *string) error {
 	gone := slices.Concat(t.deleted, []string{t.first})
+	if !t.tried { // its deletion never came to AWS, and it has looked afterwards
+		gone = append(gone, t.looks...)
+	}
 	switch {
 	case !slices.ContainsFunc(t.held, func(text string) bool { return text != t.first }):
 		return fmt.Errorf("the policy is there")
