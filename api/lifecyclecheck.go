@@ -18,6 +18,11 @@ const (
 	maxRules     = 50
 	maxWildcards = 4 // of one pattern
 	maxCount     = 1<<31 - 1
+
+	// leastArchived is how many days images must have been archived before a
+	// policy deletes them.
+	// https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive-image.html
+	leastArchived = 90
 )
 
 // checkLifecycle returns the first fault of a lifecycle policy, with its place.
@@ -231,7 +236,10 @@ func (c *lifecycleCheck) checkCount(r *lifecycleRule) {
 		}
 	}
 	c.checkStorageClass(r)
-	c.count(s, "countNumber")
+	n := c.count(s, "countNumber")
+	if r.countType == "sinceImageTransitioned" && n < leastArchived {
+		c.refuse("%s must be %d at least with %s.", s.at("countNumber"), leastArchived, r.countType)
+	}
 }
 
 // checkStorageClass checks that archived images are selected by the time since

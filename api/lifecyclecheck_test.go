@@ -22,7 +22,7 @@ const (
 	tenImages = `"countType": "imageCountMoreThan", "countNumber": 10`
 	tenDays   = `"countType": "sinceImagePushed", "countUnit": "days", "countNumber": 10`
 	unpulled  = `"countType": "sinceImagePulled", "countUnit": "days", "countNumber": 10`
-	archived  = `"storageClass": "archive", "countType": "sinceImageTransitioned", "countUnit": "days", "countNumber": 100`
+	archived  = `"storageClass": "archive", "countType": "sinceImageTransitioned", "countUnit": "days", "countNumber": 90`
 	expire    = `"type": "expire"`
 	archive   = `"type": "transition", "targetStorageClass": "archive"`
 )
@@ -103,6 +103,7 @@ func TestFaultsOfLifecyclePolicies(t *testing.T) {
 		{edited(`"countNumber": 10`, `"countNumber": 0`), "rules[1].selection.countNumber must be a whole number from 1 to 2147483647."},
 		{edited(`"countNumber": 10`, `"countNumber": 1e1`), "rules[1].selection.countNumber must be a whole number from 1 to 2147483647."},
 		{edited(`"countNumber": 10`, `"countNumber": true`), "rules[1].selection.countNumber must be a number, not a bool."},
+		{edited(tenDays, strings.Replace(archived, "90", "89", 1)), "rules[1].selection.countNumber must be 90 at least with sinceImageTransitioned."},
 
 		{edited(`"sinceImagePushed"`, `"sinceImageTransitioned"`), "rules[1].selection.storageClass is needed with sinceImageTransitioned, and must be archive."},
 		{edited(`"sinceImagePushed"`, `"sinceImageTransitioned", "storageClass": "standard"`), "rules[1].selection.storageClass must be archive with sinceImageTransitioned."},
@@ -192,8 +193,8 @@ var spoilt = [][2]string{
 	{`"rulePriority": 3`, `"rulePriority": 1`}, {`"rulePriority": 1`, `"rulePriority": 4`}, {`"rulePriority": 1`, `"rulePriority": 0`}, {`"rulePriority": 1, `, ``},
 	{untagged, anyImage}, {anyImage, untagged}, {untagged, `"tagStatus": "tagged"`}, {anyImage, `"tagStatus": "any", "tagPatternList": ["v"]`}, {`"tagged"`, `"untagged"`},
 	{`"tagStatus": "any", `, ``}, {`"tagPrefixList"`, `"tagPatternList": ["a"], "tagPrefixList"`}, {`["p0", "q"]`, `[]`}, {`["p1", "q"]`, `["q", "p0"]`}, {`"*v*`, `"**v*`}, {`["*v*0*"]`, `[]`},
-	{`"countUnit": "days", `, ``}, {`"imageCountMoreThan"`, `"imageCountMoreThan", "countUnit": "days"`}, {`"days"`, `"hours"`}, {`"countNumber": 10`, `"countNumber": 0`}, {`"countNumber": 100`, `"countNumber": 89`},
-	{`, "countNumber": 100`, ``}, {`"storageClass": "archive", `, ``}, {`"storageClass": "archive"`, `"storageClass": "standard"`}, {tenDays, `"storageClass": "archive", ` + tenDays}, {tenImages, archived}, {tenImages, unpulled},
+	{`"countUnit": "days", `, ``}, {`"imageCountMoreThan"`, `"imageCountMoreThan", "countUnit": "days"`}, {`"days"`, `"hours"`}, {`"countNumber": 10`, `"countNumber": 0`}, {`"countNumber": 90`, `"countNumber": 89`},
+	{`, "countNumber": 90`, ``}, {`"storageClass": "archive", `, ``}, {`"storageClass": "archive"`, `"storageClass": "standard"`}, {tenDays, `"storageClass": "archive", ` + tenDays}, {tenImages, archived}, {tenImages, unpulled},
 	{expire, archive}, {archive, expire}, {expire, ``}, {expire, `"type": "transition"`}, {expire, `"type": "expire", "targetStorageClass": "archive"`}, {`"targetStorageClass": "archive"`, `"targetStorageClass": "standard"`},
 }
 
@@ -236,11 +237,10 @@ func refusalByAWS(client *awsecr.ECR, document string) error {
 	return err
 }
 
-// isLeftToAWS tells whether AWS refuses something that its documentation does not
-// mention, or only for prefixes: the least time in the archive, and equal
-// patterns.
+// isLeftToAWS tells whether AWS refuses equal patterns. Its documentation mentions
+// only equal prefixes.
 func isLeftToAWS(err error) bool {
-	return err != nil && (strings.Contains(err.Error(), "minimum: 90") || strings.Contains(err.Error(), "unique set of tags"))
+	return err != nil && strings.Contains(err.Error(), "unique set of tags")
 }
 
 // FuzzLifecycleCheck tries any document. The check never panics, and what it
