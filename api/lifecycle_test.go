@@ -159,6 +159,7 @@ func TestWhatIsNewInALifecyclePolicyIsForAWS(t *testing.T) {
 		"a key of the action":    {`"type":"expire"`, `"type":"expire","notify":true`},
 		"a count type":           {`imageCountMoreThan`, `sinceImageSigned`},
 		"a count type with unit": {`"imageCountMoreThan"`, `"sinceImageSigned","countUnit":"weeks"`},
+		"a type without number":  {`"imageCountMoreThan","countNumber":10`, `"beforeDate","countDate":"2040-01-01"`},
 		"an action":              {`"type":"expire"`, `"type":"quarantine","targetStorageClass":"vault"`},
 		"a tag status":           {`"tagStatus":"any"`, `"tagStatus":"signed","tagPatternList":["a"],"tagPrefixList":["b"]`},
 		"a storage class":        {`"tagStatus":"any"`, `"tagStatus":"any","storageClass":"glacier"`},

@@ -213,6 +213,9 @@ func (c *lifecycleCheck) checkTagLists(r *lifecycleRule) {
 	r.prefixes = slices.Compact(slices.Sorted(slices.Values(c.texts(s, prefixes))))
 }
 
+// countTypes are those that AWS documents. All of them need a number.
+var countTypes = []string{"imageCountMoreThan", "sinceImagePushed", "sinceImagePulled", "sinceImageTransitioned"}
+
 // checkCount checks how old or how many the images must be.
 func (c *lifecycleCheck) checkCount(r *lifecycleRule) {
 	s := r.selection
@@ -236,6 +239,9 @@ func (c *lifecycleCheck) checkCount(r *lifecycleRule) {
 		}
 	}
 	c.checkStorageClass(r)
+	if !s.has("countNumber") && !slices.Contains(countTypes, r.countType) {
+		return // perhaps it does not go with a new type
+	}
 	n := c.count(s, "countNumber")
 	if r.countType == "sinceImageTransitioned" && n < leastArchived {
 		c.refuse("%s must be %d at least with %s.", s.at("countNumber"), leastArchived, r.countType)
