@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -158,7 +159,7 @@ func jsonError(err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return common.Errorf(common.BadRequest, "The body is not JSON: it ends too early.")
 	case errors.As(err, &syntax) && errors.Is(err, jsontext.ErrDuplicateName):
-		return common.Errorf(common.BadRequest, "%.100q is given twice.", syntax.JSONPointer.LastToken())
+		return common.Errorf(common.BadRequest, "%s is given twice.", nameOf(syntax.JSONPointer))
 	case errors.As(err, &syntax):
 		return common.Errorf(common.BadRequest, "The body is not JSON: %s, at byte %d.", syntax.Err, syntax.ByteOffset+1)
 	case errors.As(err, &value):
@@ -195,6 +196,15 @@ func typeName(t reflect.Type) string {
 	default:
 		return "a " + t.Kind().String()
 	}
+}
+
+// nameOf names a key that the caller has chosen: by its place, if it is not one of
+// the body itself. It may be long.
+func nameOf(p jsontext.Pointer) string {
+	if p.Parent() == "" {
+		return fmt.Sprintf("%.100q", p.LastToken())
+	}
+	return fmt.Sprintf("%.100s", placeOf(p))
 }
 
 // placeOf writes the place of a value as callers know it, such as Tags[0].Key.

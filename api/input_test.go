@@ -53,7 +53,7 @@ func TestBadInputIsRefusedBeforeAWS(t *testing.T) {
 		post(`{"RepositoryName": "a", "ScanOnPsuh": "true"}`, `"ScanOnPsuh" is not a key of this request.`),
 		post(`{"RepositoryName": "a", "Tags": [{"Key": "k", "Valeu": "v"}]}`, `"Valeu" is not a key of this request.`),
 		post(`{"RepositoryName": "a", "Tags": [], "tags": []}`, `"tags" is given twice.`),
-		post(`{"RepositoryName": "a", "Tags": [{"Key": "k", "Key": "l"}]}`, `"Key" is given twice.`),
+		post(`{"RepositoryName": "a", "Tags": [{"Key": "k", "Key": "l"}]}`, `Tags[0].Key is given twice.`),
 		post("{\"RepositoryName\": \"a\xff\"}", "The body is not UTF-8."),
 		post(`{"RepositoryName": "\ud800"}`, "The body is not JSON: invalid surrogate pair `\\ud800\"}` in string, at byte 21."),
 		post(`{"Repository_Name": "a"}`, `"Repository_Name" is not a key of this request.`),

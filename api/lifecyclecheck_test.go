@@ -61,6 +61,8 @@ func TestFaultsOfLifecyclePolicies(t *testing.T) {
 		{`"rules"`, "The body must be a JSON object, not a string."},
 		{`{"rules": [`, "The body is not JSON: it ends too early."},
 		{`{"rules": [], "rules": []}`, `"rules" is given twice.`},
+		{edited(`"countNumber": 10`, `"countNumber": 10, "countNumber": 10`), "rules[1].selection.countNumber is given twice."},
+		{edited(`"rulePriority": 1`, `"`+strings.Repeat("é", 200)+`": {"a": 1, "a": 1}`), "rules[1]." + strings.Repeat("é", 91) + " is given twice."},
 		{rulesOf(many...), "rules has 51 rules, and may have 50."},
 		{rulesOf(`{"rulePriority": 1, "description": "` + strings.Repeat("é", 30_720) + `"}`), "The lifecycle policy has 30767 characters without the spaces between them, and may have 30720."},
 
