@@ -39,6 +39,9 @@ func (f *filterInputs) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 		if len(*f) == maxFilters {
 			return common.Errorf(common.BadRequest, "ImageTagMutabilityExclusionFilters has over %d patterns.", maxFilters)
 		}
+		if kind := d.PeekKind(); kind != '"' && kind != jsontext.KindInvalid {
+			return common.Errorf(common.BadRequest, "ImageTagMutabilityExclusionFilters[%d] must be a string, not %s.", len(*f), kindNames[kind])
+		}
 		var filter string
 		if err := json.UnmarshalDecode(d, &filter); err != nil {
 			return err
@@ -83,6 +86,8 @@ func checkFilters(filters filterInputs) error {
 func checkFilter(what, filter string) error {
 	stars := strings.Count(filter, "*")
 	switch {
+	case filter == "":
+		return common.Errorf(common.BadRequest, "%s is empty.", what)
 	case !isPlain(strings.ReplaceAll(filter, "*", "-")):
 		return common.Errorf(common.BadRequest, "%s must be of letters, digits, '.', '_', '-' and '*'.", what)
 	case len(filter) > maxFilter:
