@@ -368,6 +368,26 @@ func TestThrottledLooksAtAPreview(t *testing.T) {
 	w.run(previewOfA("POST", keepOne, 202, inProgress))
 }
 
+// The log line has AWS's id of each call of a preview, also of a look that AWS
+// throttles.
+func TestLogOfAPreview(t *testing.T) {
+	t.Parallel()
+	w := newPreviewWorld(t)
+	w.setPreviews(1, "")
+	w.aws.Inject(localaws.Fault{Operation: "ecr:GetLifecyclePolicyPreview", Code: "ThrottlingException", Times: 1})
+	w.run(previewOfA("POST", keepOne, 200, oldestGo))
+	var operations []string
+	for _, call := range w.lastLine(t)["awsCalls"].([]any) {
+		operation, id, _ := strings.Cut(call.(string), " ")
+		if operations = append(operations, operation); operation != "AssumeRole" && len(id) < 36 {
+			t.Errorf("a call without its id: %s", call)
+		}
+	}
+	if looks := count(operations, "GetLifecyclePolicyPreview"); looks != 4 {
+		t.Errorf("%d looks are logged, want one that is throttled, one while it is in progress, one, and the page: %v", looks, operations)
+	}
+}
+
 // A look that fails otherwise is told. A repository that goes meanwhile is too.
 func TestFailedLooksAtAPreview(t *testing.T) {
 	t.Parallel()

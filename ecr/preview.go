@@ -178,13 +178,12 @@ func (c *Client) look(ctx context.Context, name string, document jsontext.Value)
 // lookAgain is an option for a look at a preview. The SDK does not repeat a look
 // that AWS throttles, because the next look comes anyway. So the looks take no
 // retries from other calls.
-func lookAgain(r *request.Request) { r.Retryer = lookRetryer{r.Retryer} }
-
-type lookRetryer struct{ request.Retryer }
-
-// ShouldRetry tells whether the SDK repeats a look that has failed.
-func (l lookRetryer) ShouldRetry(r *request.Request) bool {
-	return !r.IsErrorThrottle() && l.Retryer.ShouldRetry(r)
+func lookAgain(r *request.Request) {
+	r.Handlers.Retry.PushBack(func(r *request.Request) {
+		if r.IsErrorThrottle() {
+			r.Retryable = aws.Bool(false)
+		}
+	})
 }
 
 // readPreview reads all pages of the preview. The error is errReplaced if it is
