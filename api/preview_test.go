@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -332,6 +333,102 @@ func TestLastPreviewThatIsReplaced(t *testing.T) {
 			if status != 200 || answer["Total"] != 152.0 || slices.ContainsFunc(answer["Images"].([]any), func(i any) bool { return i.(map[string]any)["RulePriority"] != 5.0 }) {
 				t.Errorf("status %d: %.300s", status, body)
 			}
+		})
+	}
+}
+
+// addOld adds images that keepOne expires, each older than the one before, and
+// older than all that are there.
+func (w *world) addOld(from, to int) {
+	w.t.Helper()
+	for n := from; n < to; n++ {
+		w.addImage(account, "g/a", localaws.Image{Digest: digestNo(n), PushedAt: awsClock.AddDate(-1, 0, -n)})
+	}
+}
+
+// afterFirstPage returns an option for newWorld. It does something between AWS's answer
+// with the first page of a preview and the next call.
+func afterFirstPage(t *testing.T, do func()) func(*common.Config, *[]route) {
+	do = sync.OnceFunc(do)
+	return changeAnswers(t, func(operation, body string) string {
+		if operation == "GetLifecyclePolicyPreview" && strings.Contains(body, `"nextToken"`) {
+			do()
+		}
+		return body
+	})
+}
+
+// wantPreview fails the test unless GET answers the preview of so many different
+// images, after so many pages.
+func (w *world) wantPreview(total, pages int) {
+	w.t.Helper()
+	w.forget()
+	status, _, body := w.do(previewOfA("GET", "", 0, ""))
+	var answer struct {
+		Total  int
+		Images []struct{ ImageDigest string }
+	}
+	if err := json.Unmarshal([]byte(body), &answer); err != nil {
+		w.t.Error(err)
+	}
+	digests := map[string]bool{}
+	for _, i := range answer.Images {
+		digests[i.ImageDigest] = true
+	}
+	if status != 200 || answer.Total != total || len(answer.Images) != total || len(digests) != total {
+		w.t.Errorf("status %d, and %d different images of %d: %.300s", status, len(digests), answer.Total, body)
+	}
+	if looks := count(w.called(), "ecr:GetLifecyclePolicyPreview"); looks != pages {
+		w.t.Errorf("%d pages were read, want %d", looks, pages)
+	}
+}
+
+// Somebody asks for a preview of the same document between two pages, and the
+// repository has changed meanwhile.
+func TestPreviewThatIsReplacedByOneOfTheSameDocument(t *testing.T) {
+	t.Parallel()
+	var w *world
+	w = newPreviewWorld(t, afterFirstPage(t, func() {
+		w.addOld(150, 151)
+		w.addPreview("g/a", keepOne)
+	}))
+	w.addOld(0, 150)
+	w.addPreview("g/a", keepOne)
+	w.wantPreview(153, 4)
+}
+
+// The images of a preview must be as many as AWS says, and all different. If AWS
+// does not say how many, they must be different.
+func TestPagesOfAPreviewThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		old, new string
+		from     int // the page, of the two that are read first
+		untold   bool
+	}{
+		"more are counted":                 {`152}`, `153}`, 1, false},
+		"more are counted in all":          {`152}`, `152,"transitioningImageTotalCounts":[{"imageTotalCount":1}]}`, 1, false},
+		"more are counted the second time": {`152}`, `153}`, 2, false},
+		"an image comes twice":             {digestNo(120), digestNo(20), 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pages := 0
+			w := newPreviewWorld(t, changeAnswers(t, func(operation, body string) string {
+				if operation != "GetLifecyclePolicyPreview" {
+					return body
+				}
+				if pages++; test.from <= pages && pages <= 2 {
+					body = strings.Replace(body, test.old, test.new, 1)
+				}
+				if test.untold {
+					body = strings.Replace(body, `,"summary":{"expiringImageTotalCount":152}`, "", 1)
+				}
+				return body
+			}))
+			w.addOld(0, 150)
+			w.addPreview("g/a", keepOne)
+			w.wantPreview(152, 4)
 		})
 	}
 }

@@ -187,35 +187,51 @@ func lookAgain(r *request.Request) {
 }
 
 // readPreview reads all pages of the preview. The error is errReplaced if it is
-// not of that document, or if it was replaced between two pages. A nil document
-// is that of the first page.
+// not of that document, or if it was replaced between two pages, also by one of
+// the same document. A nil document is that of the first page.
 func (c *Client) readPreview(ctx context.Context, name string, document jsontext.Value) (*Preview, error) {
-	images := []PreviewImage{}
+	whole := &Preview{Status: ecr.LifecyclePolicyPreviewStatusComplete, Images: []PreviewImage{}}
+	var first *previewPage
 	var token *string
 	for {
 		page, err := c.previewPage(ctx, name, pagesMost, token)
-		if token != nil && isOfAnother(err) {
+		if first != nil && isOfAnother(err) {
 			return nil, errReplaced
 		}
 		if err != nil {
 			return nil, err
 		}
+		if first == nil {
+			first = page
+		}
 		if document == nil {
 			document = page.text()
 		}
-		preview := page.preview()
 		switch {
-		case !sameJSON(page.text(), document) || token != nil && !preview.isComplete():
+		case !sameJSON(page.text(), document), page.status() != first.status(), page.total() != first.total():
 			return nil, errReplaced
-		case !preview.isComplete():
-			return preview, nil
+		case page.status() != whole.Status:
+			return page.preview(), nil
 		}
-		images = append(images, page.images()...)
+		whole.Images = append(whole.Images, page.images()...)
 		if token = page.NextToken; aws.StringValue(token) == "" {
-			preview.Total, preview.Images = aws.Int(len(images)), images
-			return preview, nil
+			return whole, whole.count(first.total())
 		}
 	}
+}
+
+// count sets the Total. The error is errReplaced if the images are not those of
+// one preview: an image comes twice, or there are others than AWS has counted.
+func (p *Preview) count(told int64) error {
+	p.Total = aws.Int(len(p.Images))
+	digests := make(map[string]bool, len(p.Images))
+	for _, image := range p.Images {
+		digests[image.ImageDigest] = true
+	}
+	if len(digests) < len(p.Images) || told != notCounted && told != int64(len(p.Images)) {
+		return errReplaced
+	}
+	return nil
 }
 
 // isOfAnother tells whether AWS refuses a page because it is of a preview that is
@@ -238,8 +254,25 @@ func (p *previewPage) text() jsontext.Value {
 	return jsontext.Value(aws.StringValue(p.LifecyclePolicyText))
 }
 
+func (p *previewPage) status() string { return aws.StringValue(p.Status) }
+
 // preview returns the preview without its images.
-func (p *previewPage) preview() *Preview { return &Preview{Status: aws.StringValue(p.Status)} }
+func (p *previewPage) preview() *Preview { return &Preview{Status: p.status()} }
+
+// notCounted is the total if AWS does not tell it.
+const notCounted = -1
+
+// total returns how many images AWS has counted on all pages.
+func (p *previewPage) total() int64 {
+	if p.Summary == nil {
+		return notCounted
+	}
+	total := aws.Int64Value(p.Summary.ExpiringImageTotalCount)
+	for _, c := range p.Summary.TransitioningImageTotalCounts {
+		total += aws.Int64Value(c.ImageTotalCount)
+	}
+	return total
+}
 
 // images returns the images of the page, in ECR's order.
 func (p *previewPage) images() []PreviewImage {

@@ -176,13 +176,23 @@ type cvssScore struct {
 	Score *float64 `locationName:"score"`
 }
 
-// A previewPage is a page of GetLifecyclePolicyPreview. Of the summary, which
-// counts the images, and of the storage classes callers get nothing.
+// A previewPage is a page of GetLifecyclePolicyPreview. Of the storage classes
+// callers get nothing.
 type previewPage struct {
 	LifecyclePolicyText *string         `locationName:"lifecyclePolicyText"`
 	NextToken           *string         `locationName:"nextToken"`
 	PreviewResults      []previewResult `locationName:"previewResults"`
 	Status              *string         `locationName:"status"`
+	Summary             *previewSummary `locationName:"summary"` // of all pages
+}
+
+type previewSummary struct {
+	ExpiringImageTotalCount       *int64            `locationName:"expiringImageTotalCount"`
+	TransitioningImageTotalCounts []transitionCount `locationName:"transitioningImageTotalCounts"`
+}
+
+type transitionCount struct {
+	ImageTotalCount *int64 `locationName:"imageTotalCount"`
 }
 
 type previewResult struct {
