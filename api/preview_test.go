@@ -181,6 +181,37 @@ func TestPreviewThatTakesLong(t *testing.T) {
 	w.run(previewOfA("GET", "", 200, oldestGo))
 }
 
+// The time ends among the pages of a complete preview.
+func TestPreviewWithLatePages(t *testing.T) {
+	t.Parallel()
+	w := newPreviewWorld(t, seconds(2))
+	w.addOld(0, 150)
+	pages := 0
+	w.aws.Inject(localaws.Fault{Operation: "ecr:GetLifecyclePolicyPreview", Delay: time.Minute, When: func(localaws.Call) bool {
+		pages++
+		return pages > 2 // the first one is a look
+	}})
+	w.run(previewOfA("POST", keepOne, 504, problemOf("timeout",
+		"The preview is complete, but its images could not be read in time. GET …/lifecycle/preview reads them.")))
+}
+
+// Half of the time is kept for the pages.
+func TestPreviewKeepsTimeForItsPages(t *testing.T) {
+	t.Parallel()
+	w := newPreviewWorld(t, seconds(10))
+	w.setPreviews(1000, "")
+	looks := 0
+	w.after = func(c localaws.Call) {
+		if c.Operation == "GetLifecyclePolicyPreview" {
+			looks++
+		}
+	}
+	w.run(previewOfA("POST", keepOne, 202, inProgress))
+	if looks > 4 { // after 0.25, 0.75, 1.75 and 3.75 seconds, and not after 7.75
+		t.Errorf("%d looks", looks)
+	}
+}
+
 // A caller that hangs up ends the wait.
 func TestPreviewEndsWithItsCaller(t *testing.T) {
 	t.Parallel()

@@ -110,11 +110,16 @@ func outcomeOf(err error) (applied, unknown []string) {
 // reserveTime returns a context that ends early. It keeps a fifth of the
 // remaining time for a read of what the change has done.
 func reserveTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	return reservePart(ctx, 5)
+}
+
+// reservePart is reserveTime for another part than the fifth.
+func reservePart(ctx context.Context, part time.Duration) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return context.WithCancel(ctx)
 	}
-	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/5))
+	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/part))
 }
 
 // retryIfDenied makes a change of a repository that was just read. If AWS

@@ -54,23 +54,33 @@ const (
 var errBusy = common.Errorf(common.PreviewUnderWay, "Others ask for previews of this repository at the same time, and AWS keeps only the last one. Try again later.")
 
 // Preview starts a preview of the document and waits until it has ended, or until
-// only the time is left that it takes to answer. If AWS makes a preview of the
+// half of the time is over: the other half is for the pages. If AWS makes a preview of the
 // same document already, Preview waits for that one. The pages of the preview are
 // read by read, which calls its argument and may call it again.
 func (c *Client) Preview(ctx context.Context, name string, document jsontext.Value, read func(context.Context, func(context.Context) error) error) (preview *Preview, err error) {
 	for range maxPreviews {
 		preview, err = c.runPreview(ctx, name, document)
 		if err == nil && preview.isComplete() {
-			err = read(ctx, func(ctx context.Context) (err error) {
+			err = lateOf(read(ctx, func(ctx context.Context) (err error) {
 				preview, err = c.readPreview(ctx, name, document)
 				return err
-			})
+			}))
 		}
 		if !errors.Is(err, errReplaced) {
 			return preview, err
 		}
 	}
 	return nil, busy(err)
+}
+
+// lateOf returns the error of the pages of a complete preview. If the time has
+// ended, it says that GET has more time for them.
+func lateOf(err error) error {
+	if common.CodeOf(err) != common.Timeout {
+		return err
+	}
+	return &common.Error{Code: common.Timeout, Cause: err,
+		Message: "The preview is complete, but its images could not be read in time. GET …/lifecycle/preview reads them."}
 }
 
 // busy returns the error for a preview that was replaced each time: what AWS has
@@ -96,7 +106,7 @@ func (c *Client) LastPreview(ctx context.Context, name string) (*Preview, error)
 // runPreview starts a preview, and waits for its end. It returns the status
 // only.
 func (c *Client) runPreview(ctx context.Context, name string, document jsontext.Value) (*Preview, error) {
-	waiting, cancel := reserveTime(ctx)
+	waiting, cancel := reservePart(ctx, 2) // there may be many pages
 	defer cancel()
 	underWay, err := c.startPreview(waiting, name, document)
 	if err != nil {
