@@ -537,6 +537,19 @@ func TestFailedLooksAtAPreview(t *testing.T) {
 	}
 }
 
+// AWS may find a preview only some time after its start. If it does not find it
+// then, there is none.
+func TestPreviewThatIsNotFound(t *testing.T) {
+	t.Parallel()
+	gone := localaws.Fault{Operation: "ecr:GetLifecyclePolicyPreview", Code: "LifecyclePolicyPreviewNotFoundException", Message: noPreview, Times: 2}
+	w := newPreviewWorld(t)
+	w.aws.Inject(gone)
+	w.run(previewOfA("POST", keepOne, 200, oldestGo))
+	gone.Times = 3
+	w.aws.Inject(gone)
+	w.run(previewOfA("POST", keepOne, 404, noPreviewThere()))
+}
+
 // AWS denies the start once, because it does not know the tags yet.
 func TestDeniedStartOfAPreview(t *testing.T) {
 	t.Parallel()

@@ -45,9 +45,10 @@ const (
 	// again.
 	maxPreviews = 4
 
-	firstLook = 250 * time.Millisecond // wait before the first look at a preview; the waits double
-	maxLook   = 4 * time.Second
-	pagesMost = 100 // results on a page, as ECR says
+	firstLook  = 250 * time.Millisecond // wait before the first look at a preview; the waits double
+	maxLook    = 4 * time.Second
+	latestFind = 3   // by this look AWS finds a preview that it has started
+	pagesMost  = 100 // results on a page, as ECR says
 )
 
 // errBusy is the answer if a preview was replaced again and again.
@@ -112,10 +113,12 @@ func (c *Client) runPreview(ctx context.Context, name string, document jsontext.
 	if err != nil {
 		return nil, err
 	}
+	looks := 0
 	for wait := firstLook; pause(waiting, wait); wait = min(2*wait, maxLook) {
 		now, err := c.look(waiting, name, document)
+		looks++
 		switch {
-		case waiting.Err() != nil || isLater(err):
+		case waiting.Err() != nil || isLater(err, looks):
 		case err != nil || !now.IsUnderWay():
 			return now, err
 		}
@@ -137,10 +140,10 @@ func pause(ctx context.Context, wait time.Duration) bool {
 }
 
 // isLater tells whether a look at a preview has found nothing out, and the next
-// one may.
-func isLater(err error) bool {
+// one may. The first looks may come before AWS knows of the preview.
+func isLater(err error, looks int) bool {
 	code := common.CodeOf(err)
-	return code == common.Throttled || code == common.PreviewNotFound
+	return code == common.Throttled || code == common.PreviewNotFound && looks < latestFind
 }
 
 // startPreview starts a preview, or finds one of the same document under way.
