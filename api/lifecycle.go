@@ -29,8 +29,8 @@ func (in *lifecycleInput) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	if err != nil {
 		return err
 	}
-	in.document = document.Clone()
-	return in.document.Compact()
+	in.document, err = jsontext.AppendFormat(nil, document, jsontext.PreserveRawStrings(true)) // a copy: the body may be long
+	return err
 }
 
 // charactersIn counts the characters of a JSON text without the spaces between
@@ -122,10 +122,7 @@ func previewLifecycle(ctx context.Context, t target, in previewInput) (*lifecycl
 	if err != nil {
 		return nil, err
 	}
-	preview, err := t.ECR().Preview(ctx, t.repository(), document, func(ctx context.Context, pages func(context.Context) error) error {
-		t.loan.release() // of a preview that was replaced
-		return t.loan.read(ctx, pages)
-	})
+	preview, err := t.ECR().Preview(ctx, t.repository(), document, t.loan.read)
 	return previewOf(preview, err)
 }
 

@@ -10,7 +10,8 @@ import (
 )
 
 // A loan is the memory of a request that reads long lists for itself alone, such
-// as a change. The request keeps it until it is answered.
+// as a change. The request keeps it until it is answered, or until a read has
+// failed.
 type loan struct {
 	lists *lists
 	list  listKey
@@ -26,12 +27,15 @@ func (l *loan) read(ctx context.Context, read func(context.Context) error) error
 		}
 		err := l.try(ctx, read)
 		sizes := l.lists.memory.sizes
-		if !l.lease.short {
-			if err == nil {
-				sizes.Add(l.list.forSize(), l.lease.most)
-			}
-			l.lease.shrink()
+		switch {
+		case l.lease.short:
+		case err != nil: // nothing is kept
+			l.release()
 			return err
+		default:
+			sizes.Add(l.list.forSize(), l.lease.most)
+			l.lease.shrink()
+			return nil
 		}
 		sizes.Add(l.list.forSize(), 2*l.lease.most)
 		l.release()

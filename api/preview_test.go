@@ -286,6 +286,37 @@ func TestPreviewThatEndsBeforeTheLook(t *testing.T) {
 	w.run(previewOfA("POST", keepOne, 200, oldestGo))
 }
 
+// AWS refuses each start, because of a preview that is gone before the look, or
+// that has ended by then.
+func TestPreviewThatCannotBeStarted(t *testing.T) {
+	t.Parallel()
+	for preview, starts := range map[string]int{"": 1, expireAll: 4} {
+		w := newPreviewWorld(t)
+		if preview != "" {
+			w.addPreview("g/a", preview)
+		}
+		w.aws.Inject(localaws.Fault{Operation: "ecr:StartLifecyclePolicyPreview", Code: "LifecyclePolicyPreviewInProgressException", Message: oneAtATime})
+		w.run(previewOfA("POST", keepOne, 409, underWayByAWS()))
+		if n := count(w.called(), "ecr:StartLifecyclePolicyPreview"); n != starts {
+			t.Errorf("AWS was asked %d times to start a preview, want %d", n, starts)
+		}
+	}
+}
+
+// Between two pages a preview of the same document is started, and it is in
+// progress at the second one.
+func TestPreviewInProgressAtTheSecondPage(t *testing.T) {
+	t.Parallel()
+	var w *world
+	w = newPreviewWorld(t, afterFirstPage(t, func() {
+		w.setPreviews(1, "")
+		w.addPreview("g/a", keepOne)
+	}))
+	w.addOld(0, 150)
+	w.addPreview("g/a", keepOne)
+	w.wantPreview(152, 4)
+}
+
 // The answer to the start gets lost. The SDK starts once more, and finds its own
 // preview under way.
 func TestLostStartOfAPreview(t *testing.T) {
@@ -340,8 +371,9 @@ func TestPreviewThatIsReplaced(t *testing.T) {
 func TestLastPreviewThatIsReplaced(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]localaws.Fault{
-		"AWS answers": {Operation: "none"},
-		"AWS refuses": {Operation: "ecr:GetLifecyclePolicyPreview", Code: "InvalidParameterException", Times: 1},
+		"AWS answers":   {Operation: "none"},
+		"AWS refuses":   {Operation: "ecr:GetLifecyclePolicyPreview", Code: "InvalidParameterException", Times: 1},
+		"there is none": {Operation: "ecr:GetLifecyclePolicyPreview", Code: "LifecyclePolicyPreviewNotFoundException", Times: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -382,7 +414,7 @@ func (w *world) addOld(from, to int) {
 func afterFirstPage(t *testing.T, do func()) func(*common.Config, *[]route) {
 	do = sync.OnceFunc(do)
 	return changeAnswers(t, func(operation, body string) string {
-		if operation == "GetLifecyclePolicyPreview" && strings.Contains(body, `"nextToken"`) {
+		if operation == "GetLifecyclePolicyPreview" && strings.Count(body, `"imageDigest"`) == 100 {
 			do()
 		}
 		return body
@@ -461,6 +493,33 @@ func TestPagesOfAPreviewThatDoNotFit(t *testing.T) {
 			w.addPreview("g/a", keepOne)
 			w.wantPreview(152, 4)
 		})
+	}
+}
+
+// The memory of a preview that was replaced is free while the next one is waited
+// for.
+func TestMemoryOfAPreviewThatIsReplaced(t *testing.T) {
+	t.Parallel()
+	var w *world
+	w = newPreviewWorld(t, afterFirstPage(t, func() {
+		w.setPreviews(2, "")
+		w.addPreview("g/a", keepOne)
+	}))
+	w.addOld(0, 150)
+	const all = 4 << 20 // as newPreviewWorld has it
+	looks := 0
+	w.after = func(c localaws.Call) {
+		if c.Operation == "GetLifecyclePolicyPreview" {
+			looks++
+		}
+		if looks == 4 { // one, two pages, and one of the next preview
+			w.lend(t, account2, all)()
+			looks++
+		}
+	}
+	status, _, body := w.do(previewOfA("POST", keepOne, 0, ""))
+	if answer := parse(t, body).(map[string]any); status != 200 || answer["Total"] != 152.0 || looks < 6 {
+		t.Errorf("status %d, %d looks: %.300s", status, looks, body)
 	}
 }
 
