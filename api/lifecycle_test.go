@@ -216,19 +216,95 @@ func TestEmptyAnswerToAPut(t *testing.T) {
 	t.Parallel()
 	for name, there := range map[string]string{"put": "", "put in another order": `{"rules": [{"action": {"type": "expire"},
 		"selection": {"countNumber": 1e1, "countType": "imageCountMoreThan", "tagStatus": "any"}, "description": "keep\u0020ten", "rulePriority": 1.0}]}`} {
-		w := newWorld(t, changeAnswers(t, func(operation, body string) string {
-			switch {
-			case operation == "PutLifecyclePolicy":
-				return ""
-			case operation == "GetLifecyclePolicy" && there != "":
-				return `{"lastEvaluatedAt": 0, "lifecyclePolicyText": ` + jsonOf(there) + `}`
-			}
-			return body
-		}))
-		w.addRepository(account, "g/a", org)
-		e := lifecycleOf("PUT", keepTen, 200, keepTen)
-		e.name = name
-		w.run(e)
+		for _, empty := range []string{"", "{}"} {
+			w := newWorld(t, changeAnswers(t, func(operation, body string) string {
+				switch {
+				case operation == "PutLifecyclePolicy":
+					return empty
+				case operation == "GetLifecyclePolicy" && there != "":
+					return `{"lastEvaluatedAt": 0, "lifecyclePolicyText": ` + jsonOf(there) + `}`
+				}
+				return body
+			}))
+			w.addRepository(account, "g/a", org)
+			e := lifecycleOf("PUT", keepTen, 200, keepTen)
+			e.name = name
+			w.run(e)
+		}
+	}
+}
+
+// An empty answer to a DELETE tells less than what was read before.
+func TestEmptyAnswerToADeletion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, changeAnswers(t, func(operation, body string) string {
+		if operation == "DeleteLifecyclePolicy" {
+			return "{}"
+		}
+		return body
+	}))
+	w.addRepository(account, "g/a", org)
+	w.addLifecycle(account, "g/a", keepTen)
+	w.run(lifecycleOf("DELETE", "", 200, neverEvaluated(keepTen)), lifecycleOf("GET", "", 404, noLifecycleThere()))
+}
+
+// The repository goes while the answer to a PUT gets lost. Then nothing is
+// unknown.
+func TestLostPutInARepositoryThatGoes(t *testing.T) {
+	t.Parallel()
+	w := newLifecycleWorld(t, "")
+	w.loseAnswer("ecr:PutLifecyclePolicy", localaws.Fault{Drop: true}, true)
+	w.aws.Inject(localaws.Fault{Operation: "ecr:PutLifecyclePolicy", Code: "RepositoryNotFoundException", Message: noRepository})
+	w.run(lifecycleOf("PUT", keepTen, 404, problemByAWS("repository-not-found", noRepository, "RepositoryNotFoundException")))
+}
+
+// AWS denies a DELETE, and somebody puts another policy before it is repeated.
+// That one stays.
+func TestDeniedDeletionKeepsTheNextLifecyclePolicy(t *testing.T) {
+	t.Parallel()
+	w := newLifecycleWorld(t, keepTen)
+	w.aws.Inject(localaws.Fault{Operation: "ecr:DeleteLifecyclePolicy", Code: "AccessDeniedException", Message: "not yet", Times: 1})
+	w.after = func(c localaws.Call) {
+		if c.Operation == "DeleteLifecyclePolicy" {
+			w.addLifecycle(account, "g/a", expireOld)
+		}
+	}
+	w.run(
+		lifecycleOf("DELETE", "", 404, problemOf("lifecycle-not-found", "The lifecycle policy of g/a is gone, and somebody has put another one.")),
+		lifecycleOf("GET", "", 200, neverEvaluated(expireOld)),
+	)
+}
+
+// What is kept of a document is as long as the document without its spaces, and
+// does not change with the body.
+func TestWhatIsKeptOfALifecyclePolicy(t *testing.T) {
+	t.Parallel()
+	body := []byte(strings.Repeat(" ", 1<<20) + strings.Replace(keepTen, ":", ":"+strings.Repeat("\n", 1<<20), 1))
+	var in lifecycleInput
+	if err := decodeJSON(body, &in); err != nil {
+		t.Fatal(err)
+	}
+	for i := range body {
+		body[i] = 'x'
+	}
+	if string(in.document) != keepTen || cap(in.document) > 2*len(keepTen) {
+		t.Errorf("%d bytes are kept: %s", cap(in.document), in.document)
+	}
+}
+
+// Spaces count in strings only, and an escaped quotation mark does not end one.
+func TestCharactersOfALifecyclePolicy(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		` {"a" : 1 } `:       7,
+		"\t{\r\n\"é \": []}": 9,
+		`{"\" ": 1}`:         9,
+		`{"\\" : 1}`:         8,
+		`{"\\\" " : "\\" } `: 14,
+	} {
+		if got := charactersIn([]byte(text)); got != want {
+			t.Errorf("%q has %d characters, want %d", text, got, want)
+		}
 	}
 }
 

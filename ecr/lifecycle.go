@@ -104,15 +104,13 @@ func (c *Client) isThere(name string) func(context.Context) error {
 
 // DeleteLifecycle deletes the lifecycle policy of the repository, which was just
 // read, and returns what it has deleted. If AWS did not say whether it did that,
-// DeleteLifecycle looks. A policy that somebody has put after an attempt stays.
+// DeleteLifecycle looks. A policy that somebody has put after an attempt stays,
+// unless it is the same document.
 func (c *Client) DeleteLifecycle(ctx context.Context, name string, present *LifecyclePolicy) (*LifecyclePolicy, error) {
 	tries := new(attempts)
 	deleted, err := c.deleteLifecycle(ctx, name, present, tries)
-	switch {
-	case err == nil || !tries.unsure:
+	if err == nil || !tries.unsure {
 		return deleted, err
-	case isGone(err):
-		return present, nil
 	}
 	readErr := c.checkSameLifecycle(ctx, name, present)
 	if isGone(readErr) {

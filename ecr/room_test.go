@@ -38,6 +38,7 @@ func TestRoomForAnswers(t *testing.T) {
 	const tags = `{"tags": [{"Key": "k", "Value": "v"}]}`                  // 38 bytes
 	const names = `{"repositories": [{"repositoryName": "g/a"}]}`          // 45 bytes
 	const images = `{"imageDetails": [{"imageTags": ["v1"]}, {}, {}, {}]}` // 53 bytes
+	const preview = `{"status": "COMPLETE", "previewResults": [{}]}`       // 46 bytes
 	length := func(body string) string { return fmt.Sprint(len(body)) }
 	for name, test := range map[string]struct {
 		body, length string
@@ -53,6 +54,7 @@ func TestRoomForAnswers(t *testing.T) {
 		"one of four images":          {images, length(images), callImages(Filter{Tags: []string{"v*"}}), 106, 106, 13, ""},
 		"none of the images":          {images, length(images), callImages(Filter{Tags: []string{"w*"}}), 106, 106, 0, ""},
 		"two lists":                   {`{"imageDetails": [{}], "imageDetails": [{}]}`, "44", callImages(Filter{}), 100, 88, 44, ""},
+		"preview":                     {preview, length(preview), callPreview, 100, 92, 92, ""},
 		"no images":                   {`{}`, "2", callImages(Filter{}), 100, 4, 0, ""},
 		"too long":                    {tags, length(tags), callTags, 75, 76, 0, common.Canceled},
 		"too long, of unknown length": {tags, "", callTags, 75, 76, 0, common.Canceled},
@@ -84,6 +86,11 @@ func TestRoomForAnswers(t *testing.T) {
 
 func callTags(ctx context.Context, c *Client) error {
 	_, err := c.Tags(ctx, "g/a")
+	return err
+}
+
+func callPreview(ctx context.Context, c *Client) error {
+	_, err := c.LastPreview(ctx, "g/a")
 	return err
 }
 
