@@ -167,6 +167,36 @@ func TestGoodLifecyclePolicies(t *testing.T) {
 	}
 }
 
+// The examples of AWS's user guide are good.
+// https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_examples.html
+func TestLifecyclePoliciesInAWSDocumentation(t *testing.T) {
+	t.Parallel()
+	w := newLifecycleWorld(t, "")
+	patterns := func(list string) string { return `"tagStatus": "tagged", "tagPatternList": [` + list + `]` }
+	const (
+		fortnight = `"countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14`
+		keepsOne  = `"countType": "imageCountMoreThan", "countNumber": 1`
+		year      = `"storageClass": "archive", "countType": "sinceImageTransitioned", "countUnit": "days", "countNumber": 365`
+	)
+	prod, beta, alpha := patterns(`"prod*"`), patterns(`"beta*"`), patterns(`"alpha*"`)
+	for _, document := range []string{
+		rulesOf(ruleOf(1, untagged, fortnight, expire)),
+		rulesOf(ruleOf(1, prod, fortnight, expire)),
+		rulesOf(ruleOf(1, prod, fortnight, archive)),
+		rulesOf(ruleOf(1, untagged, keepsOne, expire)),
+		rulesOf(ruleOf(1, anyImage, keepsOne, archive)),
+		rulesOf(ruleOf(1, prod, keepsOne, expire), ruleOf(2, beta, keepsOne, expire)),
+		rulesOf(ruleOf(20, prod, keepsOne, expire), ruleOf(3, beta, keepsOne, expire)),
+		rulesOf(ruleOf(1, patterns(`"alpha*", "beta*"`), keepsOne, expire)),
+		rulesOf(ruleOf(1, alpha, keepsOne, expire), ruleOf(2, untagged, keepsOne, expire), ruleOf(3, anyImage, keepsOne, expire)),
+		rulesOf(ruleOf(1, alpha, `"countType": "imageCountMoreThan", "countNumber": 9999`, expire), ruleOf(3, anyImage, tenDays, expire)),
+		rulesOf(ruleOf(1, anyImage, unpulled, archive)),
+		rulesOf(ruleOf(1, anyImage, unpulled, archive), ruleOf(2, anyImage, year, expire)),
+	} {
+		w.run(lifecycleOf("PUT", document, 200, document), previewOfA("POST", document, 200, nothingToDo))
+	}
+}
+
 // goodRules draws rules of known words, by rising priority. They are good
 // together.
 func goodRules(t *rapid.T) (rules []string) {
