@@ -219,3 +219,32 @@ func placeOf(p jsontext.Pointer) string {
 	}
 	return strings.TrimPrefix(place, ".")
 }
+
+// readTexts reads a list of strings one by one, so that a body full of them does
+// not take many times its size. A null is no list. A list that is too long is
+// refused with the words tooMany, which have the limit in them.
+func readTexts(d *jsontext.Decoder, most int, tooMany string) (texts []string, err error) {
+	place := placeOf(d.StackPointer())
+	if d.PeekKind() != '[' { // null, or a mistake
+		return nil, json.UnmarshalDecode(d, &texts)
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, err
+	}
+	texts = []string{}
+	for d.PeekKind() != ']' {
+		if len(texts) == most {
+			return nil, common.Errorf(common.BadRequest, tooMany, most)
+		}
+		if kind := d.PeekKind(); kind != '"' && kind != jsontext.KindInvalid {
+			return nil, common.Errorf(common.BadRequest, "%s[%d] must be a string, not %s.", place, len(texts), kindNames[kind])
+		}
+		var text string
+		if err := json.UnmarshalDecode(d, &text); err != nil {
+			return nil, err
+		}
+		texts = append(texts, text)
+	}
+	_, err = d.ReadToken()
+	return texts, err
+}

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/YaleSpinup/ecr-api/common"
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -26,29 +25,9 @@ const (
 // with tags, the list is not read beyond what is allowed.
 type filterInputs []string
 
-// UnmarshalJSONFrom appends the filters one by one.
-func (f *filterInputs) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	if d.PeekKind() != '[' { // null, or a mistake
-		return json.UnmarshalDecode(d, (*[]string)(f))
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return err
-	}
-	*f = filterInputs{}
-	for d.PeekKind() != ']' {
-		if len(*f) == maxFilters {
-			return common.Errorf(common.BadRequest, "ImageTagMutabilityExclusionFilters has over %d patterns.", maxFilters)
-		}
-		if kind := d.PeekKind(); kind != '"' && kind != jsontext.KindInvalid {
-			return common.Errorf(common.BadRequest, "ImageTagMutabilityExclusionFilters[%d] must be a string, not %s.", len(*f), kindNames[kind])
-		}
-		var filter string
-		if err := json.UnmarshalDecode(d, &filter); err != nil {
-			return err
-		}
-		*f = append(*f, filter)
-	}
-	_, err := d.ReadToken()
+// UnmarshalJSONFrom reads the filters one by one.
+func (f *filterInputs) UnmarshalJSONFrom(d *jsontext.Decoder) (err error) {
+	*f, err = readTexts(d, maxFilters, "ImageTagMutabilityExclusionFilters has over %d patterns.")
 	return err
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
 	"github.com/YaleSpinup/ecr-api/iam"
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -36,27 +35,9 @@ type nameList []string
 // of a repository.
 const maxNames = 10_000
 
-// UnmarshalJSONFrom appends the names one by one, so that a body full of them
-// does not take many times its size.
-func (l *nameList) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	if d.PeekKind() != '[' { // null, or a mistake
-		return json.UnmarshalDecode(d, (*[]string)(l))
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return err
-	}
-	*l = nameList{}
-	for d.PeekKind() != ']' {
-		if len(*l) == maxNames {
-			return common.Errorf(common.BadRequest, "A list has over %d names, which is too many for the policy of a repository.", maxNames)
-		}
-		var name string
-		if err := json.UnmarshalDecode(d, &name); err != nil {
-			return err
-		}
-		*l = append(*l, name)
-	}
-	_, err := d.ReadToken()
+// UnmarshalJSONFrom reads the names one by one.
+func (l *nameList) UnmarshalJSONFrom(d *jsontext.Decoder) (err error) {
+	*l, err = readTexts(d, maxNames, "A list has over %d names, which is too many for the policy of a repository.")
 	return err
 }
 

@@ -237,7 +237,7 @@ func TestSharingInput(t *testing.T) {
 		`{"Groups": {}, "Accounts": []}`:                                          "Groups must be an array, not an object.",
 		`{"Groups": ["a", 1], "Accounts": []}`:                                    "Groups[1] must be a string, not a number.",
 		`{"Groups": ["a", []], "Accounts": []}`:                                   "Groups[1] must be a string, not an array.",
-		`{"Groups": [null], "Accounts": []}`:                                      "Groups[0] must be of letters, digits, '.', '_' and '-', and not '.' or '..'.",
+		`{"Groups": [null], "Accounts": []}`:                                      "Groups[0] must be a string, not null.",
 		`{"Groups": ["a", "${aws:username}"], "Accounts": []}`:                    "Groups[1] must be of letters, digits, '.', '_' and '-', and not '.' or '..'.",
 		`{"Groups": ["a*"], "Accounts": []}`:                                      "Groups[0] must be of letters, digits, '.', '_' and '-', and not '.' or '..'.",
 		`{"Groups": [""], "Accounts": []}`:                                        "Groups[0] must be of letters, digits, '.', '_' and '-', and not '.' or '..'.",
@@ -453,22 +453,23 @@ func TestWhoMayPull(t *testing.T) {
 func TestPrincipalsThatAreGone(t *testing.T) {
 	t.Parallel()
 	const refused = "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Principal not found'"
-	gone := func(statement string) string {
+	gone := func(statement, more string) string {
 		return problemByAWS("principal-gone", "AWS refuses the repository's policy, because its "+statement+
-			" names a user or a role that is gone: "+refused+". Remove that statement in AWS.", "InvalidParameterException")
+			" names a user or a role that is gone: "+refused+". Remove that statement in AWS."+more, "InvalidParameterException")
 	}
+	const perhaps = " Perhaps one of the new accounts does not exist, either."
 	t.Run("a role of another statement", func(t *testing.T) {
 		t.Parallel()
 		w := newSharingWorld(t, policyOf(ofLambda, strings.Replace(ofAuditor, `{"Effect"`, `{"Sid": "Auditor's", "Effect"`, 1)))
 		w.must(nil, w.aws.RemoveRole(account, "auditor"))
-		w.run(sharingOf("PUT", shareToAll, 409, gone(`statement "Auditor's"`)))
+		w.run(sharingOf("PUT", shareToAll, 409, gone(`statement "Auditor's"`, perhaps)))
 		w.run(sharingOf("DELETE", "", 200, `{"Groups": [], "Accounts": [], "Other": 2}`)) // there is nothing to write
 	})
 	t.Run("without a Sid", func(t *testing.T) {
 		t.Parallel()
 		w := newSharingWorld(t, policyOf(ofLambda, ofAuditor, ofGroups))
 		w.must(nil, w.aws.RemoveRole(account, "auditor"))
-		w.run(sharingOf("PUT", shareToAll, 409, gone(`statement 2 (without a Sid)`)), sharingOf("DELETE", "", 409, gone(`statement 2 (without a Sid)`)))
+		w.run(sharingOf("PUT", shareToAll, 409, gone(`statement 2 (without a Sid)`, perhaps)), sharingOf("DELETE", "", 409, gone(`statement 2 (without a Sid)`, "")))
 		if !strings.Contains(w.policyNow(), `"AROA`) {
 			t.Errorf("the policy: %s", w.policyNow())
 		}

@@ -59,11 +59,11 @@ var errBusy = common.Errorf(common.PreviewUnderWay, "Others ask for previews of 
 // same document already, Preview waits for that one. The pages of the preview are
 // read by read, which calls its argument and may call it again.
 func (c *Client) Preview(ctx context.Context, name string, document jsontext.Value, read func(context.Context, func(context.Context) error) error) (preview *Preview, err error) {
-	for range maxPreviews {
+	for try := range maxPreviews {
 		preview, err = c.runPreview(ctx, name, document)
 		if err == nil && preview.isComplete() {
 			err = lateOf(read(ctx, func(ctx context.Context) (err error) {
-				preview, err = c.readPreview(ctx, name, document)
+				preview, err = c.readPreview(ctx, name, document, try == 0)
 				return err
 			}))
 		}
@@ -96,8 +96,8 @@ func busy(last error) error {
 
 // LastPreview returns the last preview that somebody has asked for.
 func (c *Client) LastPreview(ctx context.Context, name string) (*Preview, error) {
-	for range maxPreviews {
-		if preview, err := c.readPreview(ctx, name, nil); !errors.Is(err, errReplaced) {
+	for try := range maxPreviews {
+		if preview, err := c.readPreview(ctx, name, nil, try == 0); !errors.Is(err, errReplaced) {
 			return preview, err
 		}
 	}
@@ -201,8 +201,10 @@ func lookAgain(r *request.Request) {
 
 // readPreview reads all pages of the preview. The error is errReplaced if it is
 // not of that document, or if it was replaced between two pages, also by one of
-// the same document. A nil document is that of the first page.
-func (c *Client) readPreview(ctx context.Context, name string, document jsontext.Value) (*Preview, error) {
+// the same document. A nil document is that of the first page. AWS's totals are
+// compared if counted is true: the first time only, since AWS does not say that
+// each page has the total of all.
+func (c *Client) readPreview(ctx context.Context, name string, document jsontext.Value, counted bool) (*Preview, error) {
 	whole := &Preview{Status: ecr.LifecyclePolicyPreviewStatusComplete, Images: []PreviewImage{}}
 	var first *previewPage
 	var token *string
@@ -221,27 +223,27 @@ func (c *Client) readPreview(ctx context.Context, name string, document jsontext
 			document = page.text()
 		}
 		switch {
-		case !sameJSON(page.text(), document), page.status() != first.status(), page.total() != first.total():
+		case !sameJSON(page.text(), document), page.status() != first.status(), counted && page.total() != first.total():
 			return nil, errReplaced
 		case page.status() != whole.Status:
 			return page.preview(), nil
 		}
 		whole.Images = append(whole.Images, page.images()...)
 		if token = page.NextToken; aws.StringValue(token) == "" {
-			return whole, whole.count(first.total())
+			return whole, whole.count(first.total(), counted)
 		}
 	}
 }
 
 // count sets the Total. The error is errReplaced if the images are not those of
 // one preview: an image comes twice, or there are others than AWS has counted.
-func (p *Preview) count(told int64) error {
+func (p *Preview) count(told int64, counted bool) error {
 	p.Total = aws.Int(len(p.Images))
 	digests := make(map[string]bool, len(p.Images))
 	for _, image := range p.Images {
 		digests[image.ImageDigest] = true
 	}
-	if len(digests) < len(p.Images) || told != notCounted && told != int64(len(p.Images)) {
+	if len(digests) < len(p.Images) || counted && told != notCounted && told != int64(len(p.Images)) {
 		return errReplaced
 	}
 	return nil
