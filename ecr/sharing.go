@@ -24,7 +24,7 @@ func (p *Policy) Sharing(org string) *Sharing { return p.document.sharing(p.regi
 func (c *Client) Policy(ctx context.Context, name string) (*Policy, error) {
 	document, err := c.policy(ctx, name)
 	if err != nil {
-		return nil, c.explain(ctx, name, err)
+		return nil, err
 	}
 	return &Policy{document, c.registry}, nil
 }
