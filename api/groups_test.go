@@ -215,6 +215,16 @@ func TestGroupsHaveASessionOfTheirOwn(t *testing.T) {
 	}
 }
 
+// A new repository is shared with nobody, so there is nothing to do for no groups.
+func TestCreateWithoutGroupsDoesNotShare(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "a", "Groups": []}`, status: 200, want: with(shown("g/a"), `"Groups": []`)})
+	if diff := cmp.Diff([]string{"sts:AssumeRole", "ecr:CreateRepository"}, w.called()); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
 // The audit line says with whom a repository was shared.
 func TestAuditOfSharing(t *testing.T) {
 	t.Parallel()
@@ -237,7 +247,8 @@ func TestAuditOfSharing(t *testing.T) {
 		{sharingOf("PUT", `{"Groups": ["*"], "Accounts": []}`, 400, "-"), nil, nil, "failed"},
 		{sharingOf("DELETE", "", 200, "-"), []any{}, []any{}, "done"},
 		{exchange{method: "PUT", path: base + "/g/a", body: `{"Groups": ["b"]}`, status: 200, want: "-"}, []any{"b"}, nil, "done"},
-		{exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "new", "Groups": ["b"]}`, status: 200, want: "-"}, []any{"b"}, nil, "done"},
+		{exchange{method: "PUT", path: base + "/g/a", body: `{"Groups": ["c", "b", "c", "a"]}`, status: 200, want: "-"}, []any{"a", "b", "c"}, nil, "done"},
+		{exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "new", "Groups": ["c", "b", "c", "a"]}`, status: 200, want: "-"}, []any{"a", "b", "c"}, nil, "done"},
 		{exchange{method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true}`, status: 200, want: "-"}, nil, nil, "done"},
 	} {
 		w.run(test.exchange)

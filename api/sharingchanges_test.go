@@ -6,9 +6,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/aws/aws-sdk-go/aws"
+	awsecr "github.com/aws/aws-sdk-go/service/ecr"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -283,6 +286,47 @@ func TestSharingIsReadRightBeforeTheWrite(t *testing.T) {
 	if last := slices.Index(calls, "ecr:ListTagsForResource"); write != max(read, last)+1 {
 		t.Errorf("calls: %s", calls)
 	}
+}
+
+// The repository is deleted while the service waits to write its policy again.
+func TestSharingOfARepositoryThatIsDeletedMeanwhile(t *testing.T) {
+	t.Parallel()
+	const gone = "The repository with name 'g/a' does not exist in the registry with id '012345678901'"
+	for _, operation := range []string{"ecr:SetRepositoryPolicy", "ecr:DeleteRepositoryPolicy"} {
+		for name, fault := range map[string]localaws.Fault{
+			"throttled": {Code: "ThrottlingException"},
+			"denied":    {Code: "AccessDeniedException"},
+			"lost":      {Drop: true},
+		} {
+			t.Run(operation+", "+name, func(t *testing.T) {
+				t.Parallel()
+				before, e := policyOf(ofLambda), sharingOf("PUT", shareToAll, 404, "")
+				if operation == "ecr:DeleteRepositoryPolicy" {
+					before, e = policyOf(ofGroups), sharingOf("DELETE", "", 404, "")
+				}
+				w := newSharingWorld(t, before)
+				w.beforeCall(operation, func() {
+					w.must(w.administrator().DeleteRepository(&awsecr.DeleteRepositoryInput{RepositoryName: aws.String("g/a")}))
+				}, fault)
+				e.want = problemByAWS("repository-not-found", gone, "RepositoryNotFoundException")
+				w.run(e)
+				if writes, reads := count(w.called(), operation), count(w.called(), "ecr:GetRepositoryPolicy"); writes != 1 || reads != 2 {
+					t.Errorf("%d writes and %d reads: %s", writes, reads, w.called())
+				}
+			})
+		}
+	}
+}
+
+// Two attempts stall, and the third does the work and stalls too. There is time
+// left to look.
+func TestSharingThatAWSDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 9 * time.Second })
+	w.addRepository(account, "g/a", org)
+	w.aws.Inject(localaws.Fault{Operation: "ecr:SetRepositoryPolicy", Times: 2, Delay: time.Hour})
+	w.aws.Inject(localaws.Fault{Operation: "ecr:SetRepositoryPolicy", AfterWork: true, Delay: time.Hour})
+	w.run(sharingOf("PUT", shareToAll, 200, sharedToAll))
 }
 
 // The read after the write fails. Then nobody knows whether the policy is still

@@ -136,21 +136,26 @@ func TestMeaningOfAPolicy(t *testing.T) {
 		"everybody":                         {`"Principal":"*"`, `"Principal":{"AWS":["*"]}`, true},
 		"statements in another order": {`{"Effect":"Deny","NotPrincipal":{"AWS":"333333333333"},"Action":"ecr:C"},{"Effect":"Deny","Principal":"*","Action":"ecr:D"}`,
 			`{"Effect":"Deny","Principal":"*","Action":"ecr:D"},{"Effect":"Deny","NotPrincipal":{"AWS":"333333333333"},"Action":"ecr:C"}`, true},
-		"spaces": {`,`, ` , `, true},
+		"spaces":                     {`,`, ` , `, true},
+		"actions in other letters":   {`["ecr:A","ecr:B"]`, `["ECR:a","ecr:b"]`, true},
+		"an action in other letters": {`"ecr:C"`, `"Ecr:c"`, true},
+		"keys in other letters":      {`"k":["1","2"],"l"`, `"K":["1","2"],"L"`, true},
 
-		"one more statement":    {`"Statement":[`, `"Statement":[{"Effect":"Deny","Principal":"*","Action":"ecr:D"},`, false},
-		"another account":       {`"111111111111"`, `"444444444444"`, false},
-		"an account less":       {`,"222222222222"`, ``, false},
-		"a role":                {`"111111111111"`, `"arn:aws:iam::111111111111:role/root"`, false},
-		"another kind":          {`{"AWS":"333333333333"}`, `{"Service":"333333333333"}`, false},
-		"another element":       {`NotPrincipal`, `Principal`, false},
-		"another version":       {`2012`, `2008`, false},
-		"an Id":                 {`"Version"`, `"Id":"x","Version"`, false},
-		"another operator":      {`StringEquals`, `StringLike`, false},
-		"another key":           {`"l"`, `"m"`, false},
-		"another effect":        {`"Allow"`, `"Deny"`, false},
-		"one more element":      {`"Sid":"a",`, `"Sid":"a","New":1,`, false},
-		"a condition on an ARN": {`"3"`, `"arn:aws:iam::111111111111:root"`, false},
+		"one more statement":           {`"Statement":[`, `"Statement":[{"Effect":"Deny","Principal":"*","Action":"ecr:D"},`, false},
+		"another account":              {`"111111111111"`, `"444444444444"`, false},
+		"an account less":              {`,"222222222222"`, ``, false},
+		"a role":                       {`"111111111111"`, `"arn:aws:iam::111111111111:role/root"`, false},
+		"another kind":                 {`{"AWS":"333333333333"}`, `{"Service":"333333333333"}`, false},
+		"another element":              {`NotPrincipal`, `Principal`, false},
+		"another version":              {`2012`, `2008`, false},
+		"an Id":                        {`"Version"`, `"Id":"x","Version"`, false},
+		"another operator":             {`StringEquals`, `StringLike`, false},
+		"another key":                  {`"l"`, `"m"`, false},
+		"another effect":               {`"Allow"`, `"Deny"`, false},
+		"a Sid in other letters":       {`"a"`, `"A"`, false},
+		"two keys that differ in case": {`"k":["1","2"],"l":"3"`, `"k":["1","2"],"K":["2","1"],"l":"3"`, false},
+		"one more element":             {`"Sid":"a",`, `"Sid":"a","New":1,`, false},
+		"a condition on an ARN":        {`"3"`, `"arn:aws:iam::111111111111:root"`, false},
 	} {
 		changed := strings.ReplaceAll(text, change.old, change.new)
 		if changed == text {
@@ -214,6 +219,25 @@ func TestStatementWithGonePrincipal(t *testing.T) {
 	}
 }
 
+// An error names three statements of others that have principals.
+func TestStatementsWithPrincipals(t *testing.T) {
+	t.Parallel()
+	with := func(sid, principals string) string {
+		return `{"Sid":"` + sid + `","Effect":"Allow","Principal":` + principals + `,"Action":"ecr:BatchGetImage"}`
+	}
+	const role = `{"AWS":["arn:aws:iam::012345678901:role/x"]}`
+	for text, want := range map[string]string{
+		"": "",
+		documentOf(lambdas, ofGroups, ofAccounts, earlier, with("a", `{"AWS":"*"}`)):   "",
+		documentOf(lambdas, with("a", role), with("", `{"AWS":["*","210987654321"]}`)): `statement "a", statement 3 (without a Sid)`,
+		documentOf(with("a", role), with("b", role), with("c", role), with("d", role)): `statement "a", statement "b", statement "c"`,
+	} {
+		if got := mustParsePolicy(t, text).withPrincipals(); got != want {
+			t.Errorf("%q, want %q: %s", got, want, text)
+		}
+	}
+}
+
 // The error says how many groups fit. That number does, and one more does not.
 func TestPolicyTooLong(t *testing.T) {
 	t.Parallel()
@@ -231,7 +255,9 @@ func TestPolicyTooLong(t *testing.T) {
 		"many groups":             {"", 1000, 1, "The repository's policy would have 13568 characters, and may have 10240. Of the 1000 groups, the first 744 in alphabetical order fit."},
 		"beside other statements": {documentOf(lambdas, odd), 1000, 0, "The repository's policy would have 13725 characters, and may have 10240. Of the 1000 groups, the first 731 in alphabetical order fit."},
 		"other statements only":   {documentOf(strings.Replace(odd, "Then", strings.Repeat("é", 10_000), 1)), 3, 0, "The repository's policy would have 10500 characters, and may have 10240. None of the 3 groups fits."},
-		"too many accounts":       {"", 2, 300, "The repository's policy would have 19431 characters, and may have 10240. Even without groups it would be too long: share with fewer accounts."},
+		"other statements that are too long": {documentOf(strings.Replace(odd, "Then", strings.Repeat("é", 10_200), 1)), 3, 0,
+			"The repository's policy would have 10700 characters, and may have 10240. The statements that are not the service's have 10380 alone: remove some of them in AWS."},
+		"too many accounts": {"", 2, 300, "The repository's policy would have 19431 characters, and may have 10240. Even without groups it would be too long: share with fewer accounts."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -258,6 +284,49 @@ func TestPolicyTooLong(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// AWS may make a policy longer than it takes. A change that makes it shorter is
+// for AWS to decide.
+func TestPolicyTooLongThatGetsShorter(t *testing.T) {
+	t.Parallel()
+	long := strings.Replace(odd, "Then", strings.Repeat("é", 10_200), 1)
+	d := mustParsePolicy(t, documentOf(long, ofGroups))
+	for name, test := range map[string]struct {
+		groups []string
+		code   common.Code
+	}{
+		"without groups": {nil, ""},
+		"fewer groups":   {[]string{"space-1"}, ""},
+		"as long":        {[]string{"space-1", "space-2", "spa"}, common.BadRequest},
+	} {
+		err := d.checkLength(Share{Org: "spindev", Groups: test.groups, Accounts: []string{"210987654321"}}, sharingRegistry)
+		if name != "as long" { // without the statement for the account
+			err = d.checkLength(Share{Org: "spindev", Groups: test.groups}, sharingRegistry)
+		}
+		if common.CodeOf(err) != test.code {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The names of accounts have the partition of the registry. Those of any
+// partition are read.
+func TestSharingInAnotherPartition(t *testing.T) {
+	t.Parallel()
+	for _, partition := range []string{"aws", "aws-cn", "aws-us-gov"} {
+		registry := common.Registry{Partition: partition, Region: "any-1", Account: "012345678901"}
+		ours := shareWith(nil, []string{"210987654321"}, registry, "spindev")
+		want := strings.Replace(documentOf(ofAccounts), "arn:aws:", "arn:"+partition+":", 1)
+		written := mustParsePolicy(t, "").with(ours)
+		if diff := cmp.Diff(want, written.String()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", partition, diff)
+		}
+		read := mustParsePolicy(t, written.String())
+		if diff := cmp.Diff(&Sharing{[]string{}, []string{"210987654321"}, 0}, read.sharing(registry, "spindev")); diff != "" || !read.shares(ours) {
+			t.Errorf("%s: read (-want +got):\n%s", partition, diff)
+		}
 	}
 }
 

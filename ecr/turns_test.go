@@ -3,6 +3,8 @@ package ecr
 import (
 	"context"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 )
@@ -23,7 +25,7 @@ func TestTurns(t *testing.T) {
 	}
 	late, cancel := context.WithTimeout(t.Context(), 1)
 	defer cancel()
-	if _, err := turns.wait(late, "a"); common.CodeOf(err) != common.Timeout {
+	if _, err := turns.wait(late, "a"); common.CodeOf(err) != common.Timeout || err.Error() != "Other changes of the sharing of this repository took too long." {
 		t.Errorf("a wait without time: %v", err)
 	}
 	endOther, err := turns.wait(t.Context(), "b")
@@ -44,4 +46,26 @@ func TestTurns(t *testing.T) {
 	if len(turns.lines) > 0 {
 		t.Errorf("lines that are left: %v", turns.lines)
 	}
+}
+
+// Whoever waits in vain keeps half of his time.
+func TestWaitForATurnLeavesTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		turns := newTurns()
+		end, err := turns.wait(t.Context(), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer end()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start := time.Now()
+		if _, err := turns.wait(ctx, "a"); common.CodeOf(err) != common.Timeout {
+			t.Errorf("%v, want a timeout", err)
+		}
+		if waited := time.Since(start); waited != 30*time.Second { // by the clock of the bubble
+			t.Errorf("the wait was %s", waited)
+		}
+	})
 }
