@@ -17,7 +17,7 @@ import (
 var logFields = []string{
 	"requestId", "traceId", "method", "route", "status", "outcome", "code", "duration", "bytes", "client", "userAgent", "path",
 	"key", "action", "session", "access", "accessSession", "expiresAt", "awsCalls", "awsTime", "sharedWith", "memoryWait",
-	"error", "awsCode", "awsRequestId", "applied", "unknown", "deletedImages", "deletedTags", "dryRun", "sharedGroups", "sharedAccounts",
+	"error", "awsCode", "awsRequestId", "applied", "unknown", "deletedImages", "deletedTags", "dryRun", "sharedGroups", "sharedAccounts", "lostPolicy",
 	"deleted",              // of the line "images deleted"
 	"time", "level", "msg", // of logrus
 }
@@ -26,6 +26,8 @@ var logFields = []string{
 const (
 	maxLoggedPath  = 100
 	maxLoggedError = 2000 // AWS's words about a denial are long
+
+	maxLoggedPolicy = 20_480 // twice what a policy may have: AWS may make it longer
 )
 
 // ids are the fields of every line about the request.
@@ -279,6 +281,9 @@ func addError(fields *common.LogFields, err error) {
 		message = e.Cause.Error()
 	}
 	fields.Add("error", common.Clip(message, maxLoggedError))
+	if e.LostPolicy != "" { // nobody else has it any more
+		fields.Add("lostPolicy", common.Clip(e.LostPolicy, maxLoggedPolicy))
+	}
 	if e.AWSCode != "" {
 		fields.Add("awsCode", e.AWSCode)
 	}

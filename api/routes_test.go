@@ -224,6 +224,9 @@ func TestLogFieldsAreAllThatTheLogLineHas(t *testing.T) {
 	} {
 		w.do(e)
 	}
+	w.addRepository(account, "g/a", org) // one of the rows has deleted it
+	w.losePolicy(policyOf(ofLambda))
+	w.do(sharingOf("DELETE", "", 409, ""))
 	known := slices.Clone(logFields)
 	for _, v := range pathVars {
 		known = append(known, v.LogField)

@@ -12,6 +12,7 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/aws/aws-sdk-go/aws"
 	awsecr "github.com/aws/aws-sdk-go/service/ecr"
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -262,16 +263,26 @@ func TestDeletionOfSharingThatIsChangedMeanwhile(t *testing.T) {
 	}
 }
 
+// losePolicy shares g/a. When the service ends that, somebody puts the policy in
+// right before, and the service cannot write it back.
+func (w *world) losePolicy(theirs string) {
+	w.t.Helper()
+	w.setPolicy(account, "g/a", policyOf(ofGroups, ofAccounts))
+	w.beforeCall("ecr:DeleteRepositoryPolicy", func() { w.setPolicy(account, "g/a", theirs) }, localaws.Fault{Delay: 1})
+	w.aws.Inject(localaws.Fault{Operation: "ecr:SetRepositoryPolicy", Code: "ThrottlingException"})
+}
+
 // Somebody has changed the policy right before the service deletes it, and the
 // service cannot write it back. Then the log has it.
 func TestDeletedPolicyThatCannotBeWrittenBack(t *testing.T) {
 	t.Parallel()
-	w := newSharingWorld(t, policyOf(ofGroups, ofAccounts))
-	w.beforeCall("ecr:DeleteRepositoryPolicy", func() { w.setPolicy(account, "g/a", policyOf(ofLambda)) }, localaws.Fault{Delay: 1})
-	w.aws.Inject(localaws.Fault{Operation: "ecr:SetRepositoryPolicy", Code: "ThrottlingException"})
+	theirs := policyOf(strings.Replace(ofLambda, "function:*", "function:"+strings.Repeat("a", 9_000), 1), ofAuditor)
+	w := newSharingWorld(t, "")
+	w.losePolicy(theirs)
 	w.run(sharingOf("DELETE", "", 409, failedChange("sharing-changed", changedMeanwhile+" This request has deleted that policy, and could not write it back.", nil, []string{"Sharing"})))
-	if lines := w.logged(t); !strings.Contains(fmt.Sprint(lines[len(lines)-1]["error"]), "LambdaECRImageRetrievalPolicy") {
-		t.Errorf("the log has no policy: %v", lines)
+	lines := w.logged(t)
+	if diff := cmp.Diff(parse(t, theirs), parse(t, fmt.Sprint(lines[len(lines)-1]["lostPolicy"]))); diff != "" {
+		t.Errorf("the policy in the log (-want +got):\n%s", diff)
 	}
 }
 

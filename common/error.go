@@ -51,7 +51,7 @@ const OtherOrgMessage = "That repository belongs to another org, or to none. " +
 	"Only repositories whose tag " + OrgTag + " is this service's org can be used."
 
 // An Error is for the caller and for the log. The caller sees all fields except
-// Cause. Only the log has Cause.
+// Cause and LostPolicy. Only the log has these.
 type Error struct {
 	Code    Code
 	Message string // a sentence that says what to do
@@ -64,6 +64,7 @@ type Error struct {
 	// Unknown are the parts that may be done: AWS did not say. A part in
 	// neither list is not done.
 	Applied, Unknown []string
+	LostPolicy       string // a policy of others that the change has deleted and could not write back; only the log has it
 	Advice           string // sentences that say what to do about these parts; empty: what most changes need
 }
 

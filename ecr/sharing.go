@@ -2,7 +2,6 @@ package ecr
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -195,6 +194,6 @@ func (p *policyChange) restore(ctx context.Context) error {
 	}
 	lost := common.WithOutcome(p.conflict(), nil, []string{p.share.Part})
 	lost.Message += " This request has deleted that policy, and could not write it back."
-	lost.Cause = fmt.Errorf("%w; the deleted policy is %s", err, p.deleted)
+	lost.Cause, lost.LostPolicy = err, p.deleted
 	return lost
 }
