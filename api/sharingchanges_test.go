@@ -100,7 +100,7 @@ func TestManyShareAtOnce(t *testing.T) {
 // accounts stay.
 func TestGroupsAloneLoseNoAccounts(t *testing.T) {
 	t.Parallel()
-	for range 5 {
+	for range 2 {
 		w := newSharingWorld(t, "")
 		var all errgroup.Group
 		for i := range 6 {
