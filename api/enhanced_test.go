@@ -347,11 +347,7 @@ func TestEveryActionOfTheSessionForInspectorIsNeeded(t *testing.T) {
 		for _, action := range s.Action {
 			t.Run(action, func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t, changeRows(func(rt *route) {
-					if rt.Further != nil {
-						rt.Further = map[string]func(iam.Scope) iam.Policy{withInspector: func(s iam.Scope) iam.Policy { return without(inspectorPolicy(s), i, action) }}
-					}
-				}))
+				w := newWorld(t, changeFurther(withInspector, func(s iam.Scope) iam.Policy { return without(inspectorPolicy(s), i, action) }))
 				w.addRepository(account, "g/a", org)
 				w.addImage(account, "g/a", localaws.Image{Tags: []string{"v1"}, Scan: &localaws.Scan{Enhanced: true, CompletedAt: completedThen}})
 				w.enhance()

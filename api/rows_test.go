@@ -433,3 +433,13 @@ func changeRows(change func(*route)) func(*common.Config, *[]route) {
 		}
 	}
 }
+
+// changeFurther returns an option for newWorld that changes the policy of the
+// further sessions of that name.
+func changeFurther(name string, policy func(iam.Scope) iam.Policy) func(*common.Config, *[]route) {
+	return changeRows(func(rt *route) {
+		if rt.Further[name] != nil {
+			rt.Further = map[string]func(iam.Scope) iam.Policy{name: policy}
+		}
+	})
+}

@@ -319,11 +319,7 @@ func TestEveryActionOfTheSessionForSharingIsNeeded(t *testing.T) {
 		for _, action := range s.Action {
 			t.Run(action, func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t, changeRows(func(rt *route) {
-					if rt.Further[forSharing] != nil {
-						rt.Further = map[string]func(iam.Scope) iam.Policy{forSharing: func(s iam.Scope) iam.Policy { return without(writeSharingPolicy(s), i, action) }}
-					}
-				}))
+				w := newWorld(t, changeFurther(forSharing, func(s iam.Scope) iam.Policy { return without(writeSharingPolicy(s), i, action) }))
 				w.addRepository(account, "g/a", org)
 				refused := 0
 				for _, e := range []exchange{sharingOf("PUT", shareToAll, 0, ""), sharingOf("DELETE", "", 0, "")} {

@@ -122,6 +122,16 @@ func reservePart(ctx context.Context, part time.Duration) (context.Context, cont
 	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/part))
 }
 
+// pause waits, and returns false if the context has ended before.
+func pause(ctx context.Context, wait time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(wait):
+		return true
+	}
+}
+
 // retryIfDenied makes a change of a repository that was just read. If AWS
 // denies the change, that contradicts the tags that were read. Either what is to
 // be changed is gone, and then the error says so. Or AWS's authorization does not
@@ -132,10 +142,8 @@ func retryIfDenied(ctx context.Context, check func(context.Context) error, chang
 	if !isDenied(err) {
 		return err
 	}
-	select {
-	case <-ctx.Done():
+	if !pause(ctx, denialDelay) {
 		return err
-	case <-time.After(denialDelay):
 	}
 	switch checkErr := check(ctx); {
 	case checkErr == nil:

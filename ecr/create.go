@@ -75,7 +75,7 @@ func (c *Client) shareCreated(ctx context.Context, created *Repository, s Share)
 // know it yet.
 func (c *Client) policyOfNew(ctx context.Context, name string) (p *Policy, err error) {
 	for _, wait := range lookAfter {
-		sleep(ctx, wait)
+		pause(ctx, wait)
 		if p, err = c.Policy(ctx, name); !isGone(err) {
 			break
 		}

@@ -97,20 +97,12 @@ func (p *policyChange) repeatIfUnchanged(r *request.Request) {
 // It is asked again as long as it shows what was before.
 var lookAfter = []time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond, 900 * time.Millisecond}
 
-// sleep returns early if the context ends. The next call to AWS says so.
-func sleep(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
-}
-
 // confirm reads whether the policy has what was written. The failure is nil if
 // AWS said that it has written it. Otherwise AWS did not say.
 func (p *policyChange) confirm(ctx context.Context, failure error) (*Sharing, error) {
 	part := []string{p.share.Part}
 	for _, wait := range lookAfter {
-		sleep(ctx, wait)
+		pause(ctx, wait) // if the time is over, the next call to AWS says so
 		now, err := p.look(ctx)
 		switch {
 		case isGone(err):

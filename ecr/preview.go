@@ -55,9 +55,9 @@ const (
 var errBusy = common.Errorf(common.PreviewUnderWay, "Others ask for previews of this repository at the same time, and AWS keeps only the last one. Try again later.")
 
 // Preview starts a preview of the document and waits until it has ended, or until
-// half of the time is over: the other half is for the pages. If AWS makes a preview of the
-// same document already, Preview waits for that one. The pages of the preview are
-// read by read, which calls its argument and may call it again.
+// half of the time is over: the other half is for the pages. If AWS makes a
+// preview of the same document already, Preview waits for that one. The pages of
+// the preview are read by read, which calls its argument and may call it again.
 func (c *Client) Preview(ctx context.Context, name string, document jsontext.Value, read func(context.Context, func(context.Context) error) error) (preview *Preview, err error) {
 	for try := range maxPreviews {
 		preview, err = c.runPreview(ctx, name, document)
@@ -127,16 +127,6 @@ func (c *Client) runPreview(ctx context.Context, name string, document jsontext.
 		return nil, common.FromAWS(ctx.Err(), nil, "")
 	}
 	return underWay, nil
-}
-
-// pause waits, and returns false if the context has ended before.
-func pause(ctx context.Context, wait time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(wait):
-		return true
-	}
 }
 
 // isLater tells whether a look at a preview has found nothing out, and the next
