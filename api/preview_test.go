@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -364,6 +365,21 @@ func TestPreviewThatIsReplaced(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Somebody else's preview takes the place of ours, and is under way when the time
+// to wait is over. The answer does not pass it off as ours.
+func TestPreviewThatIsReplacedByOneUnderWay(t *testing.T) {
+	t.Parallel()
+	w := newPreviewWorld(t)
+	w.setPreviews(math.MaxInt, "")
+	replace := sync.OnceFunc(func() { w.addPreview("g/a", expireAll) })
+	w.after = func(c localaws.Call) {
+		if c.Operation == "GetLifecyclePolicyPreview" {
+			replace()
+		}
+	}
+	w.run(previewOfA("POST", keepOne, 409, underWayByAWS()))
 }
 
 // A preview that is read later is replaced between two pages. AWS may refuse the
