@@ -15,6 +15,7 @@ const (
 	BadRequest         Code = "bad-request"          // the caller's input is wrong
 	TokenMissing       Code = "token-missing"        // there is no token
 	TokenRefused       Code = "token-refused"        // the token is not a hash of a key
+	KeyLimited         Code = "key-limited"          // the request is outside the limits of the caller's key
 	RoleRefused        Code = "role-refused"         // AWS does not let the service assume the role
 	DeniedByAWS        Code = "denied-by-aws"        // AWS denies a call in the role's session
 	OtherOrg           Code = "other-org"            // the repository is another org's, or nobody's
@@ -24,6 +25,9 @@ const (
 	ImageNotFound      Code = "image-not-found"      // there is no such image
 	LifecycleNotFound  Code = "lifecycle-not-found"  // the repository has no lifecycle policy
 	PreviewNotFound    Code = "preview-not-found"    // nobody has asked for a preview of a lifecycle policy
+	UsersOff           Code = "users-off"            // the configuration has no users in that account
+	UserNotFound       Code = "user-not-found"       // the repository has no such user
+	AccessKeyNotFound  Code = "access-key-not-found" // the user has no such access key
 	MethodNotAllowed   Code = "method-not-allowed"   // the path is right, the method is not
 	RepositoryExists   Code = "repository-exists"    // the name of a create is taken
 	RepositoryNotEmpty Code = "repository-not-empty" // AWS does not delete it while it has images
@@ -34,6 +38,9 @@ const (
 	PreviewUnderWay    Code = "preview-under-way"    // AWS makes a preview of another lifecycle policy
 	SharingChanged     Code = "sharing-changed"      // somebody changed the repository's policy at the same time
 	PrincipalGone      Code = "principal-gone"       // AWS refuses the repository's policy because of a principal that is gone
+	UserExists         Code = "user-exists"          // the name of a user is taken
+	UserConflict       Code = "user-conflict"        // something of the user that is not the service's is in the way
+	TwoAccessKeys      Code = "two-access-keys"      // the user has two access keys, which is AWS's limit
 	BodyTooLarge       Code = "body-too-large"       // the body is over the limit
 	Throttled          Code = "throttled"            // AWS throttles, or the service holds back sessions so that AWS need not
 	QuotaReached       Code = "quota-reached"        // a quota of the account is reached
