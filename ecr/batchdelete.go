@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam/calls"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/awserr"
 	"github.com/aws/aws-sdk-go/aws/request"
@@ -73,17 +74,17 @@ type batchDeletion struct {
 // a part of it: what it did not do is in the failures of the result, and not in
 // the error. The attempts are noted in tries. An attempt whose answer was lost
 // is repeated, unless one of the options prevents it.
-func (c *Client) batchDelete(ctx context.Context, name string, ids []ImageID, tries *attempts, options ...request.Option) (*batchDeletion, error) {
+func (c *Client) batchDelete(ctx context.Context, name string, ids []ImageID, tries *calls.Attempts, options ...request.Option) (*batchDeletion, error) {
 	done := new(batchDeletion)
 	in := &ecr.BatchDeleteImageInput{RepositoryName: aws.String(name), ImageIds: awsIDs(ids)}
-	options = append(slices.Clone(options), tries.watch, keepRequestID(&done.requestID))
+	options = append(slices.Clone(options), tries.Watch, keepRequestID(&done.requestID))
 	out, err := send[batchDeleteImageOutput](ctx, c, "BatchDeleteImage", in, options...)
 	if err != nil {
 		return nil, err
 	}
 	done.ids, done.failures = append([]ImageIdentifier{}, out.ImageIDs...), append([]ImageFailure{}, out.Failures...)
 	if len(done.ids)+len(done.failures) == 0 { // the answer was empty
-		tries.unsure = true
+		tries.Unsure = true
 		return nil, common.Errorf(common.Internal, "ECR answered a deletion of images in %q without saying what it did", name)
 	}
 	return done, nil

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam/calls"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/service/ecr"
 )
@@ -14,7 +15,7 @@ import (
 type batch struct {
 	run   *cleanupRun
 	units []unit
-	tries attempts
+	tries calls.Attempts
 	left  []unit // those that are still there, if a check between two attempts has found some gone
 }
 
@@ -66,7 +67,7 @@ func (b *batch) send(ctx context.Context) (again []unit) {
 	case err == nil:
 		b.note(ctx, done)
 		return nil
-	case !b.tries.unsure:
+	case !b.tries.Unsure:
 		b.run.stop(err)
 		return nil
 	case b.left != nil:
@@ -76,7 +77,7 @@ func (b *batch) send(ctx context.Context) (again []unit) {
 	if lookErr == nil && len(left) == 0 {
 		return nil
 	}
-	b.run.stop(unknownReason(err, lookErr))
+	b.run.stop(calls.UnknownReason(err, lookErr))
 	b.run.mu.Lock()
 	defer b.run.mu.Unlock()
 	for _, u := range left {
@@ -86,14 +87,14 @@ func (b *batch) send(ctx context.Context) (again []unit) {
 }
 
 func (b *batch) delete(ctx context.Context) (done *batchDeletion, err error) {
-	ctx, cancel := reserveTime(ctx)
+	ctx, cancel := calls.ReserveTime(ctx)
 	defer cancel()
 	ids := make([]ImageID, len(b.units))
 	for i, u := range b.units {
 		ids[i] = u.id()
 	}
 	err = retryIfDenied(ctx, b.checkDenied, func() (err error) {
-		done, err = b.run.client.batchDelete(ctx, b.run.repository, ids, &b.tries, b.tries.repeatIfSame(b.check))
+		done, err = b.run.client.batchDelete(ctx, b.run.repository, ids, &b.tries, b.tries.RepeatIfSame(b.check))
 		return err
 	})
 	return done, err
@@ -113,7 +114,7 @@ func (b *batch) check(ctx context.Context) error {
 
 // checkDenied returns an error unless a denied call may be tried once more.
 func (b *batch) checkDenied(ctx context.Context) error {
-	if b.tries.unsure {
+	if b.tries.Unsure {
 		return b.check(ctx)
 	}
 	_, err := b.run.client.tags(ctx, b.run.repository)
@@ -207,7 +208,7 @@ func (b *batch) note(ctx context.Context, done *batchDeletion) {
 			if u.tag != "" {
 				untagged = append(untagged, digest)
 			}
-		case refused && aws.StringValue(f.FailureCode) == ecr.ImageFailureCodeImageNotFound && b.tries.unsure:
+		case refused && aws.StringValue(f.FailureCode) == ecr.ImageFailureCodeImageNotFound && b.tries.Unsure:
 			unseen = append(unseen, u)
 		default:
 			b.noteFailure(u, f)

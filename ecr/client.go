@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam/calls"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/client"
 	"github.com/aws/aws-sdk-go/aws/credentials"
@@ -25,8 +26,8 @@ type API struct {
 
 	ecr    *ecr.ECR
 	claims claims
-	clock  *clock
-	turns  *turns // of changes of policies, by the repository's ARN
+	clock  *calls.Clock
+	turns  *calls.Turns // of changes of policies, by the repository's ARN
 }
 
 // New returns an API that uses the AWS session, but not its credentials. So a
@@ -35,12 +36,12 @@ func New(session client.ConfigProvider) *API {
 	api := &API{
 		ecr:    ecr.New(session, aws.NewConfig().WithCredentials(credentials.AnonymousCredentials)),
 		claims: newClaims(),
-		clock:  newClock(),
-		turns:  newTurns(),
+		clock:  calls.NewClock(),
+		turns:  calls.NewTurns(),
 	}
 	// The clock reads the header before the body is read, so that the time is
 	// exact.
-	api.ecr.Handlers.UnmarshalMeta.PushFront(api.clock.note)
+	api.ecr.Handlers.UnmarshalMeta.PushFront(api.clock.Note)
 	api.ecr.Handlers.Complete.PushFront(translate)
 	replaceEncoder(&api.ecr.Handlers)
 	replaceDecoder(&api.ecr.Handlers)
@@ -53,8 +54,8 @@ type Client struct {
 	api      *ecr.ECR
 	removed  func(context.Context, Removal)
 	claims   claims
-	clock    *clock
-	turns    *turns
+	clock    *calls.Clock
+	turns    *calls.Turns
 	registry common.Registry
 	session  request.Option
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam/calls"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/service/ecr"
 )
@@ -43,13 +44,13 @@ func (c *Client) CreateRepository(ctx context.Context, name string, s Settings, 
 func (c *Client) createOrFind(ctx context.Context, name string, s Settings, e Encryption) (*Repository, error) {
 	end := c.claims.begin(c.registry.ARN(name))
 	defer end()
-	tries := new(attempts)
+	tries := new(calls.Attempts)
 	created, err := c.create(ctx, name, s, e, tries)
 	switch {
 	case err == nil:
 		c.claims.add(created)
 		return created, nil
-	case tries.unsure:
+	case tries.Unsure:
 		return c.findCreated(ctx, name, s, e, tries, err)
 	default:
 		return nil, c.explainRefusal(ctx, name, err)
@@ -62,7 +63,7 @@ func (c *Client) shareCreated(ctx context.Context, created *Repository, s Share)
 		return s.By.policyOfNew(ctx, created.RepositoryName)
 	})
 	if err != nil {
-		_, unknown := outcomeOf(err)
+		_, unknown := calls.OutcomeOf(err)
 		failed := common.WithOutcome(err, repositoryPart, unknown)
 		failed.Advice = "Set " + s.Part + " by an update of the repository: the same create would find that its name is taken."
 		return nil, failed
@@ -75,24 +76,24 @@ func (c *Client) shareCreated(ctx context.Context, created *Repository, s Share)
 // know it yet.
 func (c *Client) policyOfNew(ctx context.Context, name string) (p *Policy, err error) {
 	for _, wait := range lookAfter {
-		pause(ctx, wait)
-		if p, err = c.Policy(ctx, name); !isGone(err) {
+		calls.Pause(ctx, wait)
+		if p, err = c.Policy(ctx, name); !calls.IsGone(err) {
 			break
 		}
 	}
 	return p, err
 }
 
-func (c *Client) create(ctx context.Context, name string, s Settings, e Encryption, tries *attempts) (*Repository, error) {
-	ctx, cancel := reserveTime(ctx)
+func (c *Client) create(ctx context.Context, name string, s Settings, e Encryption, tries *calls.Attempts) (*Repository, error) {
+	ctx, cancel := calls.ReserveTime(ctx)
 	defer cancel()
 	start := time.Now()
-	out, err := send[createRepositoryOutput](ctx, c, "CreateRepository", createInput(name, s, e), tries.watch)
+	out, err := send[createRepositoryOutput](ctx, c, "CreateRepository", createInput(name, s, e), tries.Watch)
 	if err != nil {
 		return nil, err
 	}
 	if out.Repository == nil { // the answer was empty
-		tries.unsure, tries.start = true, start
+		tries.Unsure, tries.Start = true, start
 		return nil, common.Errorf(common.Internal, "ECR answered the create of %q without a repository", name)
 	}
 	return newRepository(out.Repository, sortTags(slices.Clone(s.Tags))), nil
@@ -120,14 +121,14 @@ func createInput(name string, s Settings, e Encryption) *createRepositoryInput {
 // without saying so. If this create has made the repository, it returns the
 // repository. Otherwise the error says that the name was taken before, or what
 // failed.
-func (c *Client) findCreated(ctx context.Context, name string, s Settings, e Encryption, tries *attempts, failure error) (*Repository, error) {
+func (c *Client) findCreated(ctx context.Context, name string, s Settings, e Encryption, tries *calls.Attempts, failure error) (*Repository, error) {
 	found, err := c.Repository(ctx, name)
 	switch {
 	case common.CodeOf(err) == common.OtherOrg: // it exists, and its tag names another org
 		return nil, c.alreadyExists(name, failure)
 	case err != nil:
-		return nil, common.WithOutcome(unknownReason(failure, err), nil, repositoryPart)
-	case !c.clock.mayBeAfter(tries.start, found.CreatedAt.Time) || c.claims.has(found):
+		return nil, common.WithOutcome(calls.UnknownReason(failure, err), nil, repositoryPart)
+	case !c.clock.MayBeAfter(tries.Start, found.CreatedAt.Time) || c.claims.has(found):
 		return nil, c.alreadyExists(name, failure)
 	case matchesRequest(found, s, e) && c.claims.take(found):
 		return found, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam/calls"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/service/ecr"
 )
@@ -12,10 +13,10 @@ import (
 // images. If AWS did not say whether it did that, DeleteRepository checks
 // whether the repository is gone.
 func (c *Client) DeleteRepository(ctx context.Context, present *Repository) error {
-	tries := new(attempts)
+	tries := new(calls.Attempts)
 	err := c.delete(ctx, present, tries)
 	switch {
-	case err == nil || !tries.unsure:
+	case err == nil || !tries.Unsure:
 		return err
 	case common.CodeOf(err) == common.RepositoryNotFound:
 		return nil
@@ -24,16 +25,16 @@ func (c *Client) DeleteRepository(ctx context.Context, present *Repository) erro
 	if common.CodeOf(readErr) == common.RepositoryNotFound {
 		return nil
 	}
-	return common.WithOutcome(unknownReason(err, readErr), nil, repositoryPart)
+	return common.WithOutcome(calls.UnknownReason(err, readErr), nil, repositoryPart)
 }
 
-func (c *Client) delete(ctx context.Context, present *Repository, tries *attempts) error {
-	ctx, cancel := reserveTime(ctx)
+func (c *Client) delete(ctx context.Context, present *Repository, tries *calls.Attempts) error {
+	ctx, cancel := calls.ReserveTime(ctx)
 	defer cancel()
 	in := &ecr.DeleteRepositoryInput{RepositoryName: aws.String(present.RepositoryName), Force: aws.Bool(true)}
 	same := func(ctx context.Context) error { return c.checkSame(ctx, present) }
 	return retryIfDenied(ctx, same, func() error {
-		_, err := send[ecr.DeleteRepositoryOutput](ctx, c, "DeleteRepository", in, tries.watch, tries.repeatIfSame(same))
+		_, err := send[ecr.DeleteRepositoryOutput](ctx, c, "DeleteRepository", in, tries.Watch, tries.RepeatIfSame(same))
 		return err
 	})
 }

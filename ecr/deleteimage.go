@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam/calls"
 	"github.com/aws/aws-sdk-go/aws"
 )
 
@@ -20,7 +21,7 @@ type imageDeletion struct {
 	name    string
 	id      ImageID
 	present *Image // what had that id when it was read
-	tries   attempts
+	tries   calls.Attempts
 }
 
 // DeleteImage deletes the image or the tag with that id, which is one that was
@@ -33,14 +34,14 @@ func (c *Client) DeleteImage(ctx context.Context, name string, id ImageID, prese
 	switch {
 	case err == nil:
 		return d.done(ctx, done.ids, d.goneWith(ctx, done.ids), done.requestID), nil
-	case !d.tries.unsure || common.CodeOf(err) == common.ImageInIndex:
+	case !d.tries.Unsure || common.CodeOf(err) == common.ImageInIndex:
 		return nil, err
 	}
-	if isGone(err) {
+	if calls.IsGone(err) {
 		return d.doneUnseen(ctx), nil
 	}
 	checkErr := d.checkSame(ctx)
-	if isGone(checkErr) {
+	if calls.IsGone(checkErr) {
 		return d.doneUnseen(ctx), nil
 	}
 	return nil, d.unknown(err, checkErr)
@@ -51,7 +52,7 @@ func (c *Client) DeleteImage(ctx context.Context, name string, id ImageID, prese
 // simply send it again.
 func (d *imageDeletion) unknown(failure, checkErr error) error {
 	if d.id.Tag == "" {
-		return common.WithOutcome(unknownReason(failure, checkErr), nil, []string{"Image"})
+		return common.WithOutcome(calls.UnknownReason(failure, checkErr), nil, []string{"Image"})
 	}
 	part := []string{"Tag " + d.id.Tag}
 	if common.CodeOf(checkErr) == common.TagMoved {
@@ -60,7 +61,7 @@ func (d *imageDeletion) unknown(failure, checkErr error) error {
 		moved.Advice = "The same request, sent again, would take the tag from that image."
 		return moved
 	}
-	e := common.WithOutcome(unknownReason(failure, checkErr), nil, part)
+	e := common.WithOutcome(calls.UnknownReason(failure, checkErr), nil, part)
 	e.Advice = "Look first which image has the tag: the same request, sent again, takes it from that image. Or delete the image by its digest."
 	return e
 }
@@ -68,10 +69,10 @@ func (d *imageDeletion) unknown(failure, checkErr error) error {
 // run makes the call. If AWS says that it has not deleted the image, that is the
 // error.
 func (d *imageDeletion) run(ctx context.Context) (done *batchDeletion, err error) {
-	ctx, cancel := reserveTime(ctx)
+	ctx, cancel := calls.ReserveTime(ctx)
 	defer cancel()
 	err = retryIfDenied(ctx, d.checkSame, func() error {
-		done, err = d.batchDelete(ctx, d.name, []ImageID{d.id}, &d.tries, d.tries.repeatIfSame(d.checkSame))
+		done, err = d.batchDelete(ctx, d.name, []ImageID{d.id}, &d.tries, d.tries.RepeatIfSame(d.checkSame))
 		return err
 	})
 	if err == nil && len(done.failures) > 0 {
@@ -102,7 +103,7 @@ func (d *imageDeletion) goneAt(ctx context.Context, digest string) []string {
 	switch _, err := d.DescribeImage(ctx, d.name, ImageID{Digest: digest}); {
 	case err == nil:
 		return []string{}
-	case isGone(err):
+	case calls.IsGone(err):
 		return []string{digest}
 	default:
 		return nil
@@ -116,7 +117,7 @@ func (d *imageDeletion) doneUnseen(ctx context.Context) *Deletion {
 	if d.id.Tag == "" {
 		return d.done(ctx, idsOf(d.present.ImageDigest, d.present.ImageTags), []string{d.present.ImageDigest}, "")
 	}
-	if err := d.checkImage(ctx, ImageID{Digest: d.present.ImageDigest}); !isGone(err) {
+	if err := d.checkImage(ctx, ImageID{Digest: d.present.ImageDigest}); !calls.IsGone(err) {
 		return d.done(ctx, []ImageIdentifier{{ImageTag: &d.id.Tag}}, nil, "")
 	}
 	return d.done(ctx, idsOf(d.present.ImageDigest, []string{d.id.Tag}), []string{d.present.ImageDigest}, "")
@@ -131,7 +132,7 @@ func (d *imageDeletion) doneUnseen(ctx context.Context) *Deletion {
 func (d *imageDeletion) checkSame(ctx context.Context) error {
 	err := d.checkImage(ctx, d.id)
 	if common.CodeOf(err) == common.TagMoved {
-		if imageErr := d.checkImage(ctx, ImageID{Digest: d.present.ImageDigest}); isGone(imageErr) {
+		if imageErr := d.checkImage(ctx, ImageID{Digest: d.present.ImageDigest}); calls.IsGone(imageErr) {
 			return imageErr
 		}
 	}

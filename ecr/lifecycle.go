@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam/calls"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/service/ecr"
 	"github.com/go-json-experiment/json/jsontext"
@@ -61,25 +62,25 @@ func sameJSON(a, b jsontext.Value) bool {
 // returns the policy as ECR tells it. If AWS did not say whether it did that,
 // PutLifecycle looks.
 func (c *Client) PutLifecycle(ctx context.Context, name string, document jsontext.Value) (jsontext.Value, error) {
-	tries := new(attempts)
+	tries := new(calls.Attempts)
 	put, err := c.putLifecycle(ctx, name, document, tries)
-	if err == nil || !tries.unsure || common.CodeOf(err) == common.RepositoryNotFound {
+	if err == nil || !tries.Unsure || common.CodeOf(err) == common.RepositoryNotFound {
 		return put, err
 	}
 	now, readErr := c.Lifecycle(ctx, name)
 	if readErr == nil && sameJSON(now.LifecyclePolicy, document) {
 		return now.LifecyclePolicy, nil
 	}
-	return nil, common.WithOutcome(unknownReason(err, readErr), nil, lifecyclePart)
+	return nil, common.WithOutcome(calls.UnknownReason(err, readErr), nil, lifecyclePart)
 }
 
-func (c *Client) putLifecycle(ctx context.Context, name string, document jsontext.Value, tries *attempts) (jsontext.Value, error) {
-	ctx, cancel := reserveTime(ctx)
+func (c *Client) putLifecycle(ctx context.Context, name string, document jsontext.Value, tries *calls.Attempts) (jsontext.Value, error) {
+	ctx, cancel := calls.ReserveTime(ctx)
 	defer cancel()
 	in := &ecr.PutLifecyclePolicyInput{RepositoryName: aws.String(name), LifecyclePolicyText: aws.String(string(document))}
 	var put *LifecyclePolicy
 	err := retryIfDenied(ctx, c.isThere(name), func() error {
-		out, err := send[ecr.PutLifecyclePolicyOutput](ctx, c, "PutLifecyclePolicy", in, tries.watch)
+		out, err := send[ecr.PutLifecyclePolicyOutput](ctx, c, "PutLifecyclePolicy", in, tries.Watch)
 		put = newLifecyclePolicy(out.LifecyclePolicyText, nil)
 		return err
 	})
@@ -87,7 +88,7 @@ func (c *Client) putLifecycle(ctx context.Context, name string, document jsontex
 	case err != nil:
 		return nil, err
 	case put == nil: // the answer was empty
-		tries.unsure = true
+		tries.Unsure = true
 		return nil, common.Errorf(common.Internal, "ECR answered the lifecycle policy of %q without its text", name)
 	}
 	return put.LifecyclePolicy, nil
@@ -107,26 +108,26 @@ func (c *Client) isThere(name string) func(context.Context) error {
 // DeleteLifecycle looks. A policy that somebody has put after an attempt stays,
 // unless it is the same document.
 func (c *Client) DeleteLifecycle(ctx context.Context, name string, present *LifecyclePolicy) (*LifecyclePolicy, error) {
-	tries := new(attempts)
+	tries := new(calls.Attempts)
 	deleted, err := c.deleteLifecycle(ctx, name, present, tries)
-	if err == nil || !tries.unsure {
+	if err == nil || !tries.Unsure {
 		return deleted, err
 	}
 	readErr := c.checkSameLifecycle(ctx, name, present)
-	if isGone(readErr) {
+	if calls.IsGone(readErr) {
 		return present, nil
 	}
-	return nil, common.WithOutcome(unknownReason(err, readErr), nil, lifecyclePart)
+	return nil, common.WithOutcome(calls.UnknownReason(err, readErr), nil, lifecyclePart)
 }
 
-func (c *Client) deleteLifecycle(ctx context.Context, name string, present *LifecyclePolicy, tries *attempts) (*LifecyclePolicy, error) {
-	ctx, cancel := reserveTime(ctx)
+func (c *Client) deleteLifecycle(ctx context.Context, name string, present *LifecyclePolicy, tries *calls.Attempts) (*LifecyclePolicy, error) {
+	ctx, cancel := calls.ReserveTime(ctx)
 	defer cancel()
 	in := &ecr.DeleteLifecyclePolicyInput{RepositoryName: aws.String(name)}
 	same := func(ctx context.Context) error { return c.checkSameLifecycle(ctx, name, present) }
 	var deleted *LifecyclePolicy
 	err := retryIfDenied(ctx, same, func() error {
-		out, err := send[ecr.DeleteLifecyclePolicyOutput](ctx, c, "DeleteLifecyclePolicy", in, tries.watch, tries.repeatIfSame(same))
+		out, err := send[ecr.DeleteLifecyclePolicyOutput](ctx, c, "DeleteLifecyclePolicy", in, tries.Watch, tries.RepeatIfSame(same))
 		deleted = newLifecyclePolicy(out.LifecyclePolicyText, out.LastEvaluatedAt)
 		return err
 	})

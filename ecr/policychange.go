@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam/calls"
 	"github.com/aws/aws-sdk-go/aws/request"
 )
 
@@ -17,7 +18,7 @@ type policyChange struct {
 	before *policyDocument // as it was read
 	after  *policyDocument // as it is to be written
 
-	tries   attempts
+	tries   calls.Attempts
 	absent  bool         // AWS says that there is no policy to delete
 	deleted string       // the policy that AWS says it has deleted
 	seen    *policyState // why the change was not repeated
@@ -58,7 +59,7 @@ func (p *policyChange) look(ctx context.Context) (*policyState, error) {
 // write makes the call, and repeats it if AWS denies it although the
 // repository's tags allow it.
 func (p *policyChange) write(ctx context.Context) error {
-	ctx, cancel := reserveTime(ctx)
+	ctx, cancel := calls.ReserveTime(ctx)
 	defer cancel()
 	return retryIfDenied(ctx, p.checkUnchanged, func() error { return p.set(ctx) })
 }
@@ -85,10 +86,10 @@ func (p *policyChange) repeatIfUnchanged(r *request.Request) {
 		}
 		switch err := p.checkUnchanged(r.Context()); {
 		case err == nil:
-		case isGone(err):
+		case calls.IsGone(err):
 			r.Error = err
 		default:
-			r.Error = p.tries.failure
+			r.Error = p.tries.Failure
 		}
 	})
 }
@@ -102,15 +103,15 @@ var lookAfter = []time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecon
 func (p *policyChange) confirm(ctx context.Context, failure error) (*Sharing, error) {
 	part := []string{p.share.Part}
 	for _, wait := range lookAfter {
-		pause(ctx, wait) // if the time is over, the next call to AWS says so
+		calls.Pause(ctx, wait) // if the time is over, the next call to AWS says so
 		now, err := p.look(ctx)
 		switch {
-		case isGone(err):
+		case calls.IsGone(err):
 			return nil, err
 		case err != nil && failure == nil:
 			return nil, common.WithOutcome(err, nil, part)
 		case err != nil:
-			return nil, common.WithOutcome(unknownReason(failure, err), nil, part)
+			return nil, common.WithOutcome(calls.UnknownReason(failure, err), nil, part)
 		case now.is(written):
 			return p.sharing(now.document), nil
 		case now.is(changed):

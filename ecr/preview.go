@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam/calls"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/request"
 	"github.com/aws/aws-sdk-go/service/ecr"
@@ -107,14 +108,14 @@ func (c *Client) LastPreview(ctx context.Context, name string) (*Preview, error)
 // runPreview starts a preview, and waits for its end. It returns the status
 // only.
 func (c *Client) runPreview(ctx context.Context, name string, document jsontext.Value) (*Preview, error) {
-	waiting, cancel := reservePart(ctx, 2) // there may be many pages
+	waiting, cancel := calls.ReservePart(ctx, 2) // there may be many pages
 	defer cancel()
 	underWay, err := c.startPreview(waiting, name, document)
 	if err != nil {
 		return nil, err
 	}
 	looks := 0
-	for wait := firstLook; pause(waiting, wait); wait = min(2*wait, maxLook) {
+	for wait := firstLook; calls.Pause(waiting, wait); wait = min(2*wait, maxLook) {
 		now, err := c.look(waiting, name, document)
 		looks++
 		switch {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam/calls"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/awserr"
 	"github.com/aws/aws-sdk-go/service/ecr"
@@ -19,16 +20,16 @@ var scanPart = []string{"Scan"}
 // returns its status. If AWS did not say whether it has started one, ScanImage
 // looks for it.
 func (c *Client) ScanImage(ctx context.Context, name, digest string) (*ScanStatus, error) {
-	tries := new(attempts)
+	tries := new(calls.Attempts)
 	status, err := c.startScan(ctx, name, digest, tries)
-	if err == nil || !tries.unsure || refusesEveryScan(err) {
+	if err == nil || !tries.Unsure || refusesEveryScan(err) {
 		return status, err
 	}
 	return c.findScan(ctx, name, digest, tries, err)
 }
 
-func (c *Client) startScan(ctx context.Context, name, digest string, tries *attempts) (status *ScanStatus, err error) {
-	ctx, cancel := reserveTime(ctx)
+func (c *Client) startScan(ctx context.Context, name, digest string, tries *calls.Attempts) (status *ScanStatus, err error) {
+	ctx, cancel := calls.ReserveTime(ctx)
 	defer cancel()
 	start, id := time.Now(), ImageID{Digest: digest}
 	isThere := func(ctx context.Context) error {
@@ -37,12 +38,12 @@ func (c *Client) startScan(ctx context.Context, name, digest string, tries *atte
 	}
 	in := &ecr.StartImageScanInput{RepositoryName: aws.String(name), ImageId: id.aws()}
 	err = retryIfDenied(ctx, isThere, func() error {
-		out, err := send[ecr.StartImageScanOutput](ctx, c, "StartImageScan", in, tries.watch)
+		out, err := send[ecr.StartImageScanOutput](ctx, c, "StartImageScan", in, tries.Watch)
 		status = scanStatusOf(out.ImageScanStatus)
 		return err
 	})
 	if err == nil && status == nil { // the answer was empty
-		tries.unsure, tries.start = true, start
+		tries.Unsure, tries.Start = true, start
 		return nil, common.Errorf(common.Internal, "ECR answered the scan of %s without a status", digest)
 	}
 	return status, err
@@ -61,12 +62,12 @@ func refusesEveryScan(err error) bool {
 // findScan ends a scan after an attempt that may have started it without saying
 // so. It returns the status of a scan that may be this one: a scan that runs, or
 // one that has ended since. Otherwise the error says what failed.
-func (c *Client) findScan(ctx context.Context, name, digest string, tries *attempts, failure error) (*ScanStatus, error) {
+func (c *Client) findScan(ctx context.Context, name, digest string, tries *calls.Attempts, failure error) (*ScanStatus, error) {
 	scan, err := c.lastScan(ctx, name, digest)
 	switch {
 	case err != nil:
-		return nil, common.WithOutcome(unknownReason(failure, err), nil, scanPart)
-	case scan.isRunning() || scan.ended != nil && c.clock.mayBeAfter(tries.start, *scan.ended):
+		return nil, common.WithOutcome(calls.UnknownReason(failure, err), nil, scanPart)
+	case scan.isRunning() || scan.ended != nil && c.clock.MayBeAfter(tries.Start, *scan.ended):
 		return scan.status, nil
 	case common.CodeOf(failure) == common.QuotaReached && (scan.status == nil || scan.ended != nil):
 		return nil, failure // what has reached the quota was before

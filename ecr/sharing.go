@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam/calls"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/request"
 	"github.com/aws/aws-sdk-go/service/ecr"
@@ -72,7 +73,7 @@ func (s Share) checkLength(owner common.Registry) error {
 // SharingChanged.
 func (s Share) Set(ctx context.Context, name string, read func(context.Context) (*Policy, error)) (*Sharing, error) {
 	c := s.By
-	end, err := c.turns.wait(ctx, c.registry.ARN(name))
+	end, err := c.turns.Wait(ctx, c.registry.ARN(name), "Other changes of the sharing of this repository took too long.")
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +107,7 @@ func (p *policyChange) run(ctx context.Context) (*Sharing, error) {
 		return p.sharing(p.after), nil
 	case err == nil && p.deletedMore():
 		return nil, p.restore(ctx)
-	case err == nil || p.tries.unsure && !isGone(err):
+	case err == nil || p.tries.Unsure && !calls.IsGone(err):
 		return p.confirm(ctx, err)
 	case p.seen.is(written):
 		return p.sharing(p.seen.document), nil
@@ -161,7 +162,7 @@ func (p *policyChange) addsAccounts() bool {
 
 // set writes the policy, or deletes it if no statement is left.
 func (p *policyChange) set(ctx context.Context) error {
-	options := []request.Option{p.tries.watch, p.repeatIfUnchanged}
+	options := []request.Option{p.tries.Watch, p.repeatIfUnchanged}
 	if p.after != nil {
 		in := &ecr.SetRepositoryPolicyInput{RepositoryName: aws.String(p.name), PolicyText: aws.String(p.after.String())}
 		_, err := send[ecr.SetRepositoryPolicyOutput](ctx, p.Client, "SetRepositoryPolicy", in, options...)

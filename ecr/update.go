@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam/calls"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/request"
 	"github.com/aws/aws-sdk-go/service/ecr"
@@ -90,22 +91,22 @@ func (c *Client) applyOne(ctx context.Context, present *Repository, p *part) {
 		p.applyShare(ctx, present.RepositoryName)
 		return
 	}
-	ctx, cancel := reserveTime(ctx)
+	ctx, cancel := calls.ReserveTime(ctx)
 	defer cancel()
-	tries := new(attempts)
+	tries := new(calls.Attempts)
 	same := func(ctx context.Context) error { return c.checkSame(ctx, present) }
 	p.err = retryIfDenied(ctx, same, func() (err error) {
-		p.confirmed, err = p.put(ctx, present.RepositoryName, p.wanted, tries.watch)
+		p.confirmed, err = p.put(ctx, present.RepositoryName, p.wanted, tries.Watch)
 		return err
 	})
 	if p.err == nil && p.confirmed.Empty() { // the answer was empty
-		tries.unsure = true
+		tries.Unsure = true
 		p.err = common.Errorf(common.Internal, "ECR answered the change of %s without the new value", p.name)
 	}
 	switch common.CodeOf(p.err) {
 	case "", common.RepositoryNotFound: // there is no repository to change
 	default:
-		p.unsure = tries.unsure
+		p.unsure = tries.Unsure
 	}
 }
 
@@ -114,7 +115,7 @@ func (c *Client) applyOne(ctx context.Context, present *Repository, p *part) {
 func (p *part) applyShare(ctx context.Context, name string) {
 	sharing, err := p.share.Set(ctx, name, func(ctx context.Context) (*Policy, error) { return p.share.By.Policy(ctx, name) })
 	if err != nil {
-		_, unknown := outcomeOf(err)
+		_, unknown := calls.OutcomeOf(err)
 		p.err, p.unsure = err, len(unknown) > 0
 		return
 	}

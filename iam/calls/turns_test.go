@@ -1,4 +1,4 @@
-package ecr
+package calls
 
 import (
 	"context"
@@ -9,33 +9,35 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 )
 
+const tooLate = "Others took too long."
+
 // Whoever waits for a turn gives up with his request. Nothing is left of turns
 // that have ended.
 func TestTurns(t *testing.T) {
 	t.Parallel()
-	turns := newTurns()
-	end, err := turns.wait(t.Context(), "a")
+	turns := NewTurns()
+	end, err := turns.Wait(t.Context(), "a", tooLate)
 	if err != nil {
 		t.Fatal(err)
 	}
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := turns.wait(canceled, "a"); common.CodeOf(err) != common.Canceled {
+	if _, err := turns.Wait(canceled, "a", tooLate); common.CodeOf(err) != common.Canceled {
 		t.Errorf("a wait that is cancelled: %v", err)
 	}
 	late, cancel := context.WithTimeout(t.Context(), 1)
 	defer cancel()
-	if _, err := turns.wait(late, "a"); common.CodeOf(err) != common.Timeout || err.Error() != "Other changes of the sharing of this repository took too long." {
+	if _, err := turns.Wait(late, "a", tooLate); common.CodeOf(err) != common.Timeout || err.Error() != tooLate {
 		t.Errorf("a wait without time: %v", err)
 	}
-	endOther, err := turns.wait(t.Context(), "b")
+	endOther, err := turns.Wait(t.Context(), "b", tooLate)
 	if err != nil {
 		t.Fatal(err)
 	}
 	endOther()
 	next := make(chan func())
 	go func() {
-		end, err := turns.wait(t.Context(), "a")
+		end, err := turns.Wait(t.Context(), "a", tooLate)
 		if err != nil {
 			t.Error(err)
 		}
@@ -52,8 +54,8 @@ func TestTurns(t *testing.T) {
 func TestWaitForATurnLeavesTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		turns := newTurns()
-		end, err := turns.wait(t.Context(), "a")
+		turns := NewTurns()
+		end, err := turns.Wait(t.Context(), "a", tooLate)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +63,7 @@ func TestWaitForATurnLeavesTime(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		start := time.Now()
-		if _, err := turns.wait(ctx, "a"); common.CodeOf(err) != common.Timeout {
+		if _, err := turns.Wait(ctx, "a", tooLate); common.CodeOf(err) != common.Timeout {
 			t.Errorf("%v, want a timeout", err)
 		}
 		if waited := time.Since(start); waited != 30*time.Second { // by the clock of the bubble

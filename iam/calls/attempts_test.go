@@ -1,4 +1,4 @@
-package ecr
+package calls
 
 import (
 	"net/http"
@@ -17,33 +17,33 @@ func TestClockLearnsAWSTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const ahead = time.Hour // AWS's clock is ahead of ours by this
 		second := time.Now().Add(ahead).Truncate(time.Second)
-		c := newClock()
+		c := NewClock()
 		answered := func() {
 			date := time.Now().Add(ahead).UTC().Format(http.TimeFormat)
-			c.note(&request.Request{HTTPResponse: &http.Response{Header: http.Header{"Date": {date}}}})
+			c.Note(&request.Request{HTTPResponse: &http.Response{Header: http.Header{"Date": {date}}}})
 		}
 		time.Sleep(700 * time.Millisecond)
 		start, before, since := time.Now(), second.Add(300*time.Millisecond), second.Add(800*time.Millisecond)
-		if c.mayBeAfter(start, since) {
+		if c.MayBeAfter(start, since) {
 			t.Error("the clock claims to know AWS's time before any answer")
 		}
 		time.Sleep(200 * time.Millisecond)
 		answered()
-		if !c.mayBeAfter(start, since) || !c.mayBeAfter(start, before) || c.mayBeAfter(start, second.Add(-time.Second)) {
+		if !c.MayBeAfter(start, since) || !c.MayBeAfter(start, before) || c.MayBeAfter(start, second.Add(-time.Second)) {
 			t.Error("after one answer the time is not known to the second")
 		}
 		time.Sleep(150 * time.Millisecond) // the next second has begun
 		answered()
-		if !c.mayBeAfter(start, since) || c.mayBeAfter(start, before) {
+		if !c.MayBeAfter(start, since) || c.MayBeAfter(start, before) {
 			t.Error("after an answer at the beginning of a second the time is not known more exactly")
 		}
 		time.Sleep(800 * time.Millisecond) // this answer is less exact
 		answered()
-		if !c.mayBeAfter(start, since) || c.mayBeAfter(start, before) {
+		if !c.MayBeAfter(start, since) || c.MayBeAfter(start, before) {
 			t.Error("a less exact answer replaced a more exact one")
 		}
 		time.Sleep(time.Hour) // clocks drift in that time
-		if !c.mayBeAfter(start, before) {
+		if !c.MayBeAfter(start, before) {
 			t.Error("what was learned an hour ago is still relied on")
 		}
 	})
@@ -53,14 +53,14 @@ func TestClockLearnsAWSTime(t *testing.T) {
 func TestAttemptsBeginWithTheFirstUnsureOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := new(attempts)
+		a := new(Attempts)
 		attempt := func(status int, code string) {
 			r := &request.Request{AttemptTime: time.Now(), Error: awserr.New(code, "", nil), HTTPResponse: &http.Response{StatusCode: status}}
-			a.watch(r)
+			a.Watch(r)
 			r.Handlers.CompleteAttempt.Run(r)
 		}
 		attempt(400, "ThrottlingException")
-		if a.unsure {
+		if a.Unsure {
 			t.Error("a throttled attempt is taken for one that may have done the work")
 		}
 		time.Sleep(2 * time.Second)
@@ -68,8 +68,8 @@ func TestAttemptsBeginWithTheFirstUnsureOne(t *testing.T) {
 		attempt(500, "ServerException")
 		time.Sleep(2 * time.Second)
 		attempt(500, "ServerException")
-		if !a.unsure || !a.start.Equal(second) {
-			t.Errorf("the attempts that may have done the work began at %v, want %v", a.start, second)
+		if !a.Unsure || !a.Start.Equal(second) {
+			t.Errorf("the attempts that may have done the work began at %v, want %v", a.Start, second)
 		}
 	})
 }

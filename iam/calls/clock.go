@@ -1,4 +1,4 @@
-package ecr
+package calls
 
 import (
 	"net/http"
@@ -13,10 +13,10 @@ const (
 	maxSkew   = 100 * time.Millisecond // the clocks of AWS's machines may differ by this
 )
 
-// A clock learns AWS's time from the Date header of AWS's answers. The header
+// A Clock learns AWS's time from the Date header of AWS's answers. The header
 // has whole seconds (RFC 9110, 6.6.1). So after the first answer the time is
 // known to the second, and each further answer may make it more exact.
-type clock struct {
+type Clock struct {
 	base time.Time // when this clock began, by our clock
 
 	mu     sync.Mutex
@@ -24,10 +24,11 @@ type clock struct {
 	noted  time.Time // when atBase was learned
 }
 
-func newClock() *clock { return &clock{base: time.Now()} }
+// NewClock returns a Clock that knows nothing yet.
+func NewClock() *Clock { return &Clock{base: time.Now()} }
 
-// note learns from the answer to one attempt of a call.
-func (c *clock) note(r *request.Request) {
+// Note learns from the answer to one attempt of a call.
+func (c *Clock) Note(r *request.Request) {
 	if r.HTTPResponse == nil {
 		return
 	}
@@ -45,13 +46,13 @@ func (c *clock) note(r *request.Request) {
 
 // earliest returns atBase minus the time by which the two clocks may have
 // drifted since.
-func (c *clock) earliest(now time.Time) time.Time {
+func (c *Clock) earliest(now time.Time) time.Time {
 	return c.atBase.Add(-now.Sub(c.noted) / driftRate)
 }
 
-// mayBeAfter tells whether t, by AWS's clock, may be later than start, by our
+// MayBeAfter tells whether t, by AWS's clock, may be later than start, by our
 // clock. It is false before the first answer.
-func (c *clock) mayBeAfter(start, t time.Time) bool {
+func (c *Clock) MayBeAfter(start, t time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.atBase.IsZero() {

@@ -1,4 +1,4 @@
-package ecr
+package calls
 
 import (
 	"context"
@@ -9,9 +9,9 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 )
 
-// turns lets changes of the same thing run one after another in this process. It
+// Turns let changes of the same thing run one after another in this process. It
 // is for changes that read, and write what they have read.
-type turns struct {
+type Turns struct {
 	mu    sync.Mutex
 	lines map[string]*line
 }
@@ -22,11 +22,13 @@ type line struct {
 	long int
 }
 
-func newTurns() *turns { return &turns{lines: map[string]*line{}} }
+// NewTurns returns Turns of which nobody has one.
+func NewTurns() *Turns { return &Turns{lines: map[string]*line{}} }
 
-// wait waits for a turn, which lasts until end is called. It waits for half of
-// the time that the context has, so that the rest is enough for the change.
-func (t *turns) wait(ctx context.Context, key string) (end func(), err error) {
+// Wait waits for a turn, which lasts until end is called. It waits for half of
+// the time that the context has, so that the rest is enough for the change. If
+// that time is over, the caller is told the sentence late.
+func (t *Turns) Wait(ctx context.Context, key, late string) (end func(), err error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/2))
@@ -41,11 +43,11 @@ func (t *turns) wait(ctx context.Context, key string) (end func(), err error) {
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return nil, common.FromAWS(ctx.Err(), nil, "")
 		}
-		return nil, common.Errorf(common.Timeout, "Other changes of the sharing of this repository took too long.")
+		return nil, &common.Error{Code: common.Timeout, Message: late}
 	}
 }
 
-func (t *turns) join(key string) *line {
+func (t *Turns) join(key string) *line {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := t.lines[key]
@@ -57,7 +59,7 @@ func (t *turns) join(key string) *line {
 	return l
 }
 
-func (t *turns) leave(key string) {
+func (t *Turns) leave(key string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if l := t.lines[key]; l.long > 1 {
