@@ -204,10 +204,10 @@ func creating(tags string) attack {
 	}}
 }
 
-func tagList(tags string) []ecr.Tag {
-	var list []ecr.Tag
+func tagList(tags string) []common.Tag {
+	var list []common.Tag
 	for k, v := range requestTags(groupScope)[tags] {
-		list = append(list, ecr.Tag{Key: k, Value: v})
+		list = append(list, common.Tag{Key: k, Value: v})
 	}
 	return list
 }

@@ -72,7 +72,7 @@ func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
 // BenchmarkEncode writes an image, 10,000 images and 10,000 names.
 func BenchmarkEncode(b *testing.B) {
 	text, size := "application/vnd.docker.container.image.v1+json", int64(16093514)
-	when := ecr.Timestamp{Time: time.Date(2020, 12, 14, 15, 34, 18, 0, time.UTC)}
+	when := common.Timestamp{Time: time.Date(2020, 12, 14, 15, 34, 18, 0, time.UTC)}
 	image := &ecr.Image{
 		ArtifactMediaType: &text, ImageDigest: "sha256:" + strings.Repeat("a", 64), ImageManifestMediaType: &text,
 		ImagePushedAt: &when, ImageSizeInBytes: &size, ImageTags: []string{"latest"}, RegistryID: account, RepositoryName: "g/a",

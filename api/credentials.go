@@ -35,7 +35,7 @@ func (in credentialsInput) check() error {
 type dockerCredentials struct {
 	common.Unprintable
 	Access        string
-	ExpiresAt     ecr.Timestamp
+	ExpiresAt     common.Timestamp
 	Username      string
 	Password      string
 	Registry      string // host
@@ -79,7 +79,7 @@ func createCredentials(ctx context.Context, t target, in credentialsInput) (*doc
 	auth := base64.StdEncoding.EncodeToString([]byte(login.Username + ":" + login.Password))
 	return &dockerCredentials{
 		Access:        *in.Access,
-		ExpiresAt:     ecr.Timestamp{Time: expires},
+		ExpiresAt:     common.Timestamp{Time: expires},
 		Username:      login.Username,
 		Password:      login.Password,
 		Registry:      registry,

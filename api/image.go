@@ -65,13 +65,13 @@ func (in showImageInput) selected(findings []*ecr.Finding) []*ecr.Finding {
 type shownImage struct {
 	ecr.Image
 	ImageStatus                  *string
-	LastRecordedPullTime         *ecr.Timestamp
+	LastRecordedPullTime         *common.Timestamp
 	SubjectManifestDigest        *string
 	Platforms                    []ecr.PlatformImage // nil unless it is an index
 	ScanType                     *string             // nil if there was no scan
 	FindingSeverityCounts        map[string]int64
-	ImageScanCompletedAt         *ecr.Timestamp
-	VulnerabilitySourceUpdatedAt *ecr.Timestamp
+	ImageScanCompletedAt         *common.Timestamp
+	VulnerabilitySourceUpdatedAt *common.Timestamp
 	FindingsComplete             bool
 	Findings                     []*ecr.Finding // nil if the scan did not come to its end
 }

@@ -175,7 +175,7 @@ func updateRepository(ctx context.Context, t target, in updateInput) (*ecr.Repos
 	if settings.Empty() {
 		return present, nil
 	}
-	if err := checkTagCount(ecr.MergeTags(present.Tags, settings.Tags)); err != nil {
+	if err := checkTagCount(common.MergeTags(present.Tags, settings.Tags)); err != nil {
 		return nil, err
 	}
 	return t.ECR().UpdateRepository(ctx, present, settings)

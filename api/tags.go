@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/YaleSpinup/ecr-api/common"
-	"github.com/YaleSpinup/ecr-api/ecr"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/text/unicode/norm"
@@ -118,7 +117,7 @@ func hasAWSPrefix(text string) bool {
 }
 
 // checkTagCount checks all tags that a repository would have.
-func checkTagCount(tags []ecr.Tag) error {
+func checkTagCount(tags []common.Tag) error {
 	n := 0
 	for _, t := range tags {
 		if !hasAWSPrefix(t.Key) {
@@ -132,8 +131,8 @@ func checkTagCount(tags []ecr.Tag) error {
 }
 
 // reservedTags are the tags that the service sets on every repository.
-func reservedTags(t target) []ecr.Tag {
-	return []ecr.Tag{
+func reservedTags(t target) []common.Tag {
+	return []common.Tag{
 		{Key: nameTag, Value: t.repository()},
 		{Key: common.OrgTag, Value: t.Org},
 		{Key: spaceTag, Value: t.Group},
@@ -146,11 +145,11 @@ func isReserved(key string) bool {
 
 // withoutReserved returns the tags without those that only the service sets.
 // The tags must be checked already.
-func withoutReserved(tags []tagInput) []ecr.Tag {
-	var kept []ecr.Tag
+func withoutReserved(tags []tagInput) []common.Tag {
+	var kept []common.Tag
 	for _, t := range tags {
 		if !isReserved(t.Key) {
-			kept = append(kept, ecr.Tag{Key: t.Key, Value: *t.Value})
+			kept = append(kept, common.Tag{Key: t.Key, Value: *t.Value})
 		}
 	}
 	return kept

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/YaleSpinup/ecr-api/common"
-	"github.com/YaleSpinup/ecr-api/ecr"
 	"github.com/YaleSpinup/ecr-api/iam"
 )
 
@@ -22,7 +21,7 @@ const resourceOrg = "aws:ResourceTag/" + common.OrgTag
 // org's. The session policies check the same, and so does the role's own policy
 // (config/aws/role-policy.json), so there are three independent checks. Only
 // this one stops the read of a repository without an org.
-func (t target) checkOwner(tags []ecr.Tag) error {
+func (t target) checkOwner(tags []common.Tag) error {
 	for _, tag := range tags {
 		if tag.Key == common.OrgTag && tag.Value == t.Org {
 			return nil

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/google/go-cmp/cmp"
 )
@@ -33,7 +34,7 @@ func at(age int) time.Time { return sampleTime.AddDate(0, 0, -age) }
 
 func (s sample) image() *Image {
 	const index, manifest = "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"
-	i := &Image{ImageDigest: digestOf(s.name), ImageTags: []string{}, ImageManifestMediaType: aws.String(manifest), ImagePushedAt: &Timestamp{at(s.age)}}
+	i := &Image{ImageDigest: digestOf(s.name), ImageTags: []string{}, ImageManifestMediaType: aws.String(manifest), ImagePushedAt: &common.Timestamp{Time: at(s.age)}}
 	for _, tag := range s.tags {
 		before, rest, signs := strings.Cut(tag, "{")
 		if name, after, _ := strings.Cut(rest, "}"); signs {

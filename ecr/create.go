@@ -96,7 +96,7 @@ func (c *Client) create(ctx context.Context, name string, s Settings, e Encrypti
 		tries.Unsure, tries.Start = true, start
 		return nil, common.Errorf(common.Internal, "ECR answered the create of %q without a repository", name)
 	}
-	return newRepository(out.Repository, sortTags(slices.Clone(s.Tags))), nil
+	return newRepository(out.Repository, common.SortTags(slices.Clone(s.Tags))), nil
 }
 
 func createInput(name string, s Settings, e Encryption) *createRepositoryInput {
@@ -142,7 +142,7 @@ func (c *Client) findCreated(ctx context.Context, name string, s Settings, e Enc
 // shows the key and not its alias.
 func matchesRequest(r *Repository, s Settings, e Encryption) bool {
 	key := e.KmsKeyID
-	return slices.Equal(r.Tags, sortTags(slices.Clone(s.Tags))) &&
+	return slices.Equal(r.Tags, common.SortTags(slices.Clone(s.Tags))) &&
 		r.ScanOnPush == strconv.FormatBool(aws.BoolValue(s.ScanOnPush)) &&
 		r.hasMutability(cmp.Or(aws.StringValue(s.ImageTagMutability), ecr.ImageTagMutabilityMutable), s.ImageTagMutabilityExclusionFilters) &&
 		r.EncryptionType == cmp.Or(e.Type, ecr.EncryptionTypeAes256) &&

@@ -75,7 +75,7 @@ func answers(t testing.TB) (all []answer) {
 	}
 	name, arn := aws.String("g/a"), aws.String(awstest.RepositoryARN(localaws.AdministratorAccount, "g/a"))
 	call("CreateRepository", createInput("g/plain", Settings{}, Encryption{}))
-	create := createInput("g/a", Settings{ScanOnPush: aws.Bool(true), Tags: []Tag{{Key: "k", Value: "é +-=._:/@"}, {Key: "empty"}}}, Encryption{Type: "KMS"})
+	create := createInput("g/a", Settings{ScanOnPush: aws.Bool(true), Tags: []common.Tag{{Key: "k", Value: "é +-=._:/@"}, {Key: "empty"}}}, Encryption{Type: "KMS"})
 	create.ImageTagMutability = aws.String("IMMUTABLE_WITH_EXCLUSION")
 	create.ImageTagMutabilityExclusionFilters = []exclusionFilter{{Filter: aws.String("dev-*"), FilterType: aws.String("WILDCARD")}}
 	call("CreateRepository", create)
@@ -93,7 +93,7 @@ func answers(t testing.TB) (all []answer) {
 	call("DescribeImageScanFindings", &ecr.DescribeImageScanFindingsInput{RepositoryName: name, ImageId: ImageID{Tag: "scanned"}.aws(), MaxResults: aws.Int64(2)})
 	call("DescribeImageScanFindings", &ecr.DescribeImageScanFindingsInput{RepositoryName: name, ImageId: ImageID{Tag: "clean"}.aws()})
 	all = append(all, answer{"DescribeImageScanFindings", enhancedAnswer})
-	call("TagResource", &ecr.TagResourceInput{ResourceArn: arn, Tags: awsTags([]Tag{{Key: "k", Value: "w"}})})
+	call("TagResource", &ecr.TagResourceInput{ResourceArn: arn, Tags: awsTags([]common.Tag{{Key: "k", Value: "w"}})})
 	call("PutImageScanningConfiguration", &ecr.PutImageScanningConfigurationInput{
 		RepositoryName: name, ImageScanningConfiguration: &ecr.ImageScanningConfiguration{ScanOnPush: aws.Bool(false)},
 	})

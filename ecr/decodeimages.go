@@ -3,6 +3,7 @@ package ecr
 import (
 	"slices"
 
+	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -20,7 +21,7 @@ type imagePage struct {
 
 	memory chunk[Image]
 	spare  *Image // memory that is left of an image that was not kept
-	times  chunk[Timestamp]
+	times  chunk[common.Timestamp]
 	sizes  chunk[int64]
 	common map[string]*string // strings that many images have, by their JSON
 }

@@ -63,11 +63,11 @@ func appendText(b []byte, text *string) []byte {
 	return common.AppendJSONString(b, *text)
 }
 
-func appendTime(b []byte, t *Timestamp) []byte {
+func appendTime(b []byte, t *common.Timestamp) []byte {
 	if t == nil {
 		return append(b, "null"...)
 	}
-	return t.appendTo(b)
+	return t.AppendTo(b)
 }
 
 func appendInteger(b []byte, n *int64) []byte {

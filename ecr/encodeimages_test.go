@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
@@ -13,7 +14,7 @@ import (
 func TestEncodeImage(t *testing.T) {
 	t.Parallel()
 	size, text := int64(16093514), "a"
-	when := Timestamp{time.Date(2020, 12, 14, 16, 34, 18, 999_000_000, time.FixedZone("", 3600))}
+	when := common.Timestamp{Time: time.Date(2020, 12, 14, 16, 34, 18, 999_000_000, time.FixedZone("", 3600))}
 	for want, image := range map[string]Image{
 		`{"ArtifactMediaType":null,"ImageDigest":"","ImageManifestMediaType":null,"ImagePushedAt":null,` +
 			`"ImageScanFindingsSummary":null,"ImageScanStatus":null,"ImageSizeInBytes":null,"ImageTags":[],"RegistryId":"","RepositoryName":""}`: {ImageTags: []string{}},
@@ -36,8 +37,8 @@ func TestEncodeImage(t *testing.T) {
 func TestEncodeAnyImage(t *testing.T) {
 	t.Parallel()
 	texts := rapid.OneOf(rapid.SampledFrom([]string{"plain", "<&>", "\u2028", "\xff", "\x00\x7f\t\"\\"}), rapid.String())
-	times := rapid.Custom(func(t *rapid.T) Timestamp {
-		return Timestamp{time.UnixMilli(rapid.Int64Range(0, 1<<42).Draw(t, "ms")).UTC()}
+	times := rapid.Custom(func(t *rapid.T) common.Timestamp {
+		return common.Timestamp{Time: time.UnixMilli(rapid.Int64Range(0, 1<<42).Draw(t, "ms")).UTC()}
 	})
 	summaries := rapid.Custom(func(t *rapid.T) ScanFindingsSummary {
 		return ScanFindingsSummary{

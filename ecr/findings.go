@@ -24,8 +24,8 @@ type Scan struct {
 	Type                         string // Basic or Enhanced; empty if the answer fits both
 	Status                       ScanStatus
 	FindingSeverityCounts        map[string]int64 // nil if AWS counts nothing
-	ImageScanCompletedAt         *Timestamp
-	VulnerabilitySourceUpdatedAt *Timestamp
+	ImageScanCompletedAt         *common.Timestamp
+	VulnerabilitySourceUpdatedAt *common.Timestamp
 
 	// Complete tells whether Findings are all that there are. They are sorted,
 	// the worst first. They are nil if the scan did not come to its end.

@@ -16,7 +16,7 @@ type Image struct {
 	ArtifactMediaType        *string
 	ImageDigest              string
 	ImageManifestMediaType   *string
-	ImagePushedAt            *Timestamp
+	ImagePushedAt            *common.Timestamp
 	ImageScanFindingsSummary *ScanFindingsSummary
 	ImageScanStatus          *ScanStatus
 	ImageSizeInBytes         *int64
@@ -25,16 +25,16 @@ type Image struct {
 	RepositoryName           string
 
 	// These are not in the list's JSON, and DescribeImages reads them.
-	Status   *string    `json:"-"` // ACTIVE, ARCHIVED or ACTIVATING, and what AWS may add
-	PulledAt *Timestamp `json:"-"` // nil if never; up to a day older than the last pull
-	Subject  *string    `json:"-"` // digest of what a signature, an attestation or the like refers to
+	Status   *string           `json:"-"` // ACTIVE, ARCHIVED or ACTIVATING, and what AWS may add
+	PulledAt *common.Timestamp `json:"-"` // nil if never; up to a day older than the last pull
+	Subject  *string           `json:"-"` // digest of what a signature, an attestation or the like refers to
 }
 
 // ScanFindingsSummary counts what the last completed scan of an image found.
 type ScanFindingsSummary struct {
 	FindingSeverityCounts        map[string]int64 // by severity; never nil
-	ImageScanCompletedAt         *Timestamp
-	VulnerabilitySourceUpdatedAt *Timestamp
+	ImageScanCompletedAt         *common.Timestamp
+	VulnerabilitySourceUpdatedAt *common.Timestamp
 }
 
 // ScanStatus is the state of the last scan of an image.

@@ -5,14 +5,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/google/go-cmp/cmp"
 )
 
 // AWS promises no order, but the same state must give the same answer.
 func TestOrderOfImages(t *testing.T) {
 	t.Parallel()
-	noon := Timestamp{time.Date(2020, 12, 14, 12, 0, 0, 0, time.UTC)}
-	later := Timestamp{noon.Add(time.Millisecond)}
+	noon := common.Timestamp{Time: time.Date(2020, 12, 14, 12, 0, 0, 0, time.UTC)}
+	later := common.Timestamp{Time: noon.Add(time.Millisecond)}
 	images := []*Image{
 		{ImageDigest: "never"},
 		{ImageDigest: "b", ImagePushedAt: &noon},

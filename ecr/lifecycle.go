@@ -17,8 +17,8 @@ var lifecyclePart = []string{"Lifecycle"}
 
 // A LifecyclePolicy is the lifecycle policy of a repository as callers see it.
 type LifecyclePolicy struct {
-	LifecyclePolicy jsontext.Value // ECR's own document
-	LastEvaluatedAt *Timestamp     // nil: never
+	LifecyclePolicy jsontext.Value    // ECR's own document
+	LastEvaluatedAt *common.Timestamp // nil: never
 }
 
 // Lifecycle returns the lifecycle policy of the repository.
@@ -44,7 +44,7 @@ func newLifecyclePolicy(text *string, evaluated *time.Time) *LifecyclePolicy {
 	}
 	policy := &LifecyclePolicy{LifecyclePolicy: document}
 	if evaluated != nil && evaluated.Unix() != 0 {
-		policy.LastEvaluatedAt = &Timestamp{*evaluated}
+		policy.LastEvaluatedAt = &common.Timestamp{Time: *evaluated}
 	}
 	return policy
 }

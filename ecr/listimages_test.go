@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
@@ -17,11 +18,11 @@ import (
 // whole list.
 func TestPagesOfAnyList(t *testing.T) {
 	t.Parallel()
-	times := rapid.Custom(func(t *rapid.T) *Timestamp { // few, so that many images have the same one
-		return &Timestamp{time.UnixMilli(rapid.Int64Range(-1, 4).Draw(t, "ms"))}
+	times := rapid.Custom(func(t *rapid.T) *common.Timestamp { // few, so that many images have the same one
+		return &common.Timestamp{Time: time.UnixMilli(rapid.Int64Range(-1, 4).Draw(t, "ms"))}
 	})
 	rapid.Check(t, func(t *rapid.T) {
-		pages := rapid.SliceOfN(rapid.SliceOfN(rapid.OneOf(times, rapid.Just[*Timestamp](nil)), 0, 6), 0, 12).Draw(t, "pages")
+		pages := rapid.SliceOfN(rapid.SliceOfN(rapid.OneOf(times, rapid.Just[*common.Timestamp](nil)), 0, 6), 0, 12).Draw(t, "pages")
 		limit := rapid.IntRange(1, 8).Draw(t, "limit")
 		patterns := rapid.SampledFrom([][]string{nil, {"0*"}, {"1*", "*2"}}).Draw(t, "patterns")
 		whole := listOf(pages, Selection{Filter: Filter{Tags: patterns}})
@@ -52,7 +53,7 @@ func TestPagesOfAnyList(t *testing.T) {
 
 // listOf puts a list together as Images does. Each image has its number among
 // all as its only tag.
-func listOf(pages [][]*Timestamp, selection Selection) ImageList {
+func listOf(pages [][]*common.Timestamp, selection Selection) ImageList {
 	l := &listing{Selection: selection, images: []*Image{}}
 	n := 0
 	for _, page := range pages {
@@ -73,7 +74,7 @@ func listOf(pages [][]*Timestamp, selection Selection) ImageList {
 func TestImagesOnTwoPages(t *testing.T) {
 	t.Parallel()
 	image := func(digest string, at int64) *Image {
-		return &Image{ImageDigest: digest, ImageTags: []string{}, ImagePushedAt: &Timestamp{time.UnixMilli(1000 * at)}}
+		return &Image{ImageDigest: digest, ImageTags: []string{}, ImagePushedAt: &common.Timestamp{Time: time.UnixMilli(1000 * at)}}
 	}
 	text := func(digest string, at int64) string {
 		return fmt.Sprintf(`{"imageDigest": %q, "imagePushedAt": %d}`, digest, at)

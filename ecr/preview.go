@@ -27,7 +27,7 @@ type Preview struct {
 type PreviewImage struct {
 	ImageDigest   string
 	ImageTags     []string // sorted; never nil
-	ImagePushedAt *Timestamp
+	ImagePushedAt *common.Timestamp
 	Action        *string // EXPIRE or TRANSITION, and what AWS may add
 	RulePriority  *int64
 }

@@ -14,7 +14,7 @@ import (
 
 // A Repository is a repository as callers see it.
 type Repository struct {
-	CreatedAt          Timestamp
+	CreatedAt          common.Timestamp
 	EncryptionType     string // AES256, KMS or KMS_DSSE
 	KmsKeyID           string `json:"KmsKeyId"`
 	ScanOnPush         string // "true" or "false"
@@ -26,18 +26,12 @@ type Repository struct {
 
 	RegistryID     string `json:"RegistryId"`
 	RepositoryArn  string
-	RepositoryName string // with the group: group/name
-	RepositoryURI  string `json:"RepositoryUri"`
-	Tags           []Tag  // sorted by key
+	RepositoryName string       // with the group: group/name
+	RepositoryURI  string       `json:"RepositoryUri"`
+	Tags           []common.Tag // sorted by key
 
 	// The groups with which a create or an update has shared it. Nil otherwise.
 	Groups []string `json:",omitzero"`
-}
-
-// A Tag is a tag of a repository.
-type Tag struct {
-	Key   string
-	Value string
 }
 
 // Settings are the settings of a repository that can be changed at any time. A
@@ -46,7 +40,7 @@ type Tag struct {
 type Settings struct {
 	ScanOnPush         *bool
 	ImageTagMutability *string
-	Tags               []Tag
+	Tags               []common.Tag
 
 	// The exclusions belong to ImageTagMutability. ECR replaces both together.
 	ImageTagMutabilityExclusionFilters []string
@@ -93,7 +87,7 @@ func (c *Client) Repositories(ctx context.Context, prefix string) ([]string, err
 // for both at the same time, since the ARN is known beforehand.
 func (c *Client) Repository(ctx context.Context, name string) (*Repository, error) {
 	var described *repositoryDetail
-	var tags []Tag
+	var tags []common.Tag
 	both, bothCtx := errgroup.WithContext(ctx)
 	both.Go(func() (err error) {
 		described, err = c.describe(bothCtx, name)
@@ -122,7 +116,7 @@ func (c *Client) describe(ctx context.Context, name string) (*repositoryDetail, 
 }
 
 // Tags returns the tags of the repository of that full name, sorted by key.
-func (c *Client) Tags(ctx context.Context, name string) ([]Tag, error) {
+func (c *Client) Tags(ctx context.Context, name string) ([]common.Tag, error) {
 	tags, err := c.tags(ctx, name)
 	if err != nil {
 		return nil, c.explain(ctx, name, err)
@@ -130,22 +124,22 @@ func (c *Client) Tags(ctx context.Context, name string) ([]Tag, error) {
 	return tags, nil
 }
 
-func (c *Client) tags(ctx context.Context, name string) ([]Tag, error) {
+func (c *Client) tags(ctx context.Context, name string) ([]common.Tag, error) {
 	in := &ecr.ListTagsForResourceInput{ResourceArn: aws.String(c.registry.ARN(name))}
 	out, err := send[tagList](ctx, c, "ListTagsForResource", in)
 	if err != nil {
 		return nil, err
 	}
-	tags := make([]Tag, len(out.Tags))
+	tags := make([]common.Tag, len(out.Tags))
 	for i, t := range out.Tags {
-		tags[i] = Tag{Key: aws.StringValue(t.Key), Value: aws.StringValue(t.Value)}
+		tags[i] = common.Tag{Key: aws.StringValue(t.Key), Value: aws.StringValue(t.Value)}
 	}
-	return sortTags(tags), nil
+	return common.SortTags(tags), nil
 }
 
-func newRepository(r *repositoryDetail, tags []Tag) *Repository {
+func newRepository(r *repositoryDetail, tags []common.Tag) *Repository {
 	answer := &Repository{
-		CreatedAt:          Timestamp{aws.TimeValue(r.CreatedAt)},
+		CreatedAt:          common.Timestamp{Time: aws.TimeValue(r.CreatedAt)},
 		ScanOnPush:         "false",
 		ImageTagMutability: aws.StringValue(r.ImageTagMutability),
 
@@ -167,17 +161,10 @@ func newRepository(r *repositoryDetail, tags []Tag) *Repository {
 	return answer
 }
 
-func awsTags(tags []Tag) []*ecr.Tag {
+func awsTags(tags []common.Tag) []*ecr.Tag {
 	list := make([]*ecr.Tag, len(tags))
 	for i, t := range tags {
 		list[i] = &ecr.Tag{Key: aws.String(t.Key), Value: aws.String(t.Value)}
 	}
 	return list
-}
-
-// sortTags sorts the tags by key, in place. ECR returns them in no particular
-// order.
-func sortTags(tags []Tag) []Tag {
-	slices.SortFunc(tags, func(a, b Tag) int { return strings.Compare(a.Key, b.Key) })
-	return tags
 }

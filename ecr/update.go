@@ -191,7 +191,7 @@ func (c *Client) putMutability(ctx context.Context, name string, s Settings, o r
 func (r *Repository) has(s Settings) bool {
 	return (s.ScanOnPush == nil || r.ScanOnPush == strconv.FormatBool(*s.ScanOnPush)) &&
 		(s.ImageTagMutability == nil || r.hasMutability(*s.ImageTagMutability, s.ImageTagMutabilityExclusionFilters)) &&
-		!slices.ContainsFunc(s.Tags, func(t Tag) bool { return !slices.Contains(r.Tags, t) })
+		!slices.ContainsFunc(s.Tags, func(t common.Tag) bool { return !slices.Contains(r.Tags, t) })
 }
 
 func (r *Repository) hasMutability(mode string, exclusions []string) bool {
@@ -209,19 +209,7 @@ func (r *Repository) with(s Settings) *Repository {
 		updated.ImageTagMutabilityExclusionFilters = s.ImageTagMutabilityExclusionFilters
 	}
 	if len(s.Tags) > 0 {
-		updated.Tags = MergeTags(r.Tags, s.Tags)
+		updated.Tags = common.MergeTags(r.Tags, s.Tags)
 	}
 	return &updated
-}
-
-// MergeTags returns the tags that a repository has after an update, sorted by
-// key. If both lists have a key, the tag is the one in more.
-func MergeTags(present, more []Tag) []Tag {
-	merged := slices.Clone(more)
-	for _, t := range present {
-		if !slices.ContainsFunc(more, func(m Tag) bool { return m.Key == t.Key }) {
-			merged = append(merged, t)
-		}
-	}
-	return sortTags(merged)
 }
