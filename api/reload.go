@@ -1,6 +1,8 @@
 package api
 
 import (
+	"fmt"
+
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
@@ -32,14 +34,19 @@ func (r reloads) succeeded() {
 }
 
 // Reload uses the parts of the configuration that can change without a restart:
-// the keys and the highest cost of a token, the accounts, the limits, the
-// trusted proxies and the log level. Verified tokens of keys that remain are
+// the keys and the highest cost of a token, the accounts, users, the
+// limits, the trusted proxies and the log level. Verified tokens of keys that remain are
 // still good. Reload returns what has changed.
 func (s *Service) Reload(config *common.Config) (common.Changes, error) {
 	next := *s.settings.Load().config
 	changes := next.Changes(config)
 	next.Token, next.MaxTokenCost = config.Token, config.MaxTokenCost
 	next.Accounts, next.TrustedProxies = config.Accounts, config.TrustedProxies
+	next.Users = config.Users
+	if !next.Users.Fit(next.Org) { // the org of the new configuration needs a restart
+		s.ReloadFailed()
+		return common.Changes{}, fmt.Errorf("users.boundary cannot be with the org in use, %q: restart the service", next.Org)
+	}
 	next.MaxInFlight, next.MaxInFlightPerAccount = config.MaxInFlight, config.MaxInFlightPerAccount
 	next.LogLevel = config.LogLevel
 	if err := s.use(&next); err != nil {

@@ -226,3 +226,38 @@ func TestReloadIsMeasured(t *testing.T) {
 		t.Errorf("the last success was at %f", last)
 	}
 }
+
+// The org of a configuration needs a restart, so it may not be the one that
+// goes with users.
+func TestReloadOfUsersBesideAnotherOrg(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.service.settings.Load().config.Org = "an org"
+	next := *w.service.settings.Load().config
+	next.Org, next.Users.Boundary = "org", "ecr-api-users"
+	_, err := w.service.Reload(&next)
+	if want := `users.boundary cannot be with the org in use, "an org": restart the service`; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if users := w.service.settings.Load().config.Users; users != (common.Users{}) {
+		t.Errorf("users are %v", users)
+	}
+	next.Users.Boundary = ""
+	if _, err := w.service.Reload(&next); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReloadOfUsers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	next := *w.service.settings.Load().config
+	next.Users = common.Users{Boundary: "ecr-api-users", FormerGroup: "former"}
+	changes, err := w.service.Reload(&next)
+	if diff := cmp.Diff(common.Changes{Now: []string{"users changed"}}, changes); diff != "" || err != nil {
+		t.Errorf("changes (-want +got): %v\n%s", err, diff)
+	}
+	if users := w.service.settings.Load().config.Users; users != next.Users {
+		t.Errorf("users are %v", users)
+	}
+}

@@ -22,6 +22,7 @@ type Config struct {
 	LogLevel      string            // one of logrus's levels
 	Org           string            // the org that owns the repositories
 	Accounts      map[string]string // account ids by alias; nil allows any account
+	Users         Users             // IAM users for machines outside AWS
 
 	RequestTimeout        time.Duration // of a whole request, from the end of its header
 	ShutdownDelay         time.Duration // how long connections are still accepted after SIGTERM
@@ -153,7 +154,7 @@ func (b badKeys) in(document []byte) badKeys {
 // decode returns the keys that it cannot decode. It returns an error if the
 // document is not a JSON object.
 func (c *Config) decode(document []byte) (badKeys, error) {
-	var account, accounts json.RawMessage
+	var account, accounts, users json.RawMessage
 	bad, err := decodeObject("", document, map[string]any{
 		"listenAddress":         &c.ListenAddress,
 		"account":               &account,
@@ -162,6 +163,7 @@ func (c *Config) decode(document []byte) (badKeys, error) {
 		"logLevel":              &c.LogLevel,
 		"org":                   &c.Org,
 		"accounts":              &accounts,
+		"users":                 &users,
 		"requestTimeout":        (*duration)(&c.RequestTimeout),
 		"shutdownDelay":         (*duration)(&c.ShutdownDelay),
 		"maxInFlight":           &c.MaxInFlight,
@@ -175,7 +177,7 @@ func (c *Config) decode(document []byte) (badKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(bad, c.Account.decode(account), c.decodeAccounts(accounts)), nil
+	return slices.Concat(bad, c.Account.decode(account), c.decodeAccounts(accounts), c.Users.decode(users)), nil
 }
 
 // decode returns the keys that it cannot decode. The document is nil if it is

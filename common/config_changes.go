@@ -23,6 +23,7 @@ func (c *Config) Changes(other *Config) Changes {
 		"logLevel":              c.LogLevel != other.LogLevel,
 		"maxInFlight":           c.MaxInFlight != other.MaxInFlight,
 		"maxInFlightPerAccount": c.MaxInFlightPerAccount != other.MaxInFlightPerAccount,
+		"users":                 c.Users != other.Users,
 		"trustedProxies":        !slices.Equal(c.TrustedProxies, other.TrustedProxies),
 	} {
 		if differs {

@@ -52,6 +52,8 @@ func TestChangesKnowEveryKey(t *testing.T) {
 		switch v := value.Addr().Interface().(type) {
 		case *Account:
 			v.Role = "another"
+		case *Users:
+			v.Boundary = "another"
 		case *Keys:
 			(*v)[0].Secret = "another"
 		case *map[string]string:

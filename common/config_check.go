@@ -78,6 +78,7 @@ func (c *Config) check(undecoded badKeys) badKeys {
 	check.require("org", c.Org == "" || tagValue.MatchString(c.Org) && !strings.HasPrefix(c.Org, "aws:"),
 		"cannot be the value of a tag (letters, digits, inner spaces and + - = . _ : / @)")
 	c.checkAccounts(check)
+	c.checkUsers(check)
 	c.checkLimits(check)
 	return check.bad
 }

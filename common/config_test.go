@@ -172,6 +172,7 @@ func TestShippedConfigs(t *testing.T) {
 			Token:    Keys{{"2026-11", "another-long-random-string"}, {"2026-05", "the-one-that-is-being-replaced"}},
 			LogLevel: "info", Org: "spindev",
 			Accounts:       map[string]string{"production": "012345678901", "sandbox": "210987654321"},
+			Users:          Users{Boundary: "ecr-api-users"},
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 			RequestTimeout: 25 * time.Second, ShutdownDelay: 5 * time.Second, MaxInFlight: 512, MaxInFlightPerAccount: 128,
 		}},
@@ -203,7 +204,7 @@ func TestExampleHasEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got struct{ Account map[string]any }
+	var got struct{ Account, Users map[string]any }
 	var top map[string]any
 	if err := errors.Join(json.Unmarshal(example, &got), json.Unmarshal(example, &top)); err != nil {
 		t.Fatal(err)
@@ -213,6 +214,9 @@ func TestExampleHasEveryKey(t *testing.T) {
 	}
 	if keys, fields := len(got.Account), reflect.TypeFor[Account]().NumField(); keys != fields {
 		t.Errorf("%d keys for %d fields of the account", keys, fields)
+	}
+	if keys, fields := len(got.Users), reflect.TypeFor[Users]().NumField(); keys != fields {
+		t.Errorf("%d keys for %d fields of users", keys, fields)
 	}
 }
 
