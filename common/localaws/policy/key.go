@@ -29,6 +29,7 @@ func init() {
 		"aws:SourceIdentity",
 		"aws:TokenIssueTime",
 		"aws:userid",
+		"aws:username", // absent for the session of a role
 		"kms:CallerAccount",
 		"kms:GrantIsForAWSResource",
 		"kms:ViaService",

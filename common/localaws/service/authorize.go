@@ -47,7 +47,7 @@ func (c *Request) authorize(p Permission) error {
 		return err
 	}
 	if missing := c.missing(p, silent, match); missing != "" {
-		return c.Denied(p, " because no "+missing+" policy allows the "+p.Action+" action")
+		return c.Denied(p, " because no "+missing+" allows the "+p.Action+" action")
 	}
 	return nil
 }
@@ -84,10 +84,10 @@ func (c *Request) decideResource(p Permission, request policy.Request) (policy.M
 // nil for any other.
 func (c *Request) refusal(p Permission, article, kind string, decision policy.Decision, err error) error {
 	if err != nil {
-		return c.Denied(p, " because the "+kind+" policy cannot be decided: "+err.Error())
+		return c.Denied(p, " because the "+kind+" cannot be decided: "+err.Error())
 	}
 	if decision == policy.Deny {
-		return c.Denied(p, " with an explicit deny in "+article+" "+kind+" policy")
+		return c.Denied(p, " with an explicit deny in "+article+" "+kind)
 	}
 	return nil
 }
@@ -103,11 +103,12 @@ func (c *Request) refusal(p Permission, article, kind string, decision policy.De
 //     allow.
 //   - The role of a session: it is as if a permission policy of the role
 //     allowed. So the session policy must allow too.
-//   - The session or the user itself: nothing else is needed. For everybody, "*",
-//     the documentation says so where a condition names the role, "session
-//     policies do not limit permissions granted". Whether it is so without a
-//     condition, it does not say. Here it is, because a test must not rely on a
-//     limit that AWS perhaps does not have.
+//   - The session or the user itself: nothing else is needed, not even the
+//     permissions boundary of a user. For everybody, "*", the documentation says
+//     so where a condition names the role, "session policies do not limit
+//     permissions granted". Whether it is so without a condition, it does not say.
+//     Here it is, because a test must not rely on a limit that AWS perhaps does
+//     not have.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
 func (c *Request) missing(p Permission, silent []string, match policy.Match) string {
@@ -154,24 +155,24 @@ func (c *Request) PolicyRequest(p Permission) policy.Request {
 
 // context returns all condition keys of a permission.
 func (c *Request) context(p Permission) map[string][]string {
-	kind := "User"
-	if c.Session != nil {
-		kind = "AssumedRole"
-	}
 	context := map[string][]string{
 		"aws:PrincipalAccount": {c.Caller.Account},
 		"aws:PrincipalArn":     {c.Caller.Identity},
-		"aws:PrincipalType":    {kind},
+		"aws:PrincipalType":    {"AssumedRole"},
 		"aws:userid":           {c.Caller.UserID},
 		"aws:RequestedRegion":  {c.Region},
 	}
 	if p.Owner != "" {
 		context["aws:ResourceAccount"] = []string{p.Owner}
 	}
+	if c.Caller.UserName != "" {
+		context["aws:PrincipalType"] = []string{"User"}
+		context["aws:username"] = []string{c.Caller.UserName}
+	}
 	if c.Caller.SourceIdentity != "" {
 		context["aws:SourceIdentity"] = []string{c.Caller.SourceIdentity}
 	}
-	if c.Session != nil {
+	if c.Session.ofRole() {
 		context["aws:TokenIssueTime"] = []string{c.Session.issued.UTC().Format(time.RFC3339)}
 	}
 	AddTags(context, "aws:PrincipalTag/", c.Caller.Tags)

@@ -27,8 +27,8 @@ type Request struct {
 	Now time.Time
 	// Caller is the principal whose ARN is in the Call.
 	Caller Principal
-	// Session is the session whose key signed the call. It is nil for the
-	// administrator.
+	// Session is the session of a role or the user whose key signed the call. It
+	// is nil for the administrator.
 	Session *Session
 
 	http     *http.Request

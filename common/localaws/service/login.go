@@ -23,20 +23,24 @@ var ErrNoLogin = errors.New("the request has no valid user name and password")
 // password stands for the caller that asked for it.
 type password struct {
 	accessKey string   // of the caller
-	session   *Session // nil if it is the administrator's
-	region    string   // the only one in which it is good
+	session   *Session // of a role; nil if it is a user's or the administrator's
+	ofUser    bool
+	region    string // the only one in which it is good
 	expires   time.Time
 }
 
 // NewPassword returns a password with which the caller can log in as itself, in
 // the region of this call. AWS says that it is good for twelve hours, and so
-// says the time that comes back. It ends before that if the caller's session
-// does.
+// says the time that comes back. It ends before that if the caller is the session
+// of a role that does.
 func (c *Request) NewPassword() (text string, expires time.Time) {
 	expires = c.Now.Add(passwordLife)
-	p := &password{accessKey: c.AccessKey, session: c.Session, region: c.Region, expires: expires}
-	if c.Session != nil && c.Session.Expires.Before(expires) {
-		p.expires = c.Session.Expires
+	p := &password{accessKey: c.AccessKey, ofUser: c.Session.ofUser(), region: c.Region, expires: expires}
+	if s := c.Session; s.ofRole() {
+		p.session = s
+		if s.Expires.Before(expires) {
+			p.expires = s.Expires
+		}
 	}
 	text = rand.Text() + rand.Text() + rand.Text()
 	c.sessions.addPassword(text, p, c.Now)
@@ -70,6 +74,7 @@ type Login struct {
 	server   *Server
 	http     *http.Request
 	password *password
+	session  *Session // nil for the administrator
 }
 
 // LogIn finds the caller by the user name and the password of the request (RFC
@@ -83,7 +88,25 @@ func (s *Server) LogIn(r *http.Request) (*Login, error) {
 	if !s.o.Now().Before(p.expires) {
 		return nil, Errorf(codeExpiredToken, "Your authorization token has expired. Reauthenticate and try again.")
 	}
-	return &Login{server: s, http: r, password: p}, nil
+	session, ok := s.sessionOf(p)
+	if !ok {
+		return nil, ErrNoLogin
+	}
+	return &Login{server: s, http: r, password: p, session: session}, nil
+}
+
+// sessionOf returns the session for which a password stands, nil for the
+// administrator's. A user is looked up at each request, so that it has the
+// rights and tags that it has now. ok is false if its key is inactive, or gone
+// with the user or alone. AWS says that a password has the permissions of the
+// principal that asked for it. That they are looked up anew, and that a password
+// is refused as soon as its key is, is a guess: AWS does not document it.
+func (s *Server) sessionOf(p *password) (session *Session, ok bool) {
+	if !p.ofUser {
+		return p.session, true
+	}
+	session, _ = s.o.UserKeys.Find(p.accessKey)
+	return session, session != nil
 }
 
 // Region returns the region in which the caller may do something.
@@ -96,7 +119,10 @@ func (l *Login) Perform(service, operation, repository string, in Input) (any, e
 	c := l.server.newRequest(l.http)
 	c.Service, c.Operation, c.Repository = service, operation, repository
 	c.AccessKey, c.Region = l.password.accessKey, l.password.region
-	c.setSession(l.password.session)
+	c.setSession(l.session)
+	if l.password.ofUser {
+		l.server.o.UserKeys.Used(c.AccessKey, service, c.Region, c.Now)
+	}
 	out, err := l.server.performNamed(c, in)
 	if err != nil {
 		e := asError(err)

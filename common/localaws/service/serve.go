@@ -14,10 +14,11 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Options of NewServer. All are needed except Watch.
+// Options of NewServer. All are needed except UserKeys and Watch.
 type Options struct {
 	Services []Service
 	Sessions *Sessions
+	UserKeys UserKeys // nil if there are no users
 	// Now tells the time.
 	Now func() time.Time
 	// Watch is called for every call, before its answer is sent.
@@ -46,6 +47,9 @@ type Server struct {
 
 // NewServer returns a server of the services given.
 func NewServer(o Options) *Server {
+	if o.UserKeys == nil {
+		o.UserKeys = noUsers{}
+	}
 	return &Server{o, semaphore.NewWeighted(largeBodies)}
 }
 
@@ -142,7 +146,7 @@ func (s *Server) read(c *Request) (work func() (any, error), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.identify(s.o.Sessions, sig, body); err != nil {
+	if err := s.identify(c, sig, body); err != nil {
 		return nil, err
 	}
 	in, err := operation.decode(c, body)

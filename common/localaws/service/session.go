@@ -11,12 +11,15 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
 )
 
-// AdministratorAccount is the account of every access key that does not belong
-// to a session.
+// AdministratorAccount is the account of every access key that belongs neither
+// to a session nor to a user.
 const AdministratorAccount = "012345678901"
 
 // issuedPrefix is the prefix of the access keys of sessions, in AWS and here.
 const issuedPrefix = "ASIA"
+
+// tokenHeader has the token of a session.
+const tokenHeader = "X-Amz-Security-Token"
 
 // Principal is the user or the session of a role that makes a call.
 type Principal struct {
@@ -26,7 +29,8 @@ type Principal struct {
 	// its role.
 	Identity string
 	UserID   string
-	Tags     map[string]string // of the session, and of its role
+	UserName string            // of a user; "" for the session of a role
+	Tags     map[string]string // of the user, or of the session and its role
 	// Transitive holds the tags that a session inherits if this principal
 	// assumes its role.
 	Transitive map[string]string
@@ -42,6 +46,7 @@ func administrator(in Region) Principal {
 		ARN:      arn,
 		Identity: arn,
 		UserID:   UniqueID("AIDA", arn),
+		UserName: "administrator",
 	}
 }
 
@@ -52,23 +57,34 @@ func UniqueID(prefix, name string) string {
 	return prefix + base32.StdEncoding.EncodeToString(sum[:])[:17]
 }
 
-// Session is a principal with temporary credentials.
+// Session is a principal with credentials and policies: the session of a role,
+// whose credentials are temporary, or a user with one of its access keys.
 type Session struct {
 	Principal         Principal
-	Expires           time.Time
+	Expires           time.Time // a user's credentials do not expire
 	Permissions       []policy.Policy
+	Boundary          *policy.Policy // permissions boundary, nil if there is none
 	SessionPolicy     *policy.Policy // nil if there is none
 	SessionPolicyText string         // JSON of SessionPolicy
 
-	// Issue sets the credentials and the time.
+	// Issue sets the credentials of a role's session, and the time. A user has no
+	// token.
 	AccessKey, Secret, Token string
 	issued                   time.Time
 }
 
+// ofUser tells whether a session is a user with one of its keys.
+func (s *Session) ofUser() bool { return s != nil && s.Principal.UserName != "" }
+
+// ofRole tells whether a session is one of a role.
+func (s *Session) ofRole() bool { return s != nil && s.Principal.UserName == "" }
+
 // Kinds of policies, as AWS calls them in a refusal.
 const (
-	identityBased = "identity-based"
-	resourceBased = "resource-based"
+	identityBased = "identity-based policy"
+	boundary      = "permissions boundary"
+	sessionPolicy = "session policy"
+	resourceBased = "resource-based policy"
 )
 
 // kindOfPolicy is the policies of one kind, with the words for it in the
@@ -82,8 +98,11 @@ type kindOfPolicy struct {
 // does. One policy of a kind is enough.
 func (s *Session) policies() []kindOfPolicy {
 	all := []kindOfPolicy{{"an", identityBased, s.Permissions}}
+	if s.Boundary != nil {
+		all = append(all, kindOfPolicy{"a", boundary, []policy.Policy{*s.Boundary}})
+	}
 	if s.SessionPolicy != nil {
-		all = append(all, kindOfPolicy{"a", "session", []policy.Policy{*s.SessionPolicy}})
+		all = append(all, kindOfPolicy{"a", sessionPolicy, []policy.Policy{*s.SessionPolicy}})
 	}
 	return all
 }
@@ -144,19 +163,25 @@ func (ss *Sessions) find(accessKey string) *Session {
 }
 
 // identify finds the caller by the access key that signed the call. A key that
-// belongs to no session is the administrator's.
-func (c *Request) identify(sessions *Sessions, sig signature, body []byte) error {
-	token := c.http.Header.Get("X-Amz-Security-Token")
-	session := sessions.find(sig.accessKey)
-	if session == nil {
-		// This session is forged, or older than this process.
-		if token != "" && strings.HasPrefix(sig.accessKey, issuedPrefix) {
-			return errUnknownClient()
-		}
-		c.setSession(nil)
-		return nil
+// belongs neither to a session nor to a user is the administrator's.
+func (s *Server) identify(c *Request, sig signature, body []byte) error {
+	if session := s.o.Sessions.find(sig.accessKey); session != nil {
+		return c.identifySession(session, sig, body)
 	}
-	if session.Token != token {
+	if user, ok := s.o.UserKeys.Find(sig.accessKey); ok {
+		return s.identifyUser(c, user, sig, body)
+	}
+	// This session is forged, or older than this process.
+	if c.http.Header.Get(tokenHeader) != "" && strings.HasPrefix(sig.accessKey, issuedPrefix) {
+		return errUnknownClient()
+	}
+	c.setSession(nil)
+	return nil
+}
+
+// identifySession checks a call that was signed with a key of a role's session.
+func (c *Request) identifySession(session *Session, sig signature, body []byte) error {
+	if session.Token != c.http.Header.Get(tokenHeader) {
 		return errUnknownClient()
 	}
 	c.setSession(session)

@@ -53,12 +53,13 @@ func parseSignature(header string) (signature, error) {
 	}, nil
 }
 
-// verify returns an error unless the request was signed with the secret. A
-// signature may have any age, because the clocks of the client and of this
-// server may differ.
+// verify returns an error unless the request was signed with the secret, and
+// its token, if it has one, too. A signature may have any age, because the
+// clocks of the client and of this server may differ.
 func (s signature) verify(r *http.Request, body []byte, secret string) error {
 	for _, must := range []string{"host", "x-amz-date", "x-amz-security-token"} {
-		if !slices.Contains(s.headers, must) {
+		needed := must != "x-amz-security-token" || r.Header.Get(must) != ""
+		if needed && !slices.Contains(s.headers, must) {
 			return Errorf(codeBadSignature, "'%s' must be a 'SignedHeader' in the AWS Authorization.", must)
 		}
 	}

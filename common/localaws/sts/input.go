@@ -196,7 +196,7 @@ func (in assumeRoleInput) checkDuration(c *service.Request, r role) error {
 	if in.seconds() > r.maxDuration() {
 		return service.Errorf("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	}
-	if c.Session != nil && in.seconds() > maxChained {
+	if c.Caller.UserName == "" && in.seconds() > maxChained {
 		return service.Errorf("ValidationError",
 			"The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
 	}
