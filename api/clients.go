@@ -9,6 +9,7 @@ import (
 	"github.com/YaleSpinup/ecr-api/ecr"
 	"github.com/YaleSpinup/ecr-api/iam"
 	"github.com/YaleSpinup/ecr-api/iam/roles"
+	"github.com/YaleSpinup/ecr-api/iam/users"
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
@@ -19,6 +20,7 @@ const maxPolicyTexts = 1024
 type connector struct {
 	roles *roles.Roles
 	ecr   *ecr.API
+	users *users.API
 	texts *lru.Cache[policyKey, string] // encoding a policy again would cost more than a lookup
 
 	enhanced enhancedMemory
@@ -50,7 +52,7 @@ func newConnector(c *common.Config, o observer) (*connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &connector{roles: r, ecr: calls, texts: texts, enhanced: enhanced}, nil
+	return &connector{roles: r, ecr: calls, users: users.New(sdk), texts: texts, enhanced: enhanced}, nil
 }
 
 // connect returns the clients of a request. They can do what the row's policy
@@ -95,10 +97,21 @@ func (c clients) ECR() *ecr.Client {
 
 // furtherECR is ECR, in the session of that name in the row's Further.
 func (t target) furtherECR(further string) *ecr.Client {
-	scope, want := t.scope, t.want
+	return t.connector.ecr.Client(t.want.Registry, t.further(further, t.repositoryScope()).Apply)
+}
+
+// further returns the session of that name in the row's Further.
+func (t target) further(name string, scope iam.Scope) *roles.Session {
+	want := t.want
+	want.Policy = t.connector.policyText(policyKey{t.row.Name, name, scope}, t.row.Further[name])
+	return t.connector.roles.Session(want)
+}
+
+// repositoryScope is the scope of sessions that are for the repository alone.
+func (t target) repositoryScope() iam.Scope {
+	scope := t.scope
 	scope.Name = t.Name
-	want.Policy = t.connector.policyText(policyKey{t.row.Name, further, scope}, t.row.Further[further])
-	return t.connector.ecr.Client(want.Registry, t.connector.roles.Session(want).Apply)
+	return scope
 }
 
 // inOwnSession makes a call in a session that has that access to the request's
@@ -106,9 +119,8 @@ func (t target) furtherECR(further string) *ecr.Client {
 // alone, so that a caller may get its rights. As with other sessions, a call
 // whose session AWS does not know is made once more, in another session.
 func (t target) inOwnSession(ctx context.Context, access string, call func(*ecr.Client) error) (ends time.Time, err error) {
-	scope, want := t.scope, t.want
-	scope.Name = t.Name
-	want.Policy = t.row.Access[access](scope).String()
+	want := t.want
+	want.Policy = t.row.Access[access](t.repositoryScope()).String()
 	ends, err = t.once(ctx, want, call)
 	if errors.Is(err, roles.ErrLost) {
 		return t.once(ctx, want, call)

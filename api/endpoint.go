@@ -133,6 +133,11 @@ func (s *Service) enter(r *http.Request) error {
 func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *http.Request, handle handler[In, Out]) (out Out, done func(), err error) {
 	record := recordOf(r)
 	config, p, done := record.settings.config, record.path, nothingHeld
+	scope := s.scope(p, config)
+	if rt.Users && scope.Boundary == "" {
+		return out, done, common.Errorf(common.UsersOff, "There are no users in this account: the service's configuration (users.boundary) has none. "+
+			"Whoever runs the service can add them.")
+	}
 	end := s.deadline(r, config.RequestTimeout)
 	in, err := decode[In](w, r, end, s.bodies)
 	if err != nil {
@@ -147,7 +152,7 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 	}
 	ctx, cancel := context.WithDeadline(lifetime(rt, r), end)
 	defer cancel()
-	t := target{pathValues: p, Org: config.Org, clients: s.connector.connect(rt, s.scope(p, config), record)}
+	t := target{pathValues: p, Org: config.Org, clients: s.connector.connect(rt, scope, record)}
 	record.session = t.session.Name
 	if d, ok := any(in).(interface{ dryRun() bool }); ok {
 		record.dryRun = d.dryRun()
@@ -191,6 +196,10 @@ func withLoan[In input, Out any](ctx context.Context, l *lists, list listKey, t 
 func (s *Service) scope(p pathValues, c *common.Config) iam.Scope {
 	scope := iam.Scope{Registry: s.registry, Org: c.Org, Group: p.Group}
 	scope.Account = p.Account
+	if boundary, on := c.Users.BoundaryIn(scope.Partition, p.Account); on {
+		scope.Boundary = boundary
+		scope.FormerGroup = c.Users.FormerGroupIn(scope.Partition, p.Account)
+	}
 	return scope
 }
 

@@ -27,7 +27,10 @@ type pathValues struct {
 	Group   string
 	Name    string // of the repository, without the group
 	Image   string // a tag or a digest
+	User    string // of the repository, by its short name
 	File    string // of the docs page
+
+	AccessKey string // id of a key of the user
 }
 
 // A route is one row of the table: one method of one path.
@@ -41,6 +44,10 @@ type route struct {
 	// Harmless rows change nothing, although their method is not GET. They end
 	// when the caller hangs up.
 	Harmless bool
+
+	// Users rows are about IAM users. They answer 404 where the configuration has
+	// none.
+	Users bool
 
 	// Public rows need no token. All others need a Policy: it says what the
 	// session of a request may do in AWS.

@@ -190,7 +190,7 @@ func TestPathVariableThatTakesAnothersPlaceStopsTheStart(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*pathVar){
 		"path variable {group} is declared twice":                                        func(*pathVar) {},
-		"path variable {key} has the LogField key, which the log line has already":       func(v *pathVar) { v.Name, v.LogField = "key", "key" },
+		"path variable {caller} has the LogField key, which the log line has already":    func(v *pathVar) { v.Name, v.LogField = "caller", "key" },
 		"path variable {other} has the LogField group, which the log line has already":   func(v *pathVar) { v.Name = "other" },
 		"path variable {status} has the LogField status, which the log line has already": func(v *pathVar) { v.Name, v.LogField = "status", "status" },
 	} {

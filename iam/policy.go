@@ -20,6 +20,12 @@ type Scope struct {
 	// policy is about one repository alone: each name makes another policy, and
 	// so another session.
 	Name string
+	// User is the short name of a user of the repository. It is "" unless the
+	// policy is about this user alone.
+	User string
+
+	Boundary    string // ARN of the permissions boundary of users; empty if there are no users
+	FormerGroup string // ARN of the IAM group that users leave; empty if there is none
 }
 
 // AllRepositories is the ARN pattern of all repositories of the registry. A
@@ -32,6 +38,29 @@ func (s Scope) GroupRepositories() string { return s.ARN(s.Group + "/*") }
 
 // Repository is the ARN of the repository Name.
 func (s Scope) Repository() string { return s.ARN(s.Group + "/" + s.Name) }
+
+// UserPath is the path in IAM of the users of the repository Name. It shows whose
+// they are.
+func (s Scope) UserPath() string {
+	return "/spinup/" + s.Org + "/" + s.Group + "/" + s.Name + "/"
+}
+
+// UserPrefix begins the names in IAM of the users of the repository Name. The
+// short name follows.
+func (s Scope) UserPrefix() string { return s.Group + "-" + s.Name + "-" }
+
+// UserARN is the ARN of the user User of the repository Name.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+func (s Scope) UserARN() string { return s.UserARNs() + s.UserPrefix() + s.User }
+
+// AllUsers is the ARN pattern of the users of the repository Name.
+func (s Scope) AllUsers() string { return s.UserARNs() + "*" }
+
+// UserARNs is how the ARNs of the users of the repository Name begin, up to the
+// name of the user.
+func (s Scope) UserARNs() string {
+	return fmt.Sprintf("arn:%s:iam::%s:user%s", s.Partition, s.Account, s.UserPath())
+}
 
 // Keys is the ARN pattern of the account's own KMS keys in the region.
 func (s Scope) Keys() string {

@@ -1,0 +1,120 @@
+package api
+
+import (
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam"
+)
+
+// The names of the sessions that call IAM. Each is for one user, but for the one
+// that lists users and the one that deletes all of a repository.
+const (
+	toListUsers   = "to list users"
+	toReadUser    = "to read a user"
+	toCreateUser  = "to create a user"
+	toChangeUser  = "to change a user"
+	toMakeKeys    = "to make access keys"
+	toSwitchKeys  = "to switch access keys on and off"
+	toDeleteKeys  = "to delete access keys"
+	toDeleteUser  = "to delete a user"
+	toDeleteUsers = "to delete all users of a repository"
+)
+
+// Condition keys of IAM.
+const (
+	boundaryKey  = "iam:PermissionsBoundary"
+	userOrg      = resourceOrg
+	userResource = "aws:ResourceTag/" + resourceTag
+)
+
+// The reads of a user, and of its access keys.
+var (
+	keyReads  = []string{"iam:GetAccessKeyLastUsed", "iam:ListAccessKeys"}
+	userReads = append([]string{"iam:GetUser", "iam:GetUserPolicy", "iam:ListGroupsForUser"}, keyReads...)
+)
+
+// listUsersPolicy is for all rows. IAM limits a list to no path, so no other
+// session may list, and this one may do nothing else.
+func listUsersPolicy(iam.Scope) iam.Policy {
+	return iam.NewPolicy(iam.Allow("*", "iam:ListUsers"))
+}
+
+func readUserPolicy(s iam.Scope) iam.Policy {
+	return iam.NewPolicy(iam.Allow(s.UserARN(), userReads...))
+}
+
+// createUserPolicy allows to create the user under the boundary, with the tags on
+// which its rights depend. IAM demands TagUser for a CreateUser with tags. The
+// condition on the user's tag keeps the session from changing them later. The
+// deletions undo a create that has failed.
+func createUserPolicy(s iam.Scope) iam.Policy {
+	user := s.UserARN()
+	tagged := func(statement iam.Statement) iam.Statement {
+		return statement.
+			When("StringEquals", "aws:RequestTag/"+common.OrgTag, s.Org).
+			When("StringEquals", "aws:RequestTag/"+spaceTag, s.Group).
+			When("StringEquals", "aws:RequestTag/"+resourceTag, s.Group+"/"+s.Name)
+	}
+	return iam.NewPolicy(
+		iam.Allow(user, "iam:DeleteUser", "iam:DeleteUserPolicy", "iam:GetUser"),
+		tagged(iam.Allow(user, "iam:CreateUser")).When("StringEquals", boundaryKey, s.Boundary),
+		tagged(iam.Allow(user, "iam:TagUser")).When("Null", userOrg, "true"),
+		underBoundary(s, "iam:PutUserPolicy"),
+	)
+}
+
+// underBoundary allows actions on the user if its boundary is the one of the
+// configuration, or becomes that one.
+func underBoundary(s iam.Scope, actions ...string) iam.Statement {
+	return iam.Allow(s.UserARN(), actions...).When("StringEquals", boundaryKey, s.Boundary)
+}
+
+// changeUserPolicy allows to make a user of the earlier service one of ours, and
+// to set tags, but not those that the service sets.
+func changeUserPolicy(s iam.Scope) iam.Policy {
+	statements := []iam.Statement{
+		iam.Allow(s.UserARN(), append([]string{"iam:TagUser"}, userReads...)...),
+		underBoundary(s, "iam:PutUserPermissionsBoundary", "iam:PutUserPolicy"),
+		iam.Deny("*", "iam:TagUser").When("ForAnyValue:StringEqualsIgnoreCase", "aws:TagKeys", nameTag, common.OrgTag, spaceTag, resourceTag),
+	}
+	return iam.NewPolicy(append(statements, leaveFormerGroup(s)...)...)
+}
+
+// leaveFormerGroup allows to take users out of the earlier service's group.
+func leaveFormerGroup(s iam.Scope) []iam.Statement {
+	if s.FormerGroup == "" {
+		return nil
+	}
+	return []iam.Statement{iam.Allow(s.FormerGroup, "iam:RemoveUserFromGroup")}
+}
+
+// makeKeysPolicy allows to make keys of a user whose tags confine it to the
+// repository. The deletion is for a key whose secret was lost, and for those that
+// a new one replaces.
+func makeKeysPolicy(s iam.Scope) iam.Policy {
+	return iam.NewPolicy(
+		iam.Allow(s.UserARN(), append([]string{"iam:DeleteAccessKey"}, keyReads...)...),
+		iam.Allow(s.UserARN(), "iam:CreateAccessKey").
+			When("StringEquals", userOrg, s.Org).
+			When("StringEquals", userResource, s.Group+"/"+s.Name),
+	)
+}
+
+func switchKeysPolicy(s iam.Scope) iam.Policy {
+	return iam.NewPolicy(iam.Allow(s.UserARN(), append([]string{"iam:UpdateAccessKey"}, keyReads...)...))
+}
+
+func deleteKeysPolicy(s iam.Scope) iam.Policy {
+	return iam.NewPolicy(iam.Allow(s.UserARN(), append([]string{"iam:DeleteAccessKey"}, keyReads...)...))
+}
+
+func deleteUserPolicy(s iam.Scope) iam.Policy { return deletionPolicy(s.UserARN(), s) }
+
+func deleteUsersPolicy(s iam.Scope) iam.Policy { return deletionPolicy(s.AllUsers(), s) }
+
+func deletionPolicy(users string, s iam.Scope) iam.Policy {
+	actions := append([]string{
+		"iam:DeleteAccessKey", "iam:DeleteUser", "iam:DeleteUserPolicy", "iam:DetachUserPolicy",
+		"iam:ListAttachedUserPolicies", "iam:ListUserPolicies",
+	}, userReads...)
+	return iam.NewPolicy(append([]iam.Statement{iam.Allow(users, actions...)}, leaveFormerGroup(s)...)...)
+}

@@ -1,0 +1,65 @@
+package api
+
+import (
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam"
+	"github.com/YaleSpinup/ecr-api/iam/users"
+)
+
+// resourceTag is the tag of a user that has the full name of its repository. The
+// boundary of users confines each to that.
+const resourceTag = "ResourceName"
+
+// maxUserName is how many characters a user's name in IAM may have.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+const maxUserName = 64
+
+// checkUserName refuses a user whose name in IAM would be too long.
+func checkUserName(s iam.Scope) error {
+	if name := s.UserPrefix() + s.User; len(name) > maxUserName {
+		return common.Errorf(common.BadRequest, "The user's name in IAM would be %s, which has %d characters. It may have %d: group, repository and user together 62.",
+			name, len(name), maxUserName)
+	}
+	return nil
+}
+
+// userScope is the scope of sessions that are for one user of the repository.
+func (t target) userScope(user string) iam.Scope {
+	scope := t.repositoryScope()
+	scope.User = user
+	return scope
+}
+
+// users returns the client of IAM for users of the repository, in the session of
+// that name in the row's Further.
+func (t target) users(further string, scope iam.Scope) *users.Client {
+	return t.connector.users.Client(t.placeOfUsers(), t.further(further, scope).Apply, t.further(toListUsers, t.accountScope()).Apply)
+}
+
+// accountScope is the scope of sessions that are for the whole account.
+func (t target) accountScope() iam.Scope {
+	scope := t.scope
+	scope.Group = ""
+	return scope
+}
+
+// placeOfUsers says where the users of the repository are in IAM.
+func (t target) placeOfUsers() users.Place {
+	scope := t.repositoryScope()
+	return users.Place{
+		ARNs:        scope.UserARNs(),
+		Path:        scope.UserPath(),
+		Prefix:      scope.UserPrefix(),
+		Boundary:    scope.Boundary,
+		FormerGroup: scope.FormerGroup,
+		Policies: map[string]string{
+			pull: accessPolicies[pull](scope).String(),
+			push: accessPolicies[push](scope).String(),
+		},
+		Tags: []common.Tag{
+			{Key: common.OrgTag, Value: t.Org},
+			{Key: spaceTag, Value: t.Group},
+			{Key: resourceTag, Value: t.repository()},
+		},
+	}
+}

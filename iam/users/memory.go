@@ -1,0 +1,37 @@
+package users
+
+import (
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+const (
+	maxMade  = 1024             // users and keys that are remembered
+	unseen   = 30 * time.Second // how long what was made may be unknown to parts of AWS
+	listWait = 4                // how often a call is made of a user who is listed, and whom AWS denies
+)
+
+// A memory has what this process has made in IAM a short time ago: ARNs of users
+// and ids of access keys. AWS may not know them everywhere yet.
+type memory struct {
+	made *lru.Cache[string, time.Time]
+}
+
+func newMemory() memory {
+	made, err := lru.New[string, time.Time](maxMade)
+	if err != nil {
+		panic(err) // only a size that is not positive is an error
+	}
+	return memory{made}
+}
+
+func (m memory) add(what string) { m.made.Add(what, time.Now()) }
+
+func (m memory) forget(what string) { m.made.Remove(what) }
+
+// isFresh tells whether AWS may not know it yet.
+func (m memory) isFresh(what string) bool {
+	at, ok := m.made.Peek(what)
+	return ok && time.Since(at) < unseen
+}

@@ -1,0 +1,184 @@
+package users
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"net/url"
+	"reflect"
+	"slices"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/service/iam"
+	"golang.org/x/sync/errgroup"
+)
+
+// policyName is the name of the one inline policy of a user.
+const policyName = "ecr-api"
+
+// A User is an IAM user of a repository.
+type User struct {
+	UserName   string       // the short name
+	Access     *string      // a key of Place.Policies; nil if the user is not as the service makes one
+	AccessKeys []AccessKey  // the oldest first
+	Groups     []string     // names of IAM groups, sorted
+	Tags       []common.Tag // sorted by key
+
+	boundary string       // ARN; may be empty
+	policy   string       // document of the inline policy; may be empty
+	groups   []*iam.Group // of IAM
+}
+
+// An AccessKey is an access key of a user, without its secret.
+type AccessKey struct {
+	AccessKeyID  string `json:"AccessKeyId"`
+	Status       string // Active, Inactive or Expired
+	CreateDate   common.Timestamp
+	LastUsedDate *common.Timestamp // nil: never
+}
+
+// User returns the user with that short name. The error has the code
+// user-not-found if the repository has no such user.
+func (c *Client) User(ctx context.Context, name string) (u *User, err error) {
+	err = c.whileThere(ctx, name, func(ctx context.Context) (err error) {
+		u, err = c.read(ctx, name)
+		return err
+	})
+	return u, err
+}
+
+// read reads all about a user, with calls at the same time.
+func (c *Client) read(ctx context.Context, name string) (*User, error) {
+	u := &User{UserName: name}
+	reads, ctx := errgroup.WithContext(ctx)
+	reads.Go(func() error { return c.readUser(ctx, u) })
+	reads.Go(func() (err error) { u.policy, err = c.readPolicy(ctx, name); return err })
+	reads.Go(func() (err error) { u.groups, err = c.readGroups(ctx, name); return err })
+	reads.Go(func() (err error) { u.AccessKeys, err = c.keys(ctx, name); return err })
+	if err := reads.Wait(); err != nil {
+		return nil, err
+	}
+	u.Groups = []string{}
+	for _, g := range u.groups {
+		u.Groups = append(u.Groups, aws.StringValue(g.GroupName))
+	}
+	slices.Sort(u.Groups)
+	u.Access = c.place.accessOf(u)
+	return u, nil
+}
+
+// readUser reads what IAM keeps with the user itself. A user of another path is
+// somebody else's, although the name is the same.
+func (c *Client) readUser(ctx context.Context, u *User) error {
+	in := &iam.GetUserInput{UserName: aws.String(c.place.nameIn(u.UserName))}
+	out, err := send(ctx, c.session, c.iam.GetUserRequest, in)
+	if err != nil {
+		return err
+	}
+	if short, ours := c.place.shortName(out.User); !ours || short != u.UserName {
+		return notFound(u.UserName)
+	}
+	if b := out.User.PermissionsBoundary; b != nil {
+		u.boundary = aws.StringValue(b.PermissionsBoundaryArn)
+	}
+	u.Tags = make([]common.Tag, len(out.User.Tags))
+	for i, t := range out.User.Tags {
+		u.Tags[i] = common.Tag{Key: aws.StringValue(t.Key), Value: aws.StringValue(t.Value)}
+	}
+	common.SortTags(u.Tags)
+	return nil
+}
+
+// readPolicy returns the document of the service's inline policy, and "" if the
+// user has none. Whether the user exists, another call tells.
+func (c *Client) readPolicy(ctx context.Context, name string) (string, error) {
+	in := &iam.GetUserPolicyInput{UserName: aws.String(c.place.nameIn(name)), PolicyName: aws.String(policyName)}
+	out, err := send(ctx, c.session, c.iam.GetUserPolicyRequest, in)
+	if awsCode(err) == iam.ErrCodeNoSuchEntityException {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	document, err := url.PathUnescape(aws.StringValue(out.PolicyDocument)) // IAM encodes it as in RFC 3986
+	if err != nil {
+		return aws.StringValue(out.PolicyDocument), nil // it is none of ours
+	}
+	return document, nil
+}
+
+func (c *Client) readGroups(ctx context.Context, name string) ([]*iam.Group, error) {
+	in := &iam.ListGroupsForUserInput{UserName: aws.String(c.place.nameIn(name)), MaxItems: aws.Int64(pageSize)} // a user is in 10 at most
+	out, err := send(ctx, c.session, c.iam.ListGroupsForUserRequest, in)
+	return out.Groups, err
+}
+
+// keys returns the access keys of a user, the oldest first.
+func (c *Client) keys(ctx context.Context, name string) ([]AccessKey, error) {
+	in := &iam.ListAccessKeysInput{UserName: aws.String(c.place.nameIn(name)), MaxItems: aws.Int64(pageSize)} // a user has 2 at most
+	out, err := send(ctx, c.session, c.iam.ListAccessKeysRequest, in)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]AccessKey, len(out.AccessKeyMetadata))
+	uses, ctx := errgroup.WithContext(ctx)
+	for i, k := range out.AccessKeyMetadata {
+		keys[i] = AccessKey{AccessKeyID: aws.StringValue(k.AccessKeyId), Status: aws.StringValue(k.Status), CreateDate: common.Timestamp{Time: aws.TimeValue(k.CreateDate)}}
+		uses.Go(func() error { return c.readUse(ctx, &keys[i]) })
+	}
+	if err := uses.Wait(); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(keys, func(a, b AccessKey) int {
+		return cmp.Or(a.CreateDate.Compare(b.CreateDate.Time), cmp.Compare(a.AccessKeyID, b.AccessKeyID))
+	})
+	return keys, nil
+}
+
+// readUse reads when the key was last used. A key that is gone meanwhile has no
+// date.
+func (c *Client) readUse(ctx context.Context, k *AccessKey) error {
+	out, err := send(ctx, c.session, c.iam.GetAccessKeyLastUsedRequest, &iam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String(k.AccessKeyID)})
+	switch {
+	case err != nil:
+		return err
+	case out.AccessKeyLastUsed != nil && out.AccessKeyLastUsed.LastUsedDate != nil:
+		k.LastUsedDate = &common.Timestamp{Time: *out.AccessKeyLastUsed.LastUsedDate}
+	}
+	return nil
+}
+
+// accessOf returns the access of a user who is as the service makes one, and
+// nil for any other: a user under another boundary, in an IAM group, or with
+// another policy.
+func (p Place) accessOf(u *User) *string {
+	if u.boundary != p.Boundary || len(u.groups) > 0 {
+		return nil
+	}
+	for access, policy := range p.Policies {
+		if sameJSON(policy, u.policy) {
+			return &access
+		}
+	}
+	return nil
+}
+
+// sameJSON tells whether two texts are the same JSON value.
+func sameJSON(a, b string) bool {
+	var valueA, valueB any
+	return json.Unmarshal([]byte(a), &valueA) == nil && json.Unmarshal([]byte(b), &valueB) == nil && reflect.DeepEqual(valueA, valueB)
+}
+
+// checkTags returns an error unless the user has the tags that the service sets.
+// Nobody changes them on a user who is there: the rights of the user's keys
+// depend on them.
+func (c *Client) checkTags(u *User) error {
+	for _, t := range c.place.tagsOf(u.UserName) {
+		if t.Key != nameTag && !slices.Contains(u.Tags, t) {
+			return common.Errorf(common.UserConflict, "The tag %s of the user %s is not %q. The service does not change it: "+
+				"delete the user, and create one anew.", t.Key, u.UserName, t.Value)
+		}
+	}
+	return nil
+}
