@@ -1,4 +1,4 @@
-// Package localaws is an AWS inside the process: STS and ECR on their wire
+// Package localaws is an AWS inside the process: STS, IAM and ECR on their wire
 // protocols, and the registry to which docker pushes, for the local mode of the
 // service and for its tests.
 //
@@ -22,6 +22,7 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common/localaws/ecr"
 	"github.com/YaleSpinup/ecr-api/common/localaws/fault"
+	"github.com/YaleSpinup/ecr-api/common/localaws/iam"
 	"github.com/YaleSpinup/ecr-api/common/localaws/registry"
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
 	"github.com/YaleSpinup/ecr-api/common/localaws/sts"
@@ -43,6 +44,8 @@ type (
 	Fault = fault.Fault
 	// Role is a role that AssumeRole can assume.
 	Role = sts.Role
+	// User is a user of IAM to add with AddUser.
+	User = iam.User
 	// Image is an image to add with AddImage.
 	Image = ecr.Image
 	// Scan is a scan of an Image.
@@ -85,6 +88,7 @@ type Server struct {
 	faults   *fault.List
 	sessions *service.Sessions
 	sts      *sts.Store
+	iam      *iam.Store
 	ecr      *ecr.Store
 	calls    *service.Server
 	paths    map[string]http.Handler // other handlers, by the beginning of the path
@@ -109,6 +113,7 @@ func New(o Options) (*Server, error) {
 		faults:   new(fault.List),
 		sessions: sessions,
 		sts:      assuming,
+		iam:      iam.New(o.Now),
 		ecr:      ecr.New(o.Now, o.RegistryHost, o.LayerLimit),
 	}
 	s.ecr.PrincipalExists = s.principalExists
@@ -116,6 +121,7 @@ func New(o Options) (*Server, error) {
 		Services: []service.Service{
 			s.ecr.Service(),
 			s.sts.Service(),
+			s.iam.Service(),
 		},
 		Sessions: sessions,
 		Now:      o.Now,

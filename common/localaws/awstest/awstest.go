@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go/aws/request"
 	"github.com/aws/aws-sdk-go/aws/session"
 	"github.com/aws/aws-sdk-go/service/ecr"
+	"github.com/aws/aws-sdk-go/service/iam"
 	"github.com/aws/aws-sdk-go/service/sts"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws"
@@ -134,6 +135,11 @@ func (b *AWS) ECR(region string) *ecr.ECR {
 // STS returns a client of the administrator.
 func (b *AWS) STS() *sts.STS {
 	return sts.New(b.Session(Here, administrator()))
+}
+
+// IAM returns a client of the administrator.
+func (b *AWS) IAM() *iam.IAM {
+	return iam.New(b.Session(Here, administrator()))
 }
 
 func administrator() *credentials.Credentials {

@@ -174,7 +174,8 @@ func TestRefusedFaults(t *testing.T) {
 		"ecr:DescribeImages, ecr:DescribeRepositories, ecr:GetAuthorizationToken, ecr:GetDownloadUrlForLayer, " +
 		"ecr:GetLifecyclePolicy, ecr:GetLifecyclePolicyPreview, ecr:GetRegistryScanningConfiguration, ecr:GetRepositoryPolicy, ecr:InitiateLayerUpload, ecr:ListImageReferrers, ecr:ListImages, ecr:ListTagsForResource, " +
 		"ecr:PutImage, ecr:PutImageScanningConfiguration, ecr:PutImageTagMutability, ecr:PutLifecyclePolicy, ecr:PutRegistryScanningConfiguration, ecr:SetRepositoryPolicy, " +
-		"ecr:StartImageScan, ecr:StartLifecyclePolicyPreview, ecr:TagResource, ecr:UntagResource, ecr:UpdateImageStorageClass, ecr:UploadLayerPart, sts:AssumeRole, sts:GetCallerIdentity"
+		"ecr:StartImageScan, ecr:StartLifecyclePolicyPreview, ecr:TagResource, ecr:UntagResource, ecr:UpdateImageStorageClass, ecr:UploadLayerPart, " +
+		"iam:CreateAccessKey, iam:CreateUser, iam:GetUser, iam:ListAccessKeys, iam:ListUsers, iam:PutUserPolicy, sts:AssumeRole, sts:GetCallerIdentity"
 	b := awstest.New(t)
 	for body, want := range map[string]string{
 		``:                     `the body is not a JSON object (EOF): ` + keys,

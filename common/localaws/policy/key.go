@@ -29,7 +29,8 @@ func init() {
 		"aws:SourceIdentity",
 		"aws:TokenIssueTime",
 		"aws:userid",
-		"aws:username", // absent for the session of a role
+		"aws:username",            // absent for the session of a role
+		"iam:PermissionsBoundary", // absent for a user that has none
 		"kms:CallerAccount",
 		"kms:GrantIsForAWSResource",
 		"kms:ViaService",
@@ -55,6 +56,7 @@ var tagKeys = []string{
 	"aws:requesttag/",
 	"aws:resourcetag/",
 	"ecr:resourcetag/",
+	"iam:resourcetag/",
 }
 
 // caseless returns a name in a form that is the same for all names that differ

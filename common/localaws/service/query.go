@@ -4,12 +4,16 @@ import (
 	"encoding/xml"
 	"net/http"
 	"net/url"
+	"strconv"
 )
 
 // Query is the protocol AWS Query: a call is a form, and its answer is XML.
 type Query struct {
 	Version   string // of the service, such as "2011-06-15"
 	Namespace string // of the XML
+	// Statuses are the HTTP statuses of the service's own codes. One that is
+	// missing is 400.
+	Statuses map[string]int
 }
 
 func (p Query) maySpeak(r *http.Request) bool { return r.Header.Get(targetHeader) == "" }
@@ -23,6 +27,20 @@ func ParseForm(body []byte) (url.Values, error) {
 		return nil, Errorf("MalformedQueryString", "%v", err)
 	}
 	return form, nil
+}
+
+// FormTags returns the tags in a form.
+func FormTags(form url.Values) (tags []Tag) {
+	for n := 1; form.Has(Member("Tags", n) + ".Key"); n++ {
+		tag := Member("Tags", n)
+		tags = append(tags, Tag{Key: form.Get(tag + ".Key"), Value: form.Get(tag + ".Value")})
+	}
+	return tags
+}
+
+// Member returns the name of the parameter that is the nth of a list.
+func Member(list string, n int) string {
+	return list + ".member." + strconv.Itoa(n)
 }
 
 func (p Query) operation(_ *http.Request, body []byte) (string, error) {
@@ -62,12 +80,17 @@ func (p Query) translate(e *Error) *Error {
 			translated.Status = own.Status
 		}
 	}
+	if translated.Status == 0 && !e.Literal {
+		translated.Status = p.Statuses[e.Code]
+	}
 	if translated.Status == 0 {
 		translated.Status = http.StatusBadRequest
 	}
 	return &translated
 }
 
+// success returns the answer. An operation without output, nil, has no element
+// for its result.
 func (p Query) success(out any, operation, requestID string) ([]byte, error) {
 	return xml.Marshal(struct {
 		XMLName   xml.Name

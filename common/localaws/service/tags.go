@@ -4,6 +4,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // Tag is a tag on the wire.
@@ -17,6 +18,23 @@ var (
 	TagKeyPattern   = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$`)
 	TagValuePattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 )
+
+// CheckTagKeys returns an error with the code if a key is AWS's own, or if a key
+// is there twice. Case makes no difference, as in all of IAM and STS.
+func CheckTagKeys(code string, tags []Tag) error {
+	seen := make(map[string]bool)
+	for _, t := range tags {
+		key := strings.ToLower(t.Key)
+		if strings.HasPrefix(key, "aws:") {
+			return Errorf(code, "Tag keys beginning with aws: are reserved for system use.")
+		}
+		if seen[key] {
+			return Errorf(code, "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+		}
+		seen[key] = true
+	}
+	return nil
+}
 
 // TagMap returns the values of tags by their keys.
 func TagMap(tags []Tag) map[string]string {

@@ -38,13 +38,10 @@ func decodeAssumeRole(_ *service.Request, body []byte) (assumeRoleInput, error) 
 		duration:    form.Get("DurationSeconds"),
 
 		sourceIdentity: optional(form, "SourceIdentity"),
+		tags:           service.FormTags(form),
 	}
-	for n := 1; form.Has(member("Tags", n) + ".Key"); n++ {
-		tag := member("Tags", n)
-		in.tags = append(in.tags, service.Tag{Key: form.Get(tag + ".Key"), Value: form.Get(tag + ".Value")})
-	}
-	for n := 1; form.Has(member("TransitiveTagKeys", n)); n++ {
-		in.transitive = append(in.transitive, form.Get(member("TransitiveTagKeys", n)))
+	for n := 1; form.Has(service.Member("TransitiveTagKeys", n)); n++ {
+		in.transitive = append(in.transitive, form.Get(service.Member("TransitiveTagKeys", n)))
 	}
 	for parameter := range form {
 		name, _, _ := strings.Cut(parameter, ".")
@@ -53,11 +50,6 @@ func decodeAssumeRole(_ *service.Request, body []byte) (assumeRoleInput, error) 
 		}
 	}
 	return in, nil
-}
-
-// member returns the name of a parameter that is the nth of a list.
-func member(list string, n int) string {
-	return list + ".member." + strconv.Itoa(n)
 }
 
 func optional(form url.Values, name string) *string {
@@ -76,7 +68,6 @@ const (
 	defaultMax      = 3600 // of a role
 	maxChained      = 3600 // if a session assumes the role
 	maxPolicy       = 2048 // characters
-	maxTags         = 50
 )
 
 var (
@@ -90,7 +81,7 @@ func (in assumeRoleInput) Check(c *service.Request) error {
 	if in.unsupported != "" {
 		return service.Errorf("ValidationError", "the parameter %s is not supported here", in.unsupported)
 	}
-	if err := in.violations().err(); err != nil {
+	if err := in.violations().Err(); err != nil {
 		return err
 	}
 	if !roleARNPattern.MatchString(in.roleARN) {
@@ -99,54 +90,31 @@ func (in assumeRoleInput) Check(c *service.Request) error {
 	if has := c.Caller.SourceIdentity; has != "" && in.sourceIdentity != nil && *in.sourceIdentity != has {
 		return c.Denied(service.Permission{Action: setSourceIdentity, Resource: in.roleARN}, "")
 	}
-	if err := in.checkTagKeys(); err != nil {
+	if err := service.CheckTagKeys("InvalidParameterValue", in.tags); err != nil {
 		return err
 	}
 	return in.checkTransitive(c.Caller.Transitive)
 }
 
 // violations returns what is wrong with each single parameter.
-func (in assumeRoleInput) violations() violations {
-	var v violations
-	v.text("roleArn", in.roleARN, 20, 2048, nil)
-	v.text("roleSessionName", in.sessionName, 2, 64, sessionNamePattern)
+func (in assumeRoleInput) violations() service.Violations {
+	var v service.Violations
+	v.Text("roleArn", in.roleARN, 20, 2048, nil)
+	v.Text("roleSessionName", in.sessionName, 2, 64, sessionNamePattern)
 	if in.externalID != nil {
-		v.text("externalId", *in.externalID, 2, 1224, externalIDPattern)
+		v.Text("externalId", *in.externalID, 2, 1224, externalIDPattern)
 	}
 	if in.sourceIdentity != nil {
-		v.text("sourceIdentity", *in.sourceIdentity, 2, 64, sessionNamePattern)
+		v.Text("sourceIdentity", *in.sourceIdentity, 2, 64, sessionNamePattern)
 	}
 	if in.policy != nil {
-		v.text("policy", *in.policy, 1, maxPolicy, policyPattern)
+		v.Text("policy", *in.policy, 1, maxPolicy, policyPattern)
 	}
 	if in.duration != "" {
-		v.number("durationSeconds", in.duration, minDuration, maxDuration)
+		v.Number("durationSeconds", in.duration, minDuration, maxDuration)
 	}
-	if len(in.tags) > maxTags {
-		v.add("tags", "[...]", "Member must have length less than or equal to "+strconv.Itoa(maxTags))
-	}
-	for i, t := range in.tags {
-		path := "tags." + strconv.Itoa(i+1) + ".member."
-		v.text(path+"key", t.Key, 1, 128, service.TagKeyPattern)
-		v.text(path+"value", t.Value, 0, 256, service.TagValuePattern)
-	}
+	v.Tags(in.tags)
 	return v
-}
-
-func (in assumeRoleInput) checkTagKeys() error {
-	seen := make(map[string]bool)
-	for _, t := range in.tags {
-		key := strings.ToLower(t.Key)
-		if strings.HasPrefix(key, "aws:") {
-			return service.Errorf("InvalidParameterValue", "Tag keys beginning with aws: are reserved for system use.")
-		}
-		if seen[key] {
-			return service.Errorf("InvalidParameterValue",
-				"Duplicate tag keys found. Please note that Tag keys are case insensitive.")
-		}
-		seen[key] = true
-	}
-	return nil
 }
 
 // checkTransitive checks the transitive tags, and that no tag replaces an
