@@ -117,6 +117,7 @@ func New(o Options) (*Server, error) {
 		ecr:      ecr.New(o.Now, o.RegistryHost, o.LayerLimit),
 	}
 	s.ecr.PrincipalExists = s.principalExists
+	s.iam.UserDeleted = s.ecr.RemoveUser
 	s.calls = service.NewServer(service.Options{
 		Services: []service.Service{
 			s.ecr.Service(),
@@ -124,6 +125,7 @@ func New(o Options) (*Server, error) {
 			s.iam.Service(),
 		},
 		Sessions: sessions,
+		UserKeys: s.iam,
 		Now:      o.Now,
 		Watch:    o.Watch,
 		FaultFor: s.faults.FaultFor,

@@ -3,7 +3,7 @@ package localaws
 import "strings"
 
 // principalExists tells whether a principal exists: an account, a role, a session
-// of a role, or the administrator. It takes what the policy of a repository can
+// of a role, a user, or the administrator. It takes what the policy of a repository can
 // name, ids of accounts and ARNs. A session exists if its role does. An id that
 // AWS gave to a user or role is none: no policy can be set that names it.
 func (s *Server) principalExists(name string) bool {
@@ -20,7 +20,7 @@ func (s *Server) principalExists(name string) bool {
 	case "iam root":
 		return s.accounts[account] && path == ""
 	case "iam user":
-		return account == AdministratorAccount && path == "administrator"
+		return account == AdministratorAccount && path == "administrator" || s.iam.UserExists(account, "/"+path)
 	case "iam role":
 		return s.sts.HasRole(account, path)
 	case "sts assumed-role":

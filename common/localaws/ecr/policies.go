@@ -141,12 +141,23 @@ func inAnotherOrder(text string) string {
 // RemoveRole puts the unique id of a role in place of its ARN, in all policies.
 // The ids match no caller, also no new role of the same name.
 func (s *Store) RemoveRole(account, name string) {
+	s.removePrincipal(account, "role/"+name, func(arn string) string { return service.UniqueID("AROA", arn) })
+}
+
+// RemoveUser is RemoveRole for a user. The resource is what its ARN ends in, such
+// as user/path/name.
+func (s *Store) RemoveUser(account, resource, id string) {
+	s.removePrincipal(account, resource, func(string) string { return id })
+}
+
+// removePrincipal puts the unique id of an ARN in its place, in all policies.
+func (s *Store) removePrincipal(account, resource string, id func(arn string) string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for place, registry := range s.registries {
-		arn := "arn:" + place.Region.Partition() + ":iam::" + account + ":role/" + name
+		arn := "arn:" + place.Region.Partition() + ":iam::" + account + ":" + resource
 		for _, r := range registry.repositories {
-			r.policy = r.policy.replacing(arn, service.UniqueID("AROA", arn))
+			r.policy = r.policy.replacing(arn, id(arn))
 		}
 	}
 }

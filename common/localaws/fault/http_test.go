@@ -175,7 +175,9 @@ func TestRefusedFaults(t *testing.T) {
 		"ecr:GetLifecyclePolicy, ecr:GetLifecyclePolicyPreview, ecr:GetRegistryScanningConfiguration, ecr:GetRepositoryPolicy, ecr:InitiateLayerUpload, ecr:ListImageReferrers, ecr:ListImages, ecr:ListTagsForResource, " +
 		"ecr:PutImage, ecr:PutImageScanningConfiguration, ecr:PutImageTagMutability, ecr:PutLifecyclePolicy, ecr:PutRegistryScanningConfiguration, ecr:SetRepositoryPolicy, " +
 		"ecr:StartImageScan, ecr:StartLifecyclePolicyPreview, ecr:TagResource, ecr:UntagResource, ecr:UpdateImageStorageClass, ecr:UploadLayerPart, " +
-		"iam:CreateAccessKey, iam:CreateUser, iam:GetUser, iam:ListAccessKeys, iam:ListUsers, iam:PutUserPolicy, sts:AssumeRole, sts:GetCallerIdentity"
+		"iam:CreateAccessKey, iam:CreateUser, iam:DeleteAccessKey, iam:DeleteUser, iam:DeleteUserPolicy, iam:DetachUserPolicy, iam:GetAccessKeyLastUsed, " +
+		"iam:GetUser, iam:GetUserPolicy, iam:ListAccessKeys, iam:ListAttachedUserPolicies, iam:ListGroupsForUser, iam:ListUserPolicies, iam:ListUsers, " +
+		"iam:PutUserPermissionsBoundary, iam:PutUserPolicy, iam:RemoveUserFromGroup, iam:TagUser, iam:UpdateAccessKey, sts:AssumeRole, sts:GetCallerIdentity"
 	b := awstest.New(t)
 	for body, want := range map[string]string{
 		``:                     `the body is not a JSON object (EOF): ` + keys,

@@ -110,6 +110,8 @@ func (s *Store) allSeen(account string, now time.Time) map[string]*user {
 	for name, h := range users {
 		if u := h.seen(now); u != nil {
 			seen[name] = u
+		} else if h.trimmed(now) == nil {
+			delete(users, name) // the delay of its deletion is over
 		}
 	}
 	return seen

@@ -71,11 +71,25 @@ func (s *Store) Service() service.Service {
 			row("CreateUser", s.needsToCreate, s.createUser, newUserName, path, optional(boundary), tags),
 			row("GetUser", s.onUser, s.getUser, optional(userName)),
 			row("ListUsers", s.onAll, s.listUsers, pathPrefix, marker, maxItems),
+			row("DeleteUser", s.onUser, s.deleteUser, userName),
+			row("TagUser", s.needsToTag, s.tagUser, userName, tags),
+			row("PutUserPermissionsBoundary", s.onUserWithNewBoundary, s.putUserPermissionsBoundary, userName, boundary),
 
 			row("CreateAccessKey", s.onUser, s.createAccessKey, optional(userName)),
+			row("UpdateAccessKey", s.onUser, s.updateAccessKey, optional(userName), accessKeyID, status),
+			row("DeleteAccessKey", s.onUser, s.deleteAccessKey, optional(userName), accessKeyID),
 			row("ListAccessKeys", s.onUser, s.listAccessKeys, optional(userName), marker, maxItems),
+			row("GetAccessKeyLastUsed", s.onKey, s.getAccessKeyLastUsed, accessKeyID),
 
 			row("PutUserPolicy", s.onUserWithBoundary, s.putUserPolicy, userName, policyName, policyDocument),
+			row("GetUserPolicy", s.onUser, s.getUserPolicy, userName, policyName),
+			row("DeleteUserPolicy", s.onUserWithBoundary, s.deleteUserPolicy, userName, policyName),
+			row("ListUserPolicies", s.onUser, s.listUserPolicies, userName, marker, maxItems),
+			row("ListAttachedUserPolicies", s.onUser, s.listAttachedUserPolicies, userName, pathPrefix, marker, maxItems),
+			row("DetachUserPolicy", s.onUserWithBoundary, s.detachUserPolicy, userName, policyARN),
+
+			row("ListGroupsForUser", s.onUser, s.listGroupsForUser, userName, marker, maxItems),
+			row("RemoveUserFromGroup", s.onGroup, s.removeUserFromGroup, groupName, userName),
 		},
 	}
 }

@@ -36,6 +36,12 @@ var (
 	userName    = parameter{name: "UserName", least: 1, most: 128, pattern: namePattern, must: nameMust}
 	newUserName = parameter{name: "UserName", least: 1, most: 64, pattern: namePattern, must: nameMust}
 	policyName  = parameter{name: "PolicyName", least: 1, most: 128, pattern: namePattern, must: nameMust}
+	groupName   = parameter{name: "GroupName", least: 1, most: 128, pattern: namePattern, must: nameMust}
+	accessKeyID = parameter{
+		name: "AccessKeyId", least: 16, most: 128, pattern: regexp.MustCompile(`^\w+$`),
+		must: "It must contain only alphanumeric characters.",
+	}
+	status = parameter{name: "Status", values: []string{active, inactive}}
 
 	path = parameter{
 		name: "Path", least: 1, most: 512, optional: true, pattern: regexp.MustCompile(`^(/|/[\x21-\x7E]+/)$`),
@@ -50,10 +56,11 @@ var (
 		pattern: regexp.MustCompile(`^[\x{0009}\x{000A}\x{000D}\x{0020}-\x{00FF}]+$`),
 		must:    "It must contain only printable ASCII characters.",
 	}
-	boundary = parameter{name: "PermissionsBoundary", least: 20, most: 2048}
-	tags     = parameter{name: "Tags", list: true}
-	marker   = parameter{name: "Marker", least: 1, most: 320, optional: true}
-	maxItems = parameter{name: "MaxItems", least: 1, most: maxPage, optional: true, number: true}
+	boundary  = parameter{name: "PermissionsBoundary", least: 20, most: 2048}
+	policyARN = parameter{name: "PolicyArn", least: 20, most: 2048}
+	tags      = parameter{name: "Tags", list: true}
+	marker    = parameter{name: "Marker", least: 1, most: 320, optional: true}
+	maxItems  = parameter{name: "MaxItems", least: 1, most: maxPage, optional: true, number: true}
 )
 
 func optional(p parameter) parameter {
@@ -124,10 +131,7 @@ func (in input) user(c *service.Request) string {
 	if name := in.Get(userName.name); name != "" {
 		return name
 	}
-	if !strings.Contains(c.Caller.ARN, ":user/") {
-		return ""
-	}
-	return c.Caller.ARN[strings.LastIndex(c.Caller.ARN, "/")+1:]
+	return c.Caller.UserName
 }
 
 func (in input) tags() []service.Tag { return service.FormTags(in.Values) }

@@ -3,6 +3,7 @@ package iam
 import (
 	"crypto/rand"
 	"encoding/xml"
+	"slices"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
@@ -76,4 +77,70 @@ func (s *Store) listAccessKeys(c *service.Request, in input) (any, error) {
 		return nil, err
 	}
 	return listAccessKeysResult{Keys: keys, pageEnd: end}, nil
+}
+
+func (s *Store) updateAccessKey(c *service.Request, in input) (any, error) {
+	return nil, s.change(c, in, func(u *user) error {
+		k := u.key(in.Get(accessKeyID.name))
+		if k == nil {
+			return noSuchKey(in)
+		}
+		k.status = in.Get(status.name)
+		return nil
+	})
+}
+
+func (s *Store) deleteAccessKey(c *service.Request, in input) (any, error) {
+	return nil, s.change(c, in, func(u *user) error {
+		id := in.Get(accessKeyID.name)
+		if u.key(id) == nil {
+			return noSuchKey(in)
+		}
+		u.keys = slices.DeleteFunc(u.keys, func(k accessKey) bool { return k.id == id })
+		return nil
+	})
+}
+
+func noSuchKey(in input) error {
+	return service.Errorf(codeNotFound, "The Access Key with id %s cannot be found.", in.Get(accessKeyID.name))
+}
+
+type getAccessKeyLastUsedResult struct {
+	XMLName  xml.Name `xml:"GetAccessKeyLastUsedResult"`
+	UserName string   `xml:"UserName"`
+	Date     string   `xml:"AccessKeyLastUsed>LastUsedDate,omitempty"`
+	Service  string   `xml:"AccessKeyLastUsed>ServiceName"`
+	Region   string   `xml:"AccessKeyLastUsed>Region"`
+}
+
+// getAccessKeyLastUsed refuses a key that is not seen, as AWS does: whose user it
+// is cannot be known, so nobody is allowed to ask. That is a guess where the
+// caller may do everything.
+func (s *Store) getAccessKeyLastUsed(c *service.Request, in input) (any, error) {
+	id := in.Get(accessKeyID.name)
+	name := s.userOfKey(c, id)
+	if name == "" {
+		return nil, c.Denied(s.onKey(c, in)[0], "")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.keys[id]
+	if k.lastUsed.IsZero() {
+		return getAccessKeyLastUsedResult{UserName: name, Service: "N/A", Region: "N/A"}, nil
+	}
+	return getAccessKeyLastUsedResult{UserName: name, Date: date(k.lastUsed), Service: k.service, Region: k.region}, nil
+}
+
+// userOfKey returns the name of the user of an access key of the caller's account,
+// "" if the key is not seen.
+func (s *Store) userOfKey(c *service.Request, id string) string {
+	owner := s.owner(id)
+	if owner == nil || owner.account != c.Account {
+		return ""
+	}
+	u := s.seen(owner.account, owner.user, c.Now)
+	if u == nil || u.key(id) == nil {
+		return ""
+	}
+	return u.name
 }

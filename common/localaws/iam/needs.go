@@ -6,10 +6,7 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
 )
 
-const (
-	boundaryKey = "iam:PermissionsBoundary"
-	tagUser     = "iam:TagUser"
-)
+const boundaryKey = "iam:PermissionsBoundary"
 
 // onAll is for an operation that can only be allowed on all users.
 func (s *Store) onAll(c *service.Request, _ input) []service.Permission {
@@ -30,6 +27,41 @@ func (s *Store) onUserWithBoundary(c *service.Request, in input) []service.Permi
 	if u != nil && u.boundary != nil {
 		p.Context[boundaryKey] = []string{u.boundary.arn(partition(c))}
 	}
+	return []service.Permission{p}
+}
+
+// onUserWithNewBoundary is onUser for the operation that gives the user a
+// boundary.
+func (s *Store) onUserWithNewBoundary(c *service.Request, in input) []service.Permission {
+	p, _ := s.permission(c, in.user(c))
+	p.Context[boundaryKey] = []string{in.Get(boundary.name)}
+	return []service.Permission{p}
+}
+
+// onKey is onUser for the operation that names an access key only. The user of a
+// key that is not seen has no name.
+func (s *Store) onKey(c *service.Request, in input) []service.Permission {
+	p, _ := s.permission(c, s.userOfKey(c, in.Get(accessKeyID.name)))
+	return []service.Permission{p}
+}
+
+// onGroup is for the operation that needs its permission on the group, whichever
+// user it is about.
+func (s *Store) onGroup(c *service.Request, in input) []service.Permission {
+	p := service.Permission{
+		Action:   "iam:" + c.Operation,
+		Resource: arn(partition(c), c.Account, "group", "/", in.Get(groupName.name)),
+		Owner:    c.Account,
+	}
+	if g := s.group(c, in); g != nil {
+		p.Resource = g.arn(partition(c))
+	}
+	return []service.Permission{p}
+}
+
+func (s *Store) needsToTag(c *service.Request, in input) []service.Permission {
+	p, _ := s.permission(c, in.user(c))
+	service.AddRequestTags(p.Context, service.TagMap(in.tags()))
 	return []service.Permission{p}
 }
 
@@ -75,7 +107,7 @@ func (s *Store) needsToCreate(c *service.Request, in input) []service.Permission
 	permissions := []service.Permission{p}
 	if len(tags) > 0 {
 		tagging := p
-		tagging.Action, tagging.Context = tagUser, maps.Clone(p.Context)
+		tagging.Action, tagging.Context = "iam:TagUser", maps.Clone(p.Context)
 		permissions = append(permissions, tagging)
 	}
 	if in.Has(boundary.name) {

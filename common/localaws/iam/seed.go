@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"strings"
@@ -29,7 +30,7 @@ func (s *Store) AddPolicy(account, name, text string) error {
 	m := &managed{account: account}
 	parsed, err := policy.Parse(text)
 	if err == nil {
-		m.path, m.name, err = splitName(name, 128)
+		m.path, m.name, err = splitName(name)
 	}
 	if err != nil {
 		return fmt.Errorf("policy %s: %w", name, err)
@@ -50,7 +51,7 @@ func (s *Store) AddPolicy(account, name, text string) error {
 func (s *Store) AddGroup(account, name string, policies ...string) error {
 	g := &group{account: account, id: newID("AGPA"), created: s.now()}
 	var err error
-	if g.path, g.name, err = splitName(name, 128); err != nil {
+	if g.path, g.name, err = splitName(name); err != nil {
 		return fmt.Errorf("group %s: %w", name, err)
 	}
 	for _, text := range policies {
@@ -72,13 +73,20 @@ func (s *Store) AddGroup(account, name string, policies ...string) error {
 
 // splitName returns the path and the name of /path/name. A name without a slash
 // has the path "/".
-func splitName(text string, most int) (before, name string, err error) {
+func splitName(text string) (before, name string, err error) {
 	i := strings.LastIndex(text, "/") + 1
 	before, name = "/"+strings.TrimPrefix(text[:i], "/"), text[i:]
-	if !path.pattern.MatchString(before) || !namePattern.MatchString(name) || len(name) > most {
-		return "", "", fmt.Errorf("the name is not good")
+	return before, name, checkName(before, name, policyName.most) // that of a group has the same length
+}
+
+func checkName(before, name string, most int) error {
+	if !path.pattern.MatchString(before) {
+		return fmt.Errorf("the path %s does not begin and end with a slash", before)
 	}
-	return before, name, nil
+	if !namePattern.MatchString(name) || len(name) > most {
+		return fmt.Errorf("the name %q does not satisfy %s, or is longer than %d characters", name, namePattern, most)
+	}
+	return nil
 }
 
 // AddUser adds a user directly, and it is seen at once.
@@ -98,11 +106,11 @@ func (s *Store) AddUser(account string, given User) error {
 
 // complete returns the user that is given.
 func (s *Store) complete(account string, given User) (*user, error) {
-	before, name, err := splitName(given.Path+given.Name, 64)
-	if err != nil {
+	before := cmp.Or(given.Path, "/")
+	if err := checkName(before, given.Name, newUserName.most); err != nil {
 		return nil, err
 	}
-	u := newUser(account, before, name, s.now())
+	u := newUser(account, before, given.Name, s.now())
 	u.loginProfile = given.LoginProfile
 	if err := service.CheckTagKeys(codeInvalid, service.TagList(given.Tags)); err != nil {
 		return nil, err

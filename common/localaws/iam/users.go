@@ -3,6 +3,7 @@ package iam
 import (
 	"crypto/rand"
 	"encoding/xml"
+	"maps"
 	"strings"
 	"time"
 
@@ -127,4 +128,69 @@ func (s *Store) listUsers(c *service.Request, in input) (any, error) {
 		return nil, err
 	}
 	return listUsersResult{Users: users, pageEnd: end}, nil
+}
+
+// deleteUser refuses a user that still has something. Nothing is removed with it.
+func (s *Store) deleteUser(c *service.Request, in input) (any, error) {
+	if _, err := s.find(c, in); err != nil {
+		return nil, err
+	}
+	u := s.newest(c.Account, in.user(c))
+	if u == nil {
+		return nil, noSuchUser(in.user(c))
+	}
+	if must := u.inTheWay(); must != "" {
+		return nil, service.Errorf(codeConflict, "Cannot delete entity, must %s first.", must)
+	}
+	s.put(c.Account, u.name, nil, c.Now)
+	if s.UserDeleted != nil {
+		s.UserDeleted(u.account, "user"+u.path+u.name, u.id)
+	}
+	return nil, nil
+}
+
+// inTheWay returns what must be done before a user can be deleted, "" if it can.
+func (u *user) inTheWay() string {
+	switch {
+	case len(u.keys) > 0:
+		return "delete access keys"
+	case len(u.inline) > 0:
+		return "delete policies"
+	case len(u.attached) > 0:
+		return "detach all policies"
+	case len(u.groups) > 0:
+		return "remove users from group"
+	case u.loginProfile:
+		return "delete login profile"
+	}
+	return ""
+}
+
+// maxTags is how many tags a user may have.
+const maxTags = 50
+
+// tagUser adds tags to a user. A tag whose key differs from another one only in
+// case replaces it.
+func (s *Store) tagUser(c *service.Request, in input) (any, error) {
+	return nil, s.change(c, in, func(u *user) error {
+		for _, t := range in.tags() {
+			maps.DeleteFunc(u.tags, func(key, _ string) bool { return strings.EqualFold(key, t.Key) })
+			u.tags[t.Key] = t.Value
+		}
+		if len(u.tags) > maxTags {
+			return exceeds("TagsPerUser", maxTags)
+		}
+		return nil
+	})
+}
+
+func (s *Store) putUserPermissionsBoundary(c *service.Request, in input) (any, error) {
+	m, err := s.boundary(c, in)
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.change(c, in, func(u *user) error {
+		u.boundary = m
+		return nil
+	})
 }

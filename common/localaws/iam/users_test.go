@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/credentials"
 	"github.com/aws/aws-sdk-go/service/iam"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -202,4 +203,21 @@ func TestListUsers(t *testing.T) {
 	}
 	awstest.WantError(t, "a page too large", awstest.ErrorOf(c.ListUsers(&iam.ListUsersInput{MaxItems: aws.Int64(1001)})),
 		"ValidationError", "Value '1001' at 'maxItems' failed to satisfy constraint: Member must have value less than or equal to 1000")
+}
+
+// TestRegions shows that an account has the same users in every region, and that
+// their ARNs have the partition of the region.
+func TestRegions(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	awstest.Must(t, b.AddUser(account, localaws.User{Name: "me", Boundary: "limits/ecr-api-users"}))
+	for region, partition := range map[string]string{"eu-central-1": "aws", "cn-north-1": "aws-cn"} {
+		c := iam.New(b.Session(region, credentials.NewStaticCredentials("key", "secret", "")))
+		u, err := get(c, "me")
+		awstest.Must(t, err)
+		is(t, region, "arn:"+partition+":iam::012345678901:user/me", *u.Arn)
+		is(t, region+" boundary", "arn:"+partition+":iam::012345678901:policy/limits/ecr-api-users", *u.PermissionsBoundary.PermissionsBoundaryArn)
+	}
+	other := iam.New(b.Session(awstest.Here, b.Assume(t, awstest.Other, "", nil)))
+	awstest.WantError(t, "in another account", awstest.ErrorOf(get(other, "me")), "NoSuchEntity", "")
 }
