@@ -30,6 +30,7 @@ import (
 type house struct {
 	*service.Server
 	sessions *service.Sessions
+	keys     testKeys
 	fault    service.Fault
 
 	mu    sync.Mutex
@@ -50,6 +51,7 @@ func newHouse(t *testing.T) *house {
 			service.Row("Read", nil, read, readLayer),
 		}}},
 		Sessions: h.sessions,
+		UserKeys: &h.keys,
 		Now:      h.time,
 		Watch:    h.watch,
 		FaultFor: func(service.Call) service.Fault { return h.fault },
