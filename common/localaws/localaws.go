@@ -5,9 +5,10 @@
 // It follows the rules of the real services: names, limits, pages and errors.
 // It knows which accounts and roles exist, and it decides every call by the
 // policies of the caller and of the repository. The access key identifies the
-// caller. A key that AssumeRole issued belongs to its session. A caller with any
-// other key is the administrator of AdministratorAccount. Tests and users can
-// add faults, in Go with Server.Inject and over HTTP at the path /faults.
+// caller. A key that AssumeRole issued belongs to its session, and one that IAM
+// issued to its user. A caller with any other key is the administrator of
+// AdministratorAccount. Tests and users can add faults, in Go with Server.Inject
+// and over HTTP at the path /faults.
 //
 // Each service has a folder. To add one, write a package with a service.Service
 // as in sts, and add it to the list in New. A handler that does not speak a
