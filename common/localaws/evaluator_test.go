@@ -10,24 +10,34 @@ import (
 // from, and reads no JSON.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 
-// person is who pulls: a session of a role, or the administrator.
+// person is who pulls: a session of a role, a user, or the administrator.
 type person struct {
-	account, role, session string            // role and session are "" for the administrator
-	tags                   map[string]string // of its role and its session, by keys in lower case
-	identity, limit        rights            // of the role, and of the session policy
-	limited                bool              // there is a session policy
+	account, role, session string            // role and session are "" for a user
+	user                   string            // name; "" for a session
+	tags                   map[string]string // of the user, or of the role and its session, by keys in lower case
+	identity               rights            // of the role or the user
+	boundary               *rights           // nil if there is none, as for a role here
+	limit                  *rights           // of the session policy, nil if there is none
 }
+
+const (
+	administrator = "administrator"
+	userPath      = "/spinup/ours/"
+)
+
+func (p person) isAdministrator() bool { return p.user == administrator }
 
 func (p person) roleARN() string { return "arn:aws:iam::" + p.account + ":role/" + p.role }
 
 func (p person) arn() string {
-	if p.role == "" {
-		return administratorARN
+	switch p.user {
+	case "":
+		return "arn:aws:sts::" + p.account + ":assumed-role/" + p.role + "/" + p.session
+	case administrator:
+		return "arn:aws:iam::" + p.account + ":user/administrator"
 	}
-	return "arn:aws:sts::" + p.account + ":assumed-role/" + p.role + "/" + p.session
+	return "arn:aws:iam::" + p.account + ":user" + userPath + p.user
 }
-
-const administratorARN = "arn:aws:iam::012345678901:user/administrator"
 
 // value returns a condition key of the person, and whether it is there.
 func (p person) value(key string) (value string, there bool) {
@@ -40,31 +50,57 @@ func (p person) value(key string) (value string, there bool) {
 	case "aws:principalaccount":
 		return p.account, true
 	case "aws:principalarn":
-		if p.role == "" {
-			return administratorARN, true
+		if p.user != "" {
+			return p.arn(), true
 		}
 		return p.roleARN(), true
+	case "aws:principaltype":
+		if p.user != "" {
+			return "User", true
+		}
+		return "AssumedRole", true
+	case "aws:username":
+		return p.user, p.user != ""
+	case "aws:tokenissuetime":
+		return "some time", p.user == ""
 	}
 	panic("the tests use no key " + key)
 }
 
-// rights is a policy of a role or of a session.
+// rights is a policy of a role or of a user, the boundary of a user, or the
+// policy of a session.
 type rights struct {
 	allows  []string // actions
 	on      string   // "" is every repository
 	ifOrg   string   // of the person's tag; "" is any
 	denies  []string
 	butTeam string // the Deny is not for persons with this tag; "" is for all
+	only    string // every action on another repository than this one is denied; "" is none
 }
+
+// itsOwn is the repository that the person's tag names.
+const itsOwn = "${aws:PrincipalTag/ResourceName}"
 
 func (r rights) allowsTo(p person, action, repository string) bool {
 	org, tagged := p.value(orgKey)
-	return covers(r.allows, action) && (r.on == "" || r.on == repository) && (r.ifOrg == "" || tagged && org == r.ifOrg)
+	return covers(r.allows, action) && (r.on == "" || isOn(r.on, p, repository)) && (r.ifOrg == "" || tagged && org == r.ifOrg)
 }
 
-func (r rights) deniesTo(p person, action string) bool {
+func (r rights) deniesTo(p person, action, repository string) bool {
+	if r.only != "" && !isOn(r.only, p, repository) {
+		return true
+	}
 	team, tagged := p.value(groupKey)
 	return covers(r.denies, action) && (r.butTeam == "" || !tagged || team != r.butTeam)
+}
+
+// isOn tells whether a text in a policy means the repository.
+func isOn(text string, p person, repository string) bool {
+	if text == itsOwn {
+		own, tagged := p.value("aws:PrincipalTag/ResourceName")
+		return tagged && own == repository
+	}
+	return text == repository
 }
 
 func covers(actions []string, action string) bool {
@@ -102,7 +138,7 @@ func (r rule) names(p person) string {
 	switch {
 	case r.everybody, slices.Contains(r.named, p.arn()):
 		return asItself
-	case p.role != "" && slices.Contains(r.named, p.roleARN()):
+	case p.user == "" && slices.Contains(r.named, p.roleARN()):
 		return asItsRole
 	case slices.Contains(r.named, p.account), slices.Contains(r.named, "arn:aws:iam::"+p.account+":root"):
 		return asAccount
@@ -114,7 +150,7 @@ func (r rule) names(p person) string {
 // and the role of a session as well.
 func (r rule) excepts(p person) bool {
 	account := slices.Contains(r.butNot, p.account) || slices.Contains(r.butNot, "arn:aws:iam::"+p.account+":root")
-	role := p.role == "" || slices.Contains(r.butNot, p.roleARN())
+	role := p.user != "" || slices.Contains(r.butNot, p.roleARN())
 	return account && role && slices.Contains(r.butNot, p.arn())
 }
 
@@ -156,30 +192,43 @@ func (d demand) isMetBy(p person) bool {
 
 // allowed has what an action needs if nothing denies it: in which account, how
 // the repository's policy names the person, and which of the person's own
-// policies allow. "" is anything.
-var allowed = []struct{ account, named, identity, limit string }{
-	{sameAccount, asItself, "", ""},
-	{sameAccount, asItsRole, "", "allows"},
-	{sameAccount, "", "allows", "allows"},
-	{another, asItself, "allows", "allows"},
-	{another, asItsRole, "allows", "allows"},
-	{another, asAccount, "allows", "allows"},
+// policies allow: its permissions, and the boundary or the session policy. "" is
+// anything.
+var allowed = []struct{ account, named, identity, boundary, limit string }{
+	{sameAccount, asItself, "", "", ""},
+	{sameAccount, asItsRole, "", "allows", "allows"},
+	{sameAccount, "", "allows", "allows", "allows"},
+	{another, asItself, "allows", "allows", "allows"},
+	{another, asItsRole, "allows", "allows", "allows"},
+	{another, asAccount, "allows", "allows", "allows"},
+}
+
+// says tells whether a policy allows an action, "allows" or "", and whether it
+// denies it. One that is not there allows it.
+func (r *rights) says(p person, action, repository string) (allows string, denies bool) {
+	if r == nil {
+		return "allows", false
+	}
+	if r.allowsTo(p, action, repository) {
+		allows = "allows"
+	}
+	return allows, r.deniesTo(p, action, repository)
 }
 
 // mayDo tells whether a person may do an action on a repository of an account.
 func mayDo(p person, action, owner, repository string, rules []rule) bool {
-	account, identity, limit := another, "", ""
+	account := another
 	if p.account == owner {
 		account = sameAccount
 	}
-	if p.role == "" || p.identity.allowsTo(p, action, repository) {
-		identity = "allows"
-	}
-	if !p.limited || p.limit.allowsTo(p, action, repository) {
-		limit = "allows"
-	}
-	if p.identity.deniesTo(p, action) || p.limited && p.limit.deniesTo(p, action) {
+	identity, no := p.identity.says(p, action, repository)
+	boundary, never := p.boundary.says(p, action, repository)
+	limit, not := p.limit.says(p, action, repository)
+	if no || never || not {
 		return false
+	}
+	if p.isAdministrator() {
+		identity = "allows"
 	}
 	named := []string{""}
 	for _, r := range rules {
@@ -193,7 +242,9 @@ func mayDo(p person, action, owner, repository string, rules []rule) bool {
 	}
 	for _, row := range allowed {
 		if row.account == account && slices.Contains(named, row.named) &&
-			(row.identity == "" || identity == row.identity) && (row.limit == "" || limit == row.limit) {
+			(row.identity == "" || identity == row.identity) &&
+			(row.boundary == "" || boundary == row.boundary) &&
+			(row.limit == "" || limit == row.limit) {
 			return true
 		}
 	}

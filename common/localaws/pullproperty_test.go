@@ -3,6 +3,7 @@
 package localaws_test
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/credentials"
 	"github.com/aws/aws-sdk-go/service/ecr"
 	"github.com/aws/aws-sdk-go/service/sts"
 	"pgregory.net/rapid"
@@ -26,17 +28,19 @@ const (
 	ofTheOrg = "ours"
 
 	shared    = "g1/shared"
+	unshared  = "g1/another"
 	getImage  = "ecr:BatchGetImage"
 	getLayers = "ecr:GetDownloadUrlForLayer"
 )
 
 var pullActions = []string{getImage, getLayers}
 
-// allRights are the policies that roles and sessions have. Those come first that
+// allRights are the policies that roles, users and sessions have, and the
+// boundaries of users. The last two are like those of this service. Those come first that
 // leave it to the repository, because the first are drawn more often.
 var allRights = []rights{
 	{},
-	{allows: pullActions, on: "g1/another"},
+	{allows: pullActions, on: unshared},
 	{allows: []string{getImage}},
 	{denies: []string{getLayers}},
 	{allows: []string{"ecr:*"}},
@@ -44,6 +48,8 @@ var allRights = []rights{
 	{allows: pullActions, denies: []string{getLayers}},
 	{allows: pullActions, ifOrg: ofTheOrg},
 	{allows: pullActions, denies: []string{"ecr:*"}, butTeam: "g2"},
+	{allows: pullActions, on: shared, only: shared},
+	{allows: []string{"ecr:*"}, on: itsOwn, only: itsOwn},
 }
 
 // document returns the policy in IAM's language, "" if it has no statement.
@@ -66,6 +72,11 @@ func (r rights) document() string {
 		}
 		statements = append(statements, s)
 	}
+	if r.only != "" {
+		statements = append(statements, map[string]any{
+			"Effect": "Deny", "NotAction": "ecr:GetAuthorizationToken", "NotResource": awstest.RepositoryARN(here, r.only),
+		})
+	}
 	if statements == nil {
 		return ""
 	}
@@ -83,9 +94,15 @@ func jsonOf(v any) string {
 // roleTags are the tags of the roles whose names end in "-tagged".
 var roleTags = map[string]string{"spinup:org": ofTheOrg, "spinup:spaceid": "g2"}
 
-// newPullWorld returns an AWS with a repository that has an image, and with a
-// role for each of the policies in three accounts, with tags and without.
-func newPullWorld(t *testing.T) *awstest.AWS {
+// pullWorld is an AWS with a repository that has an image.
+type pullWorld struct {
+	*awstest.AWS
+	keys map[string]*credentials.Credentials // of users, by ARN
+}
+
+// newPullWorld returns a world with a role and a boundary for each of the
+// policies in three accounts, the roles with tags and without.
+func newPullWorld(t *testing.T) *pullWorld {
 	t.Helper()
 	var roles []localaws.Role
 	for _, account := range []string{here, there, third} {
@@ -100,64 +117,138 @@ func newPullWorld(t *testing.T) *awstest.AWS {
 		}
 	}
 	b := awstest.New(t, roles...)
+	for _, account := range []string{here, there, third} {
+		for i, r := range allRights[1:] {
+			awstest.Must(t, b.AddManagedPolicy(account, fmt.Sprintf("boundary-%d", i+1), r.document()))
+		}
+	}
 	awstest.Must(t, b.AddRepository(here, awstest.Here, shared, nil))
 	awstest.Must(t, b.AddImage(here, awstest.Here, shared, localaws.Image{Tags: []string{"v1"}, Files: map[string]string{"a.txt": "a"}}))
-	return b
+	return &pullWorld{b, make(map[string]*credentials.Credentials)}
 }
 
 // drawPerson draws who pulls, with the tags of a session.
-func drawPerson(t *rapid.T) (p person, sessionTags map[string]string) {
-	if rapid.IntRange(0, 9).Draw(t, "is the administrator") == 0 {
-		return person{account: here}, nil
+func (w *pullWorld) drawPerson(t *rapid.T) (p person, sessionTags map[string]string) {
+	kind := rapid.IntRange(0, 9).Draw(t, "kind of person")
+	if kind == 0 {
+		return person{account: here, user: administrator}, nil
 	}
 	i := rapid.IntRange(0, len(allRights)-1).Draw(t, "rights")
 	p = person{
 		account:  rapid.SampledFrom([]string{here, here, there, third}).Draw(t, "account"),
-		role:     fmt.Sprintf("role-%d", i),
-		session:  rapid.SampledFrom([]string{"one", "two"}).Draw(t, "session"),
 		tags:     map[string]string{},
 		identity: allRights[i],
 	}
+	tags := drawTags(t)
+	if kind < 5 {
+		w.drawUser(t, &p, i, tags)
+		return p, nil
+	}
+	p.role = fmt.Sprintf("role-%d", i)
+	p.session = rapid.SampledFrom([]string{"one", "two"}).Draw(t, "session")
 	if rapid.Bool().Draw(t, "tagged role") {
 		p.role += "-tagged"
 		maps.Copy(p.tags, roleTags)
 	}
-	sessionTags = map[string]string{}
+	p.addTags(tags)
+	if rapid.Bool().Draw(t, "limited") {
+		limit := rapid.SampledFrom(limits).Draw(t, "limit")
+		p.limit = &limit.rights
+	}
+	return p, tags
+}
+
+// limit is a policy that is not empty, with its number.
+type limit struct {
+	number int
+	rights rights
+}
+
+var limits = func() (all []limit) {
+	for i, r := range allRights[1:] {
+		all = append(all, limit{i + 1, r})
+	}
+	return all
+}()
+
+// drawTags draws the tags of a session or a user.
+func drawTags(t *rapid.T) map[string]string {
+	tags := map[string]string{}
 	for _, tag := range []struct {
 		key    string
 		values []string
 	}{
 		{"spinup:org", []string{ofTheOrg, ofTheOrg, "theirs", "Ours"}},
 		{"spinup:spaceid", []string{"g1", "g2", "g22"}},
+		{"ResourceName", []string{shared, unshared}},
 	} {
 		if rapid.Bool().Draw(t, "has "+tag.key) {
-			sessionTags[tag.key] = rapid.SampledFrom(tag.values).Draw(t, tag.key)
+			tags[tag.key] = rapid.SampledFrom(tag.values).Draw(t, tag.key)
 		}
 	}
-	maps.Copy(p.tags, sessionTags)
-	if rapid.Bool().Draw(t, "limited") {
-		p.limited, p.limit = true, rapid.SampledFrom(allRights[1:]).Draw(t, "limit")
+	return tags
+}
+
+func (p person) addTags(tags map[string]string) {
+	for key, value := range tags {
+		p.tags[strings.ToLower(key)] = value
 	}
-	return p, sessionTags
+}
+
+// drawUser makes the person a user with the policy of a number. The user is
+// added to the AWS, unless it is there. Its name tells its policies and tags.
+func (w *pullWorld) drawUser(t *rapid.T, p *person, number int, tags map[string]string) {
+	p.addTags(tags)
+	p.user = fmt.Sprintf("user-%d", number)
+	u := localaws.User{Path: userPath, Tags: tags}
+	if rapid.IntRange(0, 3).Draw(t, "bounded") > 0 {
+		bounds := rapid.SampledFrom(limits).Draw(t, "boundary")
+		p.boundary, u.Boundary = &bounds.rights, fmt.Sprintf("boundary-%d", bounds.number)
+		p.user += "-" + u.Boundary
+	}
+	p.user += fmt.Sprintf("-%.8x", sha256.Sum256([]byte(jsonOf(tags))))
+	if w.keys[p.arn()] != nil {
+		return
+	}
+	u.Name = p.user
+	if document := p.identity.document(); document != "" {
+		u.Policies = map[string]string{"its-policy": document}
+	}
+	if err := w.AddUser(p.account, u); err != nil {
+		t.Fatal(err)
+	}
+	id, secret, err := w.AddUserKey(p.account, u.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.keys[p.arn()] = credentials.NewStaticCredentials(id, secret, "")
 }
 
 // clientOf returns a client of a person.
-func clientOf(t *rapid.T, b *awstest.AWS, p person, sessionTags map[string]string) *ecr.ECR {
-	if p.role == "" {
-		return b.ECR(awstest.Here)
+func (w *pullWorld) clientOf(t *rapid.T, p person, sessionTags map[string]string) *ecr.ECR {
+	switch p.user {
+	case "":
+		return ecr.New(w.Session(awstest.Here, w.assume(t, p, sessionTags)))
+	case administrator:
+		return w.ECR(awstest.Here)
 	}
+	return ecr.New(w.Session(awstest.Here, w.keys[p.arn()]))
+}
+
+// assume returns the credentials of a session.
+func (w *pullWorld) assume(t *rapid.T, p person, sessionTags map[string]string) *credentials.Credentials {
 	in := &sts.AssumeRoleInput{RoleArn: awstest.RoleARN(p.account, p.role), RoleSessionName: &p.session, ExternalId: aws.String("local")}
 	for key, value := range sessionTags {
 		in.Tags = append(in.Tags, &sts.Tag{Key: &key, Value: &value})
 	}
-	if p.limited {
+	if p.limit != nil {
 		in.Policy = aws.String(p.limit.document())
 	}
-	out, err := b.STS().AssumeRole(in)
+	out, err := w.STS().AssumeRole(in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ecr.New(b.Session(awstest.Here, awstest.Issued(out)))
+	return awstest.Issued(out)
 }
 
 // drawRules draws the policy of a repository: at first what the service writes
@@ -189,7 +280,7 @@ func drawRules(t *rapid.T, persons []person) (rules []rule) {
 func drawForeign(t *rapid.T, persons []person) (r rule) {
 	p := rapid.SampledFrom(persons).Draw(t, "about")
 	names := []string{p.arn(), rapid.SampledFrom([]string{p.account, "arn:aws:iam::" + p.account + ":root"}).Draw(t, "its account")}
-	if p.role != "" {
+	if p.user == "" {
 		names = append(names, p.roleARN())
 	}
 	r.deny = rapid.IntRange(0, 2).Draw(t, "deny") == 0
@@ -228,6 +319,10 @@ var demands = []demand{
 	{"StringNotLike", orgKey, []string{"our*"}},
 	{"Null", groupKey, []string{"true"}},
 	{"Null", orgKey, []string{"false"}},
+	{"StringEquals", "aws:PrincipalType", []string{"User"}},
+	{"StringLike", "aws:username", []string{"user-1-*", administrator}},
+	{"StringNotLike", "aws:username", []string{"user-*"}},
+	{"Null", "aws:TokenIssueTime", []string{"true"}},
 }
 
 // policyOfRules returns the policy in the language of ECR.
@@ -265,10 +360,11 @@ func policyOfRules(rules []rule) string {
 // policy, and compares with what the evaluator says.
 func TestRandomPulls(t *testing.T) {
 	t.Parallel()
-	b := newPullWorld(t)
+	w := newPullWorld(t)
 	registry, repository := aws.String(here), aws.String(shared)
 	v1 := []*ecr.ImageIdentifier{{ImageTag: aws.String("v1")}}
-	out, err := b.ECR(awstest.Here).BatchGetImage(&ecr.BatchGetImageInput{RepositoryName: repository, ImageIds: v1})
+	owner := w.ECR(awstest.Here)
+	out, err := owner.BatchGetImage(&ecr.BatchGetImageInput{RepositoryName: repository, ImageIds: v1})
 	awstest.Must(t, err)
 	var manifest struct{ Layers []struct{ Digest string } }
 	awstest.Must(t, json.Unmarshal([]byte(*out.Images[0].ImageManifest), &manifest))
@@ -282,24 +378,24 @@ func TestRandomPulls(t *testing.T) {
 			}))
 		},
 	}
-	owner := b.ECR(awstest.Here)
 	rapid.Check(t, func(t *rapid.T) {
 		persons := make([]person, 8)
 		tags := make([]map[string]string, len(persons))
 		for i := range persons {
-			persons[i], tags[i] = drawPerson(t)
+			persons[i], tags[i] = w.drawPerson(t)
 		}
 		rules := drawRules(t, persons)
 		setRules(t, owner, rules)
 		for i, p := range persons {
-			client := clientOf(t, b, p, tags[i])
+			client := w.clientOf(t, p, tags[i])
 			for _, action := range pullActions {
 				want, err := "", calls[action](client)
 				if !mayDo(p, action, here, shared, rules) {
 					want = "AccessDeniedException"
 				}
 				if got := awstest.CodeOf(err); got != want {
-					t.Fatalf("%s by %s with %v, limited by %v:\n%v\nwant the code %q with the policy %s", action, p.arn(), p.tags, p.limit, err, want, policyOfRules(rules))
+					t.Fatalf("%s by %s with %v and %+v, limited by %+v and %+v:\n%v\nwant the code %q with the policy %s",
+						action, p.arn(), p.tags, p.identity, p.boundary, p.limit, err, want, policyOfRules(rules))
 				}
 			}
 		}
