@@ -3,7 +3,7 @@
 // service and for its tests.
 //
 // It follows the rules of the real services: names, limits, pages and errors.
-// It knows which accounts and roles exist, and it decides every call by the
+// It knows which accounts, roles and users exist, and it decides every call by the
 // policies of the caller and of the repository. The access key identifies the
 // caller. A key that AssumeRole issued belongs to its session, and one that IAM
 // issued to its user. A caller with any other key is the administrator of

@@ -210,15 +210,16 @@ func startForAWS(t *testing.T) (banner string, run func(script string) (printed 
 	}
 }
 
-// The commands about scans, archived images and lifecycle policies work as printed
-// in docs.
-func TestCommandsAboutImages(t *testing.T) {
+// The commands about scans, archived images, lifecycle policies and users work as
+// printed in docs.
+func TestCommandsAboutImagesAndUsers(t *testing.T) {
 	t.Parallel()
 	_, run := startForAWS(t)
 	for begin, want := range map[string]string{
 		"scans":     `"scanFrequency": "CONTINUOUS_SCAN"`,
 		"archive":   `"imageStatus": "ACTIVATING"`,
 		"lifecycle": `"expiringImageTotalCount": 1`,
+		"users":     `"Arn": "arn:aws:iam::012345678901:user/team/builder"`,
 	} {
 		script := block(t, localAWSFile, "<!-- "+begin+" -->\n```sh\n")
 		if printed, err := run(script); err != nil || !strings.Contains(printed, want) {
