@@ -22,3 +22,8 @@ var (
 	//go:embed aws/inspector-policy.json
 	InspectorPolicy string
 )
+
+// UsersBoundary is the permissions boundary of the users that the service makes.
+//
+//go:embed aws/users-boundary.json
+var UsersBoundary string
