@@ -11,8 +11,8 @@ func (s *Server) AddManagedPolicy(account, name, document string) error {
 	return s.inAccount(account, func() error { return s.iam.AddPolicy(account, name, document) })
 }
 
-// AddIAMGroup adds an IAM group to an account, with its policies. The name has its
-// path before it, if it has one: /path/name.
+// AddIAMGroup adds an IAM group to an account, with its policies. The name has
+// its path before it, if it has one: /path/name.
 func (s *Server) AddIAMGroup(account, name string, policies ...string) error {
 	return s.inAccount(account, func() error { return s.iam.AddGroup(account, name, policies...) })
 }
@@ -23,7 +23,8 @@ func (s *Server) AddUser(account string, u User) error {
 	return s.inAccount(account, func() error { return s.iam.AddUser(account, u) })
 }
 
-// AddUserKey adds an access key to a user of IAM directly. It can be used at once.
+// AddUserKey adds an access key to a user of IAM directly. It can be used at
+// once.
 func (s *Server) AddUserKey(account, user string) (id, secret string, err error) {
 	err = s.inAccount(account, func() error {
 		id, secret, err = s.iam.AddKey(account, user)
@@ -32,9 +33,9 @@ func (s *Server) AddUserKey(account, user string) (id, secret string, err error)
 	return id, secret, err
 }
 
-// SetIAMDelay says after how long a write to IAM is seen, from now on: a new user
-// is missing that long, and a deleted access key signs that long. It is 0 at
-// first.
+// SetIAMDelay says after how long a write to IAM is seen, from now on: a new
+// user is missing that long, and a deleted access key signs that long. It is 0
+// at first.
 func (s *Server) SetIAMDelay(d time.Duration) { s.iam.SetDelay(d) }
 
 // inAccount runs a function if the account exists.

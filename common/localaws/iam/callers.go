@@ -67,8 +67,8 @@ func (s *Store) Used(accessKey, service, region string, now time.Time) {
 	}
 }
 
-// permissions returns what a user may do at most: its inline policies, the managed
-// policies that are attached to it, and the policies of its groups.
+// permissions returns what a user may do at most: its inline policies, the
+// managed policies that are attached to it, and the policies of its groups.
 func (u *user) permissions() (all []policy.Policy) {
 	for _, d := range u.inline {
 		all = append(all, d.policy)

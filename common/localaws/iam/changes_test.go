@@ -23,8 +23,8 @@ func remove(c *iam.IAM, name string) error {
 	return awstest.ErrorOf(c.DeleteUser(&iam.DeleteUserInput{UserName: &name}))
 }
 
-// TestDeleteUser shows what is in the way of a deletion, and in which order it is
-// said.
+// TestDeleteUser shows what is in the way of a deletion, and in which order it
+// is said.
 func TestDeleteUser(t *testing.T) {
 	t.Parallel()
 	b := start(t)
@@ -178,9 +178,9 @@ func TestFaultOfIAM(t *testing.T) {
 	is(t, "number of keys", 1, len(keys(t, b.IAM(), "me")))
 }
 
-// TestDeletedUserInPolicyOfRepository shows that a user can be named by the policy
-// of a repository, and that its unique id stands there when it was deleted. A new
-// user of the same name has no part in it.
+// TestDeletedUserInPolicyOfRepository shows that a user can be named by the
+// policy of a repository, and that its unique id stands there when it was
+// deleted. A new user of the same name has no part in it.
 func TestDeletedUserInPolicyOfRepository(t *testing.T) {
 	t.Parallel()
 	b := start(t)

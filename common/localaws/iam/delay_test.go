@@ -74,8 +74,8 @@ func TestDelayOfUsers(t *testing.T) {
 	is(t, "what was added directly", []string{"they", "you"}, names(t, c))
 }
 
-// TestDelayOfPolicies shows that the tags, the boundary and the policies of a user
-// are seen late, by reads and by decisions.
+// TestDelayOfPolicies shows that the tags, the boundary and the policies of a
+// user are seen late, by reads and by decisions.
 func TestDelayOfPolicies(t *testing.T) {
 	t.Parallel()
 	b := start(t)
@@ -139,8 +139,8 @@ func TestDelayOfKeys(t *testing.T) {
 	want("later", unknown, unknown, 2)
 }
 
-// TestDelayOfPrincipals shows that the policy of a repository cannot name a user
-// before it is seen.
+// TestDelayOfPrincipals shows that the policy of a repository cannot name a
+// user before it is seen.
 func TestDelayOfPrincipals(t *testing.T) {
 	t.Parallel()
 	b := start(t)

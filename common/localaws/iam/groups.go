@@ -37,8 +37,8 @@ func (s *Store) listGroupsForUser(c *service.Request, in input) (any, error) {
 	return listGroupsForUserResult{Groups: shown, pageEnd: end}, nil
 }
 
-// removeUserFromGroup finds nothing wrong if the user is not in the group, as AWS
-// does.
+// removeUserFromGroup finds nothing wrong if the user is not in the group, as
+// AWS does.
 func (s *Store) removeUserFromGroup(c *service.Request, in input) (any, error) {
 	g := s.group(c, in)
 	if g == nil {

@@ -72,9 +72,9 @@ func (s *Store) account(id string) *account {
 // fold returns a name in the form by which it is unique.
 func fold(name string) string { return strings.ToLower(name) }
 
-// seen returns a user as it is seen at a time, nil if it is not. The case of the
-// name makes no difference. AWS says so of the names of new users only. That a
-// call finds a user by a name in another case is a guess.
+// seen returns a user as it is seen at a time, nil if it is not. The case of
+// the name makes no difference. AWS says so of the names of new users only.
+// That a call finds a user by a name in another case is a guess.
 func (s *Store) seen(account, name string, now time.Time) *user {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,8 +100,8 @@ func (s *Store) count(account string) (n int) {
 	return n
 }
 
-// allSeen returns the users of an account that are seen at a time, by their names
-// without case.
+// allSeen returns the users of an account that are seen at a time, by their
+// names without case.
 func (s *Store) allSeen(account string, now time.Time) map[string]*user {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TestOldVersionsAreForgotten shows that a user keeps no version that nobody sees
-// any more, and that nothing is kept of a deleted one.
+// TestOldVersionsAreForgotten shows that a user keeps no version that nobody
+// sees any more, and that nothing is kept of a deleted one.
 func TestOldVersionsAreForgotten(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

@@ -1,15 +1,15 @@
-// Package iam is AWS Identity and Access Management: users, their access keys and
-// their policies. It also holds the managed policies and the IAM groups that
-// exist, which no call makes or changes.
+// Package iam is AWS Identity and Access Management: users, their access keys
+// and their policies. It also holds the managed policies and the IAM groups
+// that exist, which no call makes or changes.
 //
 // IAM is not consistent at once. A write is seen after a delay, which SetDelay
-// sets: a version of a user is kept for each write, and who reads gets the newest
-// one that is old enough. Writes go to the newest one.
+// sets: a version of a user is kept for each write, and who reads gets the
+// newest one that is old enough. Writes go to the newest one.
 //
 // To add an operation, write a function that returns the permissions that it
-// needs, and one that does the work. Then add a row to the table in Service, with
-// the parameters that it takes. IAM has more operations. Add one here when this
-// module calls it.
+// needs, and one that does the work. Then add a row to the table in Service,
+// with the parameters that it takes. IAM has more operations. Add one here when
+// this module calls it.
 package iam
 
 import (
@@ -20,12 +20,12 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws/service"
 )
 
-// Store holds the users, groups and managed policies of all accounts. It is safe
-// for concurrent use.
+// Store holds the users, groups and managed policies of all accounts. It is
+// safe for concurrent use.
 type Store struct {
-	// UserDeleted, if set, is told of each user that was deleted: the path and name
-	// that its ARN ends in, such as user/path/name, and its unique id. It is set
-	// before the first call.
+	// UserDeleted, if set, is told of each user that was deleted: the path and
+	// name that its ARN ends in, such as user/path/name, and its unique id. It
+	// is set before the first call.
 	UserDeleted func(account, resource, id string)
 
 	now   func() time.Time
@@ -33,16 +33,16 @@ type Store struct {
 
 	// calls is held by a call from its authorization to the end of its work.
 	calls sync.Mutex
-	// mu guards what follows. Who holds it takes no other lock. So other services
-	// can ask for users while they hold theirs.
+	// mu guards what follows. Who holds it takes no other lock. So other
+	// services can ask for users while they hold theirs.
 	mu       sync.Mutex
 	delay    time.Duration
 	accounts map[string]*account
 	keys     map[string]*keyOwner // all that there were, by access key
 }
 
-// New returns a store without users. now gives the time for users that are added
-// directly, and for keys that sign calls.
+// New returns a store without users. now gives the time for users that are
+// added directly, and for keys that sign calls.
 func New(now func() time.Time) *Store {
 	return &Store{
 		now:      now,

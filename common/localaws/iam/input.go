@@ -144,8 +144,8 @@ func (in input) path() string {
 	return in.Get(path.name)
 }
 
-// size returns how many items a page has at most. Check has checked that it is a
-// number.
+// size returns how many items a page has at most. Check has checked that it is
+// a number.
 func (in input) size() int {
 	if n, err := strconv.Atoi(in.Get(maxItems.name)); err == nil {
 		return n

@@ -113,8 +113,8 @@ type getAccessKeyLastUsedResult struct {
 	Region   string   `xml:"AccessKeyLastUsed>Region"`
 }
 
-// getAccessKeyLastUsed refuses a key that is not seen, as AWS does: whose user it
-// is cannot be known, so nobody is allowed to ask. That is a guess where the
+// getAccessKeyLastUsed refuses a key that is not seen, as AWS does: whose user
+// it is cannot be known, so nobody is allowed to ask. That is a guess where the
 // caller may do everything.
 func (s *Store) getAccessKeyLastUsed(c *service.Request, in input) (any, error) {
 	id := in.Get(accessKeyID.name)
@@ -131,8 +131,8 @@ func (s *Store) getAccessKeyLastUsed(c *service.Request, in input) (any, error) 
 	return getAccessKeyLastUsedResult{UserName: name, Date: date(k.lastUsed), Service: k.service, Region: k.region}, nil
 }
 
-// userOfKey returns the name of the user of an access key of the caller's account,
-// "" if the key is not seen.
+// userOfKey returns the name of the user of an access key of the caller's
+// account, "" if the key is not seen.
 func (s *Store) userOfKey(c *service.Request, id string) string {
 	owner := s.owner(id)
 	if owner == nil || owner.account != c.Account {

@@ -20,8 +20,8 @@ func (s *Store) onUser(c *service.Request, in input) []service.Permission {
 	return []service.Permission{p}
 }
 
-// onUserWithBoundary is onUser for the operations that know the boundary that the
-// user has.
+// onUserWithBoundary is onUser for the operations that know the boundary that
+// the user has.
 func (s *Store) onUserWithBoundary(c *service.Request, in input) []service.Permission {
 	p, u := s.permission(c, in.user(c))
 	if u != nil && u.boundary != nil {
@@ -38,15 +38,15 @@ func (s *Store) onUserWithNewBoundary(c *service.Request, in input) []service.Pe
 	return []service.Permission{p}
 }
 
-// onKey is onUser for the operation that names an access key only. The user of a
-// key that is not seen has no name.
+// onKey is onUser for the operation that names an access key only. The user of
+// a key that is not seen has no name.
 func (s *Store) onKey(c *service.Request, in input) []service.Permission {
 	p, _ := s.permission(c, s.userOfKey(c, in.Get(accessKeyID.name)))
 	return []service.Permission{p}
 }
 
-// onGroup is for the operation that needs its permission on the group, whichever
-// user it is about.
+// onGroup is for the operation that needs its permission on the group,
+// whichever user it is about.
 func (s *Store) onGroup(c *service.Request, in input) []service.Permission {
 	p := service.Permission{
 		Action:   "iam:" + c.Operation,
@@ -67,8 +67,9 @@ func (s *Store) needsToTag(c *service.Request, in input) []service.Permission {
 
 // permission returns the permission of the operation's own name on the ARN and
 // with the tags that the user has, and the user. A user that is not seen has no
-// path and no tags, so a policy for the users of one path does not allow it. AWS
-// does not say so. It follows from that it can know the path only from the user.
+// path and no tags, so a policy for the users of one path does not allow it.
+// AWS does not say so. It follows from that it can know the path only from the
+// user.
 func (s *Store) permission(c *service.Request, name string) (service.Permission, *user) {
 	p := service.Permission{
 		Action:   "iam:" + c.Operation,

@@ -72,8 +72,8 @@ var (
 	}
 )
 
-// allow returns a policy with one statement that allows an action. The condition
-// may be empty.
+// allow returns a policy with one statement that allows an action. The
+// condition may be empty.
 func allow(action, resource, condition string) string {
 	if condition != "" {
 		condition = `,"Condition":` + condition
@@ -81,8 +81,8 @@ func allow(action, resource, condition string) string {
 	return `{"Effect":"Allow","Action":"iam:` + action + `","Resource":"arn:aws:iam::012345678901:` + resource + `"` + condition + `}`
 }
 
-// TestEnforcement shows on which resources and with which condition keys a call is
-// decided.
+// TestEnforcement shows on which resources and with which condition keys a call
+// is decided.
 func TestEnforcement(t *testing.T) {
 	t.Parallel()
 	const (

@@ -15,8 +15,8 @@ import (
 // together. Blanks do not count.
 const maxInline = 2048
 
-// putUserPolicy keeps the text as it is. The case of the names of inline policies
-// makes a difference here. AWS does not say whether it does.
+// putUserPolicy keeps the text as it is. The case of the names of inline
+// policies makes a difference here. AWS does not say whether it does.
 func (s *Store) putUserPolicy(c *service.Request, in input) (any, error) {
 	text := in.Get(policyDocument.name)
 	parsed, err := policy.Parse(text)
@@ -147,8 +147,8 @@ func (s *Store) detachUserPolicy(c *service.Request, in input) (any, error) {
 	})
 }
 
-// policy returns the managed policy of an ARN, nil if the account has none of that
-// ARN. AWS's own managed policies are not here.
+// policy returns the managed policy of an ARN, nil if the account has none of
+// that ARN. AWS's own managed policies are not here.
 func (s *Store) policy(c *service.Request, arn string) *managed {
 	s.mu.Lock()
 	defer s.mu.Unlock()

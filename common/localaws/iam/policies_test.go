@@ -59,8 +59,8 @@ func TestInlinePolicies(t *testing.T) {
 	awstest.WantError(t, "of nobody", put(c, "none", "b", awstest.AllowAll), "NoSuchEntity", "The user with name none cannot be found.")
 }
 
-// TestSizeOfInlinePolicies shows that blanks do not count, that all policies of a
-// user count together, and that a policy counts once when it is put again.
+// TestSizeOfInlinePolicies shows that blanks do not count, that all policies of
+// a user count together, and that a policy counts once when it is put again.
 func TestSizeOfInlinePolicies(t *testing.T) {
 	t.Parallel()
 	b := start(t)

@@ -13,8 +13,8 @@ import (
 // maxUsers is how many users an account may have.
 const maxUsers = 5000
 
-// shownUser is a user in an answer. A list of users has neither the tags nor the
-// boundary.
+// shownUser is a user in an answer. A list of users has neither the tags nor
+// the boundary.
 type shownUser struct {
 	Path     string         `xml:"Path"`
 	Name     string         `xml:"UserName"`
@@ -51,8 +51,8 @@ type createUserResult struct {
 	User    shownUser `xml:"User"`
 }
 
-// createUser decides by the newest versions, so a name is not free while its user
-// is not seen yet.
+// createUser decides by the newest versions, so a name is not free while its
+// user is not seen yet.
 func (s *Store) createUser(c *service.Request, in input) (any, error) {
 	name := in.user(c)
 	if s.newest(c.Account, name) != nil {
@@ -84,7 +84,8 @@ func newUser(account, path, name string, created time.Time) *user {
 // newID returns the unique id of a user or group, which no other has.
 func newID(prefix string) string { return service.UniqueID(prefix, rand.Text()) }
 
-// boundary returns the managed policy that is the permissions boundary of a call.
+// boundary returns the managed policy that is the permissions boundary of a
+// call.
 func (s *Store) boundary(c *service.Request, in input) (*managed, error) {
 	arn := in.Get(boundary.name)
 	if m := s.policy(c, arn); m != nil {
@@ -130,7 +131,8 @@ func (s *Store) listUsers(c *service.Request, in input) (any, error) {
 	return listUsersResult{Users: users, pageEnd: end}, nil
 }
 
-// deleteUser refuses a user that still has something. Nothing is removed with it.
+// deleteUser refuses a user that still has something. Nothing is removed with
+// it.
 func (s *Store) deleteUser(c *service.Request, in input) (any, error) {
 	if _, err := s.find(c, in); err != nil {
 		return nil, err
@@ -149,7 +151,8 @@ func (s *Store) deleteUser(c *service.Request, in input) (any, error) {
 	return nil, nil
 }
 
-// inTheWay returns what must be done before a user can be deleted, "" if it can.
+// inTheWay returns what must be done before a user can be deleted, "" if it
+// can.
 func (u *user) inTheWay() string {
 	switch {
 	case len(u.keys) > 0:

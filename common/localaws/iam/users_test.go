@@ -205,8 +205,8 @@ func TestListUsers(t *testing.T) {
 		"ValidationError", "Value '1001' at 'maxItems' failed to satisfy constraint: Member must have value less than or equal to 1000")
 }
 
-// TestRegions shows that an account has the same users in every region, and that
-// their ARNs have the partition of the region.
+// TestRegions shows that an account has the same users in every region, and
+// that their ARNs have the partition of the region.
 func TestRegions(t *testing.T) {
 	t.Parallel()
 	b := start(t)
