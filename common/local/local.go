@@ -44,7 +44,12 @@ const (
 		`{"Effect":"Allow","Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],"Resource":"arn:aws:ecr:*:*:repository/*"}]}`
 )
 
-// accounts are the accounts of the local AWS. Each has all three roles.
+// boundaryName is the managed policy that is the permissions boundary of the
+// users that the service makes.
+const boundaryName = "ecr-api-users"
+
+// accounts are the accounts of the local AWS. Each has all three roles, and the
+// boundary.
 var accounts = []string{localaws.AdministratorAccount, "210987654321"}
 
 // AWS is a running local AWS.
@@ -125,13 +130,26 @@ func newAWS(host string, seed seeding) (*localaws.Server, error) {
 		return nil, err
 	}
 	aws, err := localaws.New(localaws.Options{Roles: Roles(), RegistryHost: host})
-	if err != nil || seed == nil {
-		return aws, err
+	if err != nil {
+		return nil, err
 	}
-	if err := seed(aws, c); err != nil {
+	err = addBoundary(aws)
+	if err == nil && seed != nil {
+		err = seed(aws, c)
+	}
+	if err != nil {
 		return nil, errors.Join(err, aws.Close())
 	}
 	return aws, nil
+}
+
+// addBoundary adds the permissions boundary of users to all accounts.
+func addBoundary(aws *localaws.Server) error {
+	var errs []error
+	for _, account := range accounts {
+		errs = append(errs, aws.AddManagedPolicy(account, boundaryName, config.UsersBoundary))
+	}
+	return errors.Join(errs...)
 }
 
 // onThisMachine returns the address at which this machine reaches a listener.

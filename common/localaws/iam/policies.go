@@ -15,6 +15,9 @@ import (
 // together. Blanks do not count.
 const maxInline = 2048
 
+// maxManaged is the same for a managed policy.
+const maxManaged = 6144
+
 // putUserPolicy keeps the text as it is. The case of the names of inline
 // policies makes a difference here. AWS does not say whether it does.
 func (s *Store) putUserPolicy(c *service.Request, in input) (any, error) {

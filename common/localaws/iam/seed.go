@@ -35,7 +35,9 @@ func (s *Store) AddPolicy(account, name, text string) error {
 	if err != nil {
 		return fmt.Errorf("policy %s: %w", name, err)
 	}
-	m.document = document{text, parsed}
+	if m.document = (document{text, parsed}); m.size() > maxManaged {
+		return fmt.Errorf("policy %s has more than %d characters", name, maxManaged)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	policies := s.account(account).policies

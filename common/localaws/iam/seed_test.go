@@ -27,6 +27,7 @@ func TestSeedsThatAreRefused(t *testing.T) {
 		{b.AddManagedPolicy("111111111111", "p", awstest.AllowAll), `there is no account "111111111111"`},
 		{b.AddManagedPolicy(account, "limits/ecr-api-users", awstest.AllowAll), "there is a policy limits/ecr-api-users in 012345678901"},
 		{b.AddManagedPolicy(account, "p", "{}"), "policy p: there is no statement"},
+		{b.AddManagedPolicy(account, "p", strings.Replace(awstest.AllowAll, "{", `{"Id":"`+strings.Repeat("i", 6144)+`",`, 1)), "policy p has more than 6144 characters"},
 		{b.AddManagedPolicy(account, "a b", awstest.AllowAll), "policy a b: the name"},
 		{b.AddIAMGroup("111111111111", "g"), `there is no account "111111111111"`},
 		{b.AddIAMGroup(account, "/path/Group"), "there is a group /path/Group in 012345678901"},
