@@ -45,7 +45,7 @@ type options struct {
 	local, version, token, healthcheck bool
 	check                              bool
 	allowHosts                         []string
-	accounts                           []string // for check
+	arguments                          []string // of check: accounts; of token: the name of a key
 	serves                             bool     // the service runs, and its errors go to its log
 }
 
@@ -62,7 +62,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 		return nil
 	})
 	flags.BoolVar(&o.version, "version", false, "print the version, the git hash and the build time")
-	flags.BoolVar(&o.token, "token", false, "print an X-Auth-Token for the first key of the configuration")
+	flags.BoolVar(&o.token, "token", false, "print an X-Auth-Token for the key of the configuration whose name is the argument, or else for the first key")
 	flags.BoolVar(&o.healthcheck, "healthcheck", false, "ask the service that runs on this machine with this configuration whether it is ready")
 	flags.BoolVar(&o.check, "check", false, "try what the service does in AWS, in the accounts given as arguments or else in those of the configuration")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
@@ -70,7 +70,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	} else if err != nil {
 		return o, errUsage
 	}
-	o.accounts = flags.Args()
+	o.arguments = flags.Args()
 	err := o.contradiction()
 	o.serves = err == nil && !o.version && (o.local || o.localAWS == "") && !o.healthcheck && !o.token && !o.check
 	return o, err
@@ -87,8 +87,10 @@ func (o options) contradiction() error {
 		return errors.New("-check cannot be used with -local or -local-aws: run -local-aws beside it, as account.endpoint")
 	case o.allowHosts != nil && !o.withAWS():
 		return errors.New("-allow-hosts goes with -local or -local-aws")
-	case len(o.accounts) > 0 && !o.check:
-		return fmt.Errorf("unknown argument %q", o.accounts[0])
+	case len(o.arguments) > 1 && o.token:
+		return errors.New("-token takes the name of one key, after all flags")
+	case len(o.arguments) > 0 && !o.check && !o.token:
+		return fmt.Errorf("unknown argument %q", o.arguments[0])
 	}
 	return nil
 }
@@ -99,7 +101,7 @@ func run(ctx context.Context, o options, env string, stdout, stderr io.Writer) e
 	if env != "" {
 		o.config = ""
 	}
-	readConfig := func() (*common.Config, error) { return common.LoadConfig(o.config, env) }
+	readConfig := func() (*common.Config, error) { return common.LoadConfig(o.config, env, server.Operations()) }
 	if o.local {
 		readConfig = local.Config
 	}
@@ -120,9 +122,9 @@ func run(ctx context.Context, o options, env string, stdout, stderr io.Writer) e
 	case o.healthcheck:
 		return server.CheckHealth(ctx, config, o.listen)
 	case o.token:
-		return config.Token[0].PrintToken(stdout)
+		return config.Token.PrintToken(stdout, stderr, o.arguments...)
 	case o.check:
-		return check.Run(ctx, config, o.config, o.accounts, stdout)
+		return check.Run(ctx, config, o.config, o.arguments, stdout)
 	}
 	return server.Run(ctx, server.Options{Config: config, Listen: o.listen, Log: stderr, ReadConfig: readConfig,
 		Warnings: check.Warnings(config, o.config), AskSTS: check.STS})

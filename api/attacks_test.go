@@ -649,11 +649,11 @@ func TestKMSKeyOfAnotherAccount(t *testing.T) {
 func TestOrgCannotWidenAPolicy(t *testing.T) {
 	t.Parallel()
 	const document = `{"account": {"region": "us-east-1", "role": "ecr-api"}, "token": "a-pre-shared-key-that-is-long", "org": %q}`
-	if _, err := common.ParseConfig(fmt.Appendf(nil, document, org)); err != nil {
+	if _, err := common.ParseConfig(fmt.Appendf(nil, document, org), nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, hostile := range []string{"*", "?", "spin*", "spinde?", "sp*n", "sp?n", "${aws:ResourceTag/spinup:org}", "a${aws:ResourceTag/spinup:org}b", "$", "{", "}", `"`, `\`, "\n", "\u00fc", "aws:x", " spindev", "spindev "} {
-		if _, err := common.ParseConfig(fmt.Appendf(nil, document, hostile)); err == nil || !strings.Contains(err.Error(), "org ") {
+		if _, err := common.ParseConfig(fmt.Appendf(nil, document, hostile), nil); err == nil || !strings.Contains(err.Error(), "org ") {
 			t.Errorf("org %q: %v", hostile, err)
 		}
 	}

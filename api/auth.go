@@ -66,39 +66,38 @@ func (t *tokens) keep(old *tokens) {
 		}
 		at := slices.IndexFunc(t.keys, func(k common.Key) bool { return k.Secret == r.key.Secret })
 		if at >= 0 {
-			r.key = t.keys[at] // its name may be another
+			r.key = t.keys[at] // its name and its limits may be others
 			t.verified.Add(sum, r)
 		}
 	}
 }
 
-// known returns the name of the key that the token is a hash of, if the token
-// is remembered.
-func (t *tokens) known(token string) (key string, ok bool) {
+// known returns the key that the token is a hash of, if the token is remembered.
+func (t *tokens) known(token string) (key common.Key, ok bool) {
 	sum := sha256.Sum256([]byte(token))
 	r, ok := t.verified.Get(sum)
 	if !ok || time.Now().After(r.until) {
-		return "", false
+		return common.Key{}, false
 	}
 	t.remember(sum, r)
 	t.note(tokenRemembered)
-	return r.key.Name, true
+	return r.key, true
 }
 
-// verify returns the name of the key that the token is a hash of. Its error is
-// errBadToken, or errBusy if there is no place for the client. A token that
-// verified is remembered while it is in use. So bcrypt runs once for each token
-// and not for each request, and a flood of new tokens does not delay the callers
-// whose tokens are known.
-func (t *tokens) verify(ctx context.Context, token, client string) (key string, err error) {
+// verify returns the key that the token is a hash of. Its error is errBadToken,
+// or errBusy if there is no place for the client. A token that verified is
+// remembered while it is in use. So bcrypt runs once for each token and not for
+// each request, and a flood of new tokens does not delay the callers whose tokens
+// are known.
+func (t *tokens) verify(ctx context.Context, token, client string) (key common.Key, err error) {
 	cost, ok := t.cost(token)
 	if !ok {
 		t.note(tokenRefused)
-		return "", errBadToken
+		return common.Key{}, errBadToken
 	}
 	place := t.gate.admit(client)
 	if place == nil {
-		return "", errBusy
+		return common.Key{}, errBusy
 	}
 	defer t.gate.remove(&t.gate.checked, place)
 	sum := sha256.Sum256([]byte(token))
@@ -107,7 +106,7 @@ func (t *tokens) verify(ctx context.Context, token, client string) (key string, 
 		if err == nil {
 			t.remember(sum, remembered{key: key, cost: cost})
 		}
-		return key.Name, err
+		return key, err
 	})
 	select {
 	case result := <-flight:
@@ -115,18 +114,18 @@ func (t *tokens) verify(ctx context.Context, token, client string) (key string, 
 	case <-place.turn:
 	case <-ctx.Done():
 	}
-	return "", errBusy
+	return common.Key{}, errBusy
 }
 
 // judged counts the result of a comparison.
-func (t *tokens) judged(result singleflight.Result) (key string, err error) {
+func (t *tokens) judged(result singleflight.Result) (common.Key, error) {
 	switch result.Err {
 	case nil:
 		t.note(tokenVerified)
 	case errBadToken:
 		t.note(tokenRefused)
 	}
-	return result.Val.(string), result.Err
+	return result.Val.(common.Key), result.Err
 }
 
 func (t *tokens) note(result string) { t.checks.WithLabelValues(result).Inc() }
@@ -168,8 +167,7 @@ func (s *Service) authenticate(next http.Handler) http.Handler {
 		key, err := s.keyOf(r, settings)
 		switch err {
 		case nil:
-			recordOf(r).key = key
-			next.ServeHTTP(w, r)
+			s.withKey(key, w, r, next)
 		case errBusy:
 			writeError(w, r, common.Errorf(common.TooManyTokens, "Too many new tokens are being checked. Try again, with the same token."))
 		default:
@@ -183,10 +181,22 @@ func (s *Service) authenticate(next http.Handler) http.Handler {
 	})
 }
 
-// keyOf returns the name of the key that the request's token is a hash of. If
-// the token cannot be compared now, keyOf waits before it returns errBusy.
-// Meanwhile another request with the same token may verify it.
-func (s *Service) keyOf(r *http.Request, current *settings) (string, error) {
+// withKey lets the request through if its key has not expired. It does so before
+// anything else, so a key that has learns nothing.
+func (s *Service) withKey(key common.Key, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	rec := recordOf(r)
+	rec.key, rec.limits = key.Name, key.Limits
+	if err := s.checkTime(rec); err != nil {
+		writeError(w, r, err)
+		return
+	}
+	next.ServeHTTP(w, r)
+}
+
+// keyOf returns the key that the request's token is a hash of. If the token
+// cannot be compared now, keyOf waits before it returns errBusy. Meanwhile
+// another request with the same token may verify it.
+func (s *Service) keyOf(r *http.Request, current *settings) (common.Key, error) {
 	token := r.Header.Get("X-Auth-Token")
 	if key, ok := current.tokens.known(token); ok {
 		return key, nil
@@ -202,5 +212,5 @@ func (s *Service) keyOf(r *http.Request, current *settings) (string, error) {
 		return key, nil
 	}
 	current.tokens.note(tokenBusy)
-	return "", errBusy
+	return common.Key{}, errBusy
 }

@@ -93,7 +93,7 @@ func (e endpoint) accesses() []string {
 func handledBy[In input, Out any](handle handler[In, Out]) endpoint {
 	serve := func(s *Service, rt route) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if err := s.enter(r); err != nil {
+			if err := s.enter(rt, r); err != nil {
 				writeError(w, r, err)
 				return
 			}
@@ -115,16 +115,19 @@ func handledBy[In input, Out any](handle handler[In, Out]) endpoint {
 	return endpoint{serve: serve, newInput: func() any { return new(In) }}
 }
 
-// enter reads and checks the path. It admits the request, unless too many are
-// being answered.
-func (s *Service) enter(r *http.Request) error {
-	record := recordOf(r)
-	p, err := readPath(r, record.settings.config)
-	if err != nil {
+// enter reads and checks the path, and whether the request is within the limits
+// of its key. It admits the request, unless too many are being answered.
+func (s *Service) enter(rt route, r *http.Request) error {
+	rec := recordOf(r)
+	var wrong error
+	rec.path, wrong = readPath(r, rec.settings.config)
+	if err := firstError(s.checkAccount(rec), wrong); err != nil {
 		return err
 	}
-	record.path = p
-	return s.limits.enter(p.Account, record.settings.config)
+	if err := s.checkRow(rt, rec); err != nil {
+		return err
+	}
+	return s.limits.enter(rec.path.Account, rec.settings.config)
 }
 
 // perform reads and checks the rest of the request before it calls AWS. Then it

@@ -16,7 +16,7 @@ import (
 // logFields are the fields of the log line that are not of a path variable.
 var logFields = []string{
 	"requestId", "traceId", "method", "route", "status", "outcome", "code", "duration", "bytes", "client", "userAgent", "path",
-	"key", "action", "session", "access", "accessSession", "expiresAt", "awsCalls", "awsTime", "sharedWith", "memoryWait",
+	"key", "limit", "action", "session", "access", "accessSession", "expiresAt", "awsCalls", "awsTime", "sharedWith", "memoryWait",
 	"error", "awsCode", "awsRequestId", "applied", "unknown", "deletedImages", "deletedTags", "dryRun", "sharedGroups", "sharedAccounts", "lostPolicy",
 	"deleted",              // of the line "images deleted"
 	"time", "level", "msg", // of logrus
@@ -129,6 +129,7 @@ func (rec *record) fields(route string, r *http.Request) common.LogFields {
 	}
 	fields.Add("duration", rec.took.Seconds())
 	add("key", rec.key)
+	add("limit", rec.limit)
 	if rec.memoryWait > 0 {
 		fields.Add("memoryWait", rec.memoryWait.Seconds())
 	}

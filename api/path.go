@@ -95,7 +95,7 @@ func (v pathVar) missing() string {
 
 // readPath decodes and checks the variables of the request's path. The router
 // matched them while they were still escaped: a %2F in a name is not a slash of
-// the path.
+// the path. With an error it returns the variables before the wrong one.
 func readPath(r *http.Request, c *common.Config) (pathValues, error) {
 	var p pathValues
 	escaped := recordOf(r).match.Vars
@@ -106,11 +106,12 @@ func readPath(r *http.Request, c *common.Config) (pathValues, error) {
 		}
 		value, err := url.PathUnescape(text)
 		if err != nil {
-			return pathValues{}, common.Errorf(common.BadRequest, "The %s in the path is not percent-encoded correctly.", v.Name)
+			return p, common.Errorf(common.BadRequest, "The %s in the path is not percent-encoded correctly.", v.Name)
 		}
-		if *v.In(&p), err = v.Read(value, c); err != nil {
-			return pathValues{}, err
+		if value, err = v.Read(value, c); err != nil {
+			return p, err
 		}
+		*v.In(&p) = value
 	}
 	return p, nil
 }

@@ -21,20 +21,22 @@ type record struct {
 	id          string
 	traceID     string // of the caller; may be empty
 	answer      statusWriter
-	key         string        // name of the key that the token is a hash of
-	action      string        // name of the row
-	probe       bool          // the row is one
-	changes     bool          // the row changes something
-	givesAccess bool          // the row does
-	dryRun      bool          // the request only asks what the row would change
-	path        pathValues    // empty until it is checked
-	session     string        // name of the AWS session
-	access      access        // for the caller
-	sharing     sharing       // that the caller asked for
-	err         error         // with which the request was answered
-	problem     common.Code   // of the problem document; empty if there is none
-	took        time.Duration // until the answer
-	inAWS       time.Duration // for which the request waited for AWS
+	key         string         // name of the key that the token is a hash of
+	limits      *common.Limits // of the key; nil if it has none
+	limit       string         // of the key, if the request is outside of it
+	action      string         // name of the row
+	probe       bool           // the row is one
+	changes     bool           // the row changes something
+	givesAccess bool           // the row does
+	dryRun      bool           // the request only asks what the row would change
+	path        pathValues     // empty until it is checked
+	session     string         // name of the AWS session
+	access      access         // for the caller
+	sharing     sharing        // that the caller asked for
+	err         error          // with which the request was answered
+	problem     common.Code    // of the problem document; empty if there is none
+	took        time.Duration  // until the answer
+	inAWS       time.Duration  // for which the request waited for AWS
 
 	mu         sync.Mutex
 	awsCalls   []roles.Call // some run at the same time

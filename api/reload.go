@@ -70,9 +70,12 @@ func (s *Service) use(config *common.Config) error {
 	if err != nil {
 		return err
 	}
+	var old common.Keys
 	if current := s.settings.Load(); current != nil {
 		tokens.keep(current.tokens)
+		old = current.config.Token
 	}
+	s.measures.countKeys(old, config.Token)
 	s.log.SetLevel(level)
 	s.settings.Store(&settings{config: config, tokens: tokens})
 	return nil

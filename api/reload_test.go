@@ -144,7 +144,8 @@ func TestReloadKeepsTokens(t *testing.T) {
 			}
 			var got [3]string
 			for i, token := range tokens {
-				got[i], _ = w.service.settings.Load().tokens.known(token)
+				known, _ := w.service.settings.Load().tokens.known(token)
+				got[i] = known.Name
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("keys of the tokens (-want +got):\n%s", diff)

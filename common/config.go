@@ -48,20 +48,21 @@ type Account struct {
 }
 
 // LoadConfig reads the configuration from env, the value of API_CONFIG, which
-// is JSON or JSON in base64. If env is empty, it reads the file. The error
-// names every key that is missing or wrong. It contains no secret.
-func LoadConfig(file, env string) (*Config, error) {
+// is JSON or JSON in base64. If env is empty, it reads the file. The operations
+// are those that a key may be limited to. The error names every key that is
+// missing or wrong. It contains no secret.
+func LoadConfig(file, env string, operations []string) (*Config, error) {
 	if env != "" {
-		return parseEnv(env)
+		return parseEnv(env, operations)
 	}
 	document, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration (see -config, or set API_CONFIG): %w", err)
 	}
-	return parseFrom(file, document)
+	return parseFrom(file, document, operations)
 }
 
-func parseEnv(env string) (*Config, error) {
+func parseEnv(env string, operations []string) (*Config, error) {
 	document := []byte(strings.TrimSpace(env))
 	if !strings.HasPrefix(string(document), "{") {
 		decoded, err := base64.StdEncoding.DecodeString(string(document))
@@ -70,13 +71,13 @@ func parseEnv(env string) (*Config, error) {
 		}
 		document = decoded
 	}
-	return parseFrom("API_CONFIG", document)
+	return parseFrom("API_CONFIG", document, operations)
 }
 
 // parseFrom is ParseConfig with an error that begins with the source of the
 // document.
-func parseFrom(source string, document []byte) (*Config, error) {
-	c, err := ParseConfig(document)
+func parseFrom(source string, document []byte, operations []string) (*Config, error) {
+	c, err := ParseConfig(document, operations)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", source, err)
 	}
@@ -95,15 +96,15 @@ func Defaults() *Config {
 	}
 }
 
-// ParseConfig reads a configuration from JSON and checks it. The error names
-// every bad key.
-func ParseConfig(document []byte) (*Config, error) {
+// ParseConfig reads a configuration from JSON and checks it. The operations are
+// those that a key may be limited to. The error names every bad key.
+func ParseConfig(document []byte, operations []string) (*Config, error) {
 	c := Defaults()
 	bad, err := c.decode(document)
 	if err != nil {
 		return nil, err
 	}
-	bad = append(bad, c.check(bad)...)
+	bad = append(bad, c.check(bad, operations)...)
 	if len(bad) > 0 {
 		return nil, bad.in(document)
 	}
@@ -154,11 +155,11 @@ func (b badKeys) in(document []byte) badKeys {
 // decode returns the keys that it cannot decode. It returns an error if the
 // document is not a JSON object.
 func (c *Config) decode(document []byte) (badKeys, error) {
-	var account, accounts, users json.RawMessage
+	var account, accounts, token, users json.RawMessage
 	bad, err := decodeObject("", document, map[string]any{
 		"listenAddress":         &c.ListenAddress,
 		"account":               &account,
-		"token":                 &c.Token,
+		"token":                 &token,
 		"maxTokenCost":          &c.MaxTokenCost,
 		"logLevel":              &c.LogLevel,
 		"org":                   &c.Org,
@@ -177,7 +178,7 @@ func (c *Config) decode(document []byte) (badKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(bad, c.Account.decode(account), c.decodeAccounts(accounts), c.Users.decode(users)), nil
+	return slices.Concat(bad, c.Account.decode(account), c.Token.decode(token), c.decodeAccounts(accounts), c.Users.decode(users)), nil
 }
 
 // decode returns the keys that it cannot decode. The document is nil if it is
@@ -255,8 +256,12 @@ func decodeObject(prefix string, document []byte, target map[string]any) (badKey
 // kindOf says which kind of value a field takes.
 func kindOf(field any) string {
 	switch field.(type) {
-	case *Keys:
-		return "a string, or an object of strings with different names"
+	case *someNames:
+		return "a list of names, one at least"
+	case *accessName:
+		return "read or write"
+	case *moment:
+		return `a time such as "2027-01-01T00:00:00Z"`
 	case *int:
 		return "a whole number"
 	case *duration:

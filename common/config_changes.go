@@ -18,6 +18,7 @@ func (c *Config) Changes(other *Config) Changes {
 		now = append(now, "accounts changed")
 	}
 	now = append(now, changedNames("token", secrets(c.Token), secrets(other.Token))...)
+	now = append(now, c.Token.changedLimits(other.Token)...)
 	for key, differs := range map[string]bool{
 		"maxTokenCost":          c.MaxTokenCost != other.MaxTokenCost,
 		"logLevel":              c.LogLevel != other.LogLevel,

@@ -6,20 +6,29 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 func TestChanges(t *testing.T) {
 	t.Parallel()
+	noon := time.Date(2027, 1, 1, 12, 0, 0, 0, time.UTC)
 	for name, test := range map[string]struct {
 		change func(*Config)
 		want   Changes
 	}{
 		"none": {func(*Config) {}, Changes{}},
-		"keys": {func(c *Config) { c.Token = Keys{{"b", "2, changed"}, {"c", "3"}} },
+		"keys": {func(c *Config) { c.Token = Keys{{Name: "b", Secret: "2, changed"}, {Name: "c", Secret: "3"}} },
 			Changes{Now: []string{"token.a removed", "token.b changed", "token.c added"}}},
-		"order of keys": {func(c *Config) { c.Token = Keys{{"b", "2"}, {"a", "1"}} }, Changes{}},
+		"limits": {func(c *Config) {
+			c.Token[1].Limits = &Limits{Accounts: []string{"one"}, Groups: []string{"g"}, Access: "read", Actions: []string{"A"}, NotAfter: noon}
+		},
+			Changes{Now: []string{"token.b.access changed", "token.b.accounts changed", "token.b.actions changed", "token.b.groups changed", "token.b.notAfter changed"}}},
+		"object without limits": {func(c *Config) { c.Token[1].Limits = &Limits{} }, Changes{}},
+		"limits of a new key": {func(c *Config) { c.Token = append(c.Token, Key{"c", "3", &Limits{Access: "read"}}) },
+			Changes{Now: []string{"token.c added"}}},
+		"order of keys": {func(c *Config) { c.Token = Keys{{Name: "b", Secret: "2"}, {Name: "a", Secret: "1"}} }, Changes{}},
 		"accounts": {func(c *Config) { c.Accounts = map[string]string{"two": "111111111111", "three": "210987654321"} },
 			Changes{Now: []string{"accounts.one removed", "accounts.three added", "accounts.two changed"}}},
 		"any account": {func(c *Config) { c.Accounts = nil },
@@ -38,7 +47,7 @@ func TestChanges(t *testing.T) {
 
 func changesConfig() *Config {
 	c := minimalConfig()
-	c.Token = Keys{{"a", "1"}, {"b", "2"}}
+	c.Token = Keys{{Name: "a", Secret: "1"}, {Name: "b", Secret: "2"}}
 	c.Accounts = map[string]string{"one": "012345678901", "two": "210987654321"}
 	return c
 }

@@ -14,12 +14,10 @@ import (
 )
 
 const (
-	maxKeyBytes = 72 // bcrypt ignores the rest
-	maxKeys     = 8
-	minCost     = 4  // the lowest that bcrypt has
-	maxCost     = 16 // takes about four seconds
-	maxOrg      = 64
-	maxRole     = 512 // characters, with the path
+	minCost = 4  // the lowest that bcrypt has
+	maxCost = 16 // takes about four seconds
+	maxOrg  = 64
+	maxRole = 512 // characters, with the path
 
 	minRequestTimeout = time.Second
 	maxRequestTimeout = 29 * time.Second // less than drainTime in common/server
@@ -42,8 +40,9 @@ func isAccountID(s string) bool { return len(s) == 12 && strings.Trim(s, "012345
 
 // checker collects the bad keys of a configuration.
 type checker struct {
-	undecoded badKeys // keys that could not be decoded, which are not checked again
-	bad       badKeys
+	undecoded  badKeys  // keys that could not be decoded, which are not checked again
+	operations []string // that a key may be limited to
+	bad        badKeys
 }
 
 // require adds the key and the reason unless ok.
@@ -63,8 +62,8 @@ func (c *checker) requireBoth(key, otherKey, value, otherValue string) {
 
 // check returns what is wrong with a decoded configuration, without the keys
 // that could not be decoded.
-func (c *Config) check(undecoded badKeys) badKeys {
-	check := &checker{undecoded: undecoded}
+func (c *Config) check(undecoded badKeys, operations []string) badKeys {
+	check := &checker{undecoded: undecoded, operations: operations}
 	_, _, err := net.SplitHostPort(c.ListenAddress)
 	check.require("listenAddress", err == nil, `must be like ":8080" or "127.0.0.1:8080"`)
 	check.require("pprofAddress", c.PprofAddress == "" || IsLoopback(c.PprofAddress), `must be on loopback, like "127.0.0.1:6060"`)
@@ -81,22 +80,6 @@ func (c *Config) check(undecoded badKeys) badKeys {
 	c.checkUsers(check)
 	c.checkLimits(check)
 	return check.bad
-}
-
-func (c *Config) checkToken(check *checker) {
-	check.require("token", len(c.Token) > 0, "is missing")
-	check.require("token", len(c.Token) <= maxKeys, fmt.Sprintf("has more than %d keys: a wrong token is compared with each of them", maxKeys))
-	for _, k := range c.Token {
-		key := k.path()
-		if !alias.MatchString(k.Name) { // the message leaves the name out: it may be the key itself
-			check.require("token", false, "has a key with a bad name (1 to 64 letters, digits and . _ -)")
-			continue
-		}
-		check.require(key, k.Secret != "", "is missing")
-		check.require(key, len(k.Secret) <= maxKeyBytes, fmt.Sprintf("is over %d bytes: bcrypt ignores the rest", maxKeyBytes))
-		check.require(key, !strings.Contains(string(k.Secret), "\x00"), "holds a NUL byte, which bcrypt cannot compare")
-	}
-	check.require("maxTokenCost", c.MaxTokenCost >= minCost && c.MaxTokenCost <= maxCost, fmt.Sprintf("must be %d to %d", minCost, maxCost))
 }
 
 func (a *Account) check(check *checker) {

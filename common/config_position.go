@@ -32,32 +32,52 @@ func brokenAt(document []byte, err error) string {
 	}
 }
 
-// keyOffsets returns where each key of a JSON object begins. The name of a key
-// in an inner object is like "account.region". A key that is given twice has two
-// of them.
+// keyOffsets returns where each key of a JSON object begins, and each element of
+// a list. Their names are like "account.region" and "trustedProxies[0]". A key
+// that is given twice has two of them.
 func keyOffsets(document []byte) map[string][]int {
 	offsets := map[string][]int{}
-	addKeyOffsets(offsets, "", document, 0)
+	addOffsets(offsets, "", document, 0)
 	return offsets
 }
 
-// addKeyOffsets adds the keys of an object that begins at start in the document.
-func addKeyOffsets(offsets map[string][]int, prefix string, object []byte, start int) {
-	d := json.NewDecoder(bytes.NewReader(object))
-	if opening, err := d.Token(); err != nil || opening != json.Delim('{') {
+// addOffsets adds the keys or elements of a value that has this name, and begins
+// at start in the document.
+func addOffsets(offsets map[string][]int, name string, value []byte, start int) {
+	d := json.NewDecoder(bytes.NewReader(value))
+	opening, err := d.Token()
+	if err != nil || opening != json.Delim('{') && opening != json.Delim('[') {
 		return
 	}
-	for d.More() {
-		before := int(d.InputOffset()) // only a comma and spaces follow until the key
-		token, err := d.Token()
-		name, ok := token.(string)
-		var value json.RawMessage
-		if err != nil || !ok || d.Decode(&value) != nil {
+	for i := 0; d.More(); i++ {
+		inner, key := fmt.Sprintf("%s[%d]", name, i), -1
+		if opening == json.Delim('{') {
+			before := int(d.InputOffset()) // only a comma and spaces follow until the key
+			token, err := d.Token()
+			text, ok := token.(string)
+			if err != nil || !ok {
+				return
+			}
+			inner, key = join(name, text), before+bytes.IndexByte(value[before:], '"')
+		}
+		var of json.RawMessage
+		if d.Decode(&of) != nil {
 			return
 		}
-		at := start + before + bytes.IndexByte(object[before:], '"')
-		offsets[prefix+name] = append(offsets[prefix+name], at)
-		end := int(d.InputOffset())
-		addKeyOffsets(offsets, prefix+name+".", value, start+end-len(value))
+		begins := int(d.InputOffset()) - len(of)
+		if key < 0 {
+			key = begins
+		}
+		offsets[inner] = append(offsets[inner], start+key)
+		addOffsets(offsets, inner, of, start+begins)
 	}
+}
+
+// join returns the name of a key in an object of that name. The document itself
+// has none.
+func join(object, key string) string {
+	if object == "" {
+		return key
+	}
+	return object + "." + key
 }

@@ -20,7 +20,7 @@ func TestPositionsOfBadKeys(t *testing.T) {
 	"accounts": {"a": "1", "account.region": "2", "b": "012345678901",
 		"b": "210987654321"}
 }`
-	_, err := ParseConfig([]byte(document))
+	_, err := ParseConfig([]byte(document), nil)
 	want := `bad configuration: ` +
 		`töken (line 2, column 33) is not a known key; ` +
 		`account.more (line 5, column 15) is not a known key; ` +
@@ -53,7 +53,7 @@ func TestBrokenDocuments(t *testing.T) {
 		"[]":                        "not a JSON object",
 		`"text"`:                    "not a JSON object",
 	} {
-		_, err := ParseConfig([]byte(document))
+		_, err := ParseConfig([]byte(document), nil)
 		if diff := cmp.Diff(want, message(err)); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", document, diff)
 		}

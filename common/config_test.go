@@ -33,7 +33,7 @@ func minimalConfig() *Config {
 	return &Config{
 		ListenAddress: ":8081",
 		Account:       Account{Region: "us-west-2", AKID: "AKID", Secret: "hush", ExternalID: "outside", Role: "manager"},
-		Token:         Keys{{"default", "shared"}},
+		Token:         Keys{{Name: "default", Secret: "shared"}},
 		MaxTokenCost:  12,
 		LogLevel:      "debug",
 		Org:           "spinners",
@@ -130,7 +130,7 @@ func TestParseConfig(t *testing.T) {
 		"longest token": {document(t, keys{"token": strings.Repeat("é", 36)}),
 			func(c *Config) { c.Token[0].Secret = Secret(strings.Repeat("é", 36)) }},
 		"named keys": {document(t, keys{"token": json.RawMessage(`{"z": "1", "a": "2"}`)}),
-			func(c *Config) { c.Token = Keys{{"z", "1"}, {"a", "2"}} }},
+			func(c *Config) { c.Token = Keys{{Name: "z", Secret: "1"}, {Name: "a", Secret: "2"}} }},
 		"longest org": {document(t, keys{"org": strings.Repeat("o", 64)}),
 			func(c *Config) { c.Org = strings.Repeat("o", 64) }},
 		"org with every character": {document(t, keys{"org": "aZ0 +-=._:/@"}),
@@ -141,7 +141,7 @@ func TestParseConfig(t *testing.T) {
 			t.Parallel()
 			want := minimalConfig()
 			test.want(want)
-			got, err := ParseConfig(test.document)
+			got, err := ParseConfig(test.document, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -169,7 +169,7 @@ func TestShippedConfigs(t *testing.T) {
 				Region: "us-east-1", AKID: "AKIAIOSFODNN7EXAMPLE", Secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
 				ExternalID: "a-long-random-string-of-your-own", Role: "ecr-api",
 			},
-			Token:    Keys{{"2026-11", "another-long-random-string"}, {"2026-05", "the-one-that-is-being-replaced"}},
+			Token:    Keys{{Name: "2026-11", Secret: "another-long-random-string"}, {Name: "2026-05", Secret: "the-one-that-is-being-replaced"}},
 			LogLevel: "info", Org: "spindev",
 			Accounts:       map[string]string{"production": "012345678901", "sandbox": "210987654321"},
 			Users:          Users{Boundary: "ecr-api-users"},
@@ -182,11 +182,11 @@ func TestShippedConfigs(t *testing.T) {
 				Region: "us-east-1", AKID: "local", Secret: "local", ExternalID: "local", Role: "ecr-api",
 				Endpoint: "http://127.0.0.1:4566",
 			},
-			Token: Keys{{"default", "local"}}, MaxTokenCost: 12, LogLevel: "info", Org: "spindev",
+			Token: Keys{{Name: "default", Secret: "local"}}, MaxTokenCost: 12, LogLevel: "info", Org: "spindev",
 			RequestTimeout: 25 * time.Second, MaxInFlight: 512, MaxInFlightPerAccount: 128,
 		}},
 	} {
-		got, err := ParseConfig(test.document)
+		got, err := ParseConfig(test.document, nil)
 		if err != nil {
 			t.Errorf("%s: %v", test.name, err)
 			continue
@@ -233,7 +233,7 @@ func TestBadKeys(t *testing.T) {
 		badLevel      = "logLevel must be one of panic, fatal, error, warn, info, debug, trace"
 		bothKeys      = "account.akid goes with account.secret: give both or neither"
 		longKey       = "token is over 72 bytes: bcrypt ignores the rest"
-		tokenKind     = "token must be a string, or an object of strings with different names"
+		tokenKind     = "token must be a string, or an object with a key for each name"
 		proxyKind     = `trustedProxies must be an array of networks such as "10.0.0.0/8"`
 		badPprof      = `pprofAddress must be on loopback, like "127.0.0.1:6060"`
 		nulKey        = "token holds a NUL byte, which bcrypt cannot compare"
@@ -258,8 +258,8 @@ func TestBadKeys(t *testing.T) {
 		{keys{"token": strings.Repeat("t", 72) + "\x00"}, longKey + "; " + nulKey},
 		{keys{"token": []string{"shared"}}, tokenKind},
 		{keys{"token": 5}, tokenKind},
-		{keys{"token": map[string]any{"new": 5}}, tokenKind},
-		{keys{"token": json.RawMessage(`{"new": "a", "new": "b"}`)}, tokenKind},
+		{keys{"token": map[string]any{"new": 5}}, "token.new must be a string, or an object with the key and its limits"},
+		{keys{"token": json.RawMessage(`{"new": "a", "new": "b"}`)}, "token.new is given twice"},
 		{keys{"token": map[string]any{}}, "token is missing"},
 		{keys{"token": map[string]any{"new": "a", "old": ""}}, "token.old is missing"},
 		{keys{"token": map[string]any{"a b": "a"}}, "token has a key with a bad name (1 to 64 letters, digits and . _ -)"},
@@ -366,7 +366,7 @@ func TestBadKeys(t *testing.T) {
 		{keys{"listenAddress": absent{}, "account": absent{}, "token": absent{}, "logLevel": absent{}, "org": absent{}},
 			"account.region is missing; account.role is missing; token is missing; org is missing"},
 	} {
-		_, err := ParseConfig(document(t, test.changes))
+		_, err := ParseConfig(document(t, test.changes), nil)
 		if diff := cmp.Diff("bad configuration: "+test.want, messageWithoutPositions(err)); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", test.changes, diff)
 		}
@@ -383,7 +383,7 @@ func TestKeysGivenTwice(t *testing.T) {
 		`"org"`: {`"accounts": {"prod": "012345678901", "b": "210987654321", "pr\u006fd": "210987654321", "b": "x"}, "org"`,
 			"accounts.b is given twice; accounts.prod is given twice"},
 	} {
-		_, err := ParseConfig([]byte(strings.Replace(minimal, old, test.twice, 1)))
+		_, err := ParseConfig([]byte(strings.Replace(minimal, old, test.twice, 1)), nil)
 		if diff := cmp.Diff("bad configuration: "+test.want, messageWithoutPositions(err)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", old, diff)
 		}
@@ -403,7 +403,7 @@ func TestWrongTypeIsTheOnlyReason(t *testing.T) {
 		{keys{"account.akid": absent{}, "account.secret": 5}, "account.secret must be a string"},
 		{keys{"accounts": map[string]any{"prod": 5, "test": "012345678901"}}, "accounts must be an object of strings"},
 	} {
-		_, err := ParseConfig(document(t, test.changes))
+		_, err := ParseConfig(document(t, test.changes), nil)
 		if diff := cmp.Diff("bad configuration: "+test.want, messageWithoutPositions(err)); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", test.changes, diff)
 		}
@@ -447,7 +447,7 @@ func TestLoadConfig(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := LoadConfig(test.file, test.env)
+			got, err := LoadConfig(test.file, test.env, nil)
 			if diff := cmp.Diff(test.want, message(err)); diff != "" {
 				t.Errorf("error (-want +got):\n%s", diff)
 			}
@@ -514,9 +514,9 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 		"only a secret":         marked,
 		"only a quoted secret":  `"` + marked + `"`,
 	} {
-		_, parse := ParseConfig([]byte(text))
-		_, env := LoadConfig("", text)
-		_, inBase64 := LoadConfig("", base64.StdEncoding.EncodeToString([]byte(text)))
+		_, parse := ParseConfig([]byte(text), nil)
+		_, env := LoadConfig("", text, nil)
+		_, inBase64 := LoadConfig("", base64.StdEncoding.EncodeToString([]byte(text)), nil)
 		for _, err := range []error{parse, env, inBase64} {
 			if err == nil {
 				t.Errorf("%s: no error", name)
@@ -530,7 +530,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 
 func TestConfigPrintsNoSecret(t *testing.T) {
 	t.Parallel()
-	c, err := ParseConfig(document(t, keys{"token": marked, "account.secret": marked}))
+	c, err := ParseConfig(document(t, keys{"token": marked, "account.secret": marked}), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

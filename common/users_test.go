@@ -20,7 +20,7 @@ func TestUsers(t *testing.T) {
 		`{"boundary": "arn:aws-us-gov:iam::012345678901:policy/a/p"}`:          {Boundary: "arn:aws-us-gov:iam::012345678901:policy/a/p"},
 		`{"boundary": "` + long + `"}`:                                         {Boundary: long},
 	} {
-		c, err := ParseConfig(document(t, keys{"users": json.RawMessage(text)}))
+		c, err := ParseConfig(document(t, keys{"users": json.RawMessage(text)}), nil)
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
@@ -82,7 +82,7 @@ func TestBadUsers(t *testing.T) {
 		{keys{"users": map[string]any{"boundary": "b"}, "org": "a b"}, badOrg},
 		{keys{"users": map[string]any{"boundary": "b"}, "org": "a/b"}, badOrg},
 	} {
-		_, err := ParseConfig(document(t, test.changes))
+		_, err := ParseConfig(document(t, test.changes), nil)
 		if diff := cmp.Diff("bad configuration: "+test.want, messageWithoutPositions(err)); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", test.changes, diff)
 		}

@@ -28,7 +28,7 @@ const (
 // Warnings returns what the configuration may have but should not, one line for
 // each. The file may be empty.
 func Warnings(config *common.Config, file string) []string {
-	warnings := config.Warnings()
+	warnings := config.Warnings(time.Now())
 	if warning := common.FileWarning(file); warning != "" {
 		warnings = append(warnings, warning)
 	}

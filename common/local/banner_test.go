@@ -60,7 +60,7 @@ Ctrl-C ends both.
 
 func TestPrintBanner(t *testing.T) {
 	t.Parallel()
-	c, err := common.ParseConfig(bytes.Replace(config.Local, []byte(`"token": "local"`), []byte(`"token": "the key"`), 1))
+	c, err := common.ParseConfig(bytes.Replace(config.Local, []byte(`"token": "local"`), []byte(`"token": "the key"`), 1), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -167,7 +167,7 @@ func onThisMachine(address string) string {
 func (a *AWS) Close() error { return errors.Join(a.server.Close(), a.aws.Close()) }
 
 // Config returns the configuration of -local.
-func Config() (*common.Config, error) { return common.ParseConfig(config.Local) }
+func Config() (*common.Config, error) { return common.ParseConfig(config.Local, nil) }
 
 // Roles returns the roles of the local AWS: the service's, the administrator's
 // and an application's, in each account.

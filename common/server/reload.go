@@ -1,6 +1,12 @@
 package server
 
-import "github.com/sirupsen/logrus"
+import (
+	"github.com/YaleSpinup/ecr-api/api"
+	"github.com/sirupsen/logrus"
+)
+
+// Operations returns the names of the operations that a key may be limited to.
+func Operations() []string { return api.Operations() }
 
 // reload reads the configuration again and uses what can change without a
 // restart. A broken configuration changes nothing.
