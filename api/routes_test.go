@@ -227,6 +227,8 @@ func TestLogFieldsAreAllThatTheLogLineHas(t *testing.T) {
 	w.addRepository(account, "g/a", org) // one of the rows has deleted it
 	w.losePolicy(policyOf(ofLambda))
 	w.do(sharingOf("DELETE", "", 409, ""))
+	w.limitKey(common.Limits{Access: common.ReadOnly})
+	w.do(exchange{method: "DELETE", path: base + "/g/a"})
 	known := slices.Clone(logFields)
 	for _, v := range pathVars {
 		known = append(known, v.LogField)
