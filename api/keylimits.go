@@ -104,29 +104,8 @@ func someOf(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// limitsOf returns the limits of a key by their names. Only these can refuse
-// something.
-func limitsOf(l common.Limits) []string {
-	var names []string
-	for _, limit := range []struct {
-		name string
-		set  bool
-	}{
-		{limitAccounts, l.Accounts != nil},
-		{limitGroups, l.Groups != nil},
-		{limitAccess, l.Access == common.ReadOnly},
-		{limitActions, l.Actions != nil},
-		{limitNotAfter, !l.NotAfter.IsZero()},
-	} {
-		if limit.set {
-			names = append(names, limit.name)
-		}
-	}
-	return names
-}
-
-// countKeys makes the series of the keys that have limits, and removes those of
-// keys that are gone.
+// countKeys makes the series of all keys, and removes those of keys that are
+// gone.
 func (m *measures) countKeys(old, keys common.Keys) {
 	for _, k := range old {
 		if !slices.ContainsFunc(keys, func(other common.Key) bool { return other.Name == k.Name }) {
@@ -134,10 +113,7 @@ func (m *measures) countKeys(old, keys common.Keys) {
 		}
 	}
 	for _, k := range keys {
-		if k.Limits == nil {
-			continue
-		}
-		for _, limit := range limitsOf(*k.Limits) {
+		for _, limit := range []string{limitAccounts, limitGroups, limitAccess, limitActions, limitNotAfter} {
 			m.keyRefusals.WithLabelValues(k.Name, limit)
 		}
 	}

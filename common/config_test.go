@@ -169,7 +169,14 @@ func TestShippedConfigs(t *testing.T) {
 				Region: "us-east-1", AKID: "AKIAIOSFODNN7EXAMPLE", Secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
 				ExternalID: "a-long-random-string-of-your-own", Role: "ecr-api",
 			},
-			Token:    Keys{{Name: "2026-11", Secret: "another-long-random-string"}, {Name: "2026-05", Secret: "the-one-that-is-being-replaced"}},
+			Token: Keys{
+				{Name: "platform", Secret: "a-long-random-string"},
+				{Name: "auditor", Secret: "another-long-random-string", Limits: &Limits{Access: "read"}},
+				{Name: "pipeline", Secret: "a-third-long-random-string", Limits: &Limits{
+					Accounts: []string{"production"}, Groups: []string{"spindev-00001"}, Actions: []string{"CreateCredentials"},
+					NotAfter: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
+				}},
+			},
 			LogLevel: "info", Org: "spindev",
 			Accounts:       map[string]string{"production": "012345678901", "sandbox": "210987654321"},
 			Users:          Users{Boundary: "ecr-api-users"},
@@ -186,7 +193,7 @@ func TestShippedConfigs(t *testing.T) {
 			RequestTimeout: 25 * time.Second, MaxInFlight: 512, MaxInFlightPerAccount: 128,
 		}},
 	} {
-		got, err := ParseConfig(test.document, nil)
+		got, err := ParseConfig(test.document, knownOperations)
 		if err != nil {
 			t.Errorf("%s: %v", test.name, err)
 			continue

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -215,5 +217,23 @@ func TestPrintToken(t *testing.T) {
 		if test.err == "" && bcrypt.CompareHashAndPassword([]byte(token), []byte(test.secret)) != nil || test.err != "" && token != "" {
 			t.Errorf("%q: %q", test.name, token)
 		}
+	}
+}
+
+// The page shows the keys of the example once more, where it explains them.
+func TestPageShowsTheKeysOfTheExample(t *testing.T) {
+	t.Parallel()
+	example, err := os.ReadFile("../config/config.example.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := regexp.MustCompile(`(?s)    "token": \{.*?\n    \}`).FindString(string(example))
+	shown := "```json\n" + strings.TrimPrefix(strings.ReplaceAll(keys, "\n    ", "\n"), "    ") + "\n```\n"
+	if keys == "" || !strings.Contains(string(page), shown) {
+		t.Errorf("docs/configuration.md does not show\n%s", shown)
 	}
 }

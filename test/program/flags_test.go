@@ -32,7 +32,7 @@ const usage = `Usage of ecr-api:
   -local-aws address
     	run only the local AWS, without repositories, on this address; with -local, run its local AWS there
   -token
-    	print an X-Auth-Token for the first key of the configuration
+    	print an X-Auth-Token for the key of the configuration whose name is the argument, or else for the first key
   -version
     	print the version, the git hash and the build time
 `
@@ -59,6 +59,10 @@ func TestErrorsAtTheStart(t *testing.T) {
 	const remote = "other machines could reach this address, and every caller may do everything. " +
 		"Listen on 127.0.0.1, or name with -allow-hosts the hosts by which it is called"
 	const elsewhere = ": choose another address with -listen, such as -listen 127.0.0.1:8081"
+	limited := limitedKeys("CreateCredentials")
+	unknownAction := limitedKeys("PushImage")
+	const noAction = "API_CONFIG: bad configuration: token.pipeline.actions[1] (line 1, column 98) " +
+		"is not the name of an operation that needs a token, as in the OpenAPI document"
 	for name, test := range map[string]struct {
 		args   []string
 		env    string
@@ -70,6 +74,12 @@ func TestErrorsAtTheStart(t *testing.T) {
 		"flag without a value":           {[]string{"-listen"}, "", 2, "flag needs an argument: -listen\n" + usage},
 		"-token with -local":             {[]string{"-local", "-token"}, "", 1, "ecr-api: -token cannot be used with -local or -local-aws: -local prints its own token\n"},
 		"-token with -local-aws":         {[]string{"-local-aws", "127.0.0.1:0", "-token"}, "", 1, "ecr-api: -token cannot be used with -local or -local-aws: -local prints its own token\n"},
+		"-token, two names":              {[]string{"-token", "a", "b"}, "", 1, "ecr-api: -token takes the name of one key, after all flags\n"},
+		"-token, unknown name":           {[]string{"-token", "b"}, limited, 1, "ecr-api: token in the configuration has no key \"b\": it has platform, pipeline\n"},
+		"unknown action":                 {nil, unknownAction, 1, inLog(noAction)},
+		"-token, unknown action":         {[]string{"-token"}, unknownAction, 1, "ecr-api: " + noAction + "\n"},
+		"-check, unknown action":         {[]string{"-check"}, unknownAction, 1, "ecr-api: " + noAction + "\n"},
+		"-healthcheck, unknown action":   {[]string{"-healthcheck"}, unknownAction, 1, "ecr-api: " + noAction + "\n"},
 		"-allow-hosts alone":             {[]string{"-allow-hosts", "here"}, "", 1, "ecr-api: -allow-hosts goes with -local or -local-aws\n"},
 		"-local-aws for other machines":  {[]string{"-local-aws", ":0"}, "", 1, "ecr-api: -local-aws :0: " + remote + "\n"},
 		"-local-aws, no names":           {[]string{"-local-aws", "192.0.2.1:0", "-allow-hosts", ", "}, "", 1, "ecr-api: -local-aws 192.0.2.1:0: " + remote + "\n"},
@@ -131,6 +141,28 @@ func TestToken(t *testing.T) {
 	token := strings.TrimSuffix(p.stdout.String(), "\n")
 	if err := bcrypt.CompareHashAndPassword([]byte(token), []byte(preShared)); err != nil {
 		t.Errorf("%q is not a token: %v", token, err)
+	}
+}
+
+// limitedKeys returns a configuration with a key that has limits. The action is
+// the second of those that it allows.
+func limitedKeys(action string) string {
+	return `{"token": {"platform": "` + preShared + `", "pipeline": {"key": "another key", "actions": ["ShowImage", "` + action + `"], "notAfter": "2020-01-01T00:00:00Z"}},
+		"org": "spindev", "account": {"region": "us-east-1", "role": "ecr-api"}}`
+}
+
+func TestTokenOfANamedKey(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]struct{ key, stderr string }{
+		"platform": {preShared, ""},
+		"pipeline": {"another key", "warning: the key pipeline was good until 2020-01-01T00:00:00Z: the service refuses this token\n"},
+	} {
+		p := start(t, limitedKeys("CreateCredentials"), "-token", name)
+		p.waitForEnd()
+		token := strings.TrimSuffix(p.stdout.String(), "\n")
+		if err := bcrypt.CompareHashAndPassword([]byte(token), []byte(want.key)); err != nil || p.stderr.String() != want.stderr {
+			t.Errorf("%s: %q is not a token: %v; stderr %q", name, token, err, p.stderr)
+		}
 	}
 }
 
