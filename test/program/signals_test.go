@@ -161,6 +161,14 @@ func TestHangup(t *testing.T) {
 	want("without the old key", preShared, 403)
 	want("without the old key", "the next", 200)
 
+	write(strings.Replace(first, fmt.Sprintf("%q", preShared), `{"next": {"key": "the next", "actions": ["ListEverything"]}}`, 1))
+	hangup(`token.next.actions\[0\] \(line [0-9]+, column [0-9]+\) is not the name of an operation.*nothing changes`)
+	want("after an unknown operation", "the next", 200)
+
+	write(strings.Replace(first, fmt.Sprintf("%q", preShared), `{"next": {"key": "the next", "actions": ["ShowImage"]}}`, 1))
+	hangup(`"changed":\["token.next.actions changed"\],"keys":1,"level":"info","msg":"configuration read again"`)
+	want("with a limit", "the next", 403)
+
 	write(strings.Replace(strings.Replace(first, preShared, "the next", 1), `"role": "ecr-api"`, `"role": "another"`, 1))
 	hangup(`"needRestart":\["account"\]`)
 	if log := stderr.String(); strings.Contains(log, secretKey) || strings.Contains(log, preShared) || strings.Contains(log, "the next") {
