@@ -4,152 +4,76 @@ package service_test
 
 import (
 	"fmt"
-	"net/http/httptest"
-	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/credentials"
-	"github.com/aws/aws-sdk-go/aws/session"
 	"github.com/aws/aws-sdk-go/service/ecr"
+	"github.com/aws/aws-sdk-go/service/iam"
 	"github.com/aws/aws-sdk-go/service/sts"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/YaleSpinup/ecr-api/common/localaws/awstest"
-	localecr "github.com/YaleSpinup/ecr-api/common/localaws/ecr"
-	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
-	"github.com/YaleSpinup/ecr-api/common/localaws/service"
-	localsts "github.com/YaleSpinup/ecr-api/common/localaws/sts"
 )
 
-// testKeys are the keys of users. A key whose session is nil is inactive.
-type testKeys struct {
-	mu       sync.Mutex
-	sessions map[string]*service.Session
-	used     []string
-}
+const here, there = localaws.AdministratorAccount, awstest.Other
 
-func (k *testKeys) Find(accessKey string) (*service.Session, bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	s, ok := k.sessions[accessKey]
-	return s, ok
-}
+// aliceHas are the policies of the user alice, "" for none.
+type aliceHas struct{ permissions, boundary string }
 
-func (k *testKeys) Used(accessKey, service, region string, now time.Time) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.used = append(k.used, strings.Join([]string{accessKey, service, region, now.Format(time.TimeOnly)}, " "))
-}
-
-// set sets the user of a key.
-func (k *testKeys) set(accessKey string, s *service.Session) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.sessions == nil {
-		k.sessions = make(map[string]*service.Session)
-	}
-	k.sessions[accessKey] = s
-}
-
-const (
-	here, there = service.AdministratorAccount, awstest.Other
-
-	userKey, userSecret = "AKIAUSER000000000000", "the secret of alice"
-)
-
-// alice returns a user with policies. "" is no policy.
-func alice(t *testing.T, account, permissions, boundary string) *service.Session {
+// newAlice returns an AWS with the repository group/one, which has a policy, ""
+// for none, and with a user of an account, with the credentials of its key.
+func newAlice(t *testing.T, account string, has aliceHas, repositoryPolicy string, roles ...localaws.Role) (*awstest.AWS, *credentials.Credentials) {
 	t.Helper()
-	arn := "arn:aws:iam::" + account + ":user/spinup/ours/alice"
-	s := &service.Session{
-		Principal: service.Principal{Account: account, ARN: arn, Identity: arn, UserID: "AIDAALICE000000000000", UserName: "alice",
-			Tags: map[string]string{"spinup:org": "ours", "ResourceName": "group/one"}},
-		Secret: userSecret,
-	}
-	if permissions != "" {
-		s.Permissions = []policy.Policy{parse(t, permissions)}
-	}
-	if boundary != "" {
-		limit := parse(t, boundary)
-		s.Boundary = &limit
-	}
-	return s
-}
-
-func parse(t *testing.T, document string) policy.Policy {
-	t.Helper()
-	p, err := policy.Parse(document)
-	awstest.Must(t, err)
-	return p
-}
-
-// street is a server of ecr and sts with users and the repository group/one,
-// which has a policy.
-type street struct {
-	keys testKeys
-	aws  *session.Session
-}
-
-// newStreet returns a street. Its roles all have the account of the
-// administrator. The policy "" is none.
-func newStreet(t *testing.T, repositoryPolicy string, roles ...localsts.Role) *street {
-	t.Helper()
-	now := func() time.Time { return awstest.Noon }
-	store, sessions := localecr.New(now, "", 1), service.NewSessions()
-	t.Cleanup(func() { awstest.Must(t, store.Close()) })
-	assuming, err := localsts.New(roles, sessions)
-	awstest.Must(t, err)
-	place := service.Place{Account: here, Region: awstest.Here}
-	awstest.Must(t, store.AddRepository(place, "group/one", map[string]string{"spinup:org": "ours"}))
+	b := awstest.New(t, roles...)
+	awstest.Must(t, b.AddRepository(here, awstest.Here, "group/one", nil))
 	if repositoryPolicy != "" {
-		awstest.Must(t, store.SetPolicy(place, "group/one", repositoryPolicy))
+		awstest.Must(t, b.SetPolicy(here, awstest.Here, "group/one", repositoryPolicy))
 	}
-	s := &street{}
-	server := httptest.NewServer(service.NewServer(service.Options{
-		Services: []service.Service{store.Service(), assuming.Service()},
-		Sessions: sessions,
-		UserKeys: &s.keys,
-		Now:      now,
-		FaultFor: func(service.Call) service.Fault { return nil },
-	}))
-	t.Cleanup(server.Close)
-	s.aws = session.Must(session.NewSession(&aws.Config{
-		Endpoint: &server.URL, Region: aws.String(awstest.Here), MaxRetries: aws.Int(0),
-	}))
-	return s
+	alice := localaws.User{Path: "/spinup/ours/", Name: "alice", Tags: map[string]string{"spinup:org": "ours", "ResourceName": "group/one"}}
+	if has.permissions != "" {
+		alice.Policies = map[string]string{"its-policy": has.permissions}
+	}
+	if has.boundary != "" {
+		alice.Boundary = "bounds"
+		awstest.Must(t, b.AddManagedPolicy(account, "bounds", has.boundary))
+	}
+	awstest.Must(t, b.AddUser(account, alice))
+	key, secret, err := b.AddUserKey(account, "alice")
+	awstest.Must(t, err)
+	return b, credentials.NewStaticCredentials(key, secret, "")
 }
 
-func (s *street) as(key, secret, token string) *session.Session {
-	return s.aws.Copy(&aws.Config{Credentials: credentials.NewStaticCredentials(key, secret, token)})
-}
-
-// describeImages describes the images of group/one as the user.
-func (s *street) describeImages() error {
-	return awstest.ErrorOf(ecr.New(s.as(userKey, userSecret, "")).DescribeImages(
+// describeImages describes the images of group/one.
+func describeImages(b *awstest.AWS, by *credentials.Credentials) error {
+	return awstest.ErrorOf(ecr.New(b.Session(awstest.Here, by)).DescribeImages(
 		&ecr.DescribeImagesInput{RegistryId: aws.String(here), RepositoryName: aws.String("group/one")}))
 }
 
 func TestUserCredentials(t *testing.T) {
 	t.Parallel()
-	s := newStreet(t, "")
-	s.keys.set(userKey, alice(t, there, awstest.AllowAll, ""))
-	s.keys.set("AKIAINACTIVE00000000", nil)
+	b, by := newAlice(t, there, aliceHas{permissions: awstest.AllowAll}, "")
+	inactive, inactiveSecret, err := b.AddUserKey(there, "alice")
+	awstest.Must(t, err)
+	admin := iam.New(b.Session(awstest.Here, b.Assume(t, there, "", nil)))
+	awstest.Must(t, awstest.ErrorOf(admin.UpdateAccessKey(
+		&iam.UpdateAccessKeyInput{UserName: aws.String("alice"), AccessKeyId: &inactive, Status: aws.String("Inactive")})))
+	good, err := by.Get()
+	awstest.Must(t, err)
 	const user, administrator = "arn:aws:iam::210987654321:user/spinup/ours/alice", "arn:aws:iam::012345678901:user/administrator"
 	for _, test := range []struct {
 		name, key, secret, token string
 		ecrCode, stsCode, arn    string
 	}{
-		{"good", userKey, userSecret, "", "", "", user},
-		{"another secret", userKey, "x", "", "InvalidSignatureException", "SignatureDoesNotMatch", ""},
-		{"with a token", userKey, userSecret, "token", "UnrecognizedClientException", "InvalidClientTokenId", ""},
-		{"inactive key", "AKIAINACTIVE00000000", userSecret, "", "UnrecognizedClientException", "InvalidClientTokenId", ""},
+		{"good", good.AccessKeyID, good.SecretAccessKey, "", "", "", user},
+		{"another secret", good.AccessKeyID, "x", "", "InvalidSignatureException", "SignatureDoesNotMatch", ""},
+		{"with a token", good.AccessKeyID, good.SecretAccessKey, "token", "UnrecognizedClientException", "InvalidClientTokenId", ""},
+		{"inactive key", inactive, inactiveSecret, "", "UnrecognizedClientException", "InvalidClientTokenId", ""},
 		{"key that belongs to nobody", "AKIA0000000000000000", "x", "", "", "", administrator},
 	} {
-		as := s.as(test.key, test.secret, test.token)
+		as := b.Session(awstest.Here, credentials.NewStaticCredentials(test.key, test.secret, test.token))
 		err := awstest.ErrorOf(ecr.New(as).DescribeRepositories(&ecr.DescribeRepositoriesInput{}))
 		awstest.WantError(t, test.name, err, test.ecrCode, "")
 		identity, err := sts.New(as).GetCallerIdentity(&sts.GetCallerIdentityInput{})
@@ -158,22 +82,43 @@ func TestUserCredentials(t *testing.T) {
 			t.Errorf("%s: the caller is %q, want %q", test.name, got, test.arn)
 		}
 	}
-	want := []string{userKey + " ecr us-east-1 12:00:00", userKey + " sts us-east-1 12:00:00"}
-	if diff := cmp.Diff(want, s.keys.used); diff != "" {
-		t.Errorf("use of keys (-want +got):\n%s", diff)
+}
+
+// TestUseOfKey shows that only a call with a good signature is a use of a key.
+func TestUseOfKey(t *testing.T) {
+	t.Parallel()
+	b, by := newAlice(t, here, aliceHas{}, "")
+	good, err := by.Get()
+	awstest.Must(t, err)
+	awstest.WantError(t, "forged", describeImages(b, credentials.NewStaticCredentials(good.AccessKeyID, "x", "")), "InvalidSignatureException", "")
+	wantUse(t, b, good.AccessKeyID, &iam.AccessKeyLastUsed{ServiceName: aws.String("N/A"), Region: aws.String("N/A")})
+	b.Advance(time.Hour)
+	awstest.WantError(t, "not allowed", describeImages(b, by), "AccessDeniedException", "")
+	wantUse(t, b, good.AccessKeyID, &iam.AccessKeyLastUsed{
+		LastUsedDate: aws.Time(awstest.Noon.Add(time.Hour).Truncate(time.Second)), ServiceName: aws.String("ecr"), Region: aws.String(awstest.Here),
+	})
+}
+
+func wantUse(t *testing.T, b *awstest.AWS, key string, want *iam.AccessKeyLastUsed) {
+	t.Helper()
+	got, err := b.IAM().GetAccessKeyLastUsed(&iam.GetAccessKeyLastUsedInput{AccessKeyId: &key})
+	awstest.Must(t, err)
+	if diff := cmp.Diff(want, got.AccessKeyLastUsed); diff != "" {
+		t.Errorf("the use of the key (-want +got):\n%s", diff)
 	}
 }
 
 func TestCallerIdentityOfUser(t *testing.T) {
 	t.Parallel()
-	s := newStreet(t, "")
-	s.keys.set(userKey, alice(t, there, "", ""))
-	got, err := sts.New(s.as(userKey, userSecret, "")).GetCallerIdentity(&sts.GetCallerIdentityInput{})
+	b, by := newAlice(t, here, aliceHas{}, "")
+	got, err := sts.New(b.Session(awstest.Here, by)).GetCallerIdentity(&sts.GetCallerIdentityInput{})
+	awstest.Must(t, err)
+	user, err := b.IAM().GetUser(&iam.GetUserInput{UserName: aws.String("alice")})
 	awstest.Must(t, err)
 	want := &sts.GetCallerIdentityOutput{
-		Account: aws.String("210987654321"),
-		Arn:     aws.String("arn:aws:iam::210987654321:user/spinup/ours/alice"),
-		UserId:  aws.String("AIDAALICE000000000000"),
+		Account: aws.String("012345678901"),
+		Arn:     aws.String("arn:aws:iam::012345678901:user/spinup/ours/alice"),
+		UserId:  user.User.UserId,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -256,15 +201,14 @@ func TestPoliciesDecideOfUser(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStreet(t, test.policy)
-			s.keys.set(userKey, alice(t, test.account, test.permissions, test.boundary))
+			b, by := newAlice(t, test.account, aliceHas{test.permissions, test.boundary}, test.policy)
 			code, text := "", ""
 			if test.text != "" {
 				code = "AccessDeniedException"
 				text = fmt.Sprintf("User: arn:aws:iam::%s:user/spinup/ours/alice is not authorized to perform: ecr:DescribeImages on resource: "+
 					"arn:aws:ecr:us-east-1:012345678901:repository/group/one %s", test.account, test.text)
 			}
-			awstest.WantError(t, "call", s.describeImages(), code, text)
+			awstest.WantError(t, "call", describeImages(b, by), code, text)
 		})
 	}
 }
@@ -273,8 +217,8 @@ func TestPoliciesDecideOfUser(t *testing.T) {
 func TestContextOfUser(t *testing.T) {
 	t.Parallel()
 	const hold = `{"StringEquals":{"aws:PrincipalAccount":"012345678901","aws:PrincipalArn":"arn:aws:iam::012345678901:user/spinup/ours/alice",` +
-		`"aws:PrincipalType":"User","aws:userid":"AIDAALICE000000000000","aws:username":"alice","aws:PrincipalTag/spinup:org":"ours"},` +
-		`"Null":{"aws:TokenIssueTime":"true","aws:SourceIdentity":"true"}}`
+		`"aws:PrincipalType":"User","aws:username":"alice","aws:PrincipalTag/spinup:org":"ours"},` +
+		`"StringLike":{"aws:userid":"AIDA*"},"Null":{"aws:TokenIssueTime":"true","aws:SourceIdentity":"true"}}`
 	for name, test := range map[string]struct{ resource, condition, code string }{
 		"all keys":         {"*", hold, ""},
 		"another name":     {"*", `{"StringEquals":{"aws:username":"Alice"}}`, "AccessDeniedException"},
@@ -286,10 +230,9 @@ func TestContextOfUser(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStreet(t, "")
-			s.keys.set(userKey, alice(t, here, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ecr:*","Resource":"`+
-				test.resource+`","Condition":`+test.condition+`}}`, ""))
-			awstest.WantError(t, "call", s.describeImages(), test.code, "")
+			b, by := newAlice(t, here, aliceHas{permissions: `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ecr:*","Resource":"` +
+				test.resource + `","Condition":` + test.condition + `}}`}, "")
+			awstest.WantError(t, "call", describeImages(b, by), test.code, "")
 		})
 	}
 }
@@ -302,73 +245,25 @@ func TestUserAssumesRole(t *testing.T) {
 		`"Action":"sts:AssumeRole","Condition":{"StringEquals":{"aws:username":"alice","aws:PrincipalTag/spinup:org":"ours"}}}}`
 	const untagged = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ecr:*","Resource":"*","Condition":` +
 		`{"Null":{"aws:username":"true","aws:PrincipalTag/spinup:org":"true","aws:TokenIssueTime":"false"}}}}`
-	s := newStreet(t, "", localsts.Role{Account: here, Name: "app", Trust: trust, Permissions: []string{untagged}, MaxSessionDuration: 12 * 3600})
+	role := localaws.Role{Account: here, Name: "app", Trust: trust, Permissions: []string{untagged}, MaxSessionDuration: 12 * 3600}
 	in := &sts.AssumeRoleInput{RoleArn: awstest.RoleARN(here, "app"), RoleSessionName: aws.String("me"), DurationSeconds: aws.Int64(12 * 3600)}
 	assume := statement("Allow", "", "sts:AssumeRole")
-	for _, test := range []struct{ name, permissions, boundary, code, text string }{
-		{"outside of the boundary", assume, statement("Allow", "", "ecr:*"), "AccessDenied", "because no permissions boundary allows the sts:AssumeRole action"},
-		{"no permission", "", "", "AccessDenied", "because no identity-based policy allows the sts:AssumeRole action"},
-		{"permission and boundary", assume, assume, "", ""},
+	for _, test := range []struct {
+		name string
+		has  aliceHas
+		text string // of the refusal
+	}{
+		{"outside of the boundary", aliceHas{assume, statement("Allow", "", "ecr:*")}, "because no permissions boundary allows the sts:AssumeRole action"},
+		{"no permission", aliceHas{}, "because no identity-based policy allows the sts:AssumeRole action"},
+		{"permission and boundary", aliceHas{assume, assume}, ""},
 	} {
-		s.keys.set(userKey, alice(t, here, test.permissions, test.boundary))
-		out, err := sts.New(s.as(userKey, userSecret, "")).AssumeRole(in)
-		awstest.WantError(t, test.name, err, test.code, test.text)
-		if err != nil {
+		b, by := newAlice(t, here, test.has, "", role)
+		out, err := sts.New(b.Session(awstest.Here, by)).AssumeRole(in)
+		if test.text != "" {
+			awstest.WantError(t, test.name, err, "AccessDenied", test.text)
 			continue
 		}
-		as := s.aws.Copy(&aws.Config{Credentials: awstest.Issued(out)})
-		err = awstest.ErrorOf(ecr.New(as).DescribeRepositories(&ecr.DescribeRepositoriesInput{}))
-		awstest.WantError(t, test.name+": its session", err, "", "")
-	}
-}
-
-// TestPasswordOfUser shows that a password of a user stands for its key: each
-// request has the rights of that time, and none when the key has none.
-func TestPasswordOfUser(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	readOne := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"house:Read","Resource":"arn:aws:ecr:*:*:repository/group/one"}}`
-	user := alice(t, there, readOne, "")
-	user.AccessKey = userKey
-	h.keys.set(userKey, user)
-	password := h.password(t, user)
-	read := func(when, want, code string) {
-		t.Helper()
-		login, err := h.logIn("AWS", password)
 		awstest.Must(t, err)
-		out, err := login.Perform("house", "Read", "group/one", layerInput{"group/one", "text"})
-		if got, _ := out.(string); got != want || !strings.Contains(fmt.Sprint(err), code) {
-			t.Errorf("%s: %q (%v), want %q and the error %q", when, got, err, want, code)
-		}
+		awstest.WantError(t, test.name+": its session", describeImages(b, awstest.Issued(out)), "", "")
 	}
-	read("at first", "text", "")
-	h.keys.set(userKey, alice(t, there, readOne, statement("Allow", "", "house:List")))
-	read("with another boundary", "", "because no permissions boundary allows the house:Read action")
-	h.keys.set(userKey, alice(t, there, "", ""))
-	read("without its policy", "", "because no identity-based policy allows the house:Read action")
-	h.keys.set(userKey, nil)
-	h.wantLogin(t, "inactive key", password, noLogin)
-	h.keys.set(userKey, user)
-	h.advance(12*time.Hour - time.Second)
-	read("active again", "text", "")
-	h.advance(time.Second)
-	h.wantLogin(t, "after twelve hours", password, expiredLogin)
-
-	want := slices.Repeat([]string{userKey + " house us-east-1 12:00:00"}, 4) // the password, and three times Read
-	if diff := cmp.Diff(append(want, userKey+" house us-east-1 23:59:59"), h.keys.used); diff != "" {
-		t.Errorf("use of keys (-want +got):\n%s", diff)
-	}
-}
-
-// TestKeyWithoutUser shows that a password is refused, and not the
-// administrator's, if nobody knows of its key any more.
-func TestKeyWithoutUser(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	user := alice(t, there, "", "")
-	user.AccessKey = userKey
-	h.keys.set(userKey, user)
-	password := h.password(t, user)
-	h.keys.sessions = nil
-	h.wantLogin(t, "unknown key", password, noLogin)
 }
