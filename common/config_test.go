@@ -190,6 +190,7 @@ func TestShippedConfigs(t *testing.T) {
 				Endpoint: "http://127.0.0.1:4566",
 			},
 			Token: Keys{{Name: "default", Secret: "local"}}, MaxTokenCost: 12, LogLevel: "info", Org: "spindev",
+			Users:          Users{Boundary: "ecr-api-users"},
 			RequestTimeout: 25 * time.Second, MaxInFlight: 512, MaxInFlightPerAccount: 128,
 		}},
 	} {
