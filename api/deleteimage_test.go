@@ -18,7 +18,7 @@ const (
 )
 
 var _ = describe("DeleteImage", rowTest{
-	given: func(w *world, account, repository string) {
+	given: func(w *world, account, repository, _ string) {
 		w.addImage(account, repository, localaws.Image{Tags: []string{"latest"}})
 	},
 	calls: []string{"ecr:DescribeImages", "ecr:ListTagsForResource", "ecr:BatchDeleteImage"},

@@ -10,7 +10,7 @@ import (
 
 var _ = describe("DeleteImages", rowTest{
 	query: "tag=latest",
-	given: func(w *world, account, repository string) {
+	given: func(w *world, account, repository, _ string) {
 		w.addImage(account, repository, localaws.Image{Tags: []string{"latest"}})
 		w.addImage(account, repository, localaws.Image{Tags: []string{"index"}, MediaType: "application/vnd.oci.image.index.v1+json",
 			Manifest: `{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}`})

@@ -30,9 +30,9 @@ type input interface {
 	check() error
 }
 
-// A namer is an input that has the repository's name. It is for rows whose path
-// has none.
-type namer interface{ name() string }
+// A namer is an input that names what a row creates. It puts the name where
+// other rows have it from their path.
+type namer interface{ name(*pathValues) }
 
 // bodyless marks an input of a request without a body. Such inputs embed it.
 type bodyless struct{}
@@ -147,10 +147,10 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 		return out, done, err
 	}
 	if n, ok := any(in).(namer); ok {
-		p.Name = n.name()
+		n.name(&p)
 		record.path = p
 	}
-	if err := checkFullName(p.Group, p.Name); err != nil {
+	if err := firstError(checkFullName(p.Group, p.Name), checkUserName(p)); err != nil {
 		return out, done, err
 	}
 	ctx, cancel := context.WithDeadline(lifetime(rt, r), end)

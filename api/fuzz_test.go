@@ -139,8 +139,12 @@ func FuzzBody(f *testing.F) {
 				continue
 			}
 			checkDecoded(t, body, err)
-			if n, ok := in.(namer); ok && err == nil && in.(input).check() == nil && !name.MatchString(n.name()) {
-				t.Errorf("%s took %q with the name %q", rt, body, n.name())
+			if n, ok := in.(namer); ok && err == nil && in.(input).check() == nil {
+				var p pathValues
+				n.name(&p)
+				if !name.MatchString(p.Name + p.User) {
+					t.Errorf("%s took %q with the names %+v", rt, body, p)
+				}
 			}
 		}
 	})

@@ -100,7 +100,8 @@ func rolesOf(permissions string, accounts ...string) []localaws.Role {
 	var roles []localaws.Role
 	for _, a := range accounts {
 		roles = append(roles,
-			localaws.Role{Account: a, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: []string{permissions, config.CredentialsPolicy, config.InspectorPolicy},
+			localaws.Role{Account: a, Name: "ecr-api", Trust: config.TrustPolicy,
+				Permissions:        []string{permissions, config.CredentialsPolicy, config.InspectorPolicy, usersPermissions},
 				MaxSessionDuration: 12 * 60 * 60},
 			localaws.Role{Account: a, Name: "auditor", Trust: config.TrustPolicy, Permissions: []string{everything}})
 	}
@@ -134,6 +135,8 @@ func newWorldWith(t testing.TB, roles []localaws.Role, change ...func(*common.Co
 	}
 	c.Token = common.Keys{{Name: "default", Secret: key}}
 	c.Org = org
+	c.Users = common.Users{Boundary: "ecr-api-users", FormerGroup: "former"}
+	w.setUpUsers(roles)
 	table := append([]route(nil), routes...)
 	for _, f := range change {
 		f(c, &table)

@@ -18,7 +18,7 @@ import (
 )
 
 var _ = describe("ShowImage", rowTest{
-	given: func(w *world, account, repository string) {
+	given: func(w *world, account, repository, _ string) {
 		w.addImage(account, repository, localaws.Image{Tags: []string{"latest"}})
 	},
 	calls: []string{"ecr:DescribeImageScanFindings", "ecr:DescribeImages", "ecr:ListTagsForResource"},

@@ -15,7 +15,7 @@ import (
 )
 
 var _ = describe("ListImages", rowTest{
-	given: func(w *world, account, repository string) {
+	given: func(w *world, account, repository, _ string) {
 		w.addImage(account, repository, localaws.Image{Tags: []string{"latest"}})
 	},
 	calls: []string{"ecr:DescribeImages", "ecr:ListTagsForResource"},

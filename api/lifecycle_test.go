@@ -20,7 +20,7 @@ var (
 )
 
 var _ = describe("ShowLifecycle", rowTest{
-	given: func(w *world, account, repository string) { w.addLifecycle(account, repository, keepTen) },
+	given: func(w *world, account, repository, _ string) { w.addLifecycle(account, repository, keepTen) },
 	calls: []string{"ecr:GetLifecyclePolicy", "ecr:ListTagsForResource"},
 	variants: []exchange{
 		{name: "a policy", method: "GET", path: base + "/g/lifecycle/lifecycle", status: 200},

@@ -132,3 +132,18 @@ func readGroup(value string, _ *common.Config) (string, error) {
 func readName(value string, _ *common.Config) (string, error) {
 	return value, checkName("The name", value)
 }
+
+func readUser(value string, _ *common.Config) (string, error) {
+	return value, checkName("The user", value)
+}
+
+// accessKeyID is IAM's rule for the id of an access key.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html
+var accessKeyID = regexp.MustCompile(`^\w{16,128}$`)
+
+func readAccessKey(value string, _ *common.Config) (string, error) {
+	if !accessKeyID.MatchString(value) {
+		return "", common.Errorf(common.BadRequest, "The key in the path must be the id of an access key: 16 to 128 letters, digits and _.")
+	}
+	return value, nil
+}

@@ -392,7 +392,7 @@ func resourcesFor(s iam.Scope) []resource {
 	for _, arn := range []string{role + "role/ecr-api", role + "user/a", role + "policy/a", "arn:aws:s3:::a/b"} {
 		add(otherResource, noOrg, arn, nil)
 	}
-	return list
+	return append(list, userResources(s)...)
 }
 
 // The tags that a request may have.
@@ -409,22 +409,32 @@ const (
 )
 
 func requestTags(s iam.Scope) map[string]map[string]string {
-	return map[string]map[string]string{
-		noTags:       nil,
-		plainTags:    {"Application": "x", "name": "x", "org": otherOrg},
-		ourOrg:       {"Application": "x", common.OrgTag: s.Org, nameTag: s.Group + "/a", spaceTag: s.Group},
+	requests := userRequests(s)
+	maps.Copy(requests, map[string]map[string]string{
+		noTags:    nil,
+		plainTags: {"Application": "x", "name": "x", "org": otherOrg},
+		ourOrg: {"Application": "x", common.OrgTag: s.Org, nameTag: s.Group + "/a", spaceTag: s.Group,
+			resourceTag: s.Group + "/a", boundaryKey: requests[onlyBoundary][boundaryKey]},
 		ourOrgUpper:  {"SPINUP:ORG": s.Org},
 		theirOrg:     {common.OrgTag: otherOrg, nameTag: s.Group + "/a", spaceTag: s.Group},
 		nameOnly:     {nameTag: "x"},
 		spaceOnly:    {spaceTag: s.Group},
 		spaceUpper:   {"Spinup:SpaceID": s.Group},
 		plainAndName: {"Application": "x", nameTag: "x"},
-	}
+	})
+	return requests
 }
 
 // bringsTags are the actions whose requests have tags. The other actions are
 // tried only with the tags that allow the most.
-var bringsTags = []string{"ecr:CreateRepository", "ecr:TagResource", "ecr:UntagResource"}
+var bringsTags = []string{"ecr:CreateRepository", "ecr:TagResource", "ecr:UntagResource",
+	"iam:CreateUser", "iam:PutUserPermissionsBoundary", "iam:PutUserPolicy", "iam:TagUser"}
+
+// isTriedWith tells whether an action is tried with other tags than ourOrg.
+// Those of users are for actions of IAM only.
+func isTriedWith(action string, ofUsers bool) bool {
+	return slices.Contains(bringsTags, action) && (!ofUsers || strings.HasPrefix(action, "iam:"))
+}
 
 // A right says on which resources, and with which tags, a row's policy allows
 // or denies some actions. A nil list means all.
@@ -474,11 +484,12 @@ func mistakes(t *testing.T, e rowTest, s iam.Scope, p iam.Policy, actions []stri
 		t.Fatalf("%v: %s", err, p)
 	}
 	var found []string
+	requests, ofUsers := requestTags(s), userRequests(s)
 	for _, on := range resourcesFor(s) {
-		for tags, request := range requestTags(s) {
+		for tags, request := range requests {
 			context := requestContext(s, on, request)
 			for _, action := range actions {
-				if tags != ourOrg && !slices.Contains(bringsTags, action) {
+				if tags != ourOrg && !isTriedWith(action, ofUsers[tags] != nil) {
 					continue
 				}
 				got, err := policy.Decide(policy.Request{Action: action, Resource: on.arn, Context: context}, document)
@@ -506,10 +517,12 @@ func requestContext(s iam.Scope, on resource, tags map[string]string) map[string
 	}
 	maps.Copy(context, on.context)
 	for k, v := range tags {
+		if k == boundaryKey {
+			context[k] = []string{v}
+			continue
+		}
 		context["aws:RequestTag/"+k] = []string{v}
-	}
-	if len(tags) > 0 {
-		context["aws:TagKeys"] = slices.Sorted(maps.Keys(tags))
+		context["aws:TagKeys"] = append(context["aws:TagKeys"], k)
 	}
 	return context
 }
@@ -625,6 +638,8 @@ func widened(s iam.Statement, put func(what string, changed ...iam.Statement)) {
 		strings.Replace(s.Resource[0], exampleScope.Group+"/*", exampleScope.Group+"*", 1),
 		strings.Replace(s.Resource[0], exampleScope.Group+"/a", exampleScope.Group+"/*", 1),
 		strings.Replace(s.Resource[0], exampleScope.Group, "*", 1),
+		strings.Replace(s.Resource[0], "/"+exampleScope.Org+"/", "/*/", 1),
+		strings.Replace(s.Resource[0], "-builder", "-*", 1),
 		strings.Replace(s.Resource[0], exampleScope.Account, "*", 1),
 		strings.Replace(s.Resource[0], exampleScope.Region, "*", 1),
 	} {

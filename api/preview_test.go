@@ -15,7 +15,7 @@ import (
 )
 
 var _ = describe("ShowLifecyclePreview", rowTest{
-	given: func(w *world, account, repository string) { w.addPreviewIn(account, repository, keepTen) },
+	given: func(w *world, account, repository, _ string) { w.addPreviewIn(account, repository, keepTen) },
 	calls: []string{"ecr:GetLifecyclePolicyPreview", "ecr:ListTagsForResource"},
 	variants: []exchange{
 		{name: "a preview", method: "GET", path: base + "/g/lifecycle/lifecycle/preview", status: 200},

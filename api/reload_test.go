@@ -232,7 +232,7 @@ func TestReloadIsMeasured(t *testing.T) {
 // goes with users.
 func TestReloadOfUsersBesideAnotherOrg(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorld(t, withoutUsers)
 	w.service.settings.Load().config.Org = "an org"
 	next := *w.service.settings.Load().config
 	next.Org, next.Users.Boundary = "org", "ecr-api-users"
@@ -251,7 +251,7 @@ func TestReloadOfUsersBesideAnotherOrg(t *testing.T) {
 
 func TestReloadOfUsers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorld(t, withoutUsers)
 	next := *w.service.settings.Load().config
 	next.Users = common.Users{Boundary: "ecr-api-users", FormerGroup: "former"}
 	changes, err := w.service.Reload(&next)

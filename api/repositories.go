@@ -26,7 +26,7 @@ type createInput struct {
 	Groups nameList
 }
 
-func (in createInput) name() string { return in.RepositoryName }
+func (in createInput) name(p *pathValues) { p.Name = in.RepositoryName }
 
 func (in createInput) check() error {
 	if in.RepositoryName == "" {

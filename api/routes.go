@@ -17,6 +17,8 @@ var pathVars = []pathVar{
 	{Name: "group", LogField: "group", Sample: "spindev-00001", Read: readGroup, In: func(p *pathValues) *string { return &p.Group }},
 	{Name: "name", LogField: "name", Sample: "dasher", Read: readName, In: func(p *pathValues) *string { return &p.Name }},
 	{Name: "image", LogField: "image", Sample: "latest", Read: readImage, In: func(p *pathValues) *string { return &p.Image }},
+	{Name: "user", LogField: "user", Sample: "builder", Read: readUser, In: func(p *pathValues) *string { return &p.User }},
+	{Name: "key", LogField: "accessKey", Sample: "AKIAIOSFODNN7EXAMPLE", Read: readAccessKey, In: func(p *pathValues) *string { return &p.AccessKey }},
 	{Name: "file", LogField: "file", Sample: "swagger-ui.css", Read: readDocsFile, In: func(p *pathValues) *string { return &p.File }},
 }
 
@@ -93,6 +95,8 @@ const (
 	lifecyclePath   = repositoryPath + "/lifecycle"
 	previewPath     = lifecyclePath + "/preview"
 	sharingPath     = repositoryPath + "/sharing"
+	usersPath       = repositoryPath + "/users"
+	userPath        = usersPath + "/{user}"
 	openAPIPath     = "/v1/ecr/openapi.json"
 	docsPath        = "/v1/ecr/docs"
 	docsFilesPath   = docsPath + "/files"
@@ -130,8 +134,11 @@ var routes = []route{
 	{Method: "POST", Path: previewPath, Name: "PreviewLifecycle", Summary: "preview what a lifecycle policy would do", Harmless: true, Policy: previewPolicy, Endpoint: handledBy(previewLifecycle)},
 
 	{Method: "GET", Path: sharingPath, Name: "ShowSharing", Summary: "show who else may pull from a repository", Policy: showSharingPolicy, Endpoint: handledBy(showSharing)},
-	{Method: "PUT", Path: sharingPath, Name: "PutSharing", Summary: "share a repository with groups and accounts", Policy: changeSharingPolicy, Further: sharingSessions, Endpoint: handledBy(putSharing)},
-	{Method: "DELETE", Path: sharingPath, Name: "DeleteSharing", Summary: "share a repository with nobody", Policy: changeSharingPolicy, Further: sharingSessions, Endpoint: handledBy(deleteSharing)},
+	{Method: "PUT", Path: sharingPath, Name: "PutSharing", Summary: "share a repository with groups and accounts", Policy: readTagsPolicy, Further: sharingSessions, Endpoint: handledBy(putSharing)},
+	{Method: "DELETE", Path: sharingPath, Name: "DeleteSharing", Summary: "share a repository with nobody", Policy: readTagsPolicy, Further: sharingSessions, Endpoint: handledBy(deleteSharing)},
+
+	{Method: "GET", Path: usersPath, Name: "ListUsers", Summary: "list a repository's users", Users: true, Policy: readTagsPolicy, Further: listUsersSessions, Endpoint: handledBy(listUsers)},
+	{Method: "GET", Path: userPath, Name: "ShowUser", Summary: "show a user and its access keys", Users: true, Policy: readTagsPolicy, Further: showUserSessions, Endpoint: handledBy(showUser)},
 
 	{Method: "GET", Path: openAPIPath, Name: "OpenAPI", Summary: "this API as an OpenAPI document", Public: true, Endpoint: raw(bounded(maxDocs, openAPI))},
 	{Method: "GET", Path: docsPath, Name: "Docs", Summary: "this API as a page to read and try", Public: true, Endpoint: raw(bounded(maxDocs, docs))},

@@ -30,7 +30,7 @@ type rowTest struct {
 	// given adds to a repository what the row's requests are about, such as an
 	// image. It is nil if they are about the repository alone. The samples of
 	// the path variables name what it adds.
-	given func(w *world, account, repository string)
+	given func(w *world, account, repository, org string)
 
 	// calls are the operations that the usual request calls, without
 	// AssumeRole. If the path names a repository, it exists.
@@ -105,15 +105,23 @@ type sessionPolicy struct {
 	entry  rowTest
 	of     func(iam.Scope) iam.Policy
 	access bool // its rights are for a caller
-	named  bool // it is for the repository "a" of the scope's group
+	named  bool // it is for the repository "a" of the scope's group, or for its user "builder"
 }
 
 // scope returns the scope for which the policy is made.
 func (p sessionPolicy) scope(s iam.Scope) iam.Scope {
 	if p.named {
-		s.Name = "a"
+		s.Name, s.User = "a", "builder"
 	}
 	return s
+}
+
+// isOfUser tells whether the policy is about one user.
+func (p sessionPolicy) isOfUser() bool {
+	one := p.scope(exampleScope)
+	other := one
+	other.User += "2"
+	return p.of(one).String() != p.of(other).String()
 }
 
 // policiesOf returns all policies of a row.
@@ -174,7 +182,7 @@ func (w *world) addFullRepository(account, name, org string) {
 	w.addRepository(account, name, org)
 	for _, e := range rowTests {
 		if e.given != nil {
-			e.given(w, account, name)
+			e.given(w, account, name, org)
 		}
 	}
 }

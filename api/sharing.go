@@ -140,12 +140,6 @@ func showSharingPolicy(s iam.Scope) iam.Policy {
 	return iam.NewPolicy(readOwn(s, "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource")...)
 }
 
-// changeSharingPolicy allows the read of the tags. The rest is done in the session
-// for sharing.
-func changeSharingPolicy(s iam.Scope) iam.Policy {
-	return iam.NewPolicy(readOwn(s, "ecr:ListTagsForResource")...)
-}
-
 // forSharing is the name of the session that changes the policy of a repository.
 // Whoever may do that can give himself every right on the repository. So no other
 // session may, and this one only on one repository.

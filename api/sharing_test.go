@@ -54,7 +54,7 @@ var _ = describe("PutSharing", rowTest{
 })
 
 var _ = describe("DeleteSharing", rowTest{
-	given: func(w *world, account, repository string) {
+	given: func(w *world, account, repository, _ string) {
 		w.setPolicy(account, repository, policyOf(`{"Sid": "EcrApiPullByGroups", "Effect": "Allow", "Principal": "*", "Action": "ecr:BatchGetImage",
 			"Condition": {"StringEquals": {"aws:PrincipalTag/spinup:spaceid": "given", "aws:PrincipalAccount": "012345678901"}}}`))
 	},

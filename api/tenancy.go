@@ -63,6 +63,12 @@ func readOwn(s iam.Scope, actions ...string) []iam.Statement {
 	return []iam.Statement{iam.Allow(s.GroupRepositories(), actions...), denyOthers(s)}
 }
 
+// readTagsPolicy is for rows that ask with it only whose the repository is. They
+// do the rest in further sessions.
+func readTagsPolicy(s iam.Scope) iam.Policy {
+	return iam.NewPolicy(readOwn(s, "ecr:ListTagsForResource")...)
+}
+
 // writeOwn allows changes of the group's repositories whose tag names our org.
 // StringNotEquals is also true if there is no such tag, so the Deny covers
 // untagged repositories.

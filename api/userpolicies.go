@@ -19,6 +19,12 @@ const (
 	toDeleteUsers = "to delete all users of a repository"
 )
 
+// The further sessions of each row of users.
+var (
+	listUsersSessions = map[string]func(iam.Scope) iam.Policy{toListUsers: listUsersPolicy}
+	showUserSessions  = map[string]func(iam.Scope) iam.Policy{toListUsers: listUsersPolicy, toReadUser: readUserPolicy}
+)
+
 // Condition keys of IAM.
 const (
 	boundaryKey  = "iam:PermissionsBoundary"

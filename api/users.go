@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/iam"
 	"github.com/YaleSpinup/ecr-api/iam/users"
@@ -14,13 +16,32 @@ const resourceTag = "ResourceName"
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 const maxUserName = 64
 
-// checkUserName refuses a user whose name in IAM would be too long.
-func checkUserName(s iam.Scope) error {
-	if name := s.UserPrefix() + s.User; len(name) > maxUserName {
-		return common.Errorf(common.BadRequest, "The user's name in IAM would be %s, which has %d characters. It may have %d: group, repository and user together 62.",
-			name, len(name), maxUserName)
+// checkUserName refuses a user whose name in IAM would be too long. The path of a
+// row without users has none.
+func checkUserName(p pathValues) error {
+	name := iam.Scope{Group: p.Group, Name: p.Name}.UserPrefix() + p.User
+	if p.User != "" && len(name) > maxUserName {
+		return common.Errorf(common.BadRequest, "The user's name in IAM would have %d characters, and may have %d: "+
+			"group, name of the repository and name of the user, with a - between them.", len(name), maxUserName)
 	}
 	return nil
+}
+
+// listUsers lists the repository's users by their short names.
+func listUsers(ctx context.Context, t target, _ nothing) (names []string, err error) {
+	err = t.whileOwned(ctx, func(ctx context.Context) (err error) {
+		names, err = t.users(toListUsers, t.accountScope()).Users(ctx)
+		return err
+	})
+	return names, err
+}
+
+func showUser(ctx context.Context, t target, _ nothing) (user *users.User, err error) {
+	err = t.whileOwned(ctx, func(ctx context.Context) (err error) {
+		user, err = t.users(toReadUser, t.userScope(t.User)).User(ctx, t.User)
+		return err
+	})
+	return user, err
 }
 
 // userScope is the scope of sessions that are for one user of the repository.
