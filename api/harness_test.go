@@ -93,8 +93,8 @@ func newWorld(t testing.TB, change ...func(*common.Config, *[]route)) *world {
 }
 
 // rolesOf returns the management role of each account, with these permissions
-// those for docker credentials and those for Inspector, and a role "auditor"
-// that may do everything.
+// and those for docker credentials, Inspector and users, and a role "auditor" that
+// may do everything.
 func rolesOf(permissions string, accounts ...string) []localaws.Role {
 	const everything = `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`
 	var roles []localaws.Role

@@ -257,8 +257,8 @@ func TestLogFieldsAreAllThatTheLogLineHas(t *testing.T) {
 }
 
 // The role's permissions in docs/aws.md allow what the sessions need, and
-// nothing else. Those for docker credentials and for Inspector are in policies of
-// their own.
+// nothing else. Those for docker credentials, for Inspector and for users are in
+// policies of their own.
 func TestRolePoliciesAreWhatTheRowsNeed(t *testing.T) {
 	t.Parallel()
 	rows, access := map[string]bool{}, map[string]bool{}
@@ -270,7 +270,8 @@ func TestRolePoliciesAreWhatTheRowsNeed(t *testing.T) {
 				access[action] = true
 			case strings.HasPrefix(action, "inspector2:"):
 				inspector[action] = true
-			case strings.HasPrefix(action, "iam:"): // see usersPermissions
+			case strings.HasPrefix(action, "iam:"):
+				// TestUsersPolicyIsWhatTheSessionsNeed looks at these.
 			default:
 				rows[action] = true
 			}

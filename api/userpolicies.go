@@ -51,20 +51,18 @@ func readUserPolicy(s iam.Scope) iam.Policy {
 // createUserPolicy allows to create the user under the boundary, with the tags on
 // which its rights depend. IAM demands TagUser for a CreateUser with tags. The
 // condition on the user's tag keeps the session from changing them later. The
-// deletions undo a create that has failed.
+// deletions undo a create that has failed. The boundary is in a Deny, because the
+// document would be too long with it in each Allow.
 func createUserPolicy(s iam.Scope) iam.Policy {
-	user := s.UserARN()
-	tagged := func(statement iam.Statement) iam.Statement {
-		return statement.
+	return iam.NewPolicy(
+		iam.Allow(s.UserARN(), "iam:DeleteUser", "iam:DeleteUserPolicy", "iam:GetUser", "iam:PutUserPolicy"),
+		iam.Allow(s.UserARN(), "iam:CreateUser", "iam:TagUser").
 			When("StringEquals", "aws:RequestTag/"+common.OrgTag, s.Org).
 			When("StringEquals", "aws:RequestTag/"+spaceTag, s.Group).
-			When("StringEquals", "aws:RequestTag/"+resourceTag, s.Group+"/"+s.Name)
-	}
-	return iam.NewPolicy(
-		iam.Allow(user, "iam:DeleteUser", "iam:DeleteUserPolicy", "iam:GetUser"),
-		tagged(iam.Allow(user, "iam:CreateUser")).When("StringEquals", boundaryKey, s.Boundary),
-		tagged(iam.Allow(user, "iam:TagUser")).When("Null", userOrg, "true"),
-		underBoundary(s, "iam:PutUserPolicy"),
+			When("StringEquals", "aws:RequestTag/"+resourceTag, s.Group+"/"+s.Name).
+			When("Null", userOrg, "true"),
+		iam.Deny("*", "iam:CreateUser", "iam:DeleteUserPolicy", "iam:PutUserPolicy").
+			When("StringNotEquals", boundaryKey, s.Boundary), // also without one
 	)
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // usersPermissions are the permissions of the management role for users.
-const usersPermissions = `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iam:*", "Resource": "*"}}`
+var usersPermissions = strings.ReplaceAll(config.UsersPolicy, "FORMER-GROUP", "former")
 
 // formerPolicy is what the group of the earlier service's users allows.
 const formerPolicy = `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "ecr:*", "Resource": "*"}}`

@@ -53,8 +53,10 @@ func (s Scope) UserPrefix() string { return s.Group + "-" + s.Name + "-" }
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
 func (s Scope) UserARN() string { return s.UserARNs() + s.UserPrefix() + s.User }
 
-// AllUsers is the ARN pattern of the users of the repository Name.
-func (s Scope) AllUsers() string { return s.UserARNs() + "*" }
+// AllUsers is the ARN pattern of the users of the repository Name. It has the
+// beginning of their names too: a star also stands for slashes, and so for the
+// paths of other repositories.
+func (s Scope) AllUsers() string { return s.UserARNs() + s.UserPrefix() + "*" }
 
 // UserARNs is how the ARNs of the users of the repository Name begin, up to the
 // name of the user.
