@@ -1,10 +1,8 @@
 package api
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 
@@ -26,20 +24,10 @@ func newUnfencedWorld(t testing.TB, change ...func(*common.Config, *[]route)) *w
 // unfenced returns the role's policy without what it denies.
 func unfenced(t testing.TB) string {
 	t.Helper()
-	var role struct {
-		Version   string
-		Statement []map[string]any
-	}
-	if err := json.Unmarshal([]byte(config.RolePolicy), &role); err != nil {
-		t.Fatal(err)
-	}
-	all := len(role.Statement)
-	role.Statement = slices.DeleteFunc(role.Statement, func(s map[string]any) bool { return s["Effect"] == "Deny" })
-	if len(role.Statement) == all {
-		t.Fatal("the role's policy has no Deny")
-	}
-	return jsonOf(role)
+	return withoutStatements(t, config.RolePolicy, isDeny)
 }
+
+func isDeny(s map[string]any) bool { return s["Effect"] == "Deny" }
 
 // sessionOf returns the credentials of a session whose policy allows everything,
 // with the tag of the org. The org "" means no tag.
