@@ -1,0 +1,240 @@
+package api
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/YaleSpinup/ecr-api/config"
+	"github.com/YaleSpinup/ecr-api/iam"
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/credentials"
+	awsecr "github.com/aws/aws-sdk-go/service/ecr"
+	awsiam "github.com/aws/aws-sdk-go/service/iam"
+	"github.com/aws/aws-sdk-go/service/sts"
+	gocmp "github.com/google/go-cmp/cmp"
+)
+
+// These tests use an access key of a user of team-1/ours as somebody would who has
+// found it. A user's policy and its boundary are a fence each, so each is also
+// tried with the other one open.
+
+// keyScope is the scope of the policy of such a user.
+var keyScope = func() iam.Scope {
+	s := groupScope
+	s.Name = "ours"
+	return s
+}()
+
+// A keyThief has the key of a user.
+type keyThief struct {
+	directAWS
+	url, user string
+	key       *credentials.Credentials
+}
+
+// addKeyThief adds a user with that inline policy and boundary, and returns
+// somebody who has found its key.
+func (w *world) addKeyThief(user, document, boundary string) keyThief {
+	w.t.Helper()
+	user = keyScope.UserPrefix() + user
+	w.must(nil, w.aws.AddManagedPolicy(account, "bounds-"+user, boundary))
+	w.must(nil, w.aws.AddUser(account, localaws.User{
+		Path: keyScope.UserPath(), Name: user, Boundary: "bounds-" + user, Policies: map[string]string{"ecr-api": document},
+		Tags: map[string]string{nameTag: user, common.OrgTag: org, spaceTag: group, resourceTag: group + "/ours"},
+	}))
+	id, secret, err := w.aws.AddUserKey(account, user)
+	w.must(nil, err)
+	server := httptest.NewServer(w.aws)
+	w.t.Cleanup(server.Close)
+	return keyThief{w.direct(), server.URL, user, credentials.NewStaticCredentials(id, secret, "")}
+}
+
+// docker logs in to the registry of a region.
+func (k keyThief) docker(t *testing.T, region string) dockerUser {
+	t.Helper()
+	out, err := k.ecr(region, k.key).GetAuthorizationToken(&awsecr.GetAuthorizationTokenInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	login, err := base64.StdEncoding.DecodeString(*out.AuthorizationData[0].AuthorizationToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dockerUser{t, k.url, strings.TrimPrefix(string(login), "AWS:")}
+}
+
+// keyTests are users with a policy and a boundary, and what their keys are good for.
+var keyTests = []struct {
+	name, policy, boundary string
+	access                 string
+	to                     func(attackTarget) bool
+}{
+	{"pull", accessPolicies[pull](keyScope).String(), config.UsersBoundary, pull, isTheirs},
+	{"push", accessPolicies[push](keyScope).String(), config.UsersBoundary, push, isTheirs},
+	{"pull-without-boundary", accessPolicies[pull](keyScope).String(), openBoundary, pull, isTheirs},
+	{"push-without-boundary", accessPolicies[push](keyScope).String(), openBoundary, push, isTheirs},
+	// The boundary knows neither the user's access nor its region.
+	{"without-policy", openBoundary, config.UsersBoundary, push, func(x attackTarget) bool {
+		return x.name == "team-1/ours" && x.org == org && x.account == account
+	}},
+}
+
+var openBoundary = policyForEverything(keyScope).String()
+
+func isTheirs(x attackTarget) bool { return x.arn() == theRepositoryOfLeak.arn() }
+
+// Every repository lets everybody in, so that only what is denied is denied.
+func TestLeakedKey(t *testing.T) {
+	t.Parallel()
+	w := newOpenWorld(t)
+	w.addAttackTargets()
+	image := w.addStolenImage()
+	w.letEverybodyIn()
+	before := w.direct().state()
+	thieves := make([]keyThief, len(keyTests))
+	for i, test := range keyTests {
+		thieves[i] = w.addKeyThief(test.name, test.policy, test.boundary)
+		for _, x := range attackTargets {
+			if !test.to(x) {
+				thieves[i].wantNothing(t, image, x)
+			}
+		}
+		thieves[i].wantNoMoreRights(t)
+	}
+	w.direct().unchanged(before)
+	for i, test := range keyTests {
+		for _, x := range attackTargets {
+			if !test.to(x) {
+				continue
+			}
+			if diff := gocmp.Diff(image.want(test.access, true), thieves[i].docker(t, x.region).try(image, x)); diff != "" {
+				t.Errorf("%s on %s, %s (-want +got):\n%s", test.name, x.arn(), x.whose, diff)
+			}
+		}
+	}
+	all := w.addKeyThief("without-both", openBoundary, openBoundary)
+	for attempt, status := range all.docker(t, region).try(image, attackTargets[2]) {
+		if status == http.StatusForbidden {
+			t.Errorf("without both, nothing denies, but %s: %d", attempt, status)
+		}
+	}
+}
+
+// wantNothing checks that the thief can do nothing to a repository.
+func (k keyThief) wantNothing(t *testing.T, image stolenImage, x attackTarget) {
+	t.Helper()
+	if diff := gocmp.Diff(image.want(pull, false), k.docker(t, x.region).try(image, x)); diff != "" {
+		t.Errorf("%s on %s, %s (-want +got):\n%s", k.user, x.arn(), x.whose, diff)
+	}
+	for name, call := range directCalls {
+		if code := errorCode(call.do(k.ecr(x.region, k.key), x)); code != "AccessDeniedException" {
+			t.Errorf("%s: %s on %s: %s", k.user, name, x.arn(), code)
+		}
+	}
+}
+
+// wantNoMoreRights checks that the thief can get no more rights in the account.
+func (k keyThief) wantNoMoreRights(t *testing.T) {
+	t.Helper()
+	config := aws.NewConfig().WithCredentials(k.key)
+	api, user := awsiam.New(k.session, config), aws.String(k.user)
+	for what, try := range map[string]func() error{
+		"see itself":  func() error { _, err := api.GetUser(&awsiam.GetUserInput{}); return err },
+		"see users":   func() error { _, err := api.ListUsers(&awsiam.ListUsersInput{}); return err },
+		"make a key":  func() error { _, err := api.CreateAccessKey(&awsiam.CreateAccessKeyInput{}); return err },
+		"make a user": func() error { _, err := api.CreateUser(&awsiam.CreateUserInput{UserName: aws.String("x")}); return err },
+		"change its boundary": func() error {
+			_, err := api.PutUserPermissionsBoundary(&awsiam.PutUserPermissionsBoundaryInput{UserName: user, PermissionsBoundary: aws.String("arn:aws:iam::" + account + ":policy/x")})
+			return err
+		},
+		"change its policy": func() error {
+			_, err := api.PutUserPolicy(&awsiam.PutUserPolicyInput{UserName: user, PolicyName: aws.String("ecr-api"), PolicyDocument: aws.String(openBoundary)})
+			return err
+		},
+		"change its tags": func() error {
+			_, err := api.TagUser(&awsiam.TagUserInput{UserName: user, Tags: []*awsiam.Tag{{Key: aws.String(resourceTag), Value: aws.String("other/ours")}}})
+			return err
+		},
+		"assume the role": func() error {
+			_, err := sts.New(k.session, config).AssumeRole(&sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::" + account + ":role/auditor"),
+				RoleSessionName: aws.String("thief"), ExternalId: aws.String("local")})
+			return err
+		},
+	} {
+		if code := errorCode(try()); code != "AccessDenied" {
+			t.Errorf("%s: %s: %s", k.user, what, code)
+		}
+	}
+}
+
+// A group's members may pull what is shared with the group. A user has the tags of
+// its group, and only the Deny of its policy, or that of its boundary, keeps it out.
+func TestLeakedKeyAndSharing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addAttackTargets()
+	image := w.addStolenImage()
+	w.run(exchange{method: "PUT", path: base + "/other/ours/sharing", body: `{"Groups": ["` + group + `"], "Accounts": []}`,
+		status: 200, want: `{"Groups": ["team-1"], "Accounts": [], "Other": 1}`})
+	own := accessPolicies[pull](keyScope)
+	withoutDeny := iam.NewPolicy(own.Statement[:2]...).String()
+	for name, test := range map[string]struct {
+		policy, boundary string
+		status           int
+		words            string
+	}{
+		"both":         {own.String(), config.UsersBoundary, 403, "with an explicit deny in an identity-based policy"},
+		"own-policy":   {own.String(), openBoundary, 403, "with an explicit deny in an identity-based policy"},
+		"own-boundary": {withoutDeny, config.UsersBoundary, 403, "with an explicit deny in a permissions boundary"},
+		"no-deny":      {withoutDeny, openBoundary, 200, image.manifest},
+	} {
+		docker := w.addKeyThief(name, test.policy, test.boundary).docker(t, region)
+		status, text := docker.do("GET", "/v2/"+account+"/"+region+"/other/ours/manifests/v1", nil, "")
+		if status != test.status || !strings.Contains(text, test.words) {
+			t.Errorf("%s: %d %s, want %d with %q", name, status, text, test.status, test.words)
+		}
+	}
+}
+
+// Whoever changes the tags of a user does not get it anywhere: its path in IAM
+// says whose it is, too. The user can do nothing then.
+func TestLeakedKeyOfAUserWhoseTagsWereChanged(t *testing.T) {
+	t.Parallel()
+	for name, tags := range map[string]map[string]string{
+		"another repository":        {resourceTag: "other/ours"},
+		"a repository of no group":  {resourceTag: group},
+		"another org's repository":  {resourceTag: group + "/others", common.OrgTag: otherOrg},
+		"the same name, other org":  {common.OrgTag: otherOrg},
+		"the same in other letters": {resourceTag: "Team-1/ours"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newOpenWorld(t)
+			w.addAttackTargets()
+			image := w.addStolenImage()
+			w.letEverybodyIn()
+			thief := w.addKeyThief("x", openBoundary, config.UsersBoundary)
+			docker := thief.docker(t, region)
+			var list []*awsiam.Tag
+			for key, value := range tags {
+				list = append(list, &awsiam.Tag{Key: aws.String(key), Value: aws.String(value)})
+			}
+			w.must(awsiam.New(thief.session).TagUser(&awsiam.TagUserInput{UserName: aws.String(thief.user), Tags: list}))
+			for _, x := range attackTargets {
+				if x.account == account && x.region == region {
+					if diff := gocmp.Diff(image.want(pull, false), docker.try(image, x)); diff != "" {
+						t.Errorf("%s (-want +got):\n%s", x.arn(), diff)
+					}
+				}
+			}
+			if _, err := thief.ecr(region, thief.key).GetAuthorizationToken(&awsecr.GetAuthorizationTokenInput{}); errorCode(err) != "AccessDeniedException" {
+				t.Errorf("the login: %v", err)
+			}
+		})
+	}
+}
