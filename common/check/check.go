@@ -17,6 +17,7 @@ import (
 	"github.com/YaleSpinup/ecr-api/ecr"
 	"github.com/YaleSpinup/ecr-api/iam"
 	"github.com/YaleSpinup/ecr-api/iam/roles"
+	"github.com/YaleSpinup/ecr-api/iam/users"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -96,6 +97,7 @@ type result struct {
 	noIdentity bool   // the role takes no source identity
 	noDocker   bool   // the role may not log in to the registry
 	scanning   string // what scans the registry's images, in words
+	users      string // how IAM users are set up, in words; "" if the configuration has none
 }
 
 // String returns it in one line.
@@ -116,7 +118,11 @@ func (r result) parts() string {
 	if r.noDocker {
 		docker = "docker credentials: not set up (config/aws/credentials-policy.json)"
 	}
-	return docker + "; image scanning: " + r.scanning
+	parts := docker + "; image scanning: " + r.scanning
+	if r.users != "" {
+		parts += "; users: " + r.users
+	}
+	return parts
 }
 
 // report writes a line for each account.
@@ -141,6 +147,7 @@ type checker struct {
 	config   *common.Config
 	roles    *roles.Roles
 	ecr      *ecr.API
+	iam      *users.API
 	observer *observer
 }
 
@@ -154,7 +161,7 @@ func newChecker(config *common.Config) (*checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &checker{config: config, roles: r, ecr: ecr.New(sdk), observer: o}, nil
+	return &checker{config: config, roles: r, ecr: ecr.New(sdk), iam: users.New(sdk), observer: o}, nil
 }
 
 func (c *checker) identity(ctx context.Context) (string, error) {
@@ -202,7 +209,7 @@ func (c *checker) account(ctx context.Context, name, identity string) result {
 	if err != nil {
 		return result{err: err}
 	}
-	return result{noDocker: denied, scanning: c.scanning(ctx, registry, identity)}
+	return result{noDocker: denied, scanning: c.scanning(ctx, registry, identity), users: c.users(ctx, registry, identity)}
 }
 
 // describe assumes the role and lists a repository.
@@ -263,12 +270,18 @@ func oneLine(err error) string { return strings.Join(strings.Fields(err.Error())
 
 // client returns a client in a session that may do what the statement allows.
 func (c *checker) client(ctx context.Context, registry common.Registry, may iam.Statement, identity string) (*ecr.Client, error) {
-	policy := iam.NewPolicy(may)
-	session := c.roles.Session(roles.Want{Registry: registry, Policy: policy.String(), Key: c.config.Token[0].Name, Listed: true})
-	if err := session.Assume(ctx, identity); err != nil {
+	session, err := c.session(ctx, registry, may, identity)
+	if err != nil {
 		return nil, err
 	}
 	return c.ecr.Client(registry, session.Apply), nil
+}
+
+// session assumes the role for a session that may do what the statement allows.
+func (c *checker) session(ctx context.Context, registry common.Registry, may iam.Statement, identity string) (*roles.Session, error) {
+	policy := iam.NewPolicy(may)
+	session := c.roles.Session(roles.Want{Registry: registry, Policy: policy.String(), Key: c.config.Token[0].Name, Listed: true})
+	return session, session.Assume(ctx, identity)
 }
 
 func isDenied(err error) bool {

@@ -178,7 +178,7 @@ func Roles() []localaws.Role {
 			Account:     account,
 			Name:        roleName,
 			Trust:       config.TrustPolicy,
-			Permissions: []string{config.RolePolicy, config.CredentialsPolicy, config.InspectorPolicy},
+			Permissions: []string{config.RolePolicy, config.CredentialsPolicy, config.InspectorPolicy, config.UsersPolicy},
 
 			MaxSessionDuration: roleSeconds,
 		}, localaws.Role{

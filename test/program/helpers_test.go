@@ -192,7 +192,7 @@ func newAWS(t *testing.T, watch func(localaws.Call)) (aws *localaws.Server, url 
 	t.Helper()
 	aws, err := localaws.New(localaws.Options{
 		Watch: watch,
-		Roles: []localaws.Role{{Account: "012345678901", Name: "ecr-api", Trust: config.TrustPolicy, Permissions: []string{config.RolePolicy, config.CredentialsPolicy, config.InspectorPolicy}}},
+		Roles: []localaws.Role{{Account: "012345678901", Name: "ecr-api", Trust: config.TrustPolicy, Permissions: []string{config.RolePolicy, config.CredentialsPolicy, config.InspectorPolicy, config.UsersPolicy}}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -127,7 +127,7 @@ func crowded(t *testing.T, accounts []string) *localaws.Server {
 	t.Helper()
 	var o localaws.Options
 	for _, account := range accounts {
-		o.Roles = append(o.Roles, localaws.Role{Account: account, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: []string{config.RolePolicy, config.CredentialsPolicy, config.InspectorPolicy}})
+		o.Roles = append(o.Roles, localaws.Role{Account: account, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: []string{config.RolePolicy, config.CredentialsPolicy, config.InspectorPolicy, config.UsersPolicy}})
 	}
 	aws, err := localaws.New(o)
 	if err != nil {

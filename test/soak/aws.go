@@ -64,7 +64,7 @@ func startAWS() (*faultyAWS, error) {
 	var roles []localaws.Role
 	for _, account := range accounts {
 		roles = append(roles,
-			localaws.Role{Account: account, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: []string{config.RolePolicy, config.CredentialsPolicy, config.InspectorPolicy},
+			localaws.Role{Account: account, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: []string{config.RolePolicy, config.CredentialsPolicy, config.InspectorPolicy, config.UsersPolicy},
 				MaxSessionDuration: sessionSeconds},
 			localaws.Role{Account: account, Name: auditor, Trust: config.TrustPolicy, Permissions: []string{everything}})
 	}
