@@ -36,7 +36,7 @@ func TestRoleMadeAnew(t *testing.T) {
 			if n := count(w.called(), "sts:AssumeRole"); n != sessions {
 				t.Errorf("STS was asked %d times: %s", n, w.called())
 			}
-			usual := []string{"", "UnrecognizedClientException", "ScanNotFoundException", "RepositoryPolicyNotFoundException"}
+			usual := []string{"", "UnrecognizedClientException", "InvalidClientTokenId", "ScanNotFoundException", "RepositoryPolicyNotFoundException"}
 			if rt.Name == "DeleteImage" {
 				usual = append(usual, "ImageNotFoundException") // the image is gone with its last tag
 			}
