@@ -238,3 +238,23 @@ func TestLeakedKeyOfAUserWhoseTagsWereChanged(t *testing.T) {
 		})
 	}
 }
+
+// When another org has made a repository of that name anew, the key is good for
+// nothing there, also if the repository lets everybody in.
+func TestLeakedKeyOfARepositoryMadeAnew(t *testing.T) {
+	t.Parallel()
+	w := newOpenWorld(t)
+	w.addAttackTargets()
+	image := w.addStolenImage()
+	var thieves []keyThief
+	for _, test := range keyTests {
+		thieves = append(thieves, w.addKeyThief(test.name, test.policy, test.boundary))
+	}
+	w.must(w.administrator().DeleteRepository(&awsecr.DeleteRepositoryInput{RepositoryName: aws.String("team-1/ours"), Force: aws.Bool(true)}))
+	w.addRepository(account, "team-1/ours", otherOrg)
+	w.addImage(account, "team-1/ours", localaws.Image{Tags: []string{"v1"}})
+	w.letEverybodyIn()
+	for _, thief := range thieves {
+		thief.wantNothing(t, image, theRepositoryOfLeak)
+	}
+}

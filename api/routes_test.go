@@ -316,13 +316,16 @@ func TestPagesShowWhatIsGenerated(t *testing.T) {
 		}
 	}
 	for marker, part := range map[string]string{
-		"endpoints":               endpointTable(),
-		"service-policy.json":     fenced(t, "../config/aws/service-policy.json"),
-		"trust-policy.json":       fenced(t, "../config/aws/trust-policy.json"),
-		"role-policy.json":        fenced(t, "../config/aws/role-policy.json"),
-		"credentials-policy.json": fenced(t, "../config/aws/credentials-policy.json"),
-		"inspector-policy.json":   fenced(t, "../config/aws/inspector-policy.json"),
-		"config.example.json":     fenced(t, "../config/config.example.json"),
+		"endpoints":                endpointTable(),
+		"service-policy.json":      fenced(t, "../config/aws/service-policy.json"),
+		"trust-policy.json":        fenced(t, "../config/aws/trust-policy.json"),
+		"role-policy.json":         fenced(t, "../config/aws/role-policy.json"),
+		"credentials-policy.json":  fenced(t, "../config/aws/credentials-policy.json"),
+		"inspector-policy.json":    fenced(t, "../config/aws/inspector-policy.json"),
+		"users-boundary.json":      fenced(t, "../config/aws/users-boundary.json"),
+		"users-policy.json":        fenced(t, "../config/aws/users-policy.json"),
+		"organization-policy.json": fenced(t, "../config/aws/organization-policy.json"),
+		"config.example.json":      fenced(t, "../config/config.example.json"),
 	} {
 		replacePart(t, pages, marker, part)
 	}
