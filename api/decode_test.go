@@ -14,7 +14,7 @@ import (
 func TestManyTagsInABody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	tooMany := problemOf("bad-request", "Tags has over 100 tags. A repository may have 50.")
+	tooMany := problemOf("bad-request", "Tags has over 100 tags, and may have 50.")
 	w.run(
 		exchange{name: "create with 101", method: "POST", path: base + "/g", body: `{"RepositoryName": "a", "Tags": ` + manyTags(101) + `}`, status: 400, want: tooMany},
 		exchange{name: "update with 101", method: "PUT", path: base + "/g/a", body: `{"Tags": ` + manyTags(101) + `}`, status: 400, want: tooMany},

@@ -72,8 +72,21 @@ var codeByIAMCode = map[string]string{
 	"ServiceFailure":  "internal",
 	"ValidationError": "bad-request",
 
-	"iam:GetUserPolicy NoSuchEntity": "", // a user without the policy
+	"ConcurrentModification":        "user-conflict",
+	"DeleteConflict":                "user-conflict",
+	"EntityAlreadyExists":           "user-exists",
+	"EntityTemporarilyUnmodifiable": "user-conflict",
+	"LimitExceeded":                 "quota-reached",
+
+	"iam:CreateUser NoSuchEntity":       "denied-by-aws", // there is no such boundary
+	"iam:DeleteAccessKey NoSuchEntity":  inTheWay,
+	"iam:DeleteUserPolicy NoSuchEntity": inTheWay,
+	"iam:GetUserPolicy NoSuchEntity":    "", // a user without the policy
 }
+
+// inTheWay is in place of our code for an error that is none, since what was to be
+// removed is gone. In the tests it is not, and so the last step fails.
+const inTheWay = "the next step fails"
 
 // ourCode returns our code for the error code of an operation of AWS.
 func ourCode(operation, awsCode string) (code string, ok bool) {
@@ -112,6 +125,11 @@ func testFault(t *testing.T, operation, awsCode string, request exchange, code s
 	w := newWorld(t)
 	w.addFullRepository(account, "g/a", org)
 	w.aws.Inject(localaws.Fault{Operation: operation, Code: awsCode, Message: "AWS's own words"})
+	if code == inTheWay {
+		request.status, request.want = 409, "-"
+		w.run(request)
+		return
+	}
 	if code == "" {
 		request.status, request.want = 200, "-"
 		w.run(request)
@@ -125,7 +143,7 @@ func testFault(t *testing.T, operation, awsCode string, request exchange, code s
 	if said["code"] != code || said["awsCode"] != awsCode || said["awsRequestId"] == nil {
 		t.Errorf("code, awsCode, awsRequestId: %v, want %s", said, code)
 	}
-	passedOn := status == 400 || status == 404 || status == 409 || code == "quota-reached"
+	passedOn := status == 400 || status == 404 || status == 409 && code != "user-exists" || code == "quota-reached"
 	if strings.Contains(body, "AWS's own words") != passedOn {
 		t.Errorf("AWS's words in a %s: %s", code, body)
 	}
@@ -135,7 +153,7 @@ func testFault(t *testing.T, operation, awsCode string, request exchange, code s
 	if !strings.Contains(w.log.String(), "AWS's own words") {
 		t.Errorf("the log does not have the cause:\n%s", w.log)
 	}
-	if denied := code == "denied-by-aws"; denied && !strings.Contains(said["detail"].(string), "AWS denied "+operation+" ") {
+	if denied := code == "denied-by-aws" && awsCode != "NoSuchEntity"; denied && !strings.Contains(said["detail"].(string), "AWS denied "+operation+" ") {
 		t.Errorf("the detail of a denied %s: %s", operation, said["detail"])
 	}
 }
@@ -143,6 +161,9 @@ func testFault(t *testing.T, operation, awsCode string, request exchange, code s
 func TestAWSOutOfReach(t *testing.T) {
 	t.Parallel()
 	for operation, request := range requestsByOperation(t) {
+		if strings.HasPrefix(operation, "iam:") && partOf(operation) != "" {
+			continue // TestUserChangesWithoutAnAnswer
+		}
 		t.Run(operation, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)

@@ -117,6 +117,7 @@ func (w *world) setUpVariants() {
 	w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Times: 1, AfterWork: true, Drop: true, When: func(c localaws.Call) bool {
 		return c.Repository == "g/lost"
 	}})
+	w.addUserVariants()
 	w.addScanVariants()
 	w.addLifecycleVariants()
 	administrator := awsecr.New(w.direct().session)

@@ -37,7 +37,7 @@ func (in createInput) check() error {
 		checkMutability(in.ImageTagMutability, in.ImageTagMutabilityExclusionFilters),
 		checkOneOf("EncryptionType", in.EncryptionType, "AES256", "KMS"),
 		in.checkKey(),
-		checkTags(in.Tags),
+		repositoryTags.check(in.Tags),
 		checkGroups(in.Groups),
 	)
 }
@@ -89,7 +89,7 @@ func (fixedKey) UnmarshalJSONFrom(*jsontext.Decoder) error {
 func (in updateInput) check() error {
 	return firstError(
 		checkMutability(in.ImageTagMutability, in.ImageTagMutabilityExclusionFilters),
-		checkTags(in.Tags),
+		repositoryTags.check(in.Tags),
 		checkGroups(in.Groups),
 	)
 }
@@ -117,13 +117,13 @@ func createRepository(ctx context.Context, t target, in createInput) (*ecr.Repos
 	settings := ecr.Settings{
 		ScanOnPush:         in.ScanOnPush.value,
 		ImageTagMutability: in.ImageTagMutability,
-		Tags:               append(withoutReserved(in.Tags), reservedTags(t)...),
+		Tags:               append(repositoryTags.own(in.Tags), reservedTags(t)...),
 
 		ImageTagMutabilityExclusionFilters: in.ImageTagMutabilityExclusionFilters,
 
 		Share: t.shareWith(in.Groups),
 	}
-	if err := checkTagCount(settings.Tags); err != nil {
+	if err := checkTagCount("repository", settings.Tags); err != nil {
 		return nil, err
 	}
 	return t.ECR().CreateRepository(ctx, t.repository(), settings, in.encryption())
@@ -166,7 +166,7 @@ func updateRepository(ctx context.Context, t target, in updateInput) (*ecr.Repos
 	settings := ecr.Settings{
 		ScanOnPush:         in.ScanOnPush.value,
 		ImageTagMutability: in.ImageTagMutability,
-		Tags:               withoutReserved(in.Tags),
+		Tags:               repositoryTags.own(in.Tags),
 
 		ImageTagMutabilityExclusionFilters: in.ImageTagMutabilityExclusionFilters,
 
@@ -175,7 +175,7 @@ func updateRepository(ctx context.Context, t target, in updateInput) (*ecr.Repos
 	if settings.Empty() {
 		return present, nil
 	}
-	if err := checkTagCount(common.MergeTags(present.Tags, settings.Tags)); err != nil {
+	if err := checkTagCount("repository", common.MergeTags(present.Tags, settings.Tags)); err != nil {
 		return nil, err
 	}
 	return t.ECR().UpdateRepository(ctx, present, settings)
@@ -197,6 +197,9 @@ func updatePolicy(s iam.Scope) iam.Policy {
 }
 
 func deleteRepository(ctx context.Context, t target, _ nothing) (*ecr.Repository, error) {
+	if t.scope.Boundary != "" {
+		return t.deleteWithUsers(ctx)
+	}
 	present, err := showRepository(ctx, t, nothing{})
 	if err != nil {
 		return nil, err

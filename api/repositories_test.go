@@ -119,7 +119,7 @@ var _ = describe("UpdateRepository", rowTest{
 })
 
 var _ = describe("DeleteRepository", rowTest{
-	calls: []string{"ecr:DescribeRepositories", "ecr:ListTagsForResource", "ecr:DeleteRepository"},
+	calls: append([]string{"ecr:DescribeRepositories", "ecr:ListTagsForResource", "ecr:DeleteRepository", "iam:ListUsers"}, callsToDelete...),
 	variants: []exchange{
 		{name: "plain", method: "DELETE", path: base + "/g/plain", status: 200},
 		{name: "with images", method: "DELETE", path: base + "/g/images", status: 200},
@@ -134,8 +134,17 @@ var _ = describe("DeleteRepository", rowTest{
 	},
 	never:     []right{denyOtherOrgs, {do: []string{"ecr:DeleteRepository"}, whose: []string{noOrg}}},
 	notCalled: map[string]string{"kms:RetireGrant": "demanded by AWS where the repository has KMS encryption"},
-	changes:   map[string]change{"ecr:DeleteRepository": {part: "Repository"}},
+	changes: map[string]change{
+		"ecr:DeleteRepository": {part: "Repository"},
+		"iam:DeleteAccessKey":  {part: "AccessKeys of builder"},
+		"iam:DeleteUserPolicy": {part: "Policies of builder"},
+		"iam:DeleteUser":       {part: "User builder"},
+	},
 	redundant: []string{"statement 2 without StringEquals aws:ResourceTag/spinup:org"},
+	further: map[string]rowTest{
+		"to list users":                       listSession,
+		"to delete all users of a repository": deletingSession(theUser, ofRepository),
+	},
 })
 
 // shown returns the JSON of a repository in account 012345678901 that a create

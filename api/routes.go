@@ -117,7 +117,7 @@ var routes = []route{
 	{Method: "POST", Path: groupPath, Name: "CreateRepository", Summary: "create a repository", Policy: createPolicy, Further: sharingSessions, Endpoint: handledBy(createRepository)},
 	{Method: "GET", Path: repositoryPath, Name: "ShowRepository", Summary: "show a repository", Policy: showPolicy, Endpoint: handledBy(showRepository)},
 	{Method: "PUT", Path: repositoryPath, Name: "UpdateRepository", Summary: "update a repository", Policy: updatePolicy, Further: sharingSessions, Endpoint: handledBy(updateRepository)},
-	{Method: "DELETE", Path: repositoryPath, Name: "DeleteRepository", Summary: "delete a repository and all its images", Policy: deletePolicy, Endpoint: handledBy(deleteRepository)},
+	{Method: "DELETE", Path: repositoryPath, Name: "DeleteRepository", Summary: "delete a repository and all its images", Policy: deletePolicy, Further: deleteUsersSessions, Endpoint: handledBy(deleteRepository)},
 
 	{Method: "GET", Path: imagesPath, Name: "ListImages", Summary: "list a repository's images", Policy: imagesPolicy, Endpoint: handledBy(listImages)},
 	{Method: "DELETE", Path: imagesPath, Name: "DeleteImages", Summary: "delete images by tag, digest, age or status", Policy: deleteImagePolicy, Endpoint: handledBy(deleteImages)},
@@ -138,7 +138,9 @@ var routes = []route{
 	{Method: "DELETE", Path: sharingPath, Name: "DeleteSharing", Summary: "share a repository with nobody", Policy: readTagsPolicy, Further: sharingSessions, Endpoint: handledBy(deleteSharing)},
 
 	{Method: "GET", Path: usersPath, Name: "ListUsers", Summary: "list a repository's users", Users: true, Policy: readTagsPolicy, Further: listUsersSessions, Endpoint: handledBy(listUsers)},
+	{Method: "POST", Path: usersPath, Name: "CreateUser", Summary: "create a user that may pull from or push to a repository", Users: true, Policy: readTagsPolicy, Further: createUserSessions, Endpoint: handledBy(createUser)},
 	{Method: "GET", Path: userPath, Name: "ShowUser", Summary: "show a user and its access keys", Users: true, Policy: readTagsPolicy, Further: showUserSessions, Endpoint: handledBy(showUser)},
+	{Method: "DELETE", Path: userPath, Name: "DeleteUser", Summary: "delete a user and its access keys", Users: true, Policy: readTagsPolicy, Further: deleteUserSessions, Endpoint: handledBy(deleteUser)},
 
 	{Method: "GET", Path: openAPIPath, Name: "OpenAPI", Summary: "this API as an OpenAPI document", Public: true, Endpoint: raw(bounded(maxDocs, openAPI))},
 	{Method: "GET", Path: docsPath, Name: "Docs", Summary: "this API as a page to read and try", Public: true, Endpoint: raw(bounded(maxDocs, docs))},

@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -44,7 +45,7 @@ func (t *tagInputs) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	}
 	for d.PeekKind() != ']' {
 		if len(*t) == maxTagInputs {
-			return common.Errorf(common.BadRequest, "Tags has over %d tags. A repository may have %d.", maxTagInputs, maxTags)
+			return common.Errorf(common.BadRequest, "Tags has over %d tags, and may have %d.", maxTagInputs, maxTags)
 		}
 		var tag tagInput
 		if err := json.UnmarshalDecode(d, &tag); err != nil {
@@ -59,14 +60,36 @@ func (t *tagInputs) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 // withoutUnused returns the tag without a value that the service ignores. It may
 // be long.
 func (t tagInput) withoutUnused() tagInput {
-	if t.Value != nil && isReserved(t.Key) {
+	if t.Value != nil && repositoryTags.isReserved(t.Key) {
 		t.Value = new(string)
 	}
 	return t
 }
 
-// checkTags checks all that the request alone shows.
-func checkTags(tags []tagInput) error {
+// tagRules are the rules for the tags of one kind of thing, beside those for all
+// tags.
+type tagRules struct {
+	reserved []string // keys of tags that the service sets, whatever a request says
+	fenced   []string // those of them on which rights depend
+	anyCase  bool     // AWS takes keys that differ only in case for the same
+}
+
+var (
+	repositoryTags = tagRules{
+		reserved: []string{nameTag, common.OrgTag, spaceTag},
+		fenced:   []string{common.OrgTag, spaceTag},
+	}
+	// A boundary has the tags of a user in its resources. So no second tag may be
+	// taken for one of them.
+	userTags = tagRules{
+		reserved: []string{nameTag, common.OrgTag, spaceTag, resourceTag},
+		fenced:   []string{nameTag, common.OrgTag, spaceTag, resourceTag},
+		anyCase:  true,
+	}
+)
+
+// check checks all that the request alone shows.
+func (r tagRules) check(tags []tagInput) error {
 	seen := map[string]bool{}
 	for i, t := range tags {
 		switch {
@@ -74,13 +97,13 @@ func checkTags(tags []tagInput) error {
 			return common.Errorf(common.BadRequest, "Tags[%d] has no Key.", i)
 		case t.Value == nil:
 			return common.Errorf(common.BadRequest, "Tags[%d] has no Value. An empty one is \"\".", i)
-		case seen[t.Key]:
+		case seen[r.name(t.Key)]:
 			return common.Errorf(common.BadRequest, "Tags has the key %.100q twice.", t.Key)
-		case isDisguised(t.Key):
+		case r.isDisguised(t.Key):
 			return common.Errorf(common.BadRequest, "The tag key %.100q is too like one that the service sets.", t.Key)
 		}
-		seen[t.Key] = true
-		if isReserved(t.Key) { // its value is not used
+		seen[r.name(t.Key)] = true
+		if r.isReserved(t.Key) { // its value is not used
 			continue
 		}
 		if err := firstError(
@@ -91,6 +114,14 @@ func checkTags(tags []tagInput) error {
 		}
 	}
 	return nil
+}
+
+// name returns what makes two keys the same.
+func (r tagRules) name(key string) string {
+	if r.anyCase {
+		return strings.ToLower(key)
+	}
+	return key
 }
 
 // checkTagText checks a key or a value. The text in what begins the error.
@@ -116,8 +147,8 @@ func hasAWSPrefix(text string) bool {
 	return len(text) >= len(prefix) && strings.EqualFold(text[:len(prefix)], prefix)
 }
 
-// checkTagCount checks all tags that a repository would have.
-func checkTagCount(tags []common.Tag) error {
+// checkTagCount checks all tags that something would have, such as "repository".
+func checkTagCount(something string, tags []common.Tag) error {
 	n := 0
 	for _, t := range tags {
 		if !hasAWSPrefix(t.Key) {
@@ -125,9 +156,13 @@ func checkTagCount(tags []common.Tag) error {
 		}
 	}
 	if n > maxTags {
-		return common.Errorf(common.BadRequest, "The repository would have %d tags, those of the service included. It may have %d.", n, maxTags)
+		return tooManyTags(something, n)
 	}
 	return nil
+}
+
+func tooManyTags(something string, n int) error {
+	return common.Errorf(common.BadRequest, "The %s would have %d tags, those of the service included. It may have %d.", something, n, maxTags)
 }
 
 // reservedTags are the tags that the service sets on every repository.
@@ -139,31 +174,30 @@ func reservedTags(t target) []common.Tag {
 	}
 }
 
-func isReserved(key string) bool {
-	return key == nameTag || key == common.OrgTag || key == spaceTag
-}
+func (r tagRules) isReserved(key string) bool { return slices.Contains(r.reserved, key) }
 
-// withoutReserved returns the tags without those that only the service sets.
-// The tags must be checked already.
-func withoutReserved(tags []tagInput) []common.Tag {
+// own returns the tags that are the caller's own, without those that only the
+// service sets. The tags must be checked already.
+func (r tagRules) own(tags []tagInput) []common.Tag {
 	var kept []common.Tag
 	for _, t := range tags {
-		if !isReserved(t.Key) {
+		if !r.isReserved(t.Key) {
 			kept = append(kept, common.Tag{Key: t.Key, Value: *t.Value})
 		}
 	}
 	return kept
 }
 
-// isDisguised tells whether IAM could take a key for one that says to whom a
-// repository belongs. IAM's conditions ignore the case of tag keys. AWS does
-// not say how, so a key is refused if it is equal by any of Unicode's ways.
-func isDisguised(key string) bool {
-	if key == common.OrgTag || key == spaceTag {
+// isDisguised tells whether IAM could take a key for one on which rights depend,
+// such as the one that says to whom a repository belongs. IAM's conditions ignore
+// the case of tag keys. AWS does not say how, so a key is refused if it is equal by
+// any of Unicode's ways.
+func (r tagRules) isDisguised(key string) bool {
+	if slices.Contains(r.fenced, key) {
 		return false
 	}
 	folded := fold(key)
-	return folded == common.OrgTag || folded == spaceTag
+	return slices.ContainsFunc(r.fenced, func(fenced string) bool { return folded == fold(fenced) })
 }
 
 // fold returns a key in lower case, in plain letters (o for ö, ₒ and ｏ), and

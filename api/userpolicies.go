@@ -23,6 +23,10 @@ const (
 var (
 	listUsersSessions = map[string]func(iam.Scope) iam.Policy{toListUsers: listUsersPolicy}
 	showUserSessions  = map[string]func(iam.Scope) iam.Policy{toListUsers: listUsersPolicy, toReadUser: readUserPolicy}
+
+	createUserSessions  = map[string]func(iam.Scope) iam.Policy{toListUsers: listUsersPolicy, toCreateUser: createUserPolicy}
+	deleteUserSessions  = map[string]func(iam.Scope) iam.Policy{toListUsers: listUsersPolicy, toDeleteUser: deleteUserPolicy}
+	deleteUsersSessions = map[string]func(iam.Scope) iam.Policy{toListUsers: listUsersPolicy, toDeleteUsers: deleteUsersPolicy}
 )
 
 // Condition keys of IAM.
@@ -50,7 +54,7 @@ func readUserPolicy(s iam.Scope) iam.Policy {
 
 // createUserPolicy allows to create the user under the boundary, with the tags on
 // which its rights depend. IAM demands TagUser for a CreateUser with tags. The
-// condition on the user's tag keeps the session from changing them later. The
+// condition on the user's own tag keeps the session from changing them later. The
 // deletions undo a create that has failed. The boundary is in a Deny, because the
 // document would be too long with it in each Allow.
 func createUserPolicy(s iam.Scope) iam.Policy {
@@ -61,8 +65,7 @@ func createUserPolicy(s iam.Scope) iam.Policy {
 			When("StringEquals", "aws:RequestTag/"+spaceTag, s.Group).
 			When("StringEquals", "aws:RequestTag/"+resourceTag, s.Group+"/"+s.Name).
 			When("Null", userOrg, "true"),
-		iam.Deny("*", "iam:CreateUser", "iam:DeleteUserPolicy", "iam:PutUserPolicy").
-			When("StringNotEquals", boundaryKey, s.Boundary), // also without one
+		iam.Deny("*", "iam:CreateUser", "iam:PutUserPolicy").When("StringNotEquals", boundaryKey, s.Boundary), // also without one
 	)
 }
 

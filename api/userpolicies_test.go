@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -47,6 +48,7 @@ func userResources(s iam.Scope) (list []resource) {
 	add(theUser, strayed, s.UserARN(), map[string]string{common.OrgTag: s.Org, spaceTag: s.Group, resourceTag: s.Group + "/b"})
 	for _, arn := range []string{s.UserARN() + "2", s.UserARNs() + s.UserPrefix() + "other"} {
 		add(ofRepository, ours, arn, tags)
+		add(ofRepository, noOrg, arn, nil)
 	}
 	account := fmt.Sprintf("arn:%s:iam::%s:", s.Partition, s.Account)
 	name := s.UserPrefix() + s.User
@@ -62,9 +64,10 @@ func userResources(s iam.Scope) (list []resource) {
 		account + "policy/ecr-api-users",
 	} {
 		add(otherUser, ours, arn, tags)
+		add(otherUser, noOrg, arn, nil)
 	}
 	add(formerGroup, noOrg, account+"group/former", nil)
-	for _, arn := range []string{account + "group/former2", account + "group/a/former", account + "group/admins", account + "group/b"} {
+	for _, arn := range []string{account + "group/former2", account + "group/a/former", account + "group/admins", strings.Replace(account, s.Account, account2, 1) + "group/former"} {
 		add(otherIAMGroup, noOrg, arn, nil)
 	}
 	return list
@@ -79,6 +82,7 @@ const (
 	otherFullName = "our org, and another repository"
 	otherSpace    = "our org, and another group"
 	noResource    = "our org, and no repository"
+	otherOrgTag   = "another org, with the boundary"
 	onlyBoundary  = "no tags, but the boundary"
 	resourceOnly  = "ResourceName"
 	resourceLower = "ResourceName in small letters"
@@ -86,22 +90,18 @@ const (
 
 func userRequests(s iam.Scope) map[string]map[string]string {
 	boundary := "arn:" + s.Partition + ":iam::" + s.Account + ":policy/ecr-api-users"
-	tagged := func(group, resource, boundary string) map[string]string {
-		tags := map[string]string{common.OrgTag: s.Org, nameTag: "x", spaceTag: group}
-		if resource != "" {
-			tags[resourceTag] = resource
-		}
-		if boundary != "" {
-			tags[boundaryKey] = boundary
-		}
+	tagged := func(org, group, resource, boundary string) map[string]string {
+		tags := map[string]string{common.OrgTag: org, nameTag: "x", spaceTag: group, resourceTag: resource, boundaryKey: boundary}
+		maps.DeleteFunc(tags, func(_, value string) bool { return value == "" })
 		return tags
 	}
 	return map[string]map[string]string{
-		noBoundary:    tagged(s.Group, s.Group+"/a", ""),
-		otherBoundary: tagged(s.Group, s.Group+"/a", boundary+"2"),
-		otherFullName: tagged(s.Group, s.Group+"/b", boundary),
-		otherSpace:    tagged("other", s.Group+"/a", boundary),
-		noResource:    tagged(s.Group, "", boundary),
+		noBoundary:    tagged(s.Org, s.Group, s.Group+"/a", ""),
+		otherBoundary: tagged(s.Org, s.Group, s.Group+"/a", boundary+"2"),
+		otherFullName: tagged(s.Org, s.Group, s.Group+"/b", boundary),
+		otherSpace:    tagged(s.Org, "other", s.Group+"/a", boundary),
+		noResource:    tagged(s.Org, s.Group, "", boundary),
+		otherOrgTag:   tagged(otherOrg, s.Group, s.Group+"/a", boundary),
 		onlyBoundary:  {boundaryKey: boundary},
 		resourceOnly:  {resourceTag: s.Group + "/a"},
 		resourceLower: {"resourcename": s.Group + "/a"},

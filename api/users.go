@@ -44,6 +44,46 @@ func showUser(ctx context.Context, t target, _ nothing) (user *users.User, err e
 	return user, err
 }
 
+// A createUserInput is the body of a create of a user.
+type createUserInput struct {
+	UserName string
+	Access   *string
+	Tags     tagInputs
+}
+
+func (in createUserInput) name(p *pathValues) { p.User = in.UserName }
+
+func (in createUserInput) check() error {
+	if in.UserName == "" {
+		return common.Errorf(common.BadRequest, "UserName is needed.")
+	}
+	return firstError(
+		checkName("UserName", in.UserName),
+		checkOneOf("Access", in.Access, pull, push),
+		userTags.check(in.Tags),
+	)
+}
+
+// createUser checks whose the repository is before it creates a user, and again
+// when the user is there.
+func createUser(ctx context.Context, t target, in createUserInput) (*users.User, error) {
+	access, tags := push, userTags.own(in.Tags)
+	if in.Access != nil {
+		access = *in.Access
+	}
+	if n := len(tags) + len(userTags.reserved); n > maxTags {
+		return nil, tooManyTags("user", n)
+	}
+	if err := t.readOwner(ctx); err != nil {
+		return nil, err
+	}
+	return t.users(toCreateUser, t.userScope(t.User)).Create(ctx, t.User, access, tags, t.readOwner)
+}
+
+func deleteUser(ctx context.Context, t target, _ nothing) (*users.User, error) {
+	return t.users(toDeleteUser, t.userScope(t.User)).Delete(ctx, t.User, t.whileOwned)
+}
+
 // userScope is the scope of sessions that are for one user of the repository.
 func (t target) userScope(user string) iam.Scope {
 	scope := t.repositoryScope()

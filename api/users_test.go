@@ -18,7 +18,7 @@ var (
 var _ = describe("ListUsers", rowTest{
 	calls: []string{"ecr:ListTagsForResource", "iam:ListUsers"},
 	variants: []exchange{
-		{name: "none", method: "GET", path: base + "/g/plain/users", status: 200, want: `[]`},
+		{name: "one", method: "GET", path: base + "/g/plain/users", status: 200, want: `["full"]`},
 		{name: "missing", method: "GET", path: base + "/g/missing/users", status: 404},
 	},
 	may:     readTags,
@@ -43,6 +43,101 @@ var _ = describe("ShowUser", rowTest{
 		"to read a user": {may: []right{{do: readsOfUser, where: []string{theUser}}}},
 	},
 })
+
+var _ = describe("CreateUser", rowTest{
+	bodies: []string{`{"UserName": "new"}`, `{"UserName": "reader", "Access": "pull", "Tags": [{"Key": "k", "Value": "v"}]}`},
+	calls:  []string{"ecr:ListTagsForResource", "iam:CreateUser", "iam:PutUserPolicy"},
+	variants: []exchange{
+		// As in CreateRepository, this variant must be first.
+		{name: "lost answer", method: "POST", path: base + "/g/plain/users", body: `{"UserName": "lost"}`, status: 200},
+		{name: "plain", method: "POST", path: base + "/g/plain/users", body: `{"UserName": "new1", "Tags": [{"Key": "k", "Value": "v"}]}`, status: 200},
+		{name: "taken", method: "POST", path: base + "/g/plain/users", body: `{"UserName": "new1"}`, status: 409},
+		{name: "undone", method: "POST", path: base + "/g/plain/users", body: `{"UserName": "undone"}`, status: 400,
+			want: problemByAWS("bad-request", "no", "InvalidInput")},
+		{name: "missing", method: "POST", path: base + "/g/missing/users", body: `{"UserName": "new2"}`, status: 404},
+	},
+	may:   readTags,
+	never: []right{denyOtherOrgs},
+	changes: map[string]change{
+		"iam:CreateUser":    {part: "User"},
+		"iam:PutUserPolicy": {part: "Policy"},
+	},
+	further: map[string]rowTest{
+		"to list users": listSession,
+		"to create a user": {
+			may: []right{
+				{do: []string{"iam:DeleteUser", "iam:DeleteUserPolicy", "iam:GetUser"}, where: []string{theUser}},
+				{do: []string{"iam:CreateUser", "iam:TagUser"}, where: []string{theUser}, whose: []string{noOrg}, with: []string{ourOrg, noBoundary, otherBoundary}},
+				{do: []string{"iam:PutUserPolicy"}, where: []string{theUser}},
+			},
+			never: []right{{do: []string{"iam:CreateUser", "iam:PutUserPolicy"}, with: withoutTheBoundary}},
+			notCalled: map[string]string{
+				"iam:DeleteUser":       "undoes a create that failed",
+				"iam:DeleteUserPolicy": "undoes a create that failed",
+				"iam:GetUser":          "finds the user after a lost answer",
+				"iam:TagUser":          "demanded by AWS beside CreateUser with tags",
+			},
+		},
+	},
+})
+
+// withoutTheBoundary are the requests that are not under the boundary of the
+// configuration.
+var withoutTheBoundary = []string{
+	noTags, plainTags, ourOrgUpper, theirOrg, nameOnly, spaceOnly, spaceUpper, plainAndName, noBoundary, otherBoundary, resourceOnly, resourceLower,
+}
+
+// callsToDelete are the calls that delete a user as the service makes one, who has
+// an access key.
+var callsToDelete = append([]string{"iam:ListAttachedUserPolicies", "iam:ListUserPolicies", "iam:DeleteAccessKey", "iam:DeleteUserPolicy", "iam:DeleteUser"}, readsOfUser...)
+
+// deletingSession is what a session may do that deletes users in those places.
+func deletingSession(where ...string) rowTest {
+	return rowTest{
+		may: []right{
+			{do: append([]string{"iam:DetachUserPolicy"}, callsToDelete...), where: where},
+			{do: []string{"iam:RemoveUserFromGroup"}, where: []string{formerGroup}},
+		},
+		notCalled: map[string]string{
+			"iam:DetachUserPolicy":    "for policies that somebody has attached",
+			"iam:RemoveUserFromGroup": "for users of the earlier service",
+		},
+	}
+}
+
+var _ = describe("DeleteUser", rowTest{
+	calls: append([]string{"ecr:ListTagsForResource"}, callsToDelete...),
+	variants: []exchange{
+		{name: "of the earlier service", method: "DELETE", path: base + "/g/plain/users/full", status: 200},
+		{name: "missing", method: "DELETE", path: base + "/g/plain/users/nobody", status: 404},
+	},
+	may:   readTags,
+	never: []right{denyOtherOrgs},
+	changes: map[string]change{
+		"iam:DeleteAccessKey":  {part: "AccessKeys"},
+		"iam:DeleteUserPolicy": {part: "Policies"},
+		"iam:DeleteUser":       {part: "User"},
+	},
+	further: map[string]rowTest{
+		"to list users":    listSession,
+		"to delete a user": deletingSession(theUser),
+	},
+})
+
+// addUserVariants adds what the variants of rows of users need.
+func (w *world) addUserVariants() {
+	w.t.Helper()
+	full := earlierUser("g/plain", org, "full")
+	full.Attached, full.Policies = []string{"other"}, map[string]string{"own": formerPolicy}
+	w.addUser(account, full)
+	w.addKey(account, full.Name)
+	w.aws.Inject(localaws.Fault{Operation: "iam:CreateUser", Times: 1, AfterWork: true, Drop: true})
+	puts := 0
+	w.aws.Inject(localaws.Fault{Operation: "iam:PutUserPolicy", Code: "InvalidInput", Message: "no", When: func(localaws.Call) bool {
+		puts++
+		return puts == 3 // of the variant "undone"
+	}})
+}
 
 const usersOfA = base + "/g/a/users"
 

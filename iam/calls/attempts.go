@@ -88,7 +88,8 @@ func isUnsure(r *request.Request) bool {
 // found out.
 func UnknownReason(failure, readErr error) error {
 	switch common.CodeOf(failure) {
-	case common.DeniedByAWS, common.OtherOrg, common.RepositoryExists, common.RepositoryNotEmpty, common.QuotaReached:
+	case common.DeniedByAWS, common.OtherOrg, common.RepositoryExists, common.RepositoryNotEmpty, common.QuotaReached,
+		common.UserExists, common.UserNotFound, common.UserConflict:
 		if readErr != nil && !IsGone(readErr) {
 			return readErr
 		}

@@ -47,26 +47,40 @@ const (
 func (c *Client) whileThere(ctx context.Context, user string, call func(context.Context) error) error {
 	waiting, cancel := calls.ReserveTime(ctx)
 	defer cancel()
-	for wait, tries := firstWait, 1; ; wait, tries = min(2*wait, maxWait), tries+1 {
+	denied := 0 // while the user is listed
+	for wait := firstWait; ; wait = min(2*wait, maxWait) {
 		err := call(ctx)
 		if !mayBeMissing(err) {
 			return err
 		}
 		listed, listErr := c.isListed(ctx, user)
 		fresh := c.made.isFresh(c.arnOf(user))
+		if listed {
+			denied++
+		}
 		switch {
 		case listErr != nil:
 			return listErr
 		case !listed && !fresh:
 			return notFound(user)
-		case listed && !fresh && tries == listWait:
-			return err // the denial is meant
+		case denied >= patience(fresh):
+			return err // it is meant
 		case !calls.Pause(waiting, wait) && !listed:
-			return notFound(user)
+			return notYet(user)
 		case waiting.Err() != nil:
 			return err
 		}
 	}
+}
+
+// patience returns how often a call about a user who is listed may be denied,
+// until that is meant. Other parts of IAM know a user who was just made later
+// than the list.
+func patience(fresh bool) int {
+	if fresh {
+		return listWait + 2
+	}
+	return listWait
 }
 
 func (c *Client) isListed(ctx context.Context, user string) (bool, error) {
@@ -76,6 +90,10 @@ func (c *Client) isListed(ctx context.Context, user string) (bool, error) {
 
 // arnOf returns the ARN of the user with that short name.
 func (c *Client) arnOf(user string) string { return c.place.ARNs + c.place.nameIn(user) }
+
+func notYet(user string) error {
+	return common.Errorf(common.Timeout, "IAM does not know the user %s yet, who was just created.", user)
+}
 
 func notFound(user string) error {
 	return common.Errorf(common.UserNotFound, "The repository has no user %s.", user)

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/aws/aws-sdk-go/aws"
@@ -25,6 +26,8 @@ type User struct {
 	Groups     []string     // names of IAM groups, sorted
 	Tags       []common.Tag // sorted by key
 
+	id       string // unique, also if another user gets the name
+	created  time.Time
 	boundary string       // ARN; may be empty
 	policy   string       // document of the inline policy; may be empty
 	groups   []*iam.Group // of IAM
@@ -79,6 +82,7 @@ func (c *Client) readUser(ctx context.Context, u *User) error {
 	if short, ours := c.place.shortName(out.User); !ours || short != u.UserName {
 		return notFound(u.UserName)
 	}
+	u.id, u.created = aws.StringValue(out.User.UserId), aws.TimeValue(out.User.CreateDate)
 	if b := out.User.PermissionsBoundary; b != nil {
 		u.boundary = aws.StringValue(b.PermissionsBoundaryArn)
 	}

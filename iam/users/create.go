@@ -1,0 +1,237 @@
+package users
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam/calls"
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/service/iam"
+)
+
+// The parts of changes, as callers know them.
+const (
+	userPart     = "User"
+	policyPart   = "Policy"
+	keysPart     = "AccessKeys"
+	groupsPart   = "Groups"
+	policiesPart = "Policies"
+)
+
+// lookAfter are the waits before IAM is asked for what was written a moment ago.
+// It is asked again as long as it does not know it.
+var lookAfter = []time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond, 900 * time.Millisecond, 2700 * time.Millisecond}
+
+// Create creates a user with that access, and with these tags beside those that
+// the service sets. When the user is there, it asks stillOurs whether the
+// repository is: somebody may have deleted that and its users meanwhile. If
+// anything fails, Create deletes what it has made. The result is made of what
+// IAM has confirmed, because a read may not know the user yet.
+func (c *Client) Create(ctx context.Context, name, access string, tags []common.Tag, stillOurs func(context.Context) error) (*User, error) {
+	end, err := c.turn(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	working, cancel := calls.ReserveTime(ctx)
+	defer cancel()
+	tags = common.MergeTags(tags, c.place.tagsOf(name))
+	if err := c.createOrFind(working, name, tags); err != nil {
+		return nil, err
+	}
+	c.made.add(c.arnOf(name))
+	if err = c.putPolicy(working, name, access); err == nil {
+		err = stillOurs(working)
+	}
+	if err != nil {
+		return nil, c.undo(ctx, name, err)
+	}
+	return &User{UserName: name, Access: &access, AccessKeys: []AccessKey{}, Groups: []string{}, Tags: tags}, nil
+}
+
+// turn waits until no other change of the user runs in this process.
+func (c *Client) turn(ctx context.Context, user string) (end func(), err error) {
+	return c.turns.Wait(ctx, c.arnOf(user), "Other changes of this user took too long.")
+}
+
+func (c *Client) createOrFind(ctx context.Context, name string, tags []common.Tag) error {
+	tries := new(calls.Attempts)
+	_, err := send(ctx, c.session, c.iam.CreateUserRequest, c.createInput(name, tags), tries.Watch)
+	switch {
+	case err == nil:
+		return nil
+	case tries.Unsure:
+		return c.findCreated(ctx, name, tags, tries, err)
+	default:
+		return c.explainRefusal(ctx, name, err)
+	}
+}
+
+func (c *Client) createInput(name string, tags []common.Tag) *iam.CreateUserInput {
+	in := &iam.CreateUserInput{
+		UserName:            aws.String(c.place.nameIn(name)),
+		Path:                aws.String(c.place.Path),
+		PermissionsBoundary: aws.String(c.place.Boundary),
+	}
+	for _, t := range tags {
+		in.Tags = append(in.Tags, &iam.Tag{Key: aws.String(t.Key), Value: aws.String(t.Value)})
+	}
+	return in
+}
+
+// findCreated ends a create after an attempt that may have done the work without
+// saying so. The error is nil if this create has made the user. Otherwise it says
+// that the name was taken before, or what failed.
+func (c *Client) findCreated(ctx context.Context, name string, tags []common.Tag, tries *calls.Attempts, failure error) error {
+	found, err := c.readNew(ctx, name)
+	switch {
+	case calls.IsGone(err) && awsCode(failure) == iam.ErrCodeEntityAlreadyExistsException:
+		return perhapsMade(c.nameIsTaken(name, failure)) // by another user, or by this one, which IAM does not show yet
+	case err != nil:
+		return perhapsMade(calls.UnknownReason(failure, err))
+	case !c.clock.MayBeAfter(tries.Start, found.lastCreated()) || c.made.isFresh(c.arnOf(name)):
+		return c.alreadyExists(name, failure)
+	case found.boundary == c.place.Boundary && slices.Equal(found.Tags, tags):
+		return nil
+	default: // somebody made it just now, and somebody may have changed it since
+		return perhapsMade(c.alreadyExists(name, failure))
+	}
+}
+
+// perhapsMade returns the failure of a create that may have made the user.
+func perhapsMade(failure error) error { return unfinished(failure, nil, []string{userPart}) }
+
+// unfinished returns the failure of a create with what it has done.
+func unfinished(failure error, applied, unknown []string) error {
+	e := common.WithOutcome(failure, applied, unknown)
+	e.Advice = "If the repository has the user, delete it. Then send the same request again."
+	return e
+}
+
+// readNew reads a user whom IAM may not know yet.
+func (c *Client) readNew(ctx context.Context, name string) (*User, error) {
+	u := &User{UserName: name}
+	for _, wait := range lookAfter {
+		calls.Pause(ctx, wait) // if the time is over, the next call to IAM says so
+		if err := c.readUser(ctx, u); !mayBeMissing(err) {
+			return u, err
+		}
+	}
+	return nil, notFound(name)
+}
+
+// lastCreated returns the last moment at which the user may have been created.
+// IAM tells whole seconds.
+func (u *User) lastCreated() time.Time { return u.created.Add(time.Second - time.Nanosecond) }
+
+// explainRefusal returns the error for a create that IAM refused. IAM denies the
+// create of a user who has tags already, before it says that the user exists.
+func (c *Client) explainRefusal(ctx context.Context, name string, refusal error) error {
+	switch awsCode(refusal) {
+	case iam.ErrCodeNoSuchEntityException: // the user itself is not asked for
+		return c.noBoundary(refusal)
+	case iam.ErrCodeEntityAlreadyExistsException, accessDenied:
+	default:
+		return refusal
+	}
+	listed, err := c.isListed(ctx, name)
+	switch {
+	case listed || c.made.isFresh(c.arnOf(name)):
+		return c.alreadyExists(name, refusal)
+	case awsCode(refusal) == iam.ErrCodeEntityAlreadyExistsException && err == nil:
+		return c.nameIsTaken(name, refusal)
+	case awsCode(refusal) == accessDenied && err != nil: // nobody knows why it was refused
+		return err
+	default:
+		return refusal
+	}
+}
+
+// noBoundary returns the error for a boundary that does not exist.
+func (c *Client) noBoundary(refusal error) error {
+	return reworded(refusal, common.DeniedByAWS, "AWS does not have the permissions boundary "+c.place.Boundary+
+		", which the service's configuration names (users.boundary). Set it up in that account (config/aws/users-boundary.json).")
+}
+
+func (c *Client) alreadyExists(name string, failure error) error {
+	return exists(failure, "The repository has the user "+name+" already.")
+}
+
+func (c *Client) nameIsTaken(name string, failure error) error {
+	return exists(failure, "IAM has a user "+c.place.nameIn(name)+" that is not the repository's. Names of users are unique in an account: choose another.")
+}
+
+// exists returns the error that IAM would have answered if it looked for the name
+// first. A denial is not its cause, or the log would look as if the role lacked a
+// permission.
+func exists(failure error, message string) error {
+	e := reworded(failure, common.UserExists, message)
+	if e.AWSCode == accessDenied {
+		e.Cause = nil
+	}
+	e.AWSCode = iam.ErrCodeEntityAlreadyExistsException
+	return e
+}
+
+// reworded returns the error of a call with another code and message.
+func reworded(err error, code common.Code, message string) *common.Error {
+	e := &common.Error{Cause: err}
+	if of := new(common.Error); errors.As(err, &of) {
+		*e = *of
+	}
+	e.Code, e.Message = code, message
+	return e
+}
+
+func (c *Client) putPolicy(ctx context.Context, name, access string) error {
+	in := &iam.PutUserPolicyInput{
+		UserName:       aws.String(c.place.nameIn(name)),
+		PolicyName:     aws.String(policyName),
+		PolicyDocument: aws.String(c.place.Policies[access]),
+	}
+	return c.whileThere(ctx, name, func(ctx context.Context) error {
+		_, err := send(ctx, c.session, c.iam.PutUserPolicyRequest, in)
+		return err
+	})
+}
+
+// undo deletes a user whom this create has made. It returns the failure of the
+// create, with what could not be deleted. IAM may not know the user yet.
+func (c *Client) undo(ctx context.Context, name string, failure error) error {
+	tries := new(calls.Attempts)
+	var policyErr, err error
+	for _, wait := range append(slices.Clone(lookAfter), 5*time.Second) {
+		calls.Pause(ctx, wait)
+		policyErr = c.deletePolicy(ctx, name, policyName)
+		in := &iam.DeleteUserInput{UserName: aws.String(c.place.nameIn(name))}
+		_, err = send(ctx, c.session, c.iam.DeleteUserRequest, in, tries.Watch)
+		if err == nil || tries.Unsure && mayBeMissing(err) {
+			c.made.forget(c.arnOf(name))
+			return common.WithOutcome(failure, nil, nil)
+		}
+	}
+	return halfMade(failure, tries.Unsure, policyErr == nil)
+}
+
+// halfMade returns the failure of a create whose user could not be deleted.
+func halfMade(failure error, userUnsure, policyGone bool) error {
+	var applied, unknown []string
+	if userUnsure {
+		unknown = append(unknown, userPart)
+	} else {
+		applied = append(applied, userPart)
+	}
+	if !policyGone {
+		unknown = append(unknown, policyPart)
+	}
+	return unfinished(failure, applied, unknown)
+}
+
+func (c *Client) deletePolicy(ctx context.Context, name, policy string) error {
+	in := &iam.DeleteUserPolicyInput{UserName: aws.String(c.place.nameIn(name)), PolicyName: aws.String(policy)}
+	_, err := send(ctx, c.session, c.iam.DeleteUserPolicyRequest, in)
+	return err
+}
