@@ -43,11 +43,14 @@ func (c *Client) Create(ctx context.Context, name, access string, tags []common.
 		return nil, err
 	}
 	c.made.add(c.arnOf(name))
-	if err = c.putPolicy(working, name, access); err == nil {
+	put := new(calls.Attempts)
+	hasPolicy := false
+	if err = c.putPolicy(working, name, access, put); err == nil {
+		hasPolicy = true
 		err = stillOurs(working)
 	}
 	if err != nil {
-		return nil, c.undo(ctx, name, err)
+		return nil, c.undo(ctx, name, hasPolicy || put.Unsure, err)
 	}
 	return &User{UserName: name, Access: &access, AccessKeys: []AccessKey{}, Groups: []string{}, Tags: tags}, nil
 }
@@ -186,45 +189,51 @@ func reworded(err error, code common.Code, message string) *common.Error {
 	return e
 }
 
-func (c *Client) putPolicy(ctx context.Context, name, access string) error {
+func (c *Client) putPolicy(ctx context.Context, name, access string, tries *calls.Attempts) error {
 	in := &iam.PutUserPolicyInput{
 		UserName:       aws.String(c.place.nameIn(name)),
 		PolicyName:     aws.String(policyName),
 		PolicyDocument: aws.String(c.place.Policies[access]),
 	}
-	return c.whileThere(ctx, name, func(ctx context.Context) error {
-		_, err := send(ctx, c.session, c.iam.PutUserPolicyRequest, in)
+	err := c.whileThere(ctx, name, func(ctx context.Context) error {
+		_, err := send(ctx, c.session, c.iam.PutUserPolicyRequest, in, tries.Watch)
 		return err
 	})
+	if err == nil {
+		c.made.add(c.policyOf(name, access))
+	}
+	return err
 }
 
-// undo deletes a user whom this create has made. It returns the failure of the
-// create, with what could not be deleted. IAM may not know the user yet.
-func (c *Client) undo(ctx context.Context, name string, failure error) error {
+// undo deletes a user whom this create has made, and who may have the policy. It
+// returns the failure of the create, with what could not be deleted. IAM may not
+// know the user yet.
+func (c *Client) undo(ctx context.Context, name string, hasPolicy bool, failure error) error {
 	tries := new(calls.Attempts)
-	var policyErr, err error
 	for _, wait := range append(slices.Clone(lookAfter), 5*time.Second) {
 		calls.Pause(ctx, wait)
-		policyErr = c.deletePolicy(ctx, name, policyName)
+		if c.deletePolicy(ctx, name, policyName) == nil {
+			hasPolicy = false
+		}
 		in := &iam.DeleteUserInput{UserName: aws.String(c.place.nameIn(name))}
-		_, err = send(ctx, c.session, c.iam.DeleteUserRequest, in, tries.Watch)
+		_, err := send(ctx, c.session, c.iam.DeleteUserRequest, in, tries.Watch)
 		if err == nil || tries.Unsure && mayBeMissing(err) {
-			c.made.forget(c.arnOf(name))
+			c.forget(name)
 			return common.WithOutcome(failure, nil, nil)
 		}
 	}
-	return halfMade(failure, tries.Unsure, policyErr == nil)
+	return halfMade(failure, tries.Unsure, hasPolicy)
 }
 
 // halfMade returns the failure of a create whose user could not be deleted.
-func halfMade(failure error, userUnsure, policyGone bool) error {
+func halfMade(failure error, userUnsure, hasPolicy bool) error {
 	var applied, unknown []string
 	if userUnsure {
 		unknown = append(unknown, userPart)
 	} else {
 		applied = append(applied, userPart)
 	}
-	if !policyGone {
+	if hasPolicy {
 		unknown = append(unknown, policyPart)
 	}
 	return unfinished(failure, applied, unknown)

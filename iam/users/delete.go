@@ -50,7 +50,7 @@ func (c *Client) Delete(ctx context.Context, name string, whileOwned func(contex
 	if err := d.run(ctx); err != nil {
 		return nil, err
 	}
-	c.made.forget(c.arnOf(name))
+	c.forget(name)
 	return was, nil
 }
 
@@ -140,7 +140,7 @@ func (d *deletion) nameInIAM() *string { return aws.String(d.place.nameIn(d.user
 // be deleted.
 func (d *deletion) checkSame(ctx context.Context) error {
 	name := d.user.UserName
-	d.made.forget(d.arnOf(name)) // if IAM does not know it now, it is deleted
+	d.forget(name) // if IAM does not know it now, it is deleted
 	now := &User{UserName: name}
 	err := d.whileThere(ctx, name, func(ctx context.Context) error { return d.readUser(ctx, now) })
 	if err == nil && now.id != d.user.id {

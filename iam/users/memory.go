@@ -12,8 +12,8 @@ const (
 	listWait = 4                // how often a call is made of a user who is listed, and whom AWS denies
 )
 
-// A memory has what this process has made in IAM a short time ago: ARNs of users
-// and ids of access keys. AWS may not know them everywhere yet.
+// A memory has what this process has made in IAM a short time ago: ARNs of users,
+// their policies and ids of access keys. AWS may not know them everywhere yet.
 type memory struct {
 	made *lru.Cache[string, time.Time]
 }
@@ -34,4 +34,15 @@ func (m memory) forget(what string) { m.made.Remove(what) }
 func (m memory) isFresh(what string) bool {
 	at, ok := m.made.Peek(what)
 	return ok && time.Since(at) < unseen
+}
+
+// policyOf is the name in the memory of the policy that allows that access.
+func (c *Client) policyOf(user, access string) string { return c.arnOf(user) + " " + access }
+
+// forget forgets all about a user who is deleted.
+func (c *Client) forget(user string) {
+	c.made.forget(c.arnOf(user))
+	for access := range c.place.Policies {
+		c.made.forget(c.policyOf(user, access))
+	}
 }

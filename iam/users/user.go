@@ -95,12 +95,13 @@ func (c *Client) readUser(ctx context.Context, u *User) error {
 }
 
 // readPolicy returns the document of the service's inline policy, and "" if the
-// user has none. Whether the user exists, another call tells.
+// user has none. IAM may not know yet one that was set a moment ago. Whether the
+// user exists, another call tells.
 func (c *Client) readPolicy(ctx context.Context, name string) (string, error) {
 	in := &iam.GetUserPolicyInput{UserName: aws.String(c.place.nameIn(name)), PolicyName: aws.String(policyName)}
 	out, err := send(ctx, c.session, c.iam.GetUserPolicyRequest, in)
 	if awsCode(err) == iam.ErrCodeNoSuchEntityException {
-		return "", nil
+		return c.newPolicy(name), nil
 	}
 	if err != nil {
 		return "", err
@@ -110,6 +111,17 @@ func (c *Client) readPolicy(ctx context.Context, name string) (string, error) {
 		return aws.StringValue(out.PolicyDocument), nil // it is none of ours
 	}
 	return document, nil
+}
+
+// newPolicy returns the document that this process has set a short time ago, and
+// "" if it has set none.
+func (c *Client) newPolicy(name string) string {
+	for access, policy := range c.place.Policies {
+		if c.made.isFresh(c.policyOf(name, access)) {
+			return policy
+		}
+	}
+	return ""
 }
 
 func (c *Client) readGroups(ctx context.Context, name string) ([]*iam.Group, error) {
