@@ -51,7 +51,7 @@ var _ = describe("CreateUser", rowTest{
 		// As in CreateRepository, this variant must be first.
 		{name: "lost answer", method: "POST", path: base + "/g/plain/users", body: `{"UserName": "lost"}`, status: 200},
 		{name: "plain", method: "POST", path: base + "/g/plain/users", body: `{"UserName": "new1", "Tags": [{"Key": "k", "Value": "v"}]}`, status: 200},
-		{name: "taken", method: "POST", path: base + "/g/plain/users", body: `{"UserName": "new1"}`, status: 409},
+		{name: "taken", method: "POST", path: base + "/g/plain/users", body: `{"UserName": "full"}`, status: 409},
 		{name: "undone", method: "POST", path: base + "/g/plain/users", body: `{"UserName": "undone"}`, status: 400,
 			want: problemByAWS("bad-request", "no", "InvalidInput")},
 		{name: "missing", method: "POST", path: base + "/g/missing/users", body: `{"UserName": "new2"}`, status: 404},
@@ -133,7 +133,7 @@ func (w *world) addUserVariants() {
 	w.addKey(account, full.Name)
 	w.aws.Inject(localaws.Fault{Operation: "iam:CreateUser", Times: 1, AfterWork: true, Drop: true})
 	puts := 0
-	w.aws.Inject(localaws.Fault{Operation: "iam:PutUserPolicy", Code: "InvalidInput", Message: "no", When: func(localaws.Call) bool {
+	w.aws.Inject(localaws.Fault{Operation: "iam:PutUserPolicy", Code: "InvalidInput", Message: "no", AfterWork: true, When: func(localaws.Call) bool {
 		puts++
 		return puts == 3 // of the variant "undone"
 	}})

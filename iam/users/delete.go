@@ -2,6 +2,7 @@ package users
 
 import (
 	"context"
+	"slices"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/iam/calls"
@@ -12,8 +13,12 @@ import (
 
 // conflicts is how often IAM may say that something of a user is in the way,
 // until that is meant. It may know late what was removed, and somebody else may
-// add something at the same time.
-const conflicts = 5
+// add something at the same time. Of a user who was just created it may show late
+// what the user has.
+const (
+	conflicts      = 5
+	conflictsOfNew = 7
+)
 
 // A deletion deletes one user, and first what the user has: IAM deletes no user
 // who has anything.
@@ -78,7 +83,11 @@ func (c *Client) attachedPolicies(ctx context.Context, name string) ([]string, e
 func (c *Client) inlinePolicies(ctx context.Context, name string) ([]string, error) {
 	in := &iam.ListUserPoliciesInput{UserName: aws.String(c.place.nameIn(name)), MaxItems: aws.Int64(pageSize)} // all have 2,048 characters at most
 	out, err := send(ctx, c.session, c.iam.ListUserPoliciesRequest, in)
-	return aws.StringValueSlice(out.PolicyNames), err
+	names := aws.StringValueSlice(out.PolicyNames)
+	if !slices.Contains(names, policyName) && c.newPolicy(name) != "" { // IAM does not show it yet
+		names = append(names, policyName)
+	}
+	return names, err
 }
 
 // checkGroups refuses to delete a member of a group that is not the former one.
@@ -95,12 +104,16 @@ func (d *deletion) checkGroups() error {
 
 // run deletes what is in the way, and the user.
 func (d *deletion) run(ctx context.Context) error {
+	most := conflicts
+	if d.made.isFresh(d.arnOf(d.user.UserName)) {
+		most = conflictsOfNew
+	}
 	for wait, n := firstWait, 1; ; wait, n = 2*wait, n+1 {
 		err := d.removeAll(ctx)
 		if err == nil {
 			err = d.deleteUser(ctx)
 		}
-		if common.CodeOf(err) != common.UserConflict || n == conflicts || !calls.Pause(ctx, wait) {
+		if common.CodeOf(err) != common.UserConflict || n == most || !calls.Pause(ctx, wait) {
 			return d.outcome(ctx, err)
 		}
 		if err := d.readAgain(ctx); err != nil {

@@ -1,0 +1,185 @@
+package api
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/google/go-cmp/cmp"
+)
+
+var deleteA = exchange{method: "DELETE", path: base + "/g/a", status: 200, want: shown("g/a")}
+
+// directUsers returns the names of all users that IAM has in the first account.
+func (w *world) directUsers() []string {
+	w.t.Helper()
+	out, err := w.iam().ListUsers(nil)
+	w.must(out, err)
+	names := []string{}
+	for _, u := range out.Users {
+		names = append(names, *u.UserName)
+	}
+	return names
+}
+
+func (w *world) wantUsers(want ...string) {
+	w.t.Helper()
+	if diff := cmp.Diff(append([]string{}, want...), w.directUsers()); diff != "" {
+		w.t.Errorf("users (-want +got):\n%s", diff)
+	}
+}
+
+// The users of a repository go with it, and no others.
+func TestDeleteRepositoryWithUsers(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.addFullUser()
+	for _, name := range []string{"u1", "u2", "u3", "u4", "u5", "u6"} {
+		w.addUser(account, ourUser(account, "g/a", org, name, "pull"))
+		w.addKey(account, "g-a-"+name)
+	}
+	w.addUser(account, ourUser(account, "g/b", org, "u", "pull"))
+	w.addUser(account, localaws.User{Path: "/spinup/spindev/g/a/deeper/", Name: "g-a-deeper"})
+	w.addUser(account, localaws.User{Path: "/spinup/spindev/g/a/", Name: "strange"})
+	w.run(deleteA)
+	w.wantUsers("g-a-deeper", "g-b-u", "strange")
+}
+
+// Another org's repository is not deleted, nor are its users.
+func TestDeleteRepositoryOfOthersWithUsers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addRepository(account, "g/a", otherOrg)
+	w.addUser(account, ourUser(account, "g/a", org, "u", "pull"))
+	w.run(
+		exchange{method: "DELETE", path: base + "/g/a", status: 403, want: "-"},
+		exchange{method: "DELETE", path: base + "/g/missing", status: 404, want: "-"},
+	)
+	w.wantUsers("g-a-u")
+}
+
+// If a user cannot be deleted, the repository stays. The answer says why, and
+// which users are gone.
+func TestDeleteRepositoryWhoseUserStays(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.addUser(account, ourUser(account, "g/a", org, "a", "pull"))
+	u := earlierUser("g/a", org, "u")
+	u.Groups = []string{"admins"}
+	w.addUser(account, u)
+	w.run(
+		exchange{method: "DELETE", path: base + "/g/a", status: 409, want: failedChange("user-conflict", "The user u could not be deleted: "+
+			"The user u is in the IAM group admins, which the service does not know. Take it out of that group in IAM, and send the request again.", []string{"User a"}, nil)},
+		exchange{method: "GET", path: base + "/g/a", status: 200, want: shown("g/a")},
+		usersOf("GET", "", "", 200, `["u"]`),
+	)
+}
+
+// Parts of users have the names of the users.
+func TestDeleteRepositoryWhoseUserIsHalfDeleted(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.addUser(account, ourUser(account, "g/a", org, "u", "pull"))
+	w.addKey(account, "g-a-u")
+	mend := w.aws.Inject(localaws.Fault{Operation: "iam:DeleteUser", Code: "ServiceFailure", Status: 500})
+	w.run(
+		exchange{method: "DELETE", path: base + "/g/a", status: 500,
+			want: failedChangeByAWS("internal", internalError, []string{"AccessKeys of u", "Policies of u"}, []string{"User u"}, "ServiceFailure")},
+		exchange{method: "GET", path: base + "/g/a", status: 200, want: shown("g/a")},
+	)
+	mend()
+	w.run(deleteA)
+	w.wantUsers()
+}
+
+// If the users cannot be listed, the repository stays.
+func TestDeleteRepositoryWhoseUsersAreNotKnown(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.aws.Inject(localaws.Fault{Operation: "iam:ListUsers", Code: "AccessDenied"})
+	w.run(
+		exchange{method: "DELETE", path: base + "/g/a", status: 403, want: problemByAWS("denied-by-aws", "AWS denied iam:ListUsers to the role of that account. "+
+			"Give the role the permissions for users (config/aws/users-policy.json), and look for a policy that denies them.", "AccessDenied")},
+		exchange{method: "GET", path: base + "/g/a", status: 200, want: shown("g/a")},
+	)
+}
+
+// whenDeleted runs a function once, after the repository was deleted and before
+// the answer to that.
+func (w *world) whenDeleted(do func()) {
+	var once sync.Once
+	w.after = func(c localaws.Call) {
+		if c.Operation == "DeleteRepository" {
+			once.Do(do)
+		}
+	}
+}
+
+// A user that was created after the users were listed goes too.
+func TestDeleteRepositoryThatGetsAUser(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.whenDeleted(func() { w.addUser(account, ourUser(account, "g/a", org, "late", "pull")) })
+	w.run(deleteA)
+	w.wantUsers()
+}
+
+// Somebody makes the repository again, and a user of that one. The user stays.
+func TestDeleteRepositoryThatIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	for name, owner := range map[string]string{"by us": org, "by another org": otherOrg} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newUsersWorld(t)
+			w.whenDeleted(func() {
+				w.later.Add(1)
+				w.addRepository(account, "g/a", owner)
+				w.addUser(account, ourUser(account, "g/a", org, "next", "pull"))
+			})
+			w.run(deleteA)
+			w.wantUsers("g-a-next")
+		})
+	}
+}
+
+// A user that came in between cannot be deleted. The repository is gone.
+func TestDeleteRepositoryThatLeavesAUser(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.addUser(account, ourUser(account, "g/a", org, "early", "pull"))
+	w.whenDeleted(func() {
+		w.addUser(account, ourUser(account, "g/a", org, "late", "pull"))
+		w.aws.Inject(localaws.Fault{Operation: "iam:DeleteUser", Code: "InvalidInput", Message: "no"})
+	})
+	want := failedChangeByAWS("bad-request", "The user late could not be deleted: no", []string{"Repository", "User early", "Policies of late"}, nil, "InvalidInput")
+	w.run(exchange{method: "DELETE", path: base + "/g/a", status: 400, want: strings.Replace(want, "Look at the repository, or correct the request and send it again.",
+		"Create a repository of the same name and delete it: that deletes the users which are left.", 1)})
+	w.wantUsers("g-a-late")
+}
+
+// Where there are no users, IAM is not called.
+func TestDeleteRepositoryWhereUsersAreOff(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t, withoutUsers)
+	w.run(deleteA)
+	want := []string{"sts:AssumeRole", "ecr:DescribeRepositories", "ecr:ListTagsForResource", "ecr:DeleteRepository"}
+	got := w.called()
+	if len(got) != len(want) || strings.Contains(strings.Join(got, " "), "iam:") {
+		t.Errorf("calls: %v, want %v", got, want)
+	}
+}
+
+// A create of a user and the deletion of its repository at the same time leave no
+// user without a repository.
+func TestCreateUserWhileTheRepositoryIsDeleted(t *testing.T) {
+	t.Parallel()
+	for range 5 {
+		w := newUsersWorld(t)
+		var both sync.WaitGroup
+		both.Go(func() { w.do(usersOf("POST", "", `{"UserName": "u"}`, 0, "")) })
+		both.Go(func() { w.run(deleteA) })
+		both.Wait()
+		w.wantUsers()
+	}
+}
