@@ -27,10 +27,19 @@ func (s *Server) AddUser(account string, u User) error {
 // once.
 func (s *Server) AddUserKey(account, user string) (id, secret string, err error) {
 	err = s.inAccount(account, func() error {
-		id, secret, err = s.iam.AddKey(account, user)
+		id, secret, err = s.iam.AddKey(account, user, "")
 		return err
 	})
 	return id, secret, err
+}
+
+// AddUserKeyWithID is AddUserKey for a key of that id, which no other key may have
+// had.
+func (s *Server) AddUserKeyWithID(account, user, id string) error {
+	return s.inAccount(account, func() error {
+		_, _, err := s.iam.AddKey(account, user, id)
+		return err
+	})
 }
 
 // SetIAMDelay says after how long a write to IAM is seen, from now on: a new

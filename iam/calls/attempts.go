@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/request"
 )
 
@@ -16,6 +17,7 @@ import (
 type Attempts struct {
 	Unsure bool      // one of them may have done the work, and AWS did not say so
 	Start  time.Time // of the first such attempt, by our clock
+	End    time.Time // of the last such attempt, by our clock
 
 	Failure error // of the last attempt, before it is translated
 }
@@ -25,8 +27,22 @@ type Attempts struct {
 func (a *Attempts) Watch(r *request.Request) {
 	r.Handlers.CompleteAttempt.PushBack(func(r *request.Request) {
 		a.Failure = r.Error
-		if !a.Unsure && isUnsure(r) {
+		if !isUnsure(r) {
+			return
+		}
+		if a.End = time.Now(); !a.Unsure {
 			a.Unsure, a.Start = true, r.AttemptTime
+		}
+	})
+}
+
+// WatchOnce is Watch for a request that must not do its work twice. After an
+// attempt that may have done it there is no further attempt.
+func (a *Attempts) WatchOnce(r *request.Request) {
+	a.Watch(r)
+	r.Handlers.Retry.PushBack(func(r *request.Request) {
+		if a.Unsure {
+			r.Retryable = aws.Bool(false)
 		}
 	})
 }

@@ -73,3 +73,52 @@ func TestAttemptsBeginWithTheFirstUnsureOne(t *testing.T) {
 		}
 	})
 }
+
+// AWS has written the header after the attempt began. So it was not later than at
+// the end of that second.
+func TestClockLearnsTheLatestAWSTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const ahead = time.Hour
+		c := NewClock()
+		time.Sleep(500 * time.Millisecond)
+		end := time.Now()
+		if c.MayBeBefore(end, end) {
+			t.Error("the clock claims to know AWS's time before any answer")
+		}
+		answered := func(took time.Duration) {
+			began := time.Now()
+			time.Sleep(took)
+			date := time.Now().Add(ahead).UTC().Format(http.TimeFormat)
+			c.Note(&request.Request{AttemptTime: began, HTTPResponse: &http.Response{Header: http.Header{"Date": {date}}}})
+		}
+		answered(0)
+		if !c.MayBeBefore(end, end.Add(ahead+500*time.Millisecond)) || c.MayBeBefore(end, end.Add(ahead+700*time.Millisecond)) {
+			t.Error("after an answer the time is not known to the second")
+		}
+		answered(10 * time.Second)
+		if c.MayBeBefore(end, end.Add(ahead+700*time.Millisecond)) {
+			t.Error("a less exact answer replaced a more exact one")
+		}
+		time.Sleep(400 * time.Millisecond) // 0.9 s of a second are over
+		answered(0)
+		if !c.MayBeBefore(end, end.Add(ahead+100*time.Millisecond)) || c.MayBeBefore(end, end.Add(ahead+300*time.Millisecond)) {
+			t.Error("after an answer at the end of a second the time is not known more exactly")
+		}
+	})
+}
+
+// After an attempt that may have done the work there is no other.
+func TestWatchOnce(t *testing.T) {
+	t.Parallel()
+	for status, again := range map[int]bool{400: true, 500: false} {
+		a := new(Attempts)
+		r := &request.Request{Error: awserr.New("Any", "", nil), HTTPResponse: &http.Response{StatusCode: status}}
+		a.WatchOnce(r)
+		r.Handlers.CompleteAttempt.Run(r)
+		r.Handlers.Retry.Run(r)
+		if (r.Retryable == nil) != again {
+			t.Errorf("after status %d: %v, want another attempt: %t", status, r.Retryable, again)
+		}
+	}
+}

@@ -19,15 +19,25 @@ const (
 type Clock struct {
 	base time.Time // when this clock began, by our clock
 
-	mu     sync.Mutex
-	atBase time.Time // AWS's time at base was this or later; zero before the first answer
-	noted  time.Time // when atBase was learned
+	mu       sync.Mutex
+	earliest limit
+	latest   limit
 }
+
+// A limit is a limit of AWS's time at the base of a Clock.
+type limit struct {
+	atBase time.Time // zero before the first answer
+	noted  time.Time // when that was learned
+}
+
+// drift returns by how much the two clocks may have drifted apart since.
+func (l limit) drift(now time.Time) time.Duration { return now.Sub(l.noted) / driftRate }
 
 // NewClock returns a Clock that knows nothing yet.
 func NewClock() *Clock { return &Clock{base: time.Now()} }
 
-// Note learns from the answer to one attempt of a call.
+// Note learns from the answer to one attempt of a call. AWS wrote the header
+// between the beginning of the attempt and now.
 func (c *Clock) Note(r *request.Request) {
 	if r.HTTPResponse == nil {
 		return
@@ -39,15 +49,14 @@ func (c *Clock) Note(r *request.Request) {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if atBase := date.Add(-now.Sub(c.base)); atBase.After(c.earliest(now)) {
-		c.atBase, c.noted = atBase, now
+	earliest := date.Add(-now.Sub(c.base))
+	if earliest.After(c.earliest.atBase.Add(-c.earliest.drift(now))) {
+		c.earliest = limit{earliest, now}
 	}
-}
-
-// earliest returns atBase minus the time by which the two clocks may have
-// drifted since.
-func (c *Clock) earliest(now time.Time) time.Time {
-	return c.atBase.Add(-now.Sub(c.noted) / driftRate)
+	latest := date.Add(time.Second - r.AttemptTime.Sub(c.base))
+	if c.latest.atBase.IsZero() || latest.Before(c.latest.atBase.Add(c.latest.drift(now))) {
+		c.latest = limit{latest, now}
+	}
 }
 
 // MayBeAfter tells whether t, by AWS's clock, may be later than start, by our
@@ -55,8 +64,15 @@ func (c *Clock) earliest(now time.Time) time.Time {
 func (c *Clock) MayBeAfter(start, t time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.atBase.IsZero() {
-		return false
-	}
-	return !t.Before(c.earliest(time.Now()).Add(start.Sub(c.base) - maxSkew))
+	l := c.earliest
+	return !l.atBase.IsZero() && !t.Before(l.atBase.Add(start.Sub(c.base)-l.drift(time.Now())-maxSkew))
+}
+
+// MayBeBefore tells whether t, by AWS's clock, may be earlier than end, by our
+// clock. It is false before the first answer.
+func (c *Clock) MayBeBefore(end, t time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.latest
+	return !l.atBase.IsZero() && !t.After(l.atBase.Add(end.Sub(c.base)+l.drift(time.Now())+maxSkew))
 }

@@ -25,6 +25,7 @@ type API struct {
 	clock *calls.Clock
 	turns *calls.Turns // of changes of users, by the user's ARN
 	made  memory       // users and access keys that this process has made
+	gone  memory       // access keys that it has deleted
 }
 
 // New returns an API that uses the AWS session, but not its credentials. So a
@@ -36,6 +37,7 @@ func New(session client.ConfigProvider) *API {
 		clock: calls.NewClock(),
 		turns: calls.NewTurns(),
 		made:  newMemory(),
+		gone:  newMemory(),
 	}
 	// The clock reads the header before the body is read, so that the time is
 	// exact.

@@ -12,8 +12,9 @@ const (
 	listWait = 4                // how often a call is made of a user who is listed, and whom AWS denies
 )
 
-// A memory has what this process has made in IAM a short time ago: ARNs of users,
-// their policies and ids of access keys. AWS may not know them everywhere yet.
+// A memory has what this process has made or deleted in IAM a short time ago: ARNs
+// of users, and their policies and the ids of their access keys after these. AWS
+// may not know that everywhere yet.
 type memory struct {
 	made *lru.Cache[string, time.Time]
 }
@@ -30,7 +31,7 @@ func (m memory) add(what string) { m.made.Add(what, time.Now()) }
 
 func (m memory) forget(what string) { m.made.Remove(what) }
 
-// isFresh tells whether AWS may not know it yet.
+// isFresh tells whether AWS may not know that yet.
 func (m memory) isFresh(what string) bool {
 	at, ok := m.made.Peek(what)
 	return ok && time.Since(at) < unseen

@@ -137,19 +137,32 @@ func (c *Client) keys(ctx context.Context, name string) ([]AccessKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys := make([]AccessKey, len(out.AccessKeyMetadata))
+	for _, k := range out.AccessKeyMetadata {
+		if aws.StringValue(k.UserName) != c.place.nameIn(name) { // IAM ignores the case of names
+			return nil, notFound(name)
+		}
+	}
+	listed := slices.DeleteFunc(out.AccessKeyMetadata, func(k *iam.AccessKeyMetadata) bool {
+		return c.gone.isFresh(c.keyOf(name, aws.StringValue(k.AccessKeyId)))
+	})
+	keys := make([]AccessKey, len(listed))
 	uses, ctx := errgroup.WithContext(ctx)
-	for i, k := range out.AccessKeyMetadata {
+	for i, k := range listed {
 		keys[i] = AccessKey{AccessKeyID: aws.StringValue(k.AccessKeyId), Status: aws.StringValue(k.Status), CreateDate: common.Timestamp{Time: aws.TimeValue(k.CreateDate)}}
 		uses.Go(func() error { return c.readUse(ctx, &keys[i]) })
 	}
 	if err := uses.Wait(); err != nil {
 		return nil, err
 	}
+	sortKeys(keys)
+	return keys, nil
+}
+
+// sortKeys puts the oldest key first.
+func sortKeys(keys []AccessKey) {
 	slices.SortFunc(keys, func(a, b AccessKey) int {
 		return cmp.Or(a.CreateDate.Compare(b.CreateDate.Time), cmp.Compare(a.AccessKeyID, b.AccessKeyID))
 	})
-	return keys, nil
 }
 
 // readUse reads when the key was last used. A key that is gone meanwhile has no
@@ -172,8 +185,13 @@ func (p Place) accessOf(u *User) *string {
 	if u.boundary != p.Boundary || len(u.groups) > 0 {
 		return nil
 	}
+	return p.accessByPolicy(u.policy)
+}
+
+// accessByPolicy returns the access of a user with that inline policy.
+func (p Place) accessByPolicy(document string) *string {
 	for access, policy := range p.Policies {
-		if sameJSON(policy, u.policy) {
+		if sameJSON(policy, document) {
 			return &access
 		}
 	}

@@ -153,8 +153,8 @@ func (s *Store) join(u *user, given User) error {
 	return nil
 }
 
-// AddKey adds an access key to a user directly.
-func (s *Store) AddKey(account, name string) (id, secret string, err error) {
+// AddKey adds an access key to a user directly. It makes an id if that is empty.
+func (s *Store) AddKey(account, name, wanted string) (id, secret string, err error) {
 	s.calls.Lock()
 	defer s.calls.Unlock()
 	newest := s.newest(account, name)
@@ -165,6 +165,12 @@ func (s *Store) AddKey(account, name string) (id, secret string, err error) {
 		return "", "", fmt.Errorf("the user %s has %d keys", name, maxKeys)
 	}
 	u, k := newest.clone(), newKey(s.now())
+	if wanted != "" {
+		k.id = wanted
+	}
+	if s.owner(k.id) != nil {
+		return "", "", fmt.Errorf("there is or was an access key %s", k.id)
+	}
 	u.keys = append(u.keys, k)
 	s.putNow(account, u.name, u, s.now())
 	return k.id, k.secret, nil

@@ -1,0 +1,103 @@
+package users
+
+import (
+	"context"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam/calls"
+)
+
+// applySteps takes the steps one after the other, and notes each in the user. It
+// returns which parts are applied.
+func (c *Client) applySteps(ctx context.Context, steps []step, user *User) (applied []string, err error) {
+	for _, s := range steps {
+		patient := len(applied) > 0 // AWS may not know the boundary everywhere yet, and then denies the policy
+		if err := c.apply(ctx, user.UserName, s, patient); err != nil {
+			return nil, withApplied(err, applied)
+		}
+		s.note(user)
+		applied = append(applied, s.part)
+	}
+	user.Access = c.place.accessOf(user)
+	return applied, nil
+}
+
+// apply takes one step. If AWS did not say whether it did the work, apply reads the
+// user.
+func (c *Client) apply(ctx context.Context, user string, s step, patient bool) error {
+	limited, cancel := calls.ReserveTime(ctx)
+	defer cancel()
+	tries := new(calls.Attempts)
+	err := c.whileThere(limited, user, func(ctx context.Context) error { return s.call(ctx, tries) })
+	for wait := firstWait; patient && awsCode(err) == accessDenied && calls.Pause(limited, wait); wait = min(2*wait, maxWait) {
+		err = s.call(limited, tries)
+	}
+	if err == nil || !tries.Unsure || calls.IsGone(err) {
+		return err
+	}
+	now, readErr := c.read(ctx, user)
+	if readErr == nil && s.done(now) {
+		return nil
+	}
+	return withAdvice(common.WithOutcome(calls.UnknownReason(err, readErr), nil, []string{s.part}))
+}
+
+// changeKeys makes a key. It deletes the others if that is asked for. If one of
+// them cannot be deleted, that is no failure: the caller must get the new one.
+func (u Update) changeKeys(ctx context.Context, updated *UpdatedUser) error {
+	maker := keyMaker{Client: u.Keys, user: updated.UserName, was: updated.AccessKeys}
+	key, err := maker.makeKey(ctx)
+	if err != nil {
+		return err
+	}
+	if u.Gone() {
+		return maker.withdraw(ctx, key.AccessKeyID)
+	}
+	updated.AccessKey, updated.AccessKeys = key, nil
+	if u.ResetKey {
+		updated.DeletedAccessKeys = []string{}
+	}
+	limited, cancel := calls.ReserveTime(ctx)
+	defer cancel()
+	for _, old := range maker.was {
+		if u.ResetKey {
+			err := maker.removeKey(limited, maker.user, old.AccessKeyID)
+			if err == nil || calls.IsGone(err) {
+				updated.DeletedAccessKeys = append(updated.DeletedAccessKeys, old.AccessKeyID)
+				continue
+			}
+			updated.KeyLeft = err
+		}
+		updated.AccessKeys = append(updated.AccessKeys, old)
+	}
+	updated.AccessKeys = append(updated.AccessKeys, key.shown())
+	sortKeys(updated.AccessKeys)
+	return nil
+}
+
+// withdraw deletes a key whose secret nobody gets.
+func (m keyMaker) withdraw(ctx context.Context, id string) error {
+	gone := common.Errorf(common.Canceled, "The caller hung up, so the new access key was deleted.")
+	if err := m.removeKey(ctx, m.user, id); err != nil {
+		gone.Message, gone.Cause = "The caller hung up. Nobody knows the new access key "+id+": delete it.", err
+		return common.WithOutcome(gone, nil, keyPart)
+	}
+	return gone
+}
+
+// withApplied adds the parts that were applied before the failure.
+func withApplied(err error, applied []string) error {
+	if len(applied) == 0 {
+		return err
+	}
+	_, unknown := calls.OutcomeOf(err)
+	return withAdvice(common.WithOutcome(err, applied, unknown))
+}
+
+// withAdvice says what to do, unless the error does.
+func withAdvice(e *common.Error) *common.Error {
+	if e.Advice == "" {
+		e.Advice = "Look at the user, or send the same request again."
+	}
+	return e
+}

@@ -1,0 +1,188 @@
+package users
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam/calls"
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/service/iam"
+)
+
+// An Update says what to change of a user.
+type Update struct {
+	Access   *string      // a key of Place.Policies; nil: the present one
+	Default  string       // the Access of a user that becomes the service's, if there is none
+	Tags     []common.Tag // to merge into the present ones
+	MakeKey  bool
+	ResetKey bool // make a key, and delete the others
+
+	Keys *Client     // in whose session keys are made and deleted
+	Gone func() bool // tells whether nobody waits for the answer any more
+}
+
+// An UpdatedUser is a user after an update.
+type UpdatedUser struct {
+	User
+	AccessKey         *NewAccessKey `json:",omitempty"`
+	DeletedAccessKeys []string      `json:",omitzero"` // nil, unless keys were reset
+
+	KeyLeft error `json:"-"` // why a key that the new one replaces is still there
+}
+
+// Update updates the user with that short name, which read reads. A user that is
+// not as the service makes one becomes so before its access changes and before it
+// gets a key. If a part fails, those after it are not done. The error says which
+// are done.
+//
+// The result is made of what was read and of what AWS has confirmed. A read right
+// after the update might still show old values.
+func (c *Client) Update(ctx context.Context, name string, u Update, read func(context.Context) (*User, error)) (*UpdatedUser, error) {
+	end, err := c.turn(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	present, err := read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkUpdate(u, present); err != nil {
+		return nil, err
+	}
+	updated := &UpdatedUser{User: *present}
+	applied, err := c.applySteps(ctx, c.steps(u, present), &updated.User)
+	if err != nil {
+		return nil, err
+	}
+	if u.MakeKey || u.ResetKey {
+		err = u.changeKeys(ctx, updated)
+	}
+	if err != nil {
+		return nil, withApplied(err, applied)
+	}
+	return updated, nil
+}
+
+// takesOver tells whether the user must be as the service makes one.
+func (u Update) takesOver() bool { return u.Access != nil || u.MakeKey || u.ResetKey }
+
+// checkUpdate refuses what cannot be done before anything is changed.
+func (c *Client) checkUpdate(u Update, present *User) error {
+	if !u.takesOver() {
+		return nil
+	}
+	if err := c.checkTags(present); err != nil {
+		return err
+	}
+	for _, g := range present.groups {
+		if aws.StringValue(g.Arn) != c.place.FormerGroup {
+			return common.Errorf(common.UserConflict, "The user %s is in the IAM group %s, which is not this service's. "+
+				"Somebody must take it out of that group first.", present.UserName, aws.StringValue(g.GroupName))
+		}
+	}
+	if (u.ResetKey || u.MakeKey && present.Access == nil) && len(present.AccessKeys) >= maxKeys {
+		return &common.Error{Code: common.TwoAccessKeys, Message: twoKeys(present.UserName, present.AccessKeys)}
+	}
+	return nil
+}
+
+// A step is one change of an update. It makes one call to AWS, which can be
+// repeated.
+type step struct {
+	part string // its name in the outcome
+	call func(context.Context, *calls.Attempts) error
+	note func(*User)      // sets what AWS has confirmed
+	done func(*User) bool // tells whether a user shows the change
+}
+
+// steps returns what is to be done. The order is such that the user can never do
+// more than before or than it may, and loses no access on the way.
+func (c *Client) steps(u Update, present *User) (steps []step) {
+	if u.takesOver() {
+		steps = append(steps, c.boundaryStep(present.UserName), c.policyStep(u, present), c.groupStep(present))
+	}
+	steps = append(steps, c.tagsStep(present.UserName, u.Tags))
+	return slices.DeleteFunc(steps, func(s step) bool { return s.done(present) })
+}
+
+func (c *Client) boundaryStep(name string) step {
+	in := &iam.PutUserPermissionsBoundaryInput{UserName: aws.String(c.place.nameIn(name)), PermissionsBoundary: aws.String(c.place.Boundary)}
+	return step{
+		part: "Boundary",
+		call: func(ctx context.Context, tries *calls.Attempts) error {
+			_, err := send(ctx, c.session, c.iam.PutUserPermissionsBoundaryRequest, in, tries.Watch)
+			return err
+		},
+		note: func(u *User) { u.boundary = c.place.Boundary },
+		done: func(u *User) bool { return u.boundary == c.place.Boundary },
+	}
+}
+
+func (c *Client) policyStep(u Update, present *User) step {
+	access := u.Default
+	if had := c.place.accessByPolicy(present.policy); had != nil {
+		access = *had
+	}
+	if u.Access != nil {
+		access = *u.Access
+	}
+	policy := c.place.Policies[access]
+	in := &iam.PutUserPolicyInput{
+		UserName: aws.String(c.place.nameIn(present.UserName)), PolicyName: aws.String(policyName), PolicyDocument: aws.String(policy),
+	}
+	return step{
+		part: "Access",
+		call: func(ctx context.Context, tries *calls.Attempts) error {
+			_, err := send(ctx, c.session, c.iam.PutUserPolicyRequest, in, tries.Watch)
+			return err
+		},
+		note: func(u *User) { u.policy = policy },
+		done: func(u *User) bool { return sameJSON(u.policy, policy) },
+	}
+}
+
+// groupStep takes the user out of the earlier service's IAM group.
+func (c *Client) groupStep(present *User) step {
+	_, group, _ := strings.Cut(c.place.FormerGroup, ":group/")
+	in := &iam.RemoveUserFromGroupInput{UserName: aws.String(c.place.nameIn(present.UserName)), GroupName: aws.String(group[strings.LastIndex(group, "/")+1:])}
+	return step{
+		part: "Groups",
+		call: func(ctx context.Context, tries *calls.Attempts) error {
+			_, err := send(ctx, c.session, c.iam.RemoveUserFromGroupRequest, in, tries.Watch)
+			return err
+		},
+		note: func(u *User) { u.groups, u.Groups = nil, []string{} },
+		done: func(u *User) bool { return len(u.groups) == 0 },
+	}
+}
+
+func (c *Client) tagsStep(name string, tags []common.Tag) step {
+	in := &iam.TagUserInput{UserName: aws.String(c.place.nameIn(name)), Tags: make([]*iam.Tag, len(tags))}
+	for i, t := range tags {
+		in.Tags[i] = &iam.Tag{Key: aws.String(t.Key), Value: aws.String(t.Value)}
+	}
+	return step{
+		part: "Tags",
+		call: func(ctx context.Context, tries *calls.Attempts) error {
+			_, err := send(ctx, c.session, c.iam.TagUserRequest, in, tries.Watch)
+			return err
+		},
+		note: func(u *User) { u.Tags = MergeTags(u.Tags, tags) },
+		done: func(u *User) bool {
+			return !slices.ContainsFunc(tags, func(t common.Tag) bool { return !slices.Contains(u.Tags, t) })
+		},
+	}
+}
+
+// MergeTags is common.MergeTags for tags of a user. IAM takes two keys that
+// differ only in case for the same.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
+func MergeTags(present, more []common.Tag) []common.Tag {
+	kept := slices.DeleteFunc(slices.Clone(present), func(t common.Tag) bool {
+		return slices.ContainsFunc(more, func(m common.Tag) bool { return strings.EqualFold(m.Key, t.Key) })
+	})
+	return common.MergeTags(kept, more)
+}
