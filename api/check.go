@@ -64,18 +64,18 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-// A scanFlag is ScanOnPush in a body: "true", "false", true or false.
-type scanFlag struct{ value *bool } // nil: absent
+// A boolFlag in a body is "true", "false", true or false.
+type boolFlag struct{ value *bool } // nil: absent
 
 // UnmarshalJSONFrom refuses every other value, also null.
-func (f *scanFlag) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+func (f *boolFlag) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	value, err := d.ReadToken()
 	if err != nil {
 		return err
 	}
 	on := value.String() == "true"
 	if !on && value.String() != "false" {
-		return common.Errorf(common.BadRequest, `ScanOnPush must be "true" or "false".`)
+		return common.Errorf(common.BadRequest, `%s must be "true" or "false".`, placeOf(d.StackPointer()))
 	}
 	f.value = &on
 	return nil

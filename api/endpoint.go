@@ -18,6 +18,8 @@ type target struct {
 	clients
 	Org  string
 	loan *loan // of a row with a long output whose method is not GET; otherwise nil
+
+	callerGone func() bool // tells whether the caller has hung up
 }
 
 // repository returns the full name of the repository.
@@ -155,7 +157,8 @@ func perform[In input, Out any](s *Service, rt route, w http.ResponseWriter, r *
 	}
 	ctx, cancel := context.WithDeadline(lifetime(rt, r), end)
 	defer cancel()
-	t := target{pathValues: p, Org: config.Org, clients: s.connector.connect(rt, scope, record)}
+	gone := func() bool { return r.Context().Err() != nil }
+	t := target{pathValues: p, Org: config.Org, clients: s.connector.connect(rt, scope, record), callerGone: gone}
 	record.session = t.session.Name
 	if d, ok := any(in).(interface{ dryRun() bool }); ok {
 		record.dryRun = d.dryRun()

@@ -78,6 +78,9 @@ var codeByIAMCode = map[string]string{
 	"EntityTemporarilyUnmodifiable": "user-conflict",
 	"LimitExceeded":                 "quota-reached",
 
+	"iam:CreateAccessKey LimitExceeded": "two-access-keys",
+	"iam:UpdateAccessKey NoSuchEntity":  "access-key-not-found",
+
 	"iam:CreateUser NoSuchEntity":       "denied-by-aws", // there is no such boundary
 	"iam:DeleteAccessKey NoSuchEntity":  inTheWay,
 	"iam:DeleteUserPolicy NoSuchEntity": inTheWay,
@@ -143,7 +146,7 @@ func testFault(t *testing.T, operation, awsCode string, request exchange, code s
 	if said["code"] != code || said["awsCode"] != awsCode || said["awsRequestId"] == nil {
 		t.Errorf("code, awsCode, awsRequestId: %v, want %s", said, code)
 	}
-	passedOn := status == 400 || status == 404 || status == 409 && code != "user-exists" || code == "quota-reached"
+	passedOn := status == 400 || status == 404 || status == 409 && code != "user-exists" && code != "two-access-keys" || code == "quota-reached"
 	if strings.Contains(body, "AWS's own words") != passedOn {
 		t.Errorf("AWS's words in a %s: %s", code, body)
 	}

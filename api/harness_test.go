@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -164,9 +165,10 @@ func (w *world) watch(c localaws.Call) {
 	}
 }
 
-// changeAnswers returns an option for newWorld. It changes the bodies of ECR's
+// changeAnswers returns an option for newWorld. It changes the bodies of AWS's
 // answers on their way to the service.
 func changeAnswers(t *testing.T, change func(operation, body string) string) func(*common.Config, *[]route) {
+	type operationKey struct{}
 	return func(c *common.Config, _ *[]route) {
 		aws, err := url.Parse(c.Account.Endpoint)
 		if err != nil {
@@ -174,17 +176,24 @@ func changeAnswers(t *testing.T, change func(operation, body string) string) fun
 		}
 		proxy := httputil.NewSingleHostReverseProxy(aws)
 		proxy.ModifyResponse = func(answer *http.Response) error {
-			_, operation, isECR := strings.Cut(answer.Request.Header.Get("X-Amz-Target"), ".")
-			if !isECR {
-				return nil
-			}
 			body, err := io.ReadAll(answer.Body)
-			changed := change(operation, string(body))
+			changed := change(answer.Request.Context().Value(operationKey{}).(string), string(body))
 			answer.Body = io.NopCloser(strings.NewReader(changed))
 			answer.Header.Set("Content-Length", strconv.Itoa(len(changed)))
 			return err
 		}
-		between := httptest.NewServer(proxy)
+		between := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				panic(http.ErrAbortHandler)
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			_, operation, isECR := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+			if form, err := url.ParseQuery(string(body)); err == nil && !isECR {
+				operation = form.Get("Action")
+			}
+			proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), operationKey{}, operation)))
+		}))
 		t.Cleanup(between.Close)
 		c.Account.Endpoint = between.URL
 	}

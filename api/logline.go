@@ -18,6 +18,7 @@ var logFields = []string{
 	"requestId", "traceId", "method", "route", "status", "outcome", "code", "duration", "bytes", "client", "userAgent", "path",
 	"key", "limit", "action", "session", "access", "accessSession", "expiresAt", "awsCalls", "awsTime", "sharedWith", "memoryWait",
 	"error", "awsCode", "awsRequestId", "applied", "unknown", "deletedImages", "deletedTags", "dryRun", "sharedGroups", "sharedAccounts", "lostPolicy",
+	"madeAccessKey", "deletedAccessKeys",
 	"deleted",              // of the line "images deleted"
 	"time", "level", "msg", // of logrus
 }
@@ -54,7 +55,7 @@ func (s *Service) logRequest(route string, r *http.Request, rec *record) {
 	if route == unmatched && rec.key != "" {
 		fields.Add("path", common.Clip(r.URL.EscapedPath(), maxLoggedPath))
 	}
-	addError(&fields, cmp.Or(rec.err, rec.answer.err))
+	addError(&fields, cmp.Or(rec.err, rec.left, rec.answer.err))
 	fields.Entry(logger).Log(level, message)
 }
 
@@ -81,7 +82,7 @@ func levelOf(rec *record) logrus.Level {
 		return logrus.InfoLevel
 	case status >= http.StatusInternalServerError || common.CodeOf(rec.err) == common.Internal:
 		return logrus.ErrorLevel
-	case needsLook(rec.err):
+	case needsLook(rec.err) || rec.left != nil:
 		return logrus.WarnLevel
 	default:
 		return logrus.InfoLevel
@@ -128,8 +129,12 @@ func (rec *record) fields(route string, r *http.Request) common.LogFields {
 		fields.Add("dryRun", true)
 	}
 	fields.Add("duration", rec.took.Seconds())
+	if len(rec.deletedKeys) > 0 {
+		fields.Add("deletedAccessKeys", rec.deletedKeys)
+	}
 	add("key", rec.key)
 	add("limit", rec.limit)
+	add("madeAccessKey", rec.madeKey)
 	if rec.memoryWait > 0 {
 		fields.Add("memoryWait", rec.memoryWait.Seconds())
 	}
@@ -234,7 +239,7 @@ func outcome(rec *record) string {
 	switch {
 	case errors.As(rec.err, &e) && len(e.Unknown) > 0:
 		return "unknown"
-	case e != nil && len(e.Applied) > 0:
+	case e != nil && len(e.Applied) > 0 || rec.left != nil:
 		return "partial"
 	case status == 0 || rec.answer.err != nil && !rec.changes:
 		return "dropped"

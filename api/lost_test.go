@@ -62,6 +62,15 @@ func failedChange(code, said string, applied, unknown []string) string {
 	return with(problemOf(code, detail), strings.Join(members, ", "))
 }
 
+// advised returns the problem document of failedChange with that advice, unless
+// it is empty.
+func advised(problem, advice string) string {
+	if advice == "" {
+		return problem
+	}
+	return strings.Replace(problem, "Look at the repository, or send the same request again.", advice, 1)
+}
+
 // failedChangeByAWS is the same for an error that AWS answered.
 func failedChangeByAWS(code, said string, applied, unknown []string, awsCode string) string {
 	return with(failedChange(code, said, applied, unknown), `"awsCode": "`+awsCode+`", "awsRequestId": "aws"`)
@@ -410,6 +419,9 @@ func TestDenialThatContradictsWhatWasRead(t *testing.T) {
 	t.Parallel()
 	for operation, request := range requestsByOperation(t) {
 		if partOf(operation) == "" || operation == "ecr:CreateRepository" || strings.HasPrefix(operation, "iam:") { // a create reads nothing before
+			continue
+		}
+		if strings.HasPrefix(operation, "iam:") { // users have tests of their own
 			continue
 		}
 		t.Run(operation, func(t *testing.T) {

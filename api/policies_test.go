@@ -120,6 +120,8 @@ func (w *world) setUpVariants() {
 	w.addUserVariants()
 	w.addScanVariants()
 	w.addLifecycleVariants()
+	w.addRepository(account, "g/users", org)
+	w.addUser(account, ourUser(account, "g/users", org, "builder", "push"))
 	administrator := awsecr.New(w.direct().session)
 	for name, key := range map[string]*string{"g/kms": nil, "g/key": aws.String(customerKey)} {
 		_, err := administrator.CreateRepository(&awsecr.CreateRepositoryInput{

@@ -33,6 +33,9 @@ type record struct {
 	session     string         // name of the AWS session
 	access      access         // for the caller
 	sharing     sharing        // that the caller asked for
+	madeKey     string         // id of the access key that the request has made
+	deletedKeys []string       // ids of the access keys that it has replaced
+	left        error          // what a request that was answered with a success has not done
 	err         error          // with which the request was answered
 	problem     common.Code    // of the problem document; empty if there is none
 	took        time.Duration  // until the answer

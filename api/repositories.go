@@ -15,7 +15,7 @@ const maxKeyID = 2048 // characters, as ECR says
 // A createInput is the body of a create.
 type createInput struct {
 	RepositoryName     string
-	ScanOnPush         scanFlag
+	ScanOnPush         boolFlag
 	ImageTagMutability *string
 	EncryptionType     *string
 	KmsKeyID           string `json:"KmsKeyId"`
@@ -65,7 +65,7 @@ func (in createInput) encryption() ecr.Encryption {
 
 // An updateInput is the body of an update. What is absent stays as it is.
 type updateInput struct {
-	ScanOnPush         scanFlag
+	ScanOnPush         boolFlag
 	ImageTagMutability *string
 	Tags               tagInputs
 

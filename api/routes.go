@@ -97,6 +97,8 @@ const (
 	sharingPath     = repositoryPath + "/sharing"
 	usersPath       = repositoryPath + "/users"
 	userPath        = usersPath + "/{user}"
+	keysPath        = userPath + "/keys"
+	keyPath         = keysPath + "/{key}"
 	openAPIPath     = "/v1/ecr/openapi.json"
 	docsPath        = "/v1/ecr/docs"
 	docsFilesPath   = docsPath + "/files"
@@ -140,7 +142,12 @@ var routes = []route{
 	{Method: "GET", Path: usersPath, Name: "ListUsers", Summary: "list a repository's users", Users: true, Policy: readTagsPolicy, Further: listUsersSessions, Endpoint: handledBy(listUsers)},
 	{Method: "POST", Path: usersPath, Name: "CreateUser", Summary: "create a user that may pull from or push to a repository", Users: true, Policy: readTagsPolicy, Further: createUserSessions, Endpoint: handledBy(createUser)},
 	{Method: "GET", Path: userPath, Name: "ShowUser", Summary: "show a user and its access keys", Users: true, Policy: readTagsPolicy, Further: showUserSessions, Endpoint: handledBy(showUser)},
+	{Method: "PUT", Path: userPath, Name: "UpdateUser", Summary: "change a user's access or tags, or replace its access keys", Users: true, Policy: readTagsPolicy, Further: changeUserSessions, Endpoint: handledBy(updateUser)},
 	{Method: "DELETE", Path: userPath, Name: "DeleteUser", Summary: "delete a user and its access keys", Users: true, Policy: readTagsPolicy, Further: deleteUserSessions, Endpoint: handledBy(deleteUser)},
+
+	{Method: "POST", Path: keysPath, Name: "CreateAccessKey", Summary: "make an access key of a user", Users: true, Policy: readTagsPolicy, Further: changeUserSessions, Endpoint: handledBy(createAccessKey)},
+	{Method: "PUT", Path: keyPath, Name: "UpdateAccessKey", Summary: "switch an access key on or off", Users: true, Policy: readTagsPolicy, Further: switchKeySessions, Endpoint: handledBy(updateAccessKey)},
+	{Method: "DELETE", Path: keyPath, Name: "DeleteAccessKey", Summary: "delete an access key", Users: true, Policy: readTagsPolicy, Further: deleteKeySessions, Endpoint: handledBy(deleteAccessKey)},
 
 	{Method: "GET", Path: openAPIPath, Name: "OpenAPI", Summary: "this API as an OpenAPI document", Public: true, Endpoint: raw(bounded(maxDocs, openAPI))},
 	{Method: "GET", Path: docsPath, Name: "Docs", Summary: "this API as a page to read and try", Public: true, Endpoint: raw(bounded(maxDocs, docs))},

@@ -164,12 +164,25 @@ type values map[string]string
 func (v values) fill(text string) string {
 	for _, declared := range pathVars {
 		value, ok := v[declared.Name]
-		if !ok {
+		switch {
+		case ok:
+		case declared.Name == "key":
+			value = sampleKey(v.orSample("account"), v.orSample("group")+"/"+v.orSample("name"))
+		default:
 			value = declared.Sample
 		}
 		text = strings.ReplaceAll(text, "{"+declared.Name+"}", value)
 	}
 	return text
+}
+
+// orSample returns the value of a variable.
+func (v values) orSample(name string) string {
+	if value, ok := v[name]; ok {
+		return value
+	}
+	declared, _ := findVar(pathVars, name)
+	return declared.Sample
 }
 
 // inG are the values that most tests use: the repository g/a.

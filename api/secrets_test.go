@@ -57,6 +57,7 @@ func (tap *wiretap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if tap.cut {
 		body = bytes.Replace(body, []byte("</Credentials>"), []byte("</Credential>"), 1)
+		body = bytes.Replace(body, []byte("</AccessKey>"), []byte("</Key>"), 1)
 		body = bytes.TrimSuffix(body, []byte("}"))
 	}
 	for k, v := range response.Header {
@@ -89,7 +90,21 @@ func (tap *wiretap) withoutPassword(t *testing.T, body string) string {
 	return body
 }
 
+// withoutKey returns an answer without the secret of an access key, which AWS must
+// have issued. It tells whether there was one.
+func (tap *wiretap) withoutKey(t *testing.T, body string) (rest string, told bool) {
+	t.Helper()
+	tap.mu.Lock()
+	defer tap.mu.Unlock()
+	found := keyTold.FindAllStringSubmatch(body, -1)
+	if len(found) > 1 || len(found) == 1 && !tap.secrets[found[0][1]] {
+		t.Fatalf("%d secrets of access keys, or one that AWS has not issued", len(found))
+	}
+	return keyTold.ReplaceAllString(body, ""), len(found) == 1
+}
+
 var (
+	keyTold      = regexp.MustCompile(`"SecretAccessKey":"([^"]*)"`)
 	passwordTold = regexp.MustCompile(`"Password":"([^"]*)"`)
 	authTold     = regexp.MustCompile(`"auth":"([^"]*)"`)
 )
@@ -113,6 +128,9 @@ func TestNoOutputHoldsASecret(t *testing.T) {
 	w.addRepository(account, "g/others", "another-org")
 	good, wrong := hash(t, markedKey, bcrypt.MinCost), hash(t, markedWrong, bcrypt.MinCost)
 
+	w.addUser(account, ourUser(account, "g/a", org, "builder", "pull"))
+	keys := 0
+	reset := updateOf(`{"resetkey": true}`, 0, "")
 	var output strings.Builder
 	send := func(e exchange, token string) {
 		w.aws.AddRepository(account, region, "g/a", ourTags("g/a")) // an error means that it is there
@@ -120,6 +138,13 @@ func TestNoOutputHoldsASecret(t *testing.T) {
 		status, header, body := w.do(e)
 		if status == 200 && strings.HasSuffix(e.path, "/credentials") {
 			body = tap.withoutPassword(t, body)
+		}
+		var told bool
+		if body, told = tap.withoutKey(t, body); told {
+			keys++
+			if status != 200 || header.Get("Cache-Control") != "no-store" {
+				t.Errorf("%s tells a secret with status %d: %v", e.path, status, header)
+			}
 		}
 		fmt.Fprintln(&output, status, header, body)
 	}
@@ -133,6 +158,7 @@ func TestNoOutputHoldsASecret(t *testing.T) {
 			send(e, good)
 		}
 		send(ask("push"), good)
+		send(reset, good)
 		for _, path := range []string{"/v1/ecr/ping", "/v1/ecr/version", "/v1/ecr/metrics", "/metrics", "/nothing", "/v1/ecr/111111111111/repositories"} {
 			send(exchange{method: "GET", path: path}, good)
 			send(exchange{method: "GET", path: path}, markedKey)
@@ -163,6 +189,9 @@ func TestNoOutputHoldsASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	all()
+	if keys < 3 {
+		t.Errorf("%d access keys were told", keys)
+	}
 
 	tap.mu.Lock()
 	defer tap.mu.Unlock()

@@ -27,6 +27,10 @@ var (
 	createUserSessions  = map[string]func(iam.Scope) iam.Policy{toListUsers: listUsersPolicy, toCreateUser: createUserPolicy}
 	deleteUserSessions  = map[string]func(iam.Scope) iam.Policy{toListUsers: listUsersPolicy, toDeleteUser: deleteUserPolicy}
 	deleteUsersSessions = map[string]func(iam.Scope) iam.Policy{toListUsers: listUsersPolicy, toDeleteUsers: deleteUsersPolicy}
+
+	changeUserSessions = map[string]func(iam.Scope) iam.Policy{toListUsers: listUsersPolicy, toChangeUser: changeUserPolicy, toMakeKeys: makeKeysPolicy}
+	switchKeySessions  = map[string]func(iam.Scope) iam.Policy{toListUsers: listUsersPolicy, toSwitchKeys: switchKeysPolicy}
+	deleteKeySessions  = map[string]func(iam.Scope) iam.Policy{toListUsers: listUsersPolicy, toDeleteKeys: deleteKeysPolicy}
 )
 
 // Condition keys of IAM.
@@ -95,11 +99,12 @@ func leaveFormerGroup(s iam.Scope) []iam.Statement {
 }
 
 // makeKeysPolicy allows to make keys of a user whose tags confine it to the
-// repository. The deletion is for a key whose secret was lost, and for those that
-// a new one replaces.
+// repository. The reads of the user are there so that most requests for a key need
+// no other session. The deletion is for a key whose secret was lost, and for those
+// that a new one replaces.
 func makeKeysPolicy(s iam.Scope) iam.Policy {
 	return iam.NewPolicy(
-		iam.Allow(s.UserARN(), append([]string{"iam:DeleteAccessKey"}, keyReads...)...),
+		iam.Allow(s.UserARN(), append([]string{"iam:DeleteAccessKey"}, userReads...)...),
 		iam.Allow(s.UserARN(), "iam:CreateAccessKey").
 			When("StringEquals", userOrg, s.Org).
 			When("StringEquals", userResource, s.Group+"/"+s.Name),

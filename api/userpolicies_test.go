@@ -86,6 +86,7 @@ const (
 	onlyBoundary  = "no tags, but the boundary"
 	resourceOnly  = "ResourceName"
 	resourceLower = "ResourceName in small letters"
+	otherTags     = "tags like none of the service's"
 )
 
 func userRequests(s iam.Scope) map[string]map[string]string {
@@ -105,5 +106,6 @@ func userRequests(s iam.Scope) map[string]map[string]string {
 		onlyBoundary:  {boundaryKey: boundary},
 		resourceOnly:  {resourceTag: s.Group + "/a"},
 		resourceLower: {"resourcename": s.Group + "/a"},
+		otherTags:     {"Application": "x"},
 	}
 }

@@ -30,7 +30,7 @@ var _ = describe("ShowUser", rowTest{
 	given: func(w *world, account, repository, org string) {
 		u := ourUser(account, repository, org, "builder", "push")
 		w.addUser(account, u)
-		w.addKey(account, u.Name)
+		w.must(nil, w.aws.AddUserKeyWithID(account, u.Name, sampleKey(account, repository)))
 	},
 	calls: append([]string{"ecr:ListTagsForResource"}, readsOfUser...),
 	variants: []exchange{

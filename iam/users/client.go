@@ -116,3 +116,14 @@ func send[In, Out any](ctx context.Context, session request.Option, build func(*
 	_ = r.Send() // the same error, not yet translated
 	return out, r.Error
 }
+
+// A write makes one call that changes something and whose answer says nothing, and
+// notes how its attempts end.
+type write func(context.Context, *calls.Attempts) error
+
+func writing[In, Out any](c *Client, build func(*In) (*request.Request, *Out), in *In) write {
+	return func(ctx context.Context, tries *calls.Attempts) error {
+		_, err := send(ctx, c.session, build, in, tries.Watch)
+		return err
+	}
+}

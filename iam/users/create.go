@@ -74,15 +74,20 @@ func (c *Client) createOrFind(ctx context.Context, name string, tags []common.Ta
 }
 
 func (c *Client) createInput(name string, tags []common.Tag) *iam.CreateUserInput {
-	in := &iam.CreateUserInput{
+	return &iam.CreateUserInput{
 		UserName:            aws.String(c.place.nameIn(name)),
 		Path:                aws.String(c.place.Path),
 		PermissionsBoundary: aws.String(c.place.Boundary),
+		Tags:                awsTags(tags),
 	}
-	for _, t := range tags {
-		in.Tags = append(in.Tags, &iam.Tag{Key: aws.String(t.Key), Value: aws.String(t.Value)})
+}
+
+func awsTags(tags []common.Tag) []*iam.Tag {
+	list := make([]*iam.Tag, len(tags))
+	for i, t := range tags {
+		list[i] = &iam.Tag{Key: aws.String(t.Key), Value: aws.String(t.Value)}
 	}
-	return in
+	return list
 }
 
 // findCreated ends a create after an attempt that may have done the work without
@@ -190,11 +195,7 @@ func reworded(err error, code common.Code, message string) *common.Error {
 }
 
 func (c *Client) putPolicy(ctx context.Context, name, access string, tries *calls.Attempts) error {
-	in := &iam.PutUserPolicyInput{
-		UserName:       aws.String(c.place.nameIn(name)),
-		PolicyName:     aws.String(policyName),
-		PolicyDocument: aws.String(c.place.Policies[access]),
-	}
+	in := c.policyInput(name, access)
 	err := c.whileThere(ctx, name, func(ctx context.Context) error {
 		_, err := send(ctx, c.session, c.iam.PutUserPolicyRequest, in, tries.Watch)
 		return err
@@ -203,6 +204,14 @@ func (c *Client) putPolicy(ctx context.Context, name, access string, tries *call
 		c.made.add(c.policyOf(name, access))
 	}
 	return err
+}
+
+func (c *Client) policyInput(name, access string) *iam.PutUserPolicyInput {
+	return &iam.PutUserPolicyInput{
+		UserName:       aws.String(c.place.nameIn(name)),
+		PolicyName:     aws.String(policyName),
+		PolicyDocument: aws.String(c.place.Policies[access]),
+	}
 }
 
 // undo deletes a user whom this create has made, and who may have the policy. It

@@ -53,12 +53,10 @@ type keyRead func(context.Context) (*AccessKey, error)
 func (c *Client) SwitchKey(ctx context.Context, user, id, status string, read keyRead) (*AccessKey, error) {
 	return c.changeKey(ctx, user, read, func(ctx context.Context, k *AccessKey) error {
 		in := &iam.UpdateAccessKeyInput{UserName: aws.String(c.place.nameIn(user)), AccessKeyId: aws.String(id), Status: aws.String(status)}
-		err := c.settle(ctx, user, id, func(ctx context.Context, tries *calls.Attempts) error {
-			_, err := send(ctx, c.session, c.iam.UpdateAccessKeyRequest, in, tries.Watch)
-			return err
-		}, func(now *AccessKey) bool { return now != nil && now.Status == status })
 		k.Status = status
-		return err
+		return c.settle(ctx, user, id, writing(c, c.iam.UpdateAccessKeyRequest, in), func(now *AccessKey) bool {
+			return now != nil && now.Status == status
+		})
 	})
 }
 
@@ -84,19 +82,11 @@ func (c *Client) changeKey(ctx context.Context, user string, read keyRead, chang
 	return key, change(ctx, key)
 }
 
-// turn waits until no other change of the user runs in this process.
-func (c *Client) turn(ctx context.Context, user string) (end func(), err error) {
-	return c.turns.Wait(ctx, c.arnOf(user), "Other changes of this user took too long.")
-}
-
 // removeKey deletes an access key. It does not matter who deletes it, so a key
 // that is gone after an attempt whose outcome is not known is deleted.
 func (c *Client) removeKey(ctx context.Context, user, id string) error {
 	in := &iam.DeleteAccessKeyInput{UserName: aws.String(c.place.nameIn(user)), AccessKeyId: aws.String(id)}
-	err := c.settle(ctx, user, id, func(ctx context.Context, tries *calls.Attempts) error {
-		_, err := send(ctx, c.session, c.iam.DeleteAccessKeyRequest, in, tries.Watch)
-		return err
-	}, func(now *AccessKey) bool { return now == nil })
+	err := c.settle(ctx, user, id, writing(c, c.iam.DeleteAccessKeyRequest, in), func(now *AccessKey) bool { return now == nil })
 	if err == nil {
 		c.made.forget(c.keyOf(user, id))
 		c.gone.add(c.keyOf(user, id))
@@ -106,7 +96,7 @@ func (c *Client) removeKey(ctx context.Context, user, id string) error {
 
 // settle makes a call about an access key, which can be repeated. If AWS did not
 // say whether it did the work, settle looks at the key, which is nil if it is gone.
-func (c *Client) settle(ctx context.Context, user, id string, call func(context.Context, *calls.Attempts) error, done func(*AccessKey) bool) error {
+func (c *Client) settle(ctx context.Context, user, id string, call write, done func(*AccessKey) bool) error {
 	limited, cancel := calls.ReserveTime(ctx)
 	defer cancel()
 	tries := new(calls.Attempts)

@@ -100,9 +100,7 @@ func (m keyMaker) explain(ctx context.Context, err error) error {
 			keys = now
 		}
 	}
-	refused := common.WithOutcome(err, nil, nil)
-	refused.Code, refused.Message = common.TwoAccessKeys, twoKeys(m.user, keys)
-	return refused
+	return reworded(err, common.TwoAccessKeys, twoKeys(m.user, keys))
 }
 
 // maxKeys is how many access keys a user may have.
@@ -121,9 +119,6 @@ func twoKeys(user string, keys []AccessKey) string {
 	}
 	return said + " Delete one of them first."
 }
-
-// lookAfter are the waits before AWS is asked for what was done a moment ago.
-var lookAfter = []time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond, 900 * time.Millisecond, 2700 * time.Millisecond}
 
 // deleteLost looks for the key that a failed call may have made, and deletes it.
 // The error says what is not known. It is nil if the key is gone.

@@ -6,7 +6,6 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/iam/calls"
 	"github.com/aws/aws-sdk-go/aws"
-	"github.com/aws/aws-sdk-go/aws/request"
 	"github.com/aws/aws-sdk-go/service/iam"
 	"golang.org/x/sync/errgroup"
 )
@@ -15,22 +14,12 @@ import (
 // throttles a whole account.
 const atOnce = 4
 
-// A removal removes one thing that is in the way of a deletion.
-type removal func(context.Context, *calls.Attempts) error
-
-func removing[In, Out any](c *Client, build func(*In) (*request.Request, *Out), in *In) removal {
-	return func(ctx context.Context, tries *calls.Attempts) error {
-		_, err := send(ctx, c.session, build, in, tries.Watch)
-		return err
-	}
-}
-
 // removeAll removes all that is in the way. The keys go first: without some of its
 // policies, a user may be allowed more than with them.
 func (d *deletion) removeAll(ctx context.Context) error {
 	for _, part := range []struct {
 		name    string
-		present func() []removal
+		present func() []write
 	}{{keysPart, d.keyRemovals}, {groupsPart, d.groupRemovals}, {policiesPart, d.policyRemovals}} {
 		if err := d.remove(ctx, part.name, part.present); err != nil {
 			return err
@@ -39,37 +28,37 @@ func (d *deletion) removeAll(ctx context.Context) error {
 	return nil
 }
 
-func (d *deletion) keyRemovals() (list []removal) {
+func (d *deletion) keyRemovals() (list []write) {
 	for _, k := range d.user.AccessKeys {
 		in := &iam.DeleteAccessKeyInput{UserName: d.nameInIAM(), AccessKeyId: aws.String(k.AccessKeyID)}
-		list = append(list, removing(d.Client, d.iam.DeleteAccessKeyRequest, in))
+		list = append(list, writing(d.Client, d.iam.DeleteAccessKeyRequest, in))
 	}
 	return list
 }
 
-func (d *deletion) groupRemovals() (list []removal) {
+func (d *deletion) groupRemovals() (list []write) {
 	for _, g := range d.user.groups {
 		in := &iam.RemoveUserFromGroupInput{UserName: d.nameInIAM(), GroupName: g.GroupName}
-		list = append(list, removing(d.Client, d.iam.RemoveUserFromGroupRequest, in))
+		list = append(list, writing(d.Client, d.iam.RemoveUserFromGroupRequest, in))
 	}
 	return list
 }
 
-func (d *deletion) policyRemovals() (list []removal) {
+func (d *deletion) policyRemovals() (list []write) {
 	for _, arn := range d.attached {
 		in := &iam.DetachUserPolicyInput{UserName: d.nameInIAM(), PolicyArn: aws.String(arn)}
-		list = append(list, removing(d.Client, d.iam.DetachUserPolicyRequest, in))
+		list = append(list, writing(d.Client, d.iam.DetachUserPolicyRequest, in))
 	}
 	for _, policy := range d.inline {
 		in := &iam.DeleteUserPolicyInput{UserName: d.nameInIAM(), PolicyName: aws.String(policy)}
-		list = append(list, removing(d.Client, d.iam.DeleteUserPolicyRequest, in))
+		list = append(list, writing(d.Client, d.iam.DeleteUserPolicyRequest, in))
 	}
 	return list
 }
 
 // remove removes all that is present of one part, and notes whether that is done.
 // If IAM did not say so, remove looks.
-func (d *deletion) remove(ctx context.Context, part string, present func() []removal) error {
+func (d *deletion) remove(ctx context.Context, part string, present func() []write) error {
 	list := present()
 	if len(list) == 0 {
 		return nil
@@ -96,7 +85,7 @@ func (d *deletion) remove(ctx context.Context, part string, present func() []rem
 
 // removeList makes removals, some at the same time. It tells whether one is done
 // or may be done although there is an error, and whether IAM did not say so.
-func (d *deletion) removeList(ctx context.Context, list []removal) (perhaps, unsure bool, err error) {
+func (d *deletion) removeList(ctx context.Context, list []write) (perhaps, unsure bool, err error) {
 	ctx, cancel := calls.ReserveTime(ctx)
 	defer cancel()
 	errs, tries := make([]error, len(list)), make([]calls.Attempts, len(list))
@@ -117,7 +106,7 @@ func (d *deletion) removeList(ctx context.Context, list []removal) (perhaps, uns
 }
 
 // removeOne removes one thing. That is done too if it is gone already.
-func (d *deletion) removeOne(ctx context.Context, r removal, tries *calls.Attempts) error {
+func (d *deletion) removeOne(ctx context.Context, r write, tries *calls.Attempts) error {
 	return d.whileThere(ctx, d.user.UserName, func(ctx context.Context) error {
 		err := r(ctx, tries)
 		if awsCode(err) == iam.ErrCodeNoSuchEntityException {

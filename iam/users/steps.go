@@ -5,6 +5,7 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/iam/calls"
+	"github.com/aws/aws-sdk-go/service/iam"
 )
 
 // applySteps takes the steps one after the other, and notes each in the user. It
@@ -13,6 +14,9 @@ func (c *Client) applySteps(ctx context.Context, steps []step, user *User) (appl
 	for _, s := range steps {
 		patient := len(applied) > 0 // AWS may not know the boundary everywhere yet, and then denies the policy
 		if err := c.apply(ctx, user.UserName, s, patient); err != nil {
+			if s.part == boundaryPart && awsCode(err) == iam.ErrCodeNoSuchEntityException { // and the user is there
+				err = c.noBoundary(err)
+			}
 			return nil, withApplied(err, applied)
 		}
 		s.note(user)

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/YaleSpinup/ecr-api/common"
-	"github.com/YaleSpinup/ecr-api/iam/calls"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/service/iam"
 )
@@ -89,11 +88,15 @@ func (c *Client) checkUpdate(u Update, present *User) error {
 	return nil
 }
 
+// boundaryPart is the part of an update that needs something of the account: the
+// boundary itself.
+const boundaryPart = "Boundary"
+
 // A step is one change of an update. It makes one call to AWS, which can be
 // repeated.
 type step struct {
 	part string // its name in the outcome
-	call func(context.Context, *calls.Attempts) error
+	call write
 	note func(*User)      // sets what AWS has confirmed
 	done func(*User) bool // tells whether a user shows the change
 }
@@ -111,11 +114,8 @@ func (c *Client) steps(u Update, present *User) (steps []step) {
 func (c *Client) boundaryStep(name string) step {
 	in := &iam.PutUserPermissionsBoundaryInput{UserName: aws.String(c.place.nameIn(name)), PermissionsBoundary: aws.String(c.place.Boundary)}
 	return step{
-		part: "Boundary",
-		call: func(ctx context.Context, tries *calls.Attempts) error {
-			_, err := send(ctx, c.session, c.iam.PutUserPermissionsBoundaryRequest, in, tries.Watch)
-			return err
-		},
+		part: boundaryPart,
+		call: writing(c, c.iam.PutUserPermissionsBoundaryRequest, in),
 		note: func(u *User) { u.boundary = c.place.Boundary },
 		done: func(u *User) bool { return u.boundary == c.place.Boundary },
 	}
@@ -130,15 +130,10 @@ func (c *Client) policyStep(u Update, present *User) step {
 		access = *u.Access
 	}
 	policy := c.place.Policies[access]
-	in := &iam.PutUserPolicyInput{
-		UserName: aws.String(c.place.nameIn(present.UserName)), PolicyName: aws.String(policyName), PolicyDocument: aws.String(policy),
-	}
+	in := c.policyInput(present.UserName, access)
 	return step{
 		part: "Access",
-		call: func(ctx context.Context, tries *calls.Attempts) error {
-			_, err := send(ctx, c.session, c.iam.PutUserPolicyRequest, in, tries.Watch)
-			return err
-		},
+		call: writing(c, c.iam.PutUserPolicyRequest, in),
 		note: func(u *User) { u.policy = policy },
 		done: func(u *User) bool { return sameJSON(u.policy, policy) },
 	}
@@ -149,27 +144,18 @@ func (c *Client) groupStep(present *User) step {
 	_, group, _ := strings.Cut(c.place.FormerGroup, ":group/")
 	in := &iam.RemoveUserFromGroupInput{UserName: aws.String(c.place.nameIn(present.UserName)), GroupName: aws.String(group[strings.LastIndex(group, "/")+1:])}
 	return step{
-		part: "Groups",
-		call: func(ctx context.Context, tries *calls.Attempts) error {
-			_, err := send(ctx, c.session, c.iam.RemoveUserFromGroupRequest, in, tries.Watch)
-			return err
-		},
+		part: groupsPart,
+		call: writing(c, c.iam.RemoveUserFromGroupRequest, in),
 		note: func(u *User) { u.groups, u.Groups = nil, []string{} },
 		done: func(u *User) bool { return len(u.groups) == 0 },
 	}
 }
 
 func (c *Client) tagsStep(name string, tags []common.Tag) step {
-	in := &iam.TagUserInput{UserName: aws.String(c.place.nameIn(name)), Tags: make([]*iam.Tag, len(tags))}
-	for i, t := range tags {
-		in.Tags[i] = &iam.Tag{Key: aws.String(t.Key), Value: aws.String(t.Value)}
-	}
+	in := &iam.TagUserInput{UserName: aws.String(c.place.nameIn(name)), Tags: awsTags(tags)}
 	return step{
 		part: "Tags",
-		call: func(ctx context.Context, tries *calls.Attempts) error {
-			_, err := send(ctx, c.session, c.iam.TagUserRequest, in, tries.Watch)
-			return err
-		},
+		call: writing(c, c.iam.TagUserRequest, in),
 		note: func(u *User) { u.Tags = MergeTags(u.Tags, tags) },
 		done: func(u *User) bool {
 			return !slices.ContainsFunc(tags, func(t common.Tag) bool { return !slices.Contains(u.Tags, t) })

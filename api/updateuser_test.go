@@ -1,0 +1,290 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+)
+
+var _ = describe("UpdateUser", rowTest{
+	bodies: []string{`{"Access": "pull", "Tags": [{"Key": "k", "Value": "v"}]}`, `{"Access": "push", "resetkey": "true"}`, `{}`},
+	calls:  append([]string{"ecr:ListTagsForResource", "iam:PutUserPolicy", "iam:TagUser"}, readsOfUser...),
+	changes: map[string]change{
+		"iam:PutUserPolicy": {part: "Access", body: `{"Access": "pull"}`},
+		"iam:TagUser":       {part: "Tags", body: `{"Tags": [{"Key": "k", "Value": "v"}]}`},
+	},
+	variants: []exchange{
+		{name: "nothing", method: "PUT", path: base + "/g/users/users/builder", body: `{}`, status: 200},
+		{name: "missing", method: "PUT", path: base + "/g/users/users/nobody", body: `{}`, status: 404},
+	},
+	may:     readTags,
+	never:   []right{denyOtherOrgs},
+	further: changeSessions,
+})
+
+// updateOf returns an update of the user builder of g/a.
+func updateOf(body string, status int, want string) exchange {
+	return usersOf("PUT", "builder", body, status, want)
+}
+
+// writes returns the operations that have changed something in IAM since forget.
+func (w *world) writes() []string {
+	return slices.DeleteFunc(w.called(), func(operation string) bool {
+		return !strings.HasPrefix(operation, "iam:") || reads.MatchString(operation)
+	})
+}
+
+// wantWrites compares the changes of IAM since forget, and forgets.
+func (w *world) wantWrites(want ...string) {
+	w.t.Helper()
+	if got := w.writes(); !slices.Equal(got, want) {
+		w.t.Errorf("changes %s, want %s", got, want)
+	}
+	w.forget()
+}
+
+func TestUpdateUser(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, builder("pull"))
+	const k = `"Tags": [{"Key": "K", "Value": "w"}, `
+	w.run(updateOf(`{}`, 200, shownUser("builder", "pull")))
+	w.run(updateOf(`{"Access": "pull", "Tags": null, "resetkey": false}`, 200, shownUser("builder", "pull")))
+	w.wantWrites()
+	w.run(updateOf(`{"Access": "push"}`, 200, shownUser("builder", "push")))
+	w.wantWrites("iam:PutUserPolicy")
+	w.run(updateOf(`{"tags": [{"Key": "k", "Value": "v"}, {"Key": "ResourceName", "Value": "g/b"}, {"Key": "spinup:org", "Value": "x"}]}`,
+		200, shownUser("builder", "push", `{"Key": "spinup:org"`, `{"Key": "k", "Value": "v"}, {"Key": "spinup:org"`)))
+	w.wantWrites("iam:TagUser")
+	w.run(
+		updateOf(`{"Tags": [{"Key": "K", "Value": "w"}], "Access": "pull"}`, 200, shownUser("builder", "pull", `"Tags": [`, k)), // IAM takes k for the same key
+		usersOf("GET", "builder", "", 200, shownUser("builder", "pull", `"Tags": [`, k)),
+	)
+	w.wantWrites("iam:PutUserPolicy", "iam:TagUser")
+	w.run(
+		updateOf(`{"Access": "all"}`, 400, problemOf("bad-request", "Access must be pull or push.")),
+		updateOf(`{"resetkey": "yes"}`, 400, problemOf("bad-request", `resetkey must be "true" or "false".`)),
+		updateOf(`{"resetKeys": true}`, 400, problemOf("bad-request", `"resetKeys" is not a key of this request.`)),
+	)
+	w.wantWrites()
+}
+
+// The tags are counted together with those that the user has.
+func TestUpdateUserWithTooManyTags(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, builder("pull"))
+	var tags []string
+	for i := range 47 {
+		tags = append(tags, fmt.Sprintf(`{"Key": "k%d", "Value": ""}`, i))
+	}
+	body := func(n int) string { return `{"Access": "push", "Tags": [` + strings.Join(tags[:n], ", ") + `]}` }
+	w.run(updateOf(body(47), 400, problemOf("bad-request", "The user would have 51 tags, those of the service included. It may have 50.")))
+	w.wantWrites()
+	w.run(updateOf(body(46), 200, "-"))
+}
+
+// resetKey makes a key in place of the present one, and compares the answer.
+func (w *world) resetKey(body, access string, deleted []string) (k madeKey) {
+	w.t.Helper()
+	status, header, answer := w.do(updateOf(body, 0, ""))
+	var a struct{ AccessKey madeKey }
+	if err := json.Unmarshal([]byte(answer), &a); err != nil || status != 200 || header.Get("Cache-Control") != "no-store" {
+		w.t.Fatalf("status %d: %s", status, answer)
+	}
+	k = a.AccessKey
+	w.wantSame("the answer", answer, with(shownUser("builder", access, `"AccessKeys": []`, `"AccessKeys": [`+shownKey(k.AccessKeyID)+`]`), fmt.Sprintf(
+		`"AccessKey": {"AccessKeyId": %q, "SecretAccessKey": %q, "Status": "Active", "CreateDate": "2040-12-14T15:34:18Z"}, "DeletedAccessKeys": %s`,
+		k.AccessKeyID, k.SecretAccessKey, jsonOf(deleted))))
+	w.wantKeys(k.AccessKeyID)
+	w.must(nil, w.logIn(k))
+	return k
+}
+
+// A new key takes the place of the present one, which is deleted afterwards.
+func TestResetKey(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, builder("pull"))
+	first := w.resetKey(`{"resetkey": true}`, "pull", []string{})
+	w.forget()
+	second := w.resetKey(`{"ResetKey": "true", "Access": "push"}`, "push", []string{first.AccessKeyID})
+	w.wantWrites("iam:PutUserPolicy", "iam:CreateAccessKey", "iam:DeleteAccessKey")
+	if w.logIn(first) == nil {
+		t.Error("the old key works")
+	}
+	line := w.lastLine(t)
+	if line["madeAccessKey"] != second.AccessKeyID || fmt.Sprint(line["deletedAccessKeys"]) != "["+first.AccessKeyID+"]" || line["outcome"] != "done" {
+		t.Errorf("the line about it: %v", line)
+	}
+	w.addKey(account, "g-a-builder")
+	w.forget()
+	w.run(updateOf(`{"resetkey": true, "Access": "pull", "Tags": [{"Key": "k", "Value": "v"}]}`, 409, "-"))
+	w.wantWrites()
+}
+
+// The old key cannot be deleted. The caller gets the new one all the same, and an
+// operator is told.
+func TestResetKeyThatLeavesTheOldOne(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]localaws.Fault{"denied": {Code: "AccessDenied", Status: 403}, "lost": {Drop: true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newUserWorld(t, builder("pull"))
+			old := w.makeKey().AccessKeyID
+			fault.Operation = "iam:DeleteAccessKey"
+			w.aws.Inject(fault)
+			w.later.Add(1) // so that the old key is the first
+			status, _, answer := w.do(updateOf(`{"resetkey": true}`, 0, ""))
+			var a struct {
+				AccessKey         madeKey
+				DeletedAccessKeys []string
+				AccessKeys        []struct{ AccessKeyID string }
+			}
+			w.must(nil, json.Unmarshal([]byte(answer), &a))
+			if status != 200 || len(a.AccessKeys) != 2 || a.AccessKeys[0].AccessKeyID != old || a.AccessKeys[1].AccessKeyID != a.AccessKey.AccessKeyID || a.DeletedAccessKeys == nil || len(a.DeletedAccessKeys) != 0 {
+				t.Errorf("status %d: %s", status, answer)
+			}
+			w.wantKeys(old, a.AccessKey.AccessKeyID)
+			line := w.lastLine(t)
+			if line["level"] != "warning" || line["outcome"] != "partial" || line["error"] == nil || line["status"] != 200.0 || line["msg"] != "audit" {
+				t.Errorf("the line about it: %v", line)
+			}
+		})
+	}
+}
+
+// A user of the earlier service becomes one of this service before its access
+// changes, and before it gets a key. In this order it can never do more than
+// before, and always use its own repository.
+func TestUserOfTheEarlierService(t *testing.T) {
+	t.Parallel()
+	takenOver := []string{"iam:PutUserPermissionsBoundary", "iam:PutUserPolicy", "iam:RemoveUserFromGroup"}
+	for name, test := range map[string]struct {
+		change   func(*localaws.User)
+		request  exchange
+		access   string // afterwards
+		wantCall []string
+	}{
+		"a key":                  {func(*localaws.User) {}, exchange{method: "POST", path: builderKeys}, "push", append(takenOver, "iam:CreateAccessKey")},
+		"to pull":                {func(*localaws.User) {}, updateOf(`{"Access": "pull"}`, 0, ""), "pull", takenOver},
+		"a key in place of none": {func(*localaws.User) {}, updateOf(`{"resetkey": true}`, 0, ""), "push", append(takenOver, "iam:CreateAccessKey")},
+		"without a group":        {func(u *localaws.User) { u.Groups = nil }, updateOf(`{"Access": "pull"}`, 0, ""), "pull", takenOver[:2]},
+		"ours, and in the group": {func(u *localaws.User) { *u = builder("pull"); u.Groups = []string{"former"} },
+			exchange{method: "POST", path: builderKeys}, "pull", []string{"iam:RemoveUserFromGroup", "iam:CreateAccessKey"}},
+		"under another boundary": {func(u *localaws.User) { *u = builder("pull"); u.Boundary = "other" },
+			exchange{method: "POST", path: builderKeys}, "pull", []string{"iam:PutUserPermissionsBoundary", "iam:CreateAccessKey"}},
+		"with another policy": {func(u *localaws.User) { *u = builder("pull"); u.Policies["ecr-api"] = formerPolicy },
+			exchange{method: "POST", path: builderKeys}, "push", []string{"iam:PutUserPolicy", "iam:CreateAccessKey"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := earlierUser("g/a", org, "builder")
+			test.change(&u)
+			w := newUserWorld(t, u)
+			test.request.status, test.request.want = 200, "-"
+			w.run(test.request)
+			w.wantWrites(test.wantCall...)
+			var keys []string
+			if slices.Contains(test.wantCall, "iam:CreateAccessKey") {
+				keys = append(keys, shownKey(w.keyIDs()[0]))
+			}
+			w.run(usersOf("GET", "builder", "", 200, shownUser("builder", test.access, `"AccessKeys": []`, `"AccessKeys": [`+strings.Join(keys, ", ")+`]`)))
+		})
+	}
+}
+
+// Only tags change, so the user stays what it is.
+func TestTagsOfAUserOfTheEarlierService(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, earlierUser("g/a", org, "builder"))
+	tagged := shownUser("builder", "", `"Groups": []`, `"Groups": ["former"]`, `"Tags": [`, `"Tags": [{"Key": "K", "Value": "v"}, `)
+	w.run(updateOf(`{"Tags": [{"Key": "K", "Value": "v"}]}`, 200, tagged), usersOf("GET", "builder", "", 200, tagged))
+	w.wantWrites("iam:TagUser")
+}
+
+// What somebody has done to a user, and what the service does not undo, keeps it
+// from becoming one of this service. Nothing is changed then.
+func TestUserThatIsInTheWay(t *testing.T) {
+	t.Parallel()
+	const tagOf = "The tag %s of the user builder is not %q. The service does not change it: delete the user, and create one anew."
+	for name, test := range map[string]struct {
+		change func(*localaws.User)
+		code   string
+		detail string
+	}{
+		"another group": {func(u *localaws.User) { u.Groups = append(u.Groups, "admins") }, "user-conflict",
+			"The user builder is in the IAM group admins, which is not this service's. Somebody must take it out of that group first."},
+		"another org":   {func(u *localaws.User) { u.Tags["spinup:org"] = "other" }, "user-conflict", fmt.Sprintf(tagOf, "spinup:org", "spindev")},
+		"another space": {func(u *localaws.User) { u.Tags["spinup:spaceid"] = "h" }, "user-conflict", fmt.Sprintf(tagOf, "spinup:spaceid", "g")},
+		"no repository": {func(u *localaws.User) { delete(u.Tags, "ResourceName") }, "user-conflict", fmt.Sprintf(tagOf, "ResourceName", "g/a")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := earlierUser("g/a", org, "builder")
+			test.change(&u)
+			w := newUserWorld(t, u)
+			want := problemOf(test.code, test.detail)
+			w.run(
+				exchange{method: "POST", path: builderKeys, status: 409, want: want},
+				updateOf(`{"Access": "pull", "Tags": [{"Key": "k", "Value": "v"}]}`, 409, want),
+				updateOf(`{"resetkey": true}`, 409, want),
+			)
+			w.wantWrites()
+		})
+	}
+	t.Run("two keys", func(t *testing.T) {
+		t.Parallel()
+		w := newUserWorld(t, earlierUser("g/a", org, "builder"))
+		want := problemOf("two-access-keys", twoKeysSaid(w.addKey(account, "g-a-builder"), w.addKey(account, "g-a-builder")))
+		w.run(exchange{method: "POST", path: builderKeys, status: 409, want: want}, updateOf(`{"resetkey": true}`, 409, want))
+		w.wantWrites()
+	})
+}
+
+// If a step fails, the answer says which are done, and the same request completes
+// the change.
+func TestUpdateThatFailsOnTheWay(t *testing.T) {
+	t.Parallel()
+	const body = `{"Access": "pull", "Tags": [{"Key": "K", "Value": "v"}], "resetkey": true}`
+	steps := []struct{ operation, part string }{
+		{"iam:PutUserPermissionsBoundary", "Boundary"}, {"iam:PutUserPolicy", "Access"}, {"iam:RemoveUserFromGroup", "Groups"}, {"iam:TagUser", "Tags"},
+		{"iam:CreateAccessKey", "AccessKey"},
+	}
+	var applied []string
+	for _, step := range steps {
+		done := slices.Clone(applied)
+		applied = append(applied, step.part)
+		t.Run(step.operation, func(t *testing.T) {
+			t.Parallel()
+			w := newUserWorld(t, earlierUser("g/a", org, "builder"))
+			mend := w.aws.Inject(localaws.Fault{Operation: step.operation, Code: "InvalidInput", Message: "no"})
+			want := problemByAWS("bad-request", "no", "InvalidInput")
+			if done != nil {
+				want = with(failedOfUserAfter("bad-request", "no", done, nil), `"awsCode": "InvalidInput", "awsRequestId": "aws"`)
+			}
+			w.run(updateOf(body, 400, want))
+			mend()
+			mend = w.aws.Inject(localaws.Fault{Operation: step.operation, Drop: true})
+			want = failedOfUserAfter("internal", internalError, nil, []string{step.part})
+			if step.part == "AccessKey" {
+				want = failedOfUser("internal", internalError, nil, []string{step.part}, lookForKey)
+			}
+			w.run(updateOf(body, 500, want)) // what was done before is not done again
+			mend()
+			w.aws.Inject(localaws.Fault{Operation: step.operation, Drop: true, AfterWork: step.part != "AccessKey"})
+			if step.part != "AccessKey" { // all answers are lost, and the user shows that it is done
+				w.run(updateOf(body, 200, "-"))
+				w.run(usersOf("GET", "builder", "", 200, shownUser("builder", "pull", `"Tags": [`, `"Tags": [{"Key": "K", "Value": "v"}, `,
+					`"AccessKeys": []`, `"AccessKeys": [`+shownKey(w.keyIDs()[0])+`]`)))
+			}
+		})
+	}
+}
+
+// failedOfUserAfter is failedOfUser with the usual advice.
+func failedOfUserAfter(code, said string, applied, unknown []string) string {
+	problem := failedOfUser(code, said, applied, unknown, lookAtUser)
+	return strings.Replace(problem, "Look at the repository, or correct the request and send it again.", lookAtUser, 1)
+}
