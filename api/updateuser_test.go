@@ -215,7 +215,7 @@ func TestUserThatIsInTheWay(t *testing.T) {
 		detail string
 	}{
 		"another group": {func(u *localaws.User) { u.Groups = append(u.Groups, "admins") }, "user-conflict",
-			"The user builder is in the IAM group admins, which is not this service's. Somebody must take it out of that group first."},
+			"The user builder is in the IAM group admins, which the service does not know. Take it out of that group in IAM, and send the request again."},
 		"another org":   {func(u *localaws.User) { u.Tags["spinup:org"] = "other" }, "user-conflict", fmt.Sprintf(tagOf, "spinup:org", "spindev")},
 		"another space": {func(u *localaws.User) { u.Tags["spinup:spaceid"] = "h" }, "user-conflict", fmt.Sprintf(tagOf, "spinup:spaceid", "g")},
 		"no repository": {func(u *localaws.User) { delete(u.Tags, "ResourceName") }, "user-conflict", fmt.Sprintf(tagOf, "ResourceName", "g/a")},

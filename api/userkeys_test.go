@@ -316,3 +316,45 @@ func TestAccessKeysWhileIAMIsLate(t *testing.T) {
 		exchange{name: "deleted again", method: "DELETE", path: first, status: 404, want: "-"},
 	)
 }
+
+// This test does not run in parallel with others, for the reason of
+// TestRoundTrips.
+func TestRoundTripsOfAccessKeys(t *testing.T) {
+	for name, test := range map[string]struct {
+		user    localaws.User
+		request func(key string) exchange
+		most    int // if the sessions are kept
+		more    int // for the sessions
+	}{
+		"make": {builder("pull"), func(string) exchange { return exchange{method: "POST", path: builderKeys} }, 3, 1}, // the keys, when they were last used, and the new one
+		"make for a user of the earlier service": {earlierUser("g/a", org, "builder"), func(string) exchange { return exchange{method: "POST", path: builderKeys} },
+			3, 5}, // it is ours the second time; the first time there are two sessions and three steps more
+		"switch": {builder("pull"), func(key string) exchange {
+			return exchange{method: "PUT", path: builderKeys + "/" + key, body: `{"Status": "Inactive"}`}
+		}, 3, 1},
+		"delete":  {builder("pull"), func(key string) exchange { return exchange{method: "DELETE", path: builderKeys + "/" + key} }, 3, 1},
+		"nothing": {builder("pull"), func(string) exchange { return updateOf(`{}`, 0, "") }, 2, 1},
+		"tags": {builder("pull"), func(string) exchange {
+			return updateOf(fmt.Sprintf(`{"Tags": [{"Key": "k", "Value": "%d"}]}`, time.Now().UnixNano()), 0, "")
+		}, 3, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newUserWorld(t, test.user)
+			keys := []string{w.addKey(account, "g-a-builder"), w.addKey(account, "g-a-builder")}
+			w.aws.Inject(localaws.Fault{Operation: "*", Delay: 400 * time.Millisecond})
+			for i, more := range []int{test.more, 0} {
+				if strings.HasPrefix(name, "make") {
+					w.must(awsiam.New(w.direct().session).DeleteAccessKey(&awsiam.DeleteAccessKeyInput{UserName: aws.String("g-a-builder"), AccessKeyId: aws.String(w.keyIDs()[0])}))
+				}
+				w.forget()
+				e := test.request(keys[i])
+				e.status, e.want = 200, "-"
+				w.run(e)
+				if got := roundTrips(w.calls); got != test.most+more {
+					t.Errorf("%d round trips, want %d: %v", got, test.most+more, w.called())
+				}
+			}
+		})
+	}
+}

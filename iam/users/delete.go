@@ -46,7 +46,7 @@ func (c *Client) Delete(ctx context.Context, name string, whileOwned func(contex
 	d := &deletion{Client: c}
 	err = whileOwned(ctx, func(ctx context.Context) error { return d.read(ctx, name) })
 	if err == nil {
-		err = d.checkGroups()
+		err = d.checkGroups(d.user)
 	}
 	if err != nil {
 		return nil, err
@@ -90,18 +90,6 @@ func (c *Client) inlinePolicies(ctx context.Context, name string) ([]string, err
 	return names, err
 }
 
-// checkGroups refuses to delete a member of a group that is not the former one.
-// The service has no right to take users out of others.
-func (d *deletion) checkGroups() error {
-	for _, g := range d.user.groups {
-		if aws.StringValue(g.Arn) != d.place.FormerGroup {
-			return common.Errorf(common.UserConflict, "The user %s is in the IAM group %s, which the service does not know. "+
-				"Take it out of that group in IAM, and send the request again.", d.user.UserName, aws.StringValue(g.GroupName))
-		}
-	}
-	return nil
-}
-
 // run deletes what is in the way, and the user.
 func (d *deletion) run(ctx context.Context) error {
 	most := conflicts
@@ -132,7 +120,7 @@ func (d *deletion) readAgain(ctx context.Context) error {
 	if d.user.id != was.id {
 		return notFound(was.UserName)
 	}
-	return d.checkGroups()
+	return d.checkGroups(d.user)
 }
 
 // deleteUser deletes the user, who has nothing any more. It keeps time for a look

@@ -76,11 +76,8 @@ func (c *Client) checkUpdate(u Update, present *User) error {
 	if err := c.checkTags(present); err != nil {
 		return err
 	}
-	for _, g := range present.groups {
-		if aws.StringValue(g.Arn) != c.place.FormerGroup {
-			return common.Errorf(common.UserConflict, "The user %s is in the IAM group %s, which is not this service's. "+
-				"Somebody must take it out of that group first.", present.UserName, aws.StringValue(g.GroupName))
-		}
+	if err := c.checkGroups(present); err != nil {
+		return err
 	}
 	if (u.ResetKey || u.MakeKey && present.Access == nil) && len(present.AccessKeys) >= maxKeys {
 		return &common.Error{Code: common.TwoAccessKeys, Message: twoKeys(present.UserName, present.AccessKeys)}

@@ -216,3 +216,15 @@ func (c *Client) checkTags(u *User) error {
 	}
 	return nil
 }
+
+// checkGroups returns an error if the user is in a group that is not the former
+// one. The service has no right to take users out of others.
+func (c *Client) checkGroups(u *User) error {
+	for _, g := range u.groups {
+		if aws.StringValue(g.Arn) != c.place.FormerGroup {
+			return common.Errorf(common.UserConflict, "The user %s is in the IAM group %s, which the service does not know. "+
+				"Take it out of that group in IAM, and send the request again.", u.UserName, aws.StringValue(g.GroupName))
+		}
+	}
+	return nil
+}
