@@ -128,12 +128,12 @@ func TestNoOutputHoldsASecret(t *testing.T) {
 	w.addRepository(account, "g/others", "another-org")
 	good, wrong := hash(t, markedKey, bcrypt.MinCost), hash(t, markedWrong, bcrypt.MinCost)
 
-	w.addUser(account, ourUser(account, "g/a", org, "builder", "pull"))
 	keys := 0
 	reset := updateOf(`{"resetkey": true}`, 0, "")
 	var output strings.Builder
 	send := func(e exchange, token string) {
 		w.aws.AddRepository(account, region, "g/a", ourTags("g/a")) // an error means that it is there
+		w.aws.AddUser(account, ourUser(account, "g/a", org, "builder", "pull"))
 		e.header = map[string]string{"X-Auth-Token": token}
 		status, header, body := w.do(e)
 		if status == 200 && strings.HasSuffix(e.path, "/credentials") {

@@ -296,7 +296,7 @@ var sessionRights = map[string][]userRight{
 		leaveGroup,
 	},
 	toMakeKeys: {
-		{do: append([]string{"iam:DeleteAccessKey"}, readKeysOfUser...), on: onTheUser},
+		{do: append([]string{"iam:DeleteAccessKey"}, readTheUser...), on: onTheUser},
 		{do: []string{"iam:CreateAccessKey"}, on: onTheUser, tagged: []string{asMade}},
 	},
 	toSwitchKeys:  {{do: append([]string{"iam:UpdateAccessKey"}, readKeysOfUser...), on: onTheUser}},

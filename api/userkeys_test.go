@@ -45,7 +45,7 @@ var (
 			{do: readsOfUser, where: []string{theUser}},
 			{do: []string{"iam:TagUser"}, where: []string{theUser}, with: []string{noTags, onlyBoundary, otherTags}},
 			{do: []string{"iam:PutUserPermissionsBoundary", "iam:PutUserPolicy"}, where: []string{theUser},
-				with: []string{ourOrg, otherFullName, otherSpace, noResource, onlyBoundary}},
+				with: []string{ourOrg, otherFullName, otherSpace, otherOrgTag, noResource, onlyBoundary}},
 			{do: []string{"iam:RemoveUserFromGroup"}, where: []string{formerGroup}},
 		},
 		notCalled: map[string]string{
@@ -54,7 +54,7 @@ var (
 		},
 		never: []right{{do: []string{"iam:TagUser"}, with: []string{
 			plainTags, ourOrg, ourOrgUpper, theirOrg, nameOnly, spaceOnly, spaceUpper, plainAndName,
-			noBoundary, otherBoundary, otherFullName, otherSpace, noResource, resourceOnly, resourceLower,
+			noBoundary, otherBoundary, otherFullName, otherSpace, otherOrgTag, noResource, resourceOnly, resourceLower,
 		}}},
 	}
 	changeSessions = map[string]rowTest{"to list users": listSession, "to change a user": changeSession, "to make access keys": keysSession}

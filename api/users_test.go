@@ -84,7 +84,7 @@ var _ = describe("CreateUser", rowTest{
 // withoutTheBoundary are the requests that are not under the boundary of the
 // configuration.
 var withoutTheBoundary = []string{
-	noTags, plainTags, ourOrgUpper, theirOrg, nameOnly, spaceOnly, spaceUpper, plainAndName, noBoundary, otherBoundary, resourceOnly, resourceLower,
+	noTags, plainTags, ourOrgUpper, theirOrg, nameOnly, spaceOnly, spaceUpper, plainAndName, noBoundary, otherBoundary, resourceOnly, resourceLower, otherTags,
 }
 
 // callsToDelete are the calls that delete a user as the service makes one, who has

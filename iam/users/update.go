@@ -131,7 +131,13 @@ func (c *Client) policyStep(u Update, present *User) step {
 	return step{
 		part: "Access",
 		call: writing(c, c.iam.PutUserPolicyRequest, in),
-		note: func(u *User) { u.policy = policy },
+		note: func(u *User) {
+			for other := range c.place.Policies {
+				c.made.forget(c.policyOf(u.UserName, other))
+			}
+			c.made.add(c.policyOf(u.UserName, access))
+			u.policy = policy
+		},
 		done: func(u *User) bool { return sameJSON(u.policy, policy) },
 	}
 }
