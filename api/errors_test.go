@@ -161,6 +161,15 @@ func testFault(t *testing.T, operation, awsCode string, request exchange, code s
 	}
 }
 
+// doneBefore returns the parts that are done before the request for an operation
+// comes to it.
+func doneBefore(operation string) []string {
+	if operation == "ecr:DeleteRepository" {
+		return []string{"User builder"}
+	}
+	return nil
+}
+
 func TestAWSOutOfReach(t *testing.T) {
 	t.Parallel()
 	for operation, request := range requestsByOperation(t) {
@@ -174,7 +183,7 @@ func TestAWSOutOfReach(t *testing.T) {
 			w.aws.Inject(localaws.Fault{Operation: operation, Drop: true})
 			request.status, request.want = 500, problemOf("internal", internalError)
 			if part := partOf(operation); part != "" {
-				request.want = failedChange("internal", internalError, nil, []string{part})
+				request.want = failedChange("internal", internalError, doneBefore(operation), []string{part})
 			}
 			w.run(request)
 		})

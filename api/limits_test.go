@@ -104,7 +104,7 @@ func TestDeadline(t *testing.T) {
 		"create": {"ecr:CreateRepository", exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "b"}`},
 			failedChange("timeout", "AWS did not answer in time.", nil, []string{"Repository"})},
 		"delete": {"ecr:DeleteRepository", exchange{method: "DELETE", path: base + "/g/a"},
-			failedChange("timeout", "AWS did not answer in time.", nil, []string{"Repository"})},
+			failedChange("timeout", "AWS did not answer in time.", []string{"User builder"}, []string{"Repository"})},
 		"update": {"ecr:PutImageTagMutability", exchange{method: "PUT", path: base + "/g/a", body: `{"ScanOnPush": true, "ImageTagMutability": "IMMUTABLE"}`},
 			failedChange("timeout", "AWS did not answer in time.", []string{"ScanOnPush"}, []string{"ImageTagMutability"})},
 		"scan": {"ecr:StartImageScan", exchange{method: "POST", path: scanPath},

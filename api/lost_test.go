@@ -359,7 +359,8 @@ func TestLostDeleteIsCheckedOnce(t *testing.T) {
 	w.addRepository(account, "g/a", org)
 	w.loseAnswer("ecr:DeleteRepository", localaws.Fault{Drop: true}, true)
 	w.run(exchange{method: "DELETE", path: base + "/g/a", status: 200, want: shown("g/a")})
-	if got := w.called(); len(got) != 5 { // AssumeRole, the two reads, the delete, the read after it
+	got := slices.DeleteFunc(w.called(), func(call string) bool { return !strings.HasPrefix(call, "ecr:") })
+	if len(got) != 4 { // the two reads, the delete, the read after it
 		t.Errorf("calls: %v", got)
 	}
 }
@@ -444,6 +445,9 @@ func TestDenialThatContradictsWhatWasRead(t *testing.T) {
 			gone.aws.Inject(denied)
 			request.name, request.status = "deleted meanwhile", 404
 			request.want = problemByAWS("repository-not-found", noRepository, "RepositoryNotFoundException")
+			if done := doneBefore(operation); done != nil {
+				request.want = failedChangeByAWS("repository-not-found", noRepository, done, nil, "RepositoryNotFoundException")
+			}
 			gone.run(request)
 		})
 	}

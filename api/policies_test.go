@@ -431,7 +431,7 @@ func requestTags(s iam.Scope) map[string]map[string]string {
 // bringsTags are the actions whose requests have tags. The other actions are
 // tried only with the tags that allow the most.
 var bringsTags = []string{"ecr:CreateRepository", "ecr:TagResource", "ecr:UntagResource",
-	"iam:CreateUser", "iam:PutUserPermissionsBoundary", "iam:PutUserPolicy", "iam:TagUser"}
+	"iam:CreateUser", "iam:DeleteUserPolicy", "iam:PutUserPermissionsBoundary", "iam:PutUserPolicy", "iam:TagUser"}
 
 // isTriedWith tells whether an action is tried with other tags than ourOrg.
 // Those of users are for actions of IAM only.

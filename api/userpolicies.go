@@ -69,7 +69,8 @@ func createUserPolicy(s iam.Scope) iam.Policy {
 			When("StringEquals", "aws:RequestTag/"+spaceTag, s.Group).
 			When("StringEquals", "aws:RequestTag/"+resourceTag, s.Group+"/"+s.Name).
 			When("Null", userOrg, "true"),
-		iam.Deny("*", "iam:CreateUser", "iam:PutUserPolicy").When("StringNotEquals", boundaryKey, s.Boundary), // also without one
+		iam.Deny("*", "iam:CreateUser", "iam:DeleteUserPolicy", "iam:PutUserPolicy").
+			When("StringNotEquals", boundaryKey, s.Boundary), // also without one
 	)
 }
 

@@ -70,7 +70,7 @@ var _ = describe("CreateUser", rowTest{
 				{do: []string{"iam:CreateUser", "iam:TagUser"}, where: []string{theUser}, whose: []string{noOrg}, with: []string{ourOrg, noBoundary, otherBoundary}},
 				{do: []string{"iam:PutUserPolicy"}, where: []string{theUser}},
 			},
-			never: []right{{do: []string{"iam:CreateUser", "iam:PutUserPolicy"}, with: withoutTheBoundary}},
+			never: []right{{do: []string{"iam:CreateUser", "iam:DeleteUserPolicy", "iam:PutUserPolicy"}, with: withoutTheBoundary}},
 			notCalled: map[string]string{
 				"iam:DeleteUser":       "undoes a create that failed",
 				"iam:DeleteUserPolicy": "undoes a create that failed",

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/aws/aws-sdk-go/aws"
 	awsecr "github.com/aws/aws-sdk-go/service/ecr"
@@ -98,8 +97,9 @@ func TestCreateUserWhoseNameIsTaken(t *testing.T) {
 
 func TestCreateUserWithoutTheBoundary(t *testing.T) {
 	t.Parallel()
-	w := newUsersWorld(t, func(c *common.Config, _ *[]route) { c.Users.Boundary = "missing" })
-	w.run(usersOf("POST", "", `{"UserName": "u"}`, 403, problemByAWS("denied-by-aws", "AWS does not have the permissions boundary arn:aws:iam::012345678901:policy/missing, "+
+	w := newUsersWorld(t)
+	w.aws.Inject(localaws.Fault{Operation: "iam:CreateUser", Code: "NoSuchEntity", Message: "Scope ARN does not exist or is not attachable."})
+	w.run(usersOf("POST", "", `{"UserName": "u"}`, 403, problemByAWS("denied-by-aws", "AWS does not have the permissions boundary arn:aws:iam::012345678901:policy/ecr-api-users, "+
 		"which the service's configuration names (users.boundary). Set it up in that account (config/aws/users-boundary.json).", "NoSuchEntity")),
 		usersOf("GET", "", "", 200, `[]`))
 }
