@@ -2,6 +2,7 @@ package users
 
 import (
 	"context"
+	"slices"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/iam/calls"
@@ -12,7 +13,8 @@ import (
 // returns which parts are applied.
 func (c *Client) applySteps(ctx context.Context, steps []step, user *User) (applied []string, err error) {
 	for _, s := range steps {
-		patient := len(applied) > 0 // AWS may not know the boundary everywhere yet, and then denies the policy
+		// AWS may not know the boundary everywhere yet, and then denies the policy.
+		patient := s.part == accessPart && slices.Contains(applied, boundaryPart)
 		if err := c.apply(ctx, user.UserName, s, patient); err != nil {
 			if s.part == boundaryPart && awsCode(err) == iam.ErrCodeNoSuchEntityException { // and the user is there
 				err = c.noBoundary(err)

@@ -85,9 +85,11 @@ func (c *Client) checkUpdate(u Update, present *User) error {
 	return nil
 }
 
-// boundaryPart is the part of an update that needs something of the account: the
-// boundary itself.
-const boundaryPart = "Boundary"
+// The parts of an update that are not parts of other changes.
+const (
+	boundaryPart = "Boundary"
+	accessPart   = "Access"
+)
 
 // A step is one change of an update. It makes one call to AWS, which can be
 // repeated.
@@ -129,7 +131,7 @@ func (c *Client) policyStep(u Update, present *User) step {
 	policy := c.place.Policies[access]
 	in := c.policyInput(present.UserName, access)
 	return step{
-		part: "Access",
+		part: accessPart,
 		call: writing(c, c.iam.PutUserPolicyRequest, in),
 		note: func(u *User) {
 			for other := range c.place.Policies {
