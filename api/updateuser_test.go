@@ -288,3 +288,13 @@ func failedOfUserAfter(code, said string, applied, unknown []string) string {
 	problem := failedOfUser(code, said, applied, unknown, lookAtUser)
 	return strings.Replace(problem, "Look at the repository, or correct the request and send it again.", lookAtUser, 1)
 }
+
+// The boundary of the configuration is not in the account.
+func TestUpdateUserWithoutTheBoundary(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, earlierUser("g/a", org, "builder"))
+	w.aws.Inject(localaws.Fault{Operation: "iam:PutUserPermissionsBoundary", Code: "NoSuchEntity", Status: 404})
+	want := problemByAWS("denied-by-aws", "AWS does not have the permissions boundary arn:aws:iam::012345678901:policy/ecr-api-users, "+
+		"which the service's configuration names (users.boundary). Set it up in that account (config/aws/users-boundary.json).", "NoSuchEntity")
+	w.run(updateOf(`{"Access": "pull"}`, 403, want), exchange{method: "POST", path: builderKeys, status: 403, want: want})
+}

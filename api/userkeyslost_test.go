@@ -74,7 +74,7 @@ func TestLostAccessKey(t *testing.T) {
 func TestBrokenAnswerWithAnAccessKey(t *testing.T) {
 	t.Parallel()
 	for name, broken := range map[string]func(body string) string{
-		"cut off":            func(body string) string { return body[:strings.Index(body, "</SecretAccessKey>")] },
+		"cut off":            func(body string) string { cut, _, _ := strings.Cut(body, "</SecretAccessKey>"); return cut },
 		"broken in its tags": func(body string) string { return strings.Replace(body, "</SecretAccessKey>", "</Secret>", 1) },
 		"no XML": func(body string) string {
 			return `{"secret": "` + between(body, "<SecretAccessKey>", "</SecretAccessKey>") + `"}`
