@@ -133,8 +133,17 @@ func readName(value string, _ *common.Config) (string, error) {
 	return value, checkName("The name", value)
 }
 
+// userName is IAM's rule for the name of a user. The earlier service has users with
+// such names, so a path may have them all. None of the characters has a meaning
+// in the ARN of a policy.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_User.html
+var userName = regexp.MustCompile(`^[\w+=,.@-]+$`)
+
 func readUser(value string, _ *common.Config) (string, error) {
-	return value, checkName("The user", value)
+	if !userName.MatchString(value) || value == "." || value == ".." {
+		return "", common.Errorf(common.BadRequest, "The user must be of letters, digits and + = , . @ _ -, and not '.' or '..'.")
+	}
+	return value, nil
 }
 
 // accessKeyID is IAM's rule for the id of an access key.

@@ -264,6 +264,52 @@ func TestUsersOfOthersAreNotShown(t *testing.T) {
 	w.run(exchange{method: "GET", path: base + "/g-a/b/users/c", status: 200, want: "-"})
 }
 
+// The earlier service took every name that IAM takes. So such a user can be listed,
+// and all else. A new one has a plain name.
+func TestUserWithANameOfTheEarlierService(t *testing.T) {
+	t.Parallel()
+	const name, escaped = "ci+x@y,z=1", "ci%2Bx%40y%2Cz%3D1"
+	w := newUsersWorld(t)
+	w.addUser(account, earlierUser("g/a", org, name))
+	key := w.addKey(account, "g-a-"+name)
+	withKeys := func(access, groups, keys string) string {
+		return shownUser(name, access, `"Groups": []`, `"Groups": [`+groups+`]`, `"AccessKeys": []`, `"AccessKeys": [`+keys+`]`)
+	}
+	w.run(
+		usersOf("GET", "", "", 200, jsonOf([]string{name})),
+		usersOf("GET", name, "", 200, withKeys("", `"former"`, shownKey(key))),
+		usersOf("GET", escaped, "", 200, withKeys("", `"former"`, shownKey(key))),
+		usersOf("PUT", escaped, `{"Access": "pull"}`, 200, withKeys("pull", "", shownKey(key))),
+		usersOf("PUT", name+"/keys/"+key, `{"Status": "Inactive"}`, 200, strings.Replace(shownKey(key), "Active", "Inactive", 1)),
+		usersOf("DELETE", name+"/keys/"+key, "", 200, strings.Replace(shownKey(key), "Active", "Inactive", 1)),
+	)
+	w.run(usersOf("POST", name+"/keys", "", 200, "-"), usersOf("PUT", name, `{"resetkey": true}`, 200, "-"), usersOf("DELETE", name, "", 200, "-"))
+	if line := w.lastLine(t); line["user"] != name {
+		t.Errorf("the log line has the user %v, want %s", line["user"], name)
+	}
+	w.run(
+		usersOf("GET", "", "", 200, `[]`),
+		usersOf("POST", "", `{"UserName": "`+name+`"}`, 400, problemOf("bad-request", "UserName must be of letters, digits, '.', '_' and '-', and not '.' or '..'.")),
+	)
+}
+
+// The name of a user has no character that has a meaning in a path or in the ARN
+// of a policy.
+func TestNamesOfUsersInPaths(t *testing.T) {
+	t.Parallel()
+	const fit = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-+=,@"
+	for c := range rune(0x250) {
+		if _, err := readUser("a"+string(c)+"b", nil); (err == nil) != strings.ContainsRune(fit, c) {
+			t.Errorf("%q: %v", c, err)
+		}
+	}
+	for _, name := range []string{"", ".", "..", "a\n"} {
+		if _, err := readUser(name, nil); err == nil {
+			t.Errorf("%q is taken", name)
+		}
+	}
+}
+
 // A name that IAM would not take is refused before AWS is called.
 func TestNamesOfUsersThatAreTooLong(t *testing.T) {
 	t.Parallel()
