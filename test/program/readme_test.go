@@ -19,6 +19,7 @@ const (
 	localAWSFile = "../../docs/local-aws.md"
 	imagesFile   = "../../docs/images.md"
 	rulesFile    = "../../docs/rules.md"
+	usersFile    = "../../docs/users.md"
 )
 
 // The session in the README works as printed, with docker or with crane instead.
@@ -76,6 +77,13 @@ func TestRuleRecipes(t *testing.T) {
 	t.Parallel()
 	wantPrograms(t, "aws")
 	runRecipes(t, rulesFile, 20)
+}
+
+// The recipes about users work as printed.
+func TestUserRecipes(t *testing.T) {
+	t.Parallel()
+	wantPrograms(t, "aws")
+	runRecipes(t, usersFile, 20)
 }
 
 // runRecipes runs all recipes of a page, which has at least so many steps.
