@@ -2,12 +2,16 @@ package api
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/aws/aws-sdk-go/aws"
+	awsiam "github.com/aws/aws-sdk-go/service/iam"
 )
 
 var (
@@ -247,6 +251,67 @@ func TestShowUserWithKeys(t *testing.T) {
 	second := shownKey(w.addKey(account, "g-a-u"))
 	second = strings.Replace(second, "15:34:18", "15:34:19", 1)
 	w.run(usersOf("GET", "u", "", 200, shownUser("u", "pull", `"AccessKeys": []`, `"AccessKeys": [`+shownKey(first)+`, `+second+`]`)))
+}
+
+// AWS denies to tell when a key was last used, if it does not know the key. The
+// user is there all the same, and is not read again.
+func TestShowUserWithAKeyThatAWSDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	const operation = "iam:GetAccessKeyLastUsed"
+	for name, test := range map[string]struct {
+		prepare func(w *world) (keys string)
+		calls   []string // of the same reads, beside those that show a user with a key
+		status  int
+	}{
+		"a new one": {func(w *world) string {
+			w.aws.Inject(localaws.Fault{Operation: operation, Code: "AccessDenied"})
+			return shownKey(w.addKey(account, "g-a-u"))
+		}, []string{"iam:ListAccessKeys"}, 200},
+		"one of this service": {func(w *world) string {
+			status, _, body := w.do(usersOf("POST", "u/keys", "", 0, ""))
+			k := w.madeOf(status, body)
+			w.later.Add(60)
+			w.aws.Inject(localaws.Fault{Operation: operation, Code: "NoSuchEntity"})
+			return shownKey(k.AccessKeyID)
+		}, []string{"iam:ListAccessKeys"}, 200},
+		"one that is gone meanwhile": {func(w *world) string {
+			id := w.addKey(account, "g-a-u")
+			w.later.Add(60)
+			var once sync.Once
+			w.after = func(c localaws.Call) {
+				if c.Operation == "ListAccessKeys" {
+					once.Do(func() {
+						w.must(w.iam().DeleteAccessKey(&awsiam.DeleteAccessKeyInput{UserName: aws.String("g-a-u"), AccessKeyId: &id}))
+					})
+				}
+			}
+			return ""
+		}, []string{"iam:DeleteAccessKey", "iam:ListAccessKeys"}, 200},
+		"an old one": {func(w *world) string {
+			w.addKey(account, "g-a-u")
+			w.later.Add(60)
+			w.aws.Inject(localaws.Fault{Operation: operation, Code: "AccessDenied"})
+			return ""
+		}, []string{"iam:ListAccessKeys"}, 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newUsersWorld(t)
+			w.addUser(account, ourUser(account, "g/a", org, "u", "pull"))
+			want := shownUser("u", "pull", `"AccessKeys": []`, `"AccessKeys": [`+test.prepare(w)+`]`)
+			if test.status == 403 {
+				want = problemByAWS("denied-by-aws", "AWS denied iam:GetAccessKeyLastUsed to the role of that account. Give the role the permissions for users "+
+					"(config/aws/users-policy.json), and look for a policy that denies them.", "AccessDenied")
+			}
+			w.forget()
+			w.run(usersOf("GET", "u", "", test.status, want))
+			wantCalls := slices.Sorted(slices.Values(append(append([]string{"ecr:ListTagsForResource"}, readsOfUser...), test.calls...)))
+			got := slices.DeleteFunc(w.called(), func(call string) bool { return strings.HasPrefix(call, "sts:") })
+			if slices.Sort(got); !slices.Equal(got, wantCalls) {
+				t.Errorf("calls: %v, want %v", got, wantCalls)
+			}
+		})
+	}
 }
 
 // A user who has the name in IAM, and is not of the repository, is somebody

@@ -319,6 +319,7 @@ func withoutFurther(row, session string, statement int, action string) func(*com
 // failsOnUsual tells whether the row's usual request fails.
 func (w *world) failsOnUsual(rt route) bool {
 	w.addFullRepository(account, "g/a", org)
+	w.later.Add(60) // AWS knows the user's key everywhere
 	e := entryOf(w.t, rt).usual(rt)
 	status, _, _ := w.do(e)
 	return status != e.status

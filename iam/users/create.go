@@ -100,7 +100,7 @@ func (c *Client) findCreated(ctx context.Context, name string, tags []common.Tag
 		return perhapsMade(c.nameIsTaken(name, failure)) // by another user, or by this one, which IAM does not show yet
 	case err != nil:
 		return perhapsMade(calls.UnknownReason(failure, err))
-	case !c.clock.MayBeAfter(tries.Start, found.lastCreated()) || c.made.isFresh(c.arnOf(name)):
+	case !c.clock.MayBeAfter(tries.Start, lastMoment(found.created)) || c.made.isFresh(c.arnOf(name)):
 		return c.alreadyExists(name, failure)
 	case found.boundary == c.place.Boundary && slices.Equal(found.Tags, tags):
 		return nil
@@ -130,10 +130,6 @@ func (c *Client) readNew(ctx context.Context, name string) (*User, error) {
 	}
 	return nil, notFound(name)
 }
-
-// lastCreated returns the last moment at which the user may have been created.
-// IAM tells whole seconds.
-func (u *User) lastCreated() time.Time { return u.created.Add(time.Second - time.Nanosecond) }
 
 // explainRefusal returns the error for a create that IAM refused. IAM denies the
 // create of a user who has tags already, before it says that the user exists.

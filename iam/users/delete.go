@@ -44,7 +44,7 @@ func (c *Client) Delete(ctx context.Context, name string, whileOwned func(contex
 	}
 	defer end()
 	d := &deletion{Client: c}
-	err = whileOwned(ctx, func(ctx context.Context) error { return d.read(ctx, name) })
+	err = whileOwned(ctx, func(ctx context.Context) error { return d.readFirst(ctx, name) })
 	if err == nil {
 		err = d.checkGroups(d.user)
 	}
@@ -57,6 +57,15 @@ func (c *Client) Delete(ctx context.Context, name string, whileOwned func(contex
 	}
 	c.forget(name)
 	return was, nil
+}
+
+// readFirst reads the user for the answer, and what is in the way of its deletion.
+func (d *deletion) readFirst(ctx context.Context, name string) (err error) {
+	if err := d.read(ctx, name); err != nil {
+		return err
+	}
+	d.user.AccessKeys, err = d.readUses(ctx, name, d.user.AccessKeys)
+	return err
 }
 
 // read reads the user, and what is in the way of its deletion.

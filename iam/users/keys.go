@@ -1,13 +1,16 @@
 package users
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/iam/calls"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/service/iam"
+	"golang.org/x/sync/errgroup"
 )
 
 // keyOf is the name of an access key in the memory.
@@ -17,27 +20,141 @@ func keyNotFound(user, id string) error {
 	return common.Errorf(common.AccessKeyNotFound, "The user %s has no access key %s.", user, id)
 }
 
+// listKeys returns the access keys of a user, the oldest first, without when they
+// were last used.
+func (c *Client) listKeys(ctx context.Context, name string) ([]AccessKey, error) {
+	in := &iam.ListAccessKeysInput{UserName: aws.String(c.place.nameIn(name)), MaxItems: aws.Int64(pageSize)} // a user has 2 at most
+	out, err := send(ctx, c.session, c.iam.ListAccessKeysRequest, in)
+	if err != nil {
+		return nil, err
+	}
+	keys := []AccessKey{}
+	for _, k := range out.AccessKeyMetadata {
+		if aws.StringValue(k.UserName) != c.place.nameIn(name) { // IAM ignores the case of names
+			return nil, notFound(name)
+		}
+		id := aws.StringValue(k.AccessKeyId)
+		if !c.gone.isFresh(c.keyOf(name, id)) {
+			keys = append(keys, AccessKey{AccessKeyID: id, Status: aws.StringValue(k.Status), CreateDate: common.Timestamp{Time: aws.TimeValue(k.CreateDate)}})
+		}
+	}
+	sortKeys(keys)
+	return keys, nil
+}
+
+// sortKeys puts the oldest key first.
+func sortKeys(keys []AccessKey) {
+	slices.SortFunc(keys, func(a, b AccessKey) int {
+		return cmp.Or(a.CreateDate.Compare(b.CreateDate.Time), cmp.Compare(a.AccessKeyID, b.AccessKeyID))
+	})
+}
+
+// listKeysWhileThere is listKeys of a user whom IAM may not know yet.
+func (c *Client) listKeysWhileThere(ctx context.Context, name string) (keys []AccessKey, err error) {
+	err = c.whileThere(ctx, name, func(ctx context.Context) (err error) {
+		keys, err = c.listKeys(ctx, name)
+		return err
+	})
+	return keys, err
+}
+
+// readUses returns these keys with when each was last used. AWS denies to tell
+// that of a key that is gone, which is left out then, and of one that it does not
+// know yet. The user may be there all the same.
+func (c *Client) readUses(ctx context.Context, name string, keys []AccessKey) ([]AccessKey, error) {
+	denials := make([]error, len(keys))
+	uses, using := errgroup.WithContext(ctx)
+	for i := range keys {
+		uses.Go(func() error {
+			err := c.readUse(using, &keys[i])
+			if mayBeMissing(err) {
+				denials[i], err = err, nil
+			}
+			return err
+		})
+	}
+	if err := uses.Wait(); err != nil {
+		return nil, err
+	}
+	return c.explainDenials(ctx, name, keys, denials)
+}
+
+func (c *Client) readUse(ctx context.Context, k *AccessKey) error {
+	out, err := send(ctx, c.session, c.iam.GetAccessKeyLastUsedRequest, &iam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String(k.AccessKeyID)})
+	if use := out.AccessKeyLastUsed; err == nil && use != nil && use.LastUsedDate != nil {
+		k.LastUsedDate = &common.Timestamp{Time: *use.LastUsedDate}
+	}
+	return err
+}
+
+// explainDenials returns the keys that are still there. AWS has denied to tell of
+// some when they were last used. It is an error if one of these is not new.
+func (c *Client) explainDenials(ctx context.Context, name string, keys []AccessKey, denials []error) ([]AccessKey, error) {
+	if firstError(denials) == nil {
+		return keys, nil
+	}
+	now, err := c.listKeysWhileThere(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	there := []AccessKey{}
+	for i, k := range keys {
+		switch {
+		case denials[i] != nil && indexOf(now, k.AccessKeyID) < 0:
+			continue
+		case denials[i] != nil && !c.isNew(name, k):
+			return nil, denials[i]
+		}
+		there = append(there, k)
+	}
+	return there, nil
+}
+
+func firstError(errs []error) error {
+	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
+		return errs[i]
+	}
+	return nil
+}
+
+// isNew tells whether parts of AWS may not know the key yet.
+func (c *Client) isNew(user string, k AccessKey) bool {
+	return c.made.isFresh(c.keyOf(user, k.AccessKeyID)) || c.clock.MayBeAfter(time.Now().Add(-unseen), lastMoment(k.CreateDate.Time))
+}
+
+// lastMoment returns the last moment that a date of IAM may mean. IAM tells whole
+// seconds.
+func lastMoment(date time.Time) time.Time { return date.Add(time.Second - time.Nanosecond) }
+
 // Key returns an access key of the user. AWS may not show one yet that was made a
 // moment ago, so Key waits for that.
 func (c *Client) Key(ctx context.Context, user, id string) (*AccessKey, error) {
 	waiting, cancel := calls.ReserveTime(ctx)
 	defer cancel()
 	for wait := firstWait; ; wait = min(2*wait, maxWait) {
-		var keys []AccessKey
-		err := c.whileThere(ctx, user, func(ctx context.Context) (err error) {
-			keys, err = c.keys(ctx, user)
-			return err
-		})
+		keys, err := c.listKeysWhileThere(ctx, user)
 		if err != nil {
 			return nil, err
 		}
 		if i := indexOf(keys, id); i >= 0 {
-			return &keys[i], nil
+			return c.withUse(ctx, user, keys[i])
 		}
 		if !c.made.isFresh(c.keyOf(user, id)) || !calls.Pause(waiting, wait) {
 			return nil, keyNotFound(user, id)
 		}
 	}
+}
+
+// withUse returns the key with when it was last used.
+func (c *Client) withUse(ctx context.Context, user string, k AccessKey) (*AccessKey, error) {
+	there, err := c.readUses(ctx, user, []AccessKey{k})
+	if err != nil {
+		return nil, err
+	}
+	if len(there) == 0 {
+		return nil, keyNotFound(user, k.AccessKeyID)
+	}
+	return &there[0], nil
 }
 
 func indexOf(keys []AccessKey, id string) int {
@@ -113,7 +230,7 @@ func (c *Client) settle(ctx context.Context, user, id string, call write, done f
 	case !tries.Unsure || calls.IsGone(err):
 		return err
 	}
-	keys, readErr := c.keys(ctx, user)
+	keys, readErr := c.listKeys(ctx, user)
 	if readErr == nil {
 		var now *AccessKey
 		if i := indexOf(keys, id); i >= 0 {

@@ -96,11 +96,20 @@ func (m keyMaker) explain(ctx context.Context, err error) error {
 		if len(keys) >= maxKeys || !calls.Pause(ctx, wait) {
 			break
 		}
-		if now, err := m.keys(ctx, m.user); err == nil {
+		if now, err := m.keysNow(ctx); err == nil {
 			keys = now
 		}
 	}
 	return reworded(err, common.TwoAccessKeys, twoKeys(m.user, keys))
+}
+
+// keysNow reads the keys of the user, and when they were last used.
+func (m keyMaker) keysNow(ctx context.Context) ([]AccessKey, error) {
+	keys, err := m.listKeys(ctx, m.user)
+	if err != nil {
+		return nil, err
+	}
+	return m.readUses(ctx, m.user, keys)
 }
 
 // maxKeys is how many access keys a user may have.
@@ -127,7 +136,7 @@ func (m keyMaker) deleteLost(ctx context.Context, tries *calls.Attempts, failure
 		if !calls.Pause(ctx, wait) {
 			break
 		}
-		now, err := m.keys(ctx, m.user)
+		now, err := m.keysNow(ctx)
 		if err != nil {
 			continue
 		}
@@ -159,9 +168,8 @@ func unknownKey(failure error, advice string) error {
 func (m keyMaker) lostOf(now []AccessKey, tries *calls.Attempts) (lost, doubtful []string) {
 	for _, k := range now {
 		before := slices.ContainsFunc(m.was, func(w AccessKey) bool { return w.AccessKeyID == k.AccessKeyID })
-		last := k.CreateDate.Add(time.Second - 1) // IAM's dates have whole seconds
 		switch {
-		case before || k.LastUsedDate != nil || m.made.isFresh(m.keyOf(m.user, k.AccessKeyID)) || !m.clock.MayBeAfter(tries.Start, last):
+		case before || k.LastUsedDate != nil || m.made.isFresh(m.keyOf(m.user, k.AccessKeyID)) || !m.clock.MayBeAfter(tries.Start, lastMoment(k.CreateDate.Time)):
 		case k.Status != iam.StatusTypeActive || !m.clock.MayBeBefore(tries.End, k.CreateDate.Time):
 			doubtful = append(doubtful, k.AccessKeyID)
 		default:

@@ -1,7 +1,6 @@
 package users
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"net/url"
@@ -38,7 +37,7 @@ type AccessKey struct {
 	AccessKeyID  string `json:"AccessKeyId"`
 	Status       string // Active, Inactive or Expired
 	CreateDate   common.Timestamp
-	LastUsedDate *common.Timestamp // nil: never
+	LastUsedDate *common.Timestamp // nil: never, or it is too new for AWS to know
 }
 
 // User returns the user with that short name. The error has the code
@@ -48,17 +47,22 @@ func (c *Client) User(ctx context.Context, name string) (u *User, err error) {
 		u, err = c.read(ctx, name)
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	u.AccessKeys, err = c.readUses(ctx, name, u.AccessKeys)
 	return u, err
 }
 
-// read reads all about a user, with calls at the same time.
+// read reads all about a user but when its keys were used, with calls at the same
+// time.
 func (c *Client) read(ctx context.Context, name string) (*User, error) {
 	u := &User{UserName: name}
 	reads, ctx := errgroup.WithContext(ctx)
 	reads.Go(func() error { return c.readUser(ctx, u) })
 	reads.Go(func() (err error) { u.policy, err = c.readPolicy(ctx, name); return err })
 	reads.Go(func() (err error) { u.groups, err = c.readGroups(ctx, name); return err })
-	reads.Go(func() (err error) { u.AccessKeys, err = c.keys(ctx, name); return err })
+	reads.Go(func() (err error) { u.AccessKeys, err = c.listKeys(ctx, name); return err })
 	if err := reads.Wait(); err != nil {
 		return nil, err
 	}
@@ -106,11 +110,16 @@ func (c *Client) readPolicy(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	document, err := url.PathUnescape(aws.StringValue(out.PolicyDocument)) // IAM encodes it as in RFC 3986
-	if err != nil {
-		return aws.StringValue(out.PolicyDocument), nil // it is none of ours
+	return decoded(aws.StringValue(out.PolicyDocument)), nil
+}
+
+// decoded returns a document that IAM has encoded as in RFC 3986. One that is not
+// is none of ours, and stays as it is.
+func decoded(document string) string {
+	if text, err := url.PathUnescape(document); err == nil {
+		return text
 	}
-	return document, nil
+	return document
 }
 
 // newPolicy returns the document that this process has set a short time ago, and
@@ -128,54 +137,6 @@ func (c *Client) readGroups(ctx context.Context, name string) ([]*iam.Group, err
 	in := &iam.ListGroupsForUserInput{UserName: aws.String(c.place.nameIn(name)), MaxItems: aws.Int64(pageSize)} // a user is in 10 at most
 	out, err := send(ctx, c.session, c.iam.ListGroupsForUserRequest, in)
 	return out.Groups, err
-}
-
-// keys returns the access keys of a user, the oldest first.
-func (c *Client) keys(ctx context.Context, name string) ([]AccessKey, error) {
-	in := &iam.ListAccessKeysInput{UserName: aws.String(c.place.nameIn(name)), MaxItems: aws.Int64(pageSize)} // a user has 2 at most
-	out, err := send(ctx, c.session, c.iam.ListAccessKeysRequest, in)
-	if err != nil {
-		return nil, err
-	}
-	for _, k := range out.AccessKeyMetadata {
-		if aws.StringValue(k.UserName) != c.place.nameIn(name) { // IAM ignores the case of names
-			return nil, notFound(name)
-		}
-	}
-	listed := slices.DeleteFunc(out.AccessKeyMetadata, func(k *iam.AccessKeyMetadata) bool {
-		return c.gone.isFresh(c.keyOf(name, aws.StringValue(k.AccessKeyId)))
-	})
-	keys := make([]AccessKey, len(listed))
-	uses, ctx := errgroup.WithContext(ctx)
-	for i, k := range listed {
-		keys[i] = AccessKey{AccessKeyID: aws.StringValue(k.AccessKeyId), Status: aws.StringValue(k.Status), CreateDate: common.Timestamp{Time: aws.TimeValue(k.CreateDate)}}
-		uses.Go(func() error { return c.readUse(ctx, &keys[i]) })
-	}
-	if err := uses.Wait(); err != nil {
-		return nil, err
-	}
-	sortKeys(keys)
-	return keys, nil
-}
-
-// sortKeys puts the oldest key first.
-func sortKeys(keys []AccessKey) {
-	slices.SortFunc(keys, func(a, b AccessKey) int {
-		return cmp.Or(a.CreateDate.Compare(b.CreateDate.Time), cmp.Compare(a.AccessKeyID, b.AccessKeyID))
-	})
-}
-
-// readUse reads when the key was last used. A key that is gone meanwhile has no
-// date.
-func (c *Client) readUse(ctx context.Context, k *AccessKey) error {
-	out, err := send(ctx, c.session, c.iam.GetAccessKeyLastUsedRequest, &iam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String(k.AccessKeyID)})
-	switch {
-	case err != nil:
-		return err
-	case out.AccessKeyLastUsed != nil && out.AccessKeyLastUsed.LastUsedDate != nil:
-		k.LastUsedDate = &common.Timestamp{Time: *out.AccessKeyLastUsed.LastUsedDate}
-	}
-	return nil
 }
 
 // accessOf returns the access of a user who is as the service makes one, and
