@@ -228,7 +228,12 @@ func TestShowUser(t *testing.T) {
 		"with the policy of another repository": {func(u *localaws.User) {
 			u.Policies["ecr-api"] = policyOfUser(account, "g/b", org, "pull")
 		}, shownUser("u", "")},
-		"with more tags": {func(u *localaws.User) { u.Tags["A"] = "x" }, shownUser("u", "pull", `"Tags": [`, `"Tags": [{"Key": "A", "Value": "x"}, `)},
+		"with the tag of another repository": {func(u *localaws.User) { u.Tags["ResourceName"] = "g/b" }, shownUser("u", "", `"g/a"`, `"g/b"`)},
+		"with the tag of another org":        {func(u *localaws.User) { u.Tags["spinup:org"] = "other" }, shownUser("u", "", `"spindev"`, `"other"`)},
+		"with the tag of another group":      {func(u *localaws.User) { u.Tags["spinup:spaceid"] = "h" }, shownUser("u", "", `"spinup:spaceid", "Value": "g"`, `"spinup:spaceid", "Value": "h"`)},
+		"without tags":                       {func(u *localaws.User) { u.Tags = nil }, `{"UserName": "u", "Access": null, "AccessKeys": [], "Groups": [], "Tags": []}`},
+		"with another Name":                  {func(u *localaws.User) { u.Tags["Name"] = "x" }, shownUser("u", "pull", `"g-a-u"`, `"x"`)},
+		"with more tags":                     {func(u *localaws.User) { u.Tags["A"] = "x" }, shownUser("u", "pull", `"Tags": [`, `"Tags": [{"Key": "A", "Value": "x"}, `)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

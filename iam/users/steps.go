@@ -24,7 +24,7 @@ func (c *Client) applySteps(ctx context.Context, steps []step, user *User) (appl
 		s.note(user)
 		applied = append(applied, s.part)
 	}
-	user.Access = c.place.accessOf(user)
+	user.Access = c.accessOf(user)
 	return applied, nil
 }
 

@@ -71,7 +71,7 @@ func (c *Client) read(ctx context.Context, name string) (*User, error) {
 		u.Groups = append(u.Groups, aws.StringValue(g.GroupName))
 	}
 	slices.Sort(u.Groups)
-	u.Access = c.place.accessOf(u)
+	u.Access = c.accessOf(u)
 	return u, nil
 }
 
@@ -140,13 +140,13 @@ func (c *Client) readGroups(ctx context.Context, name string) ([]*iam.Group, err
 }
 
 // accessOf returns the access of a user who is as the service makes one, and
-// nil for any other: a user under another boundary, in an IAM group, or with
-// another policy.
-func (p Place) accessOf(u *User) *string {
-	if u.boundary != p.Boundary || len(u.groups) > 0 {
+// nil for any other: a user under another boundary, in an IAM group, with another
+// policy, or with other tags, on which the boundary's rights depend.
+func (c *Client) accessOf(u *User) *string {
+	if u.boundary != c.place.Boundary || len(u.groups) > 0 || c.checkTags(u) != nil {
 		return nil
 	}
-	return p.accessByPolicy(u.policy)
+	return c.place.accessByPolicy(u.policy)
 }
 
 // accessByPolicy returns the access of a user with that inline policy.
