@@ -4,6 +4,7 @@ import (
 	"maps"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -158,6 +159,26 @@ func TestFailedDeletionOfAUser(t *testing.T) {
 			w.run(usersOf("DELETE", "full", "", 200, "-"), usersOf("DELETE", "full", "", 404, noUser("full")))
 		})
 	}
+}
+
+// The second read of the user, after a conflict, fails. The deletion before may
+// have done its work.
+func TestDeleteUserWhoCannotBeReadAgain(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	u := ourUser(account, "g/a", org, "u", "pull")
+	u.LoginProfile = true
+	w.addUser(account, u)
+	var begun atomic.Bool
+	fails := localaws.Fault{Code: "ServiceFailure", Status: 500}
+	deletion, read := fails, fails
+	deletion.Operation, deletion.Times = "iam:DeleteUser", 1
+	deletion.When = func(localaws.Call) bool { begun.Store(true); return true }
+	read.Operation = "iam:GetUserPolicy"
+	read.When = func(localaws.Call) bool { return begun.Load() }
+	w.aws.Inject(deletion)
+	w.aws.Inject(read)
+	w.run(usersOf("DELETE", "u", "", 500, failedChangeByAWS("internal", internalError, []string{"Policies"}, []string{"User"}, "ServiceFailure")))
 }
 
 // Somebody else deletes the user at the same time. That is this request's work

@@ -68,14 +68,20 @@ func (d *deletion) readFirst(ctx context.Context, name string) (err error) {
 	return err
 }
 
-// read reads the user, and what is in the way of its deletion.
+// read reads the user, and what is in the way of its deletion. If it fails, what
+// was read before stays.
 func (d *deletion) read(ctx context.Context, name string) error {
 	return d.whileThere(ctx, name, func(ctx context.Context) error {
+		now := deletion{Client: d.Client}
 		reads, ctx := errgroup.WithContext(ctx)
-		reads.Go(func() (err error) { d.user, err = d.Client.read(ctx, name); return err })
-		reads.Go(func() (err error) { d.attached, err = d.attachedPolicies(ctx, name); return err })
-		reads.Go(func() (err error) { d.inline, err = d.inlinePolicies(ctx, name); return err })
-		return reads.Wait()
+		reads.Go(func() (err error) { now.user, err = d.Client.read(ctx, name); return err })
+		reads.Go(func() (err error) { now.attached, err = d.attachedPolicies(ctx, name); return err })
+		reads.Go(func() (err error) { now.inline, err = d.inlinePolicies(ctx, name); return err })
+		if err := reads.Wait(); err != nil {
+			return err
+		}
+		d.user, d.attached, d.inline = now.user, now.attached, now.inline
+		return nil
 	})
 }
 
