@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
@@ -305,8 +304,7 @@ func TestShowUserWithAKeyThatAWSDoesNotKnow(t *testing.T) {
 			w.addUser(account, ourUser(account, "g/a", org, "u", "pull"))
 			want := shownUser("u", "pull", `"AccessKeys": []`, `"AccessKeys": [`+test.prepare(w)+`]`)
 			if test.status == 403 {
-				want = problemByAWS("denied-by-aws", "AWS denied iam:GetAccessKeyLastUsed to the role of that account. Give the role the permissions for users "+
-					"(config/aws/users-policy.json), and look for a policy that denies them.", "AccessDenied")
+				want = deniedInIAM("GetAccessKeyLastUsed")
 			}
 			w.forget()
 			w.run(usersOf("GET", "u", "", test.status, want))
@@ -452,12 +450,20 @@ func TestShowUserWhomIAMKnowsOnlyInTheList(t *testing.T) {
 	}
 }
 
-// A wait for IAM ends with the time of the request.
-func TestShowUserWhomIAMShowsNowhere(t *testing.T) {
+// A denial that lasts is meant, if the user is in the list.
+func TestShowUserWhomIAMDenies(t *testing.T) {
 	t.Parallel()
-	w := newUsersWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 2 * time.Second })
+	w := newUsersWorld(t)
 	w.addUser(account, ourUser(account, "g/a", org, "u", "pull"))
 	w.aws.Inject(localaws.Fault{Operation: "iam:GetUser", Code: "AccessDenied"})
-	w.run(usersOf("GET", "u", "", 403, problemByAWS("denied-by-aws", "AWS denied iam:GetUser to the role of that account. Give the role the permissions for users "+
-		"(config/aws/users-policy.json), and look for a policy that denies them.", "AccessDenied")))
+	w.run(usersOf("GET", "u", "", 403, deniedInIAM("GetUser")))
+	if n := count(w.called(), "iam:GetUser"); n != 4 {
+		t.Errorf("GetUser was called %d times, want 4", n)
+	}
+}
+
+// deniedInIAM returns the problem document of an operation that AWS denies.
+func deniedInIAM(operation string) string {
+	return problemByAWS("denied-by-aws", "AWS denied iam:"+operation+" to the role of that account. Give the role the permissions for users "+
+		"(config/aws/users-policy.json), and look for a policy that denies them.", "AccessDenied")
 }

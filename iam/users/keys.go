@@ -131,6 +131,7 @@ func lastMoment(date time.Time) time.Time { return date.Add(time.Second - time.N
 func (c *Client) Key(ctx context.Context, user, id string) (*AccessKey, error) {
 	waiting, cancel := calls.ReserveTime(ctx)
 	defer cancel()
+	fresh := c.made.isFresh(c.keyOf(user, id))
 	for wait := firstWait; ; wait = min(2*wait, maxWait) {
 		keys, err := c.listKeysWhileThere(ctx, user)
 		if err != nil {
@@ -139,8 +140,11 @@ func (c *Client) Key(ctx context.Context, user, id string) (*AccessKey, error) {
 		if i := indexOf(keys, id); i >= 0 {
 			return c.withUse(ctx, user, keys[i])
 		}
-		if !c.made.isFresh(c.keyOf(user, id)) || !calls.Pause(waiting, wait) {
+		if !fresh {
 			return nil, keyNotFound(user, id)
+		}
+		if !calls.Pause(waiting, wait) {
+			return nil, notYet("access key "+id, nil)
 		}
 	}
 }

@@ -47,14 +47,14 @@ const (
 func (c *Client) whileThere(ctx context.Context, user string, call func(context.Context) error) error {
 	waiting, cancel := calls.ReserveTime(ctx)
 	defer cancel()
-	denied := 0 // while the user is listed
+	fresh := c.made.isFresh(c.arnOf(user)) // also if that is over before the wait is
+	denied := 0                            // while the user is listed
 	for wait := firstWait; ; wait = min(2*wait, maxWait) {
 		err := call(ctx)
 		if !mayBeMissing(err) {
 			return err
 		}
 		listed, listErr := c.isListed(ctx, user)
-		fresh := c.made.isFresh(c.arnOf(user))
 		if listed {
 			denied++
 		}
@@ -65,9 +65,10 @@ func (c *Client) whileThere(ctx context.Context, user string, call func(context.
 			return notFound(user)
 		case denied >= patience(fresh):
 			return err // it is meant
-		case !calls.Pause(waiting, wait) && !listed:
-			return notYet(user)
-		case waiting.Err() != nil:
+		case calls.Pause(waiting, wait): // once more
+		case fresh:
+			return notYet("user "+user, err)
+		default:
 			return err
 		}
 	}
@@ -91,8 +92,11 @@ func (c *Client) isListed(ctx context.Context, user string) (bool, error) {
 // arnOf returns the ARN of the user with that short name.
 func (c *Client) arnOf(user string) string { return c.place.ARNs + c.place.nameIn(user) }
 
-func notYet(user string) error {
-	return common.Errorf(common.Timeout, "IAM does not know the user %s yet, who was just created.", user)
+// notYet returns the error if AWS does not show in time what this process has
+// made. The code is timeout: the same request can succeed later, and nothing says
+// that AWS throttles. AWS's error is for the log only: it is no lack of rights.
+func notYet(what string, cause error) error {
+	return &common.Error{Code: common.Timeout, Message: "AWS does not know the " + what + " yet, though it was made a moment ago: try again.", Cause: cause}
 }
 
 func notFound(user string) error {

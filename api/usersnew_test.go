@@ -1,0 +1,75 @@
+package api
+
+import (
+	"testing"
+	"time"
+
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/aws/aws-sdk-go/aws"
+	awsiam "github.com/aws/aws-sdk-go/service/iam"
+)
+
+// makeNewUser makes the user u by the service, and then again in IAM, which shows
+// it after that delay. So to the service it is the one that it has just made.
+func (w *world) makeNewUser(delay time.Duration) {
+	w.t.Helper()
+	w.run(usersOf("POST", "", `{"UserName": "u"}`, 200, shownUser("u", "push")))
+	name := aws.String("g-a-u")
+	made, err := w.iam().GetUser(&awsiam.GetUserInput{UserName: name})
+	w.must(made, err)
+	w.must(w.iam().DeleteUserPolicy(&awsiam.DeleteUserPolicyInput{UserName: name, PolicyName: aws.String("ecr-api")}))
+	w.must(w.iam().DeleteUser(&awsiam.DeleteUserInput{UserName: name}))
+	w.aws.SetIAMDelay(delay)
+	w.must(w.iam().CreateUser(&awsiam.CreateUserInput{
+		UserName: name, Path: made.User.Path, Tags: made.User.Tags, PermissionsBoundary: made.User.PermissionsBoundary.PermissionsBoundaryArn,
+	}))
+}
+
+// IAM shows a new user late, also in the list. The service waits for that.
+func TestNewUserWhomIAMShowsLate(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.makeNewUser(3 * time.Second)
+	w.forget()
+	w.passTimeInIAM()
+	w.run(usersOf("GET", "u", "", 200, shownUser("u", "push")))
+	if n := count(w.called(), "iam:ListUsers"); n != 3 {
+		t.Errorf("the users were listed %d times, want 3", n)
+	}
+}
+
+// A wait for IAM ends with the time of the request. Then the user is not missing,
+// since the service has just made it.
+func TestNewUserWhomIAMShowsNowhere(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 3 * time.Second })
+	w.makeNewUser(time.Hour)
+	const notYet = "AWS does not know the user u yet, though it was made a moment ago: try again."
+	w.run(
+		usersOf("GET", "u", "", 504, problemOf("timeout", notYet)),
+		usersOf("POST", "u/keys", "", 504, problemOf("timeout", notYet+" Nothing was changed.")),
+		usersOf("DELETE", "u", "", 504, problemOf("timeout", notYet+" Nothing was changed.")),
+	)
+}
+
+// That is so too if IAM lists the user already, and the time is over before a
+// denial can be taken for what is meant.
+func TestNewUserWhomIAMOnlyLists(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 3 * time.Second })
+	w.run(usersOf("POST", "", `{"UserName": "u"}`, 200, shownUser("u", "push")))
+	w.aws.Inject(localaws.Fault{Operation: "iam:GetUser", Code: "AccessDenied"})
+	w.run(usersOf("GET", "u", "", 504, problemOf("timeout", "AWS does not know the user u yet, though it was made a moment ago: try again.")))
+}
+
+func TestNewAccessKeyThatIAMShowsNowhere(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 3 * time.Second })
+	w.addUser(account, ourUser(account, "g/a", org, "u", "pull"))
+	w.aws.SetIAMDelay(time.Hour)
+	status, _, body := w.do(usersOf("POST", "u/keys", "", 0, ""))
+	k := w.madeOf(status, body)
+	w.run(usersOf("DELETE", "u/keys/"+k.AccessKeyID, "", 504,
+		problemOf("timeout", "AWS does not know the access key "+k.AccessKeyID+" yet, though it was made a moment ago: try again. Nothing was changed.")))
+}
