@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws"
@@ -280,6 +281,27 @@ func TestFailedCreateOfAUserIsUndone(t *testing.T) {
 				t.Errorf("users are left: %v %v", out, err)
 			}
 		})
+	}
+}
+
+// The first deletion does nothing, because IAM does not know the user yet, and its
+// answer is lost. That IAM still does not know the user does not mean that the user
+// is gone.
+func TestUndoOfACreateWaitsForTheUser(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.aws.SetIAMDelay(2e9)
+	w.aws.Inject(localaws.Fault{Operation: "iam:PutUserPolicy", Code: "InvalidInput", Message: "no"})
+	w.aws.Inject(localaws.Fault{Operation: "iam:DeleteUser", Drop: true, AfterWork: true, Times: 1})
+	var deletions atomic.Int64
+	w.after = func(c localaws.Call) {
+		if c.Operation == "DeleteUser" && deletions.Add(1) == 2 {
+			w.later.Add(10)
+		}
+	}
+	w.run(usersOf("POST", "", `{"UserName": "u"}`, 400, problemByAWS("bad-request", "no", "InvalidInput")))
+	if left := w.aws.UsersNow(account, "/"); len(left) > 0 {
+		t.Errorf("users are left: %v", left)
 	}
 }
 

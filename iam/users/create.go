@@ -212,17 +212,21 @@ func (c *Client) policyInput(name, access string) *iam.PutUserPolicyInput {
 
 // undo deletes a user whom this create has made, and who may have the policy. It
 // returns the failure of the create, with what could not be deleted. IAM may not
-// know the user yet.
+// know the user yet: that it has no such user means that the user is gone only if
+// it has known the user before.
 func (c *Client) undo(ctx context.Context, name string, hasPolicy bool, failure error) error {
-	tries := new(calls.Attempts)
+	tries, known := new(calls.Attempts), false
 	for _, wait := range append(slices.Clone(lookAfter), 5*time.Second) {
 		calls.Pause(ctx, wait)
-		if c.deletePolicy(ctx, name, policyName) == nil {
+		policyErr := c.deletePolicy(ctx, name, policyName)
+		if policyErr == nil {
 			hasPolicy = false
 		}
+		// IAM says so only of a policy: it denies the call if there is no user.
+		known = known || policyErr == nil || awsCode(policyErr) == iam.ErrCodeNoSuchEntityException
 		in := &iam.DeleteUserInput{UserName: aws.String(c.place.nameIn(name))}
 		_, err := send(ctx, c.session, c.iam.DeleteUserRequest, in, tries.Watch)
-		if err == nil || tries.Unsure && mayBeMissing(err) {
+		if err == nil || known && tries.Unsure && mayBeMissing(err) {
 			c.forget(name)
 			return common.WithOutcome(failure, nil, nil)
 		}
