@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 )
@@ -122,6 +124,28 @@ func TestResetKey(t *testing.T) {
 	w.forget()
 	w.run(updateOf(`{"resetkey": true, "Access": "pull", "Tags": [{"Key": "k", "Value": "v"}]}`, 409, "-"))
 	w.wantWrites()
+}
+
+// IAM does not show yet the key that was made a moment ago.
+func TestResetKeyWhileIAMIsLate(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, builder("pull"))
+	w.aws.SetIAMDelay(2 * time.Second)
+	w.run(exchange{method: "POST", path: builderKeys, status: 200, want: "-"})
+	first := w.aws.UsersNow(account, "/")["g-a-builder"].Keys[0].ID
+	var lists atomic.Int64
+	w.after = func(c localaws.Call) {
+		if c.Operation == "ListAccessKeys" && lists.Add(1) == 2 {
+			w.later.Add(10)
+		}
+	}
+	w.run(updateOf(`{"resetkey": true}`, 200, "-"))
+	if keys := w.aws.UsersNow(account, "/")["g-a-builder"].Keys; len(keys) != 1 || keys[0].ID == first {
+		t.Errorf("the keys are %v", keys)
+	}
+	if line := w.lastLine(t); fmt.Sprint(line["deletedAccessKeys"]) != "["+first+"]" {
+		t.Errorf("the line about it: %v", line)
+	}
 }
 
 // The old key cannot be deleted. The caller gets the new one all the same, and an

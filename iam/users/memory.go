@@ -1,6 +1,7 @@
 package users
 
 import (
+	"strings"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -31,6 +32,16 @@ func (m memory) add(what string) { m.made.Add(what, time.Now()) }
 
 func (m memory) forget(what string) { m.made.Remove(what) }
 
+// names returns what follows a prefix in what was made.
+func (m memory) names(prefix string) (names []string) {
+	for _, what := range m.made.Keys() {
+		if name, ok := strings.CutPrefix(what, prefix); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // isFresh tells whether AWS may not know that yet.
 func (m memory) isFresh(what string) bool {
 	at, ok := m.made.Peek(what)
@@ -43,7 +54,8 @@ func (c *Client) policyOf(user, access string) string { return c.arnOf(user) + "
 // forget forgets all about a user who is deleted.
 func (c *Client) forget(user string) {
 	c.made.forget(c.arnOf(user))
-	for access := range c.place.Policies {
-		c.made.forget(c.policyOf(user, access))
+	of := c.arnOf(user) + " "
+	for _, what := range c.made.names(of) { // its policies and keys
+		c.made.forget(of + what)
 	}
 }
