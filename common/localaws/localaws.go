@@ -47,6 +47,10 @@ type (
 	Role = sts.Role
 	// User is a user of IAM to add with AddUser.
 	User = iam.User
+	// UserNow is a user of IAM as it is.
+	UserNow = iam.UserNow
+	// KeyNow is an access key of a UserNow.
+	KeyNow = iam.KeyNow
 	// Image is an image to add with AddImage.
 	Image = ecr.Image
 	// Scan is a scan of an Image.

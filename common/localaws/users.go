@@ -42,6 +42,11 @@ func (s *Server) AddUserKeyWithID(account, user, id string) error {
 	})
 }
 
+// UsersNow returns the users of an account whose paths begin with that text, by
+// their names. They are as the last write has left them, whether that is seen yet
+// or not.
+func (s *Server) UsersNow(account, path string) map[string]UserNow { return s.iam.Now(account, path) }
+
 // SetIAMDelay says after how long a write to IAM is seen, from now on: a new
 // user is missing that long, and a deleted access key signs that long. It is 0
 // at first.
