@@ -127,7 +127,7 @@ func run(ctx context.Context, o options, env string, stdout, stderr io.Writer) e
 		return check.Run(ctx, config, o.config, o.arguments, stdout)
 	}
 	return server.Run(ctx, server.Options{Config: config, Listen: o.listen, Log: stderr, ReadConfig: readConfig,
-		Warnings: check.Warnings(config, o.config), AskSTS: check.STS})
+		Warnings: func(c *common.Config) []string { return check.Warnings(c, o.config) }, AskSTS: check.STS})
 }
 
 // runLocal runs the service with a local AWS, and prints how to use both.

@@ -81,8 +81,7 @@ func (l *Limits) changed(other *Limits) []string {
 	return names
 }
 
-// checkKeyLimits requires that each value means something. A limit that cannot
-// be met is a mistake too.
+// checkKeyLimits requires that each value means something.
 func (c *Config) checkKeyLimits(k Key, check *checker) {
 	if k.Limits == nil {
 		return

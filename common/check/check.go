@@ -33,6 +33,9 @@ func Warnings(config *common.Config, file string) []string {
 	if warning := common.FileWarning(file); warning != "" {
 		warnings = append(warnings, warning)
 	}
+	if warning := boundaryWarning(config); warning != "" {
+		warnings = append(warnings, warning)
+	}
 	region := config.Account.Region
 	switch nearest, known := roles.NearestRegion(region); {
 	case known:

@@ -7,7 +7,26 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/iam"
 	"github.com/YaleSpinup/ecr-api/iam/roles"
+	"github.com/aws/aws-sdk-go/aws/arn"
 )
+
+// boundaryWarning returns a warning if the boundary of users is a policy that no
+// account of the service has. Otherwise it is empty.
+func boundaryWarning(config *common.Config) string {
+	boundary, err := arn.Parse(config.Users.Boundary)
+	if err != nil { // it is a name, which each account may have, or there is none
+		return ""
+	}
+	partition := roles.Partition(config.Account.Region)
+	switch _, known := config.AccountID(boundary.AccountID); {
+	case boundary.Partition != partition:
+		return "users.boundary is a policy of the partition " + boundary.Partition + ", and the service is in " + partition + ": there are no users in any account"
+	case !known:
+		return "users.boundary is a policy of the account " + boundary.AccountID + ", which is not in accounts: there are no users in any account"
+	default:
+		return ""
+	}
+}
 
 // users says how IAM users are set up in the account. It is "" if the
 // configuration has none. Only the list of users can be tried without a change.
@@ -18,7 +37,7 @@ func (c *checker) users(ctx context.Context, registry common.Registry, identity 
 	case c.config.Users.Boundary == "":
 		return ""
 	case !on:
-		return "off (users.boundary is a policy of another account)"
+		return "off (users.boundary is a policy of another account or partition)"
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.config.RequestTimeout/5)
 	defer cancel()

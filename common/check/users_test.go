@@ -28,12 +28,11 @@ func TestUsers(t *testing.T) {
 		fault    localaws.Fault
 		want     string
 	}{
-		"none":                 {"", given(config.UsersPolicy), localaws.Fault{}, without},
-		"set up":               {"ecr-api-users", given(config.UsersPolicy), localaws.Fault{}, without + "; users: " + mayList},
-		"an ARN":               {"arn:aws:iam::210987654321:policy/ecr-api-users", given(config.UsersPolicy), localaws.Fault{}, without + "; users: " + mayList},
-		"not set up":           {"ecr-api-users", given(), localaws.Fault{}, without + "; users: " + mayNot},
-		"an ARN elsewhere":     {"arn:aws:iam::012345678901:policy/ecr-api-users", given(config.UsersPolicy), localaws.Fault{}, without + "; users: off (users.boundary is a policy of another account)"},
-		"in another partition": {"arn:aws-cn:iam::210987654321:policy/ecr-api-users", given(config.UsersPolicy), localaws.Fault{}, without + "; users: off (users.boundary is a policy of another account)"},
+		"none":             {"", given(config.UsersPolicy), localaws.Fault{}, without},
+		"set up":           {"ecr-api-users", given(config.UsersPolicy), localaws.Fault{}, without + "; users: " + mayList},
+		"an ARN":           {"arn:aws:iam::210987654321:policy/ecr-api-users", given(config.UsersPolicy), localaws.Fault{}, without + "; users: " + mayList},
+		"not set up":       {"ecr-api-users", given(), localaws.Fault{}, without + "; users: " + mayNot},
+		"an ARN elsewhere": {"arn:aws:iam::012345678901:policy/ecr-api-users", given(config.UsersPolicy), localaws.Fault{}, without + "; users: off (users.boundary is a policy of another account or partition)"},
 		"IAM fails": {"ecr-api-users", given(config.UsersPolicy), localaws.Fault{Operation: "iam:ListUsers", Code: "InvalidInput", Message: "no"},
 			without + "; users: not known: iam: ListUsers failed: InvalidInput: no"},
 	} {
@@ -48,6 +47,15 @@ func TestUsers(t *testing.T) {
 			wantRun(t, c, []string{other}, "identity: "+identity+"\n210987654321: "+test.want+"\n", "")
 		})
 	}
+}
+
+func TestUsersInAnotherPartition(t *testing.T) {
+	t.Parallel()
+	aws := awstest.New(t, role(awstest.TrustLocal, awstest.AllowAll))
+	c := configFor(aws.URL)
+	c.Users = common.Users{Boundary: "arn:aws-cn:iam::210987654321:policy/ecr-api-users"}
+	wantRun(t, c, []string{other}, "warning: users.boundary is a policy of the partition aws-cn, and the service is in aws: there are no users in any account\n"+
+		"identity: "+identity+"\n210987654321: good; docker credentials: set up; image scanning: basic; users: off (users.boundary is a policy of another account or partition)\n", "")
 }
 
 // The check asks for one user of the org at most, in a session that may do nothing
@@ -69,4 +77,30 @@ func TestSessionOfTheCheckOfUsers(t *testing.T) {
 		}
 	}
 	t.Error("IAM was not called")
+}
+
+// A boundary that no account has turns users off everywhere.
+func TestWarningOfTheBoundary(t *testing.T) {
+	t.Parallel()
+	const arn, nowhere = "arn:aws:iam::210987654321:policy/users", ": there are no users in any account"
+	for name, test := range map[string]struct {
+		boundary, account string // account: the only one; "" is any
+		want              []string
+	}{
+		"none":              {"", "012345678901", nil},
+		"a name":            {"users", "012345678901", nil},
+		"any account":       {arn, "", nil},
+		"a known account":   {arn, "210987654321", nil},
+		"another account":   {arn, "012345678901", []string{"users.boundary is a policy of the account 210987654321, which is not in accounts" + nowhere}},
+		"another partition": {"arn:aws-cn:iam::210987654321:policy/users", "", []string{"users.boundary is a policy of the partition aws-cn, and the service is in aws" + nowhere}},
+	} {
+		c := configFor("")
+		c.Users.Boundary, c.Accounts = test.boundary, nil
+		if test.account != "" {
+			c.Accounts = map[string]string{"main": test.account}
+		}
+		if diff := cmp.Diff(test.want, Warnings(c, "")); diff != "" {
+			t.Errorf("%s: warnings (-want +got):\n%s", name, diff)
+		}
+	}
 }

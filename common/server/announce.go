@@ -15,13 +15,20 @@ func (s *server) announce(url string) error {
 		"url": url, "version": version.Version, "githash": version.GitHash,
 		"region": s.Config.Account.Region, "org": s.Config.Org, "accounts": accountsOf(s.Config), "keys": len(s.Config.Token),
 	}).Info("listening")
-	for _, warning := range s.Warnings {
-		s.log.Warn(warning)
-	}
+	s.warnOf(s.Config)
 	if s.Listening == nil {
 		return nil
 	}
 	return s.Listening(url)
+}
+
+func (s *server) warnOf(config *common.Config) {
+	if s.Warnings == nil {
+		return
+	}
+	for _, warning := range s.Warnings(config) {
+		s.log.Warn(warning)
+	}
 }
 
 // accountsOf returns the number of accounts, or "any" if there is no list.

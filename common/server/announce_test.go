@@ -38,7 +38,7 @@ func TestAnnounce(t *testing.T) {
 		var out bytes.Buffer
 		config := newConfig()
 		config.Accounts = test.accounts
-		s := &server{Options: Options{Config: config, Warnings: test.warnings}, log: newLogger("info", &out)}
+		s := &server{Options: Options{Config: config, Warnings: func(*common.Config) []string { return test.warnings }}, log: newLogger("info", &out)}
 		if err := s.announce("http://127.0.0.1:1"); err != nil {
 			t.Error(err)
 		}

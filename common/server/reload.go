@@ -22,6 +22,7 @@ func (s *server) reload() {
 		s.log.WithError(err).Error("the configuration cannot be used: nothing changes")
 		return
 	}
+	defer s.warnOf(config)
 	fields := logrus.Fields{"keys": len(config.Token)}
 	if len(changes.Now) > 0 {
 		fields["changed"] = changes.Now

@@ -35,8 +35,9 @@ type Options struct {
 	// others on to the service. It may be nil.
 	Guard func(service http.Handler) http.Handler
 
-	// Warnings are written to the log at the start. There may be none.
-	Warnings []string
+	// Warnings returns what a configuration may have but should not. It is written
+	// to the log at the start and after each SIGHUP. It may be nil.
+	Warnings func(*common.Config) []string
 
 	// AskSTS asks STS once, when the service has started. Its error is written
 	// to the log as a warning. It may be nil.
