@@ -297,16 +297,29 @@ func TestTwoEqualCreatesAtOnce(t *testing.T) {
 	<-first
 }
 
+// AWS may deny the create of a repository that is there before it says so.
+func TestDeniedCreateOfARepositoryThatIsThere(t *testing.T) {
+	t.Parallel()
+	for _, owner := range []string{org, otherOrg, ""} {
+		w := newWorld(t)
+		w.addRepository(account, "g/new", owner)
+		w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Code: "AccessDeniedException"})
+		w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 409, want: problemByAWS("repository-exists", newIsTaken, "RepositoryAlreadyExistsException")})
+	}
+}
+
 // If the read after a refused create fails too, the service cannot know why the
 // create was refused.
 func TestRefusedCreateWhenReadingFailsToo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.addRepository(account, "g/new", org)
+	w.addRepository(account, "g/new", otherOrg)
 	mend := w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ThrottlingException"})
 	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 429, want: problemByAWS("throttled", throttledDetail, "ThrottlingException")})
 	mend()
 	w.run(exchange{method: "POST", path: base + "/g", body: createNew, status: 409, want: problemByAWS("repository-exists", newIsTaken, "RepositoryAlreadyExistsException")})
+	w = newWorld(t)
+	w.addRepository(account, "g/new", org)
 	w.aws.Inject(localaws.Fault{Operation: "ecr:CreateRepository", Drop: true, Times: 1})
 	w.aws.Inject(localaws.Fault{Operation: "ecr:DescribeRepositories", Code: "ThrottlingException"})
 	w.run(exchange{name: "lost before", method: "POST", path: base + "/g", body: createNew,

@@ -304,6 +304,11 @@ const (
 	others = "another org's"
 )
 
+// beingCreated is the owner of a repository that the request makes. Then it is
+// that of the request's tags, because AWS documents that these count as the
+// resource's already. If AWS does not do so, the repository is noOrg.
+const beingCreated = "the request's"
+
 // A resource is something on which a session may try an action.
 type resource struct {
 	where, whose string
@@ -368,6 +373,7 @@ func resourcesFor(s iam.Scope) []resource {
 			}
 		}
 	}
+	add(inGroup, beingCreated, group[0], nil)
 	add(wholeList, noOrg, s.ARN("*"), nil)
 	add(everything, noOrg, "*", nil)
 
@@ -396,6 +402,25 @@ func resourcesFor(s iam.Scope) []resource {
 		add(otherResource, noOrg, arn, nil)
 	}
 	return append(list, userResources(s)...)
+}
+
+// with returns the resource as it is for a request with these tags.
+func (r resource) with(s iam.Scope, tags map[string]string) resource {
+	if r.whose != beingCreated {
+		return r
+	}
+	r.whose, r.context = noOrg, map[string][]string{}
+	for k, v := range tags {
+		r.context["aws:ResourceTag/"+k], r.context["ecr:ResourceTag/"+k] = []string{v}, []string{v}
+		switch {
+		case !strings.EqualFold(k, common.OrgTag):
+		case v == s.Org:
+			r.whose = ours
+		default:
+			r.whose = others
+		}
+	}
+	return r
 }
 
 // The tags that a request may have.
@@ -490,6 +515,7 @@ func mistakes(t *testing.T, e rowTest, s iam.Scope, p iam.Policy, actions []stri
 	requests, ofUsers := requestTags(s), userRequests(s)
 	for _, on := range resourcesFor(s) {
 		for tags, request := range requests {
+			on := on.with(s, request)
 			context := requestContext(s, on, request)
 			for _, action := range actions {
 				if tags != ourOrg && !isTriedWith(action, ofUsers[tags] != nil) {

@@ -131,7 +131,8 @@ func createRepository(ctx context.Context, t target, in createInput) (*ecr.Repos
 
 // createPolicy allows TagResource, because AWS demands it for a
 // CreateRepository with tags. The condition on the resource's tag keeps the
-// session from taking over a repository that has an org. The two reads are for
+// session from taking over a repository of another org. See ifTagged for why it
+// does not ask for a repository without an org. The two reads are for
 // a create that was refused or whose answer was lost: they show whether the
 // name is taken, and what the create has done. A grant on a KMS key may only be
 // one that an AWS service makes for a resource of its own.
@@ -140,7 +141,7 @@ func createPolicy(s iam.Scope) iam.Policy {
 	return iam.NewPolicy(append(statements,
 		iam.Allow(s.GroupRepositories(), "ecr:CreateRepository", "ecr:TagResource").
 			When("StringEquals", "aws:RequestTag/"+common.OrgTag, s.Org).
-			When("Null", resourceOrg, "true"),
+			When(ifTagged, resourceOrg, s.Org),
 		throughECR(s, "kms:DescribeKey", "kms:RetireGrant"),
 		throughECR(s, "kms:CreateGrant").When("Bool", "kms:GrantIsForAWSResource", "true"),
 	)...)

@@ -17,6 +17,13 @@ const (
 // about.
 const resourceOrg = "aws:ResourceTag/" + common.OrgTag
 
+// ifTagged is the operator for what a call may create: what is there already must
+// have the tag as it has to be, or not have it. A condition that the tag is not
+// there could deny every create with tags. AWS says that aws:ResourceTag is also
+// there "in requests that create a resource with an attached tag".
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourcetag
+const ifTagged = "StringEqualsIfExists"
+
 // checkOwner returns an error unless the tags say that the repository is our
 // org's. The session policies check the same, and so does the role's own policy
 // (config/aws/role-policy.json), so there are three independent checks. Only

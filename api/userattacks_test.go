@@ -58,6 +58,12 @@ const (
 	asMade        = "as the service made it"
 	ofAnotherRepo = "of another repository"
 	ofAnotherOrg  = "of another org"
+	onlyRepo      = "ResourceName only, as the service made it"
+	allButRepo    = "as the service made it, without ResourceName"
+
+	// AWS documents this of a call that makes something. If it does not do so, the
+	// user is tagless.
+	beingMade = "those that the call brings, because it makes the user"
 )
 
 // An iamTarget is what a call to IAM is about.
@@ -72,7 +78,7 @@ func iamTargets(s iam.Scope) (list []iamTarget) {
 	}
 	inAccount2 := func(arn string) string { return strings.Replace(arn, s.Account, account2, 1) }
 	name := s.UserPrefix() + s.User
-	for _, tags := range []string{tagless, asMade, ofAnotherRepo, ofAnotherOrg} {
+	for _, tags := range []string{tagless, beingMade, asMade, ofAnotherRepo, ofAnotherOrg, onlyRepo, allButRepo} {
 		list = append(list, iamTarget{theUserOfIAM, s.UserARN(), tags}, iamTarget{ofTheSame, s.UserARN() + "2", tags})
 	}
 	for where, arns := range map[string][]string{
@@ -118,10 +124,19 @@ func tagsOfUser(s iam.Scope, resource, org string) map[string]string {
 	return map[string]string{"Application": "x", nameTag: s.UserPrefix() + s.User, spaceTag: s.Group, resourceTag: resource, common.OrgTag: org}
 }
 
-func (x iamTarget) tags(s iam.Scope) map[string]string {
+// tags returns the tags of what a call is about that brings others.
+func (x iamTarget) tags(s iam.Scope, brings map[string]string) map[string]string {
+	made := tagsOfUser(s, s.Group+"/"+s.Name, s.Org)
 	switch x.tagged {
+	case beingMade:
+		return brings
 	case asMade:
-		return tagsOfUser(s, s.Group+"/"+s.Name, s.Org)
+		return made
+	case onlyRepo:
+		return map[string]string{resourceTag: made[resourceTag]}
+	case allButRepo:
+		delete(made, resourceTag)
+		return made
 	case ofAnotherRepo:
 		return tagsOfUser(s, s.Group+"/b", s.Org)
 	case ofAnotherOrg:
@@ -136,6 +151,10 @@ const (
 	withoutOrg    = "those of a create, without spinup:org"
 	withoutSpace  = "those of a create, without spinup:spaceid"
 	withoutRepo   = "those of a create, without ResourceName"
+	repoAndPlain  = "ResourceName and plain ones"
+	repoUpper     = "ResourceName in capitals"
+	onlyOrg       = "spinup:org"
+	onlySpace     = "spinup:spaceid in capitals"
 	forOtherRepo  = "those of a create, for another repository"
 	forOtherSpace = "those of a create, for another group"
 	forOtherOrg   = "those of a create, for another org"
@@ -160,10 +179,10 @@ func userRequestTags(s iam.Scope) map[string]map[string]string {
 		forOtherSpace:                  change(spaceTag, "other"),
 		forOtherOrg:                    change(common.OrgTag, otherOrg),
 		nameOnly:                       {nameTag: "x"},
-		"ResourceName and plain ones":  {"Application": "x", resourceTag: s.Group + "/" + s.Name},
-		"ResourceName in capitals":     {"RESOURCENAME": s.Group + "/" + s.Name},
-		"spinup:org":                   {common.OrgTag: s.Org},
-		"spinup:spaceid in capitals":   {"SPINUP:SPACEID": s.Group},
+		repoAndPlain:                   {"Application": "x", resourceTag: s.Group + "/" + s.Name},
+		repoUpper:                      {"RESOURCENAME": s.Group + "/" + s.Name},
+		onlyOrg:                        {common.OrgTag: s.Org},
+		onlySpace:                      {"SPINUP:SPACEID": s.Group},
 		"spinup:org without its colon": {"spinuporg": "x", "ResourceName2": "x"},
 	}
 }
@@ -206,7 +225,7 @@ func (c iamCall) contextOf(s iam.Scope, brings map[string]string) map[string][]s
 		"aws:PrincipalTag/" + common.OrgTag: {s.Org},
 		"aws:ResourceAccount":               {s.Account},
 	}
-	for k, v := range c.on.tags(s) {
+	for k, v := range c.on.tags(s, brings) {
 		context["aws:ResourceTag/"+k] = []string{v}
 	}
 	for k, v := range brings {
@@ -229,6 +248,7 @@ var (
 		"iam:PutUserPermissionsBoundary", "iam:PutUserPolicy",
 	}
 	bringTags = []string{"iam:CreateUser", "iam:TagUser", "iam:UntagUser"}
+	makeUsers = []string{"iam:CreateUser", "iam:TagUser"}
 )
 
 // iamCalls are the calls to try with these actions.
@@ -236,6 +256,9 @@ func iamCalls(s iam.Scope, actions []string) (list []iamCall) {
 	with := userRequestTags(s)
 	for _, on := range iamTargets(s) {
 		for _, action := range actions {
+			if on.tagged == beingMade && !slices.Contains(makeUsers, action) {
+				continue
+			}
 			for boundary := range boundaries {
 				if boundary != noBoundaryOfIAM && !slices.Contains(knowBoundary, action) {
 					continue
@@ -276,6 +299,9 @@ var (
 	}
 	leaveGroup = userRight{do: []string{"iam:RemoveUserFromGroup"}, on: []string{formerGroupOfIAM}}
 	onTheUser  = []string{theUserOfIAM}
+
+	// tiedToNoOther are the tags with which a user is of no other repository or org.
+	tiedToNoOther = []string{tagless, beingMade, asMade, onlyRepo, allButRepo}
 )
 
 // sessionRights are what the sessions may do to IAM.
@@ -286,8 +312,8 @@ var sessionRights = map[string][]userRight{
 	toCreateUser: {
 		{do: []string{"iam:DeleteUser", "iam:GetUser"}, on: onTheUser},
 		{do: []string{"iam:DeleteUserPolicy", "iam:PutUserPolicy"}, on: onTheUser, boundary: ourBoundary},
-		{do: []string{"iam:CreateUser"}, on: onTheUser, tagged: []string{tagless}, boundary: ourBoundary, with: []string{asCreated}},
-		{do: []string{"iam:TagUser"}, on: onTheUser, tagged: []string{tagless}, with: []string{asCreated}},
+		{do: []string{"iam:CreateUser"}, on: onTheUser, tagged: tiedToNoOther, boundary: ourBoundary, with: []string{asCreated}},
+		{do: []string{"iam:TagUser"}, on: onTheUser, tagged: tiedToNoOther, with: []string{asCreated}},
 	},
 	toChangeUser: {
 		{do: readTheUser, on: onTheUser},

@@ -58,9 +58,10 @@ func readUserPolicy(s iam.Scope) iam.Policy {
 
 // createUserPolicy allows to create the user under the boundary, with the tags on
 // which its rights depend. IAM demands TagUser for a CreateUser with tags. The
-// condition on the user's own tag keeps the session from changing them later. The
-// deletions undo a create that has failed. The boundary is in a Deny, because the
-// document would be too long with it in each Allow.
+// conditions on the user's own tags keep the session from changing them later. See
+// ifTagged for why they do not ask for none. The deletions undo a create that has
+// failed. The boundary is in a Deny, because the document would be too long with
+// it in each Allow.
 func createUserPolicy(s iam.Scope) iam.Policy {
 	return iam.NewPolicy(
 		iam.Allow(s.UserARN(), "iam:DeleteUser", "iam:DeleteUserPolicy", "iam:GetUser", "iam:PutUserPolicy"),
@@ -68,7 +69,8 @@ func createUserPolicy(s iam.Scope) iam.Policy {
 			When("StringEquals", "aws:RequestTag/"+common.OrgTag, s.Org).
 			When("StringEquals", "aws:RequestTag/"+spaceTag, s.Group).
 			When("StringEquals", "aws:RequestTag/"+resourceTag, s.Group+"/"+s.Name).
-			When("Null", userOrg, "true"),
+			When(ifTagged, userOrg, s.Org).
+			When(ifTagged, userResource, s.Group+"/"+s.Name),
 		iam.Deny("*", "iam:CreateUser", "iam:DeleteUserPolicy", "iam:PutUserPolicy").
 			When("StringNotEquals", boundaryKey, s.Boundary), // also without one
 	)

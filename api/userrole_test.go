@@ -53,8 +53,8 @@ func TestUsersPolicyIsWhatTheSessionsNeed(t *testing.T) {
 	role, calls := parsedPolicies(t, roleForUsers()...), callsOfRole(usersActions())
 	for name, rights := range sessionRights {
 		for _, call := range calls {
-			if !slices.ContainsFunc(rights, func(r userRight) bool { return r.covers(call) }) {
-				continue
+			if call.action == "iam:TagUser" && call.on.tagged == onlyRepo || !slices.ContainsFunc(rights, func(r userRight) bool { return r.covers(call) }) {
+				continue // no create needs the first: the service sets all tags at once
 			}
 			if got, err := policy.Decide(call.request, role...); got != policy.Allow || err != nil {
 				t.Errorf("the session %s may, and the role may not: %s: %s (%v)", name, call, got, err)
@@ -103,11 +103,16 @@ func rightsOfRole() []userRight {
 	return []userRight{
 		{do: []string{"iam:ListUsers"}},
 		{do: slices.Concat(readTheUser, removeUser, []string{"iam:UpdateAccessKey"}), on: usersOfOrg},
-		{do: []string{"iam:CreateAccessKey"}, on: usersOfOrg, tagged: []string{asMade, ofAnotherRepo}},
+		{do: []string{"iam:CreateAccessKey"}, on: usersOfOrg, tagged: []string{asMade, ofAnotherRepo, allButRepo}},
 		{do: []string{"iam:PutUserPermissionsBoundary", "iam:PutUserPolicy"}, on: usersOfOrg, boundary: ourBoundary},
 		{do: []string{"iam:CreateUser"}, on: usersOfOrg, boundary: ourBoundary, with: ourOrgsTags},
 		{do: []string{"iam:TagUser"}, on: usersOfOrg, with: harmless},
-		{do: []string{"iam:TagUser"}, on: usersOfOrg, tagged: []string{tagless}, with: ourOrgsTags},
+		{do: []string{"iam:TagUser"}, on: usersOfOrg, tagged: []string{tagless, beingMade}, with: ourOrgsTags},
+		// The tags that are there already, and no others:
+		{do: []string{"iam:TagUser"}, on: usersOfOrg, tagged: []string{asMade, allButRepo}, with: []string{asCreated, withoutOrg, withoutSpace, withoutRepo, repoAndPlain, repoUpper, onlyOrg, onlySpace}},
+		{do: []string{"iam:TagUser"}, on: usersOfOrg, tagged: []string{ofAnotherRepo, allButRepo}, with: []string{withoutRepo, forOtherRepo, onlyOrg, onlySpace}},
+		{do: []string{"iam:TagUser"}, on: usersOfOrg, tagged: []string{ofAnotherOrg}, with: []string{withoutOrg, repoAndPlain, repoUpper, onlySpace}},
+		{do: []string{"iam:TagUser"}, on: usersOfOrg, tagged: []string{onlyRepo}, with: []string{repoAndPlain, repoUpper}},
 		leaveGroup,
 	}
 }
@@ -139,6 +144,22 @@ func TestRoleForUsersMayDoNothingElse(t *testing.T) {
 				t.Error(m)
 			}
 		})
+	}
+}
+
+// If a Deny of the role's policy is left out, userMistakes finds it.
+func TestNoDenyOfTheRoleForUsersCouldBeLeftOut(t *testing.T) {
+	t.Parallel()
+	calls := callsOfRole(append(usersActions(), "iam:AttachUserPolicy"))
+	rights := append(rightsOfRole(), userRight{do: []string{"iam:CreateAccessKey"}, on: usersOfOrg})
+	for _, s := range statementsOf(t, config.UsersPolicy) {
+		if !isDeny(s) || s["Sid"] == "SessionsWithoutAnOrg" { // that is for other sessions
+			continue
+		}
+		fewer := withoutStatements(t, config.UsersPolicy, func(of map[string]any) bool { return of["Sid"] == s["Sid"] })
+		if len(userMistakes(t, calls, rights, 1, fewer, policyForEverything(usersScope).String())) == 0 {
+			t.Errorf("%s: not noticed", s["Sid"])
+		}
 	}
 }
 

@@ -54,7 +54,7 @@ var _ = describe("CreateUser", rowTest{
 		// As in CreateRepository, this variant must be first.
 		{name: "lost answer", method: "POST", path: base + "/g/plain/users", body: `{"UserName": "lost"}`, status: 200},
 		{name: "plain", method: "POST", path: base + "/g/plain/users", body: `{"UserName": "new1", "Tags": [{"Key": "k", "Value": "v"}]}`, status: 200},
-		{name: "taken", method: "POST", path: base + "/g/plain/users", body: `{"UserName": "full"}`, status: 409},
+		{name: "taken", method: "POST", path: base + "/g/plain/users", body: `{"UserName": "full"}`, status: 409, want: userExists("full")},
 		{name: "undone", method: "POST", path: base + "/g/plain/users", body: `{"UserName": "undone"}`, status: 400,
 			want: problemByAWS("bad-request", "no", "InvalidInput")},
 		{name: "missing", method: "POST", path: base + "/g/missing/users", body: `{"UserName": "new2"}`, status: 404},
@@ -70,7 +70,7 @@ var _ = describe("CreateUser", rowTest{
 		"to create a user": {
 			may: []right{
 				{do: []string{"iam:DeleteUser", "iam:DeleteUserPolicy", "iam:GetUser"}, where: []string{theUser}},
-				{do: []string{"iam:CreateUser", "iam:TagUser"}, where: []string{theUser}, whose: []string{noOrg}, with: []string{ourOrg, noBoundary, otherBoundary}},
+				{do: []string{"iam:CreateUser", "iam:TagUser"}, where: []string{theUser}, whose: []string{ours, noOrg}, with: []string{ourOrg, noBoundary, otherBoundary}},
 				{do: []string{"iam:PutUserPolicy"}, where: []string{theUser}},
 			},
 			never: []right{{do: []string{"iam:CreateUser", "iam:DeleteUserPolicy", "iam:PutUserPolicy"}, with: withoutTheBoundary}},

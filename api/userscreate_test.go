@@ -91,6 +91,8 @@ func TestCreateUserWhoseNameIsTaken(t *testing.T) {
 		usersOf("GET", "u", "", 200, shownUser("u", "pull")),
 		exchange{method: "GET", path: base + "/g-a/b/users", status: 200, want: `["c"]`},
 	)
+	w.aws.Inject(localaws.Fault{Operation: "iam:CreateUser", Code: "AccessDenied", Times: 1}) // IAM may deny it before it says so
+	w.run(usersOf("POST", "", `{"UserName": "u"}`, 409, userExists("u")))
 	if strings.Contains(w.log.String(), `"level":"warning"`) {
 		t.Errorf("a name that is taken is no reason for a warning:\n%s", w.log)
 	}

@@ -150,7 +150,7 @@ func matchesRequest(r *Repository, s Settings, e Encryption) bool {
 }
 
 // explainRefusal returns the error for a create that AWS refused. If the
-// repository exists, the error says so: AWS checks the tags of the existing
+// repository exists, the error says so: AWS may check the tags of the existing
 // repository before it checks whether the name is free. If the repository is
 // another org's, AWS denies even the read.
 func (c *Client) explainRefusal(ctx context.Context, name string, refusal error) error {

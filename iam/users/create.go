@@ -131,7 +131,7 @@ func (c *Client) readNew(ctx context.Context, name string) (*User, error) {
 	return nil, notFound(name)
 }
 
-// explainRefusal returns the error for a create that IAM refused. IAM denies the
+// explainRefusal returns the error for a create that IAM refused. IAM may deny the
 // create of a user who has tags already, before it says that the user exists.
 func (c *Client) explainRefusal(ctx context.Context, name string, refusal error) error {
 	switch awsCode(refusal) {

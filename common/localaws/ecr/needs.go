@@ -35,18 +35,27 @@ func (s *Store) permissionOn(c *service.Request, owner, name string) service.Per
 		Context:  make(map[string][]string),
 	}
 	if r := s.registry(place).repositories[name]; r != nil {
-		service.AddTags(p.Context, "aws:ResourceTag/", r.tags)
-		service.AddTags(p.Context, "ecr:ResourceTag/", r.tags)
+		addResourceTags(p.Context, r.tags)
 		p.ResourcePolicy = r.policy.parsed()
 	}
 	return p
 }
 
+func addResourceTags(context map[string][]string, tags map[string]string) {
+	service.AddTags(context, "aws:ResourceTag/", tags)
+	service.AddTags(context, "ecr:ResourceTag/", tags)
+}
+
 // needsToCreate adds the permission to tag if the new repository has tags, and
-// permissions on the KMS key if it is a customer's key.
+// permissions on the KMS key if it is a customer's key. The tags of a new
+// repository count as its own already, as AWS documents for aws:ResourceTag.
 func (s *Store) needsToCreate(c *service.Request, in createRepositoryInput) []service.Permission {
 	create := s.permission(c, in)
-	service.AddRequestTags(create.Context, service.TagMap(in.Tags))
+	tags := service.TagMap(in.Tags)
+	service.AddRequestTags(create.Context, tags)
+	if s.registry(placeOf(c, in.owner(c))).repositories[in.repository()] == nil {
+		addResourceTags(create.Context, tags)
+	}
 	permissions := []service.Permission{create}
 	if len(in.Tags) > 0 {
 		tagging := create

@@ -115,7 +115,7 @@ func TestEnforcement(t *testing.T) {
 	}
 	creating := func(actions ...string) string {
 		return document(allowing(group, actions...).where(conditions{
-			"StringEquals": {orgAsked: "${aws:PrincipalTag/spinup:org}"}, "Null": {orgTag: true}}))
+			"StringEquals": {orgAsked: "${aws:PrincipalTag/spinup:org}"}, "StringEqualsIfExists": {orgTag: "${aws:PrincipalTag/spinup:org}"}}))
 	}
 	kms := func(actions ...string) string {
 		return document(allowing(group, "ecr:CreateRepository", "ecr:DeleteRepository"), allowing("*", actions...).where(conditions{
@@ -160,7 +160,13 @@ func TestEnforcement(t *testing.T) {
 		{"create without tags", creating("ecr:CreateRepository", "ecr:TagResource"), create("group/new"), "AccessDeniedException", implicit + "ecr:CreateRepository"},
 		{"create for another org", creating("ecr:CreateRepository", "ecr:TagResource"), create("group/new", "spinup:org", "theirs"), "AccessDeniedException", implicit},
 		{"create without TagResource", creating("ecr:CreateRepository"), create("group/new", "spinup:org", "ours"), "AccessDeniedException", implicit + "ecr:TagResource action"},
-		{"create a repository that is already ours", creating("ecr:CreateRepository", "ecr:TagResource"), create("group/ours", "spinup:org", "ours"), "AccessDeniedException", implicit},
+		{"create a repository that is already ours", creating("ecr:CreateRepository", "ecr:TagResource"), create("group/ours", "spinup:org", "ours"), "RepositoryAlreadyExistsException", ""},
+		{"create a repository of another org as ours", creating("ecr:CreateRepository", "ecr:TagResource"), create("group/theirs", "spinup:org", "ours"), "AccessDeniedException", implicit},
+		{"create where the tags of the request count", document(allowing(group, "ecr:*").where(conditions{"StringEquals": {orgTag: "ours", "ecr:ResourceTag/a": "b"}})),
+			create("group/new", "spinup:org", "ours", "a", "b"), "", ""},
+		{"create where there must be no tag", document(allowing(group, "ecr:*").where(conditions{"Null": {orgTag: true}})), create("group/new", "spinup:org", "ours"), "AccessDeniedException", implicit},
+		{"create of one that is there: its tags count", document(allowing(group, "ecr:*").where(conditions{"Null": {orgTag: true}})),
+			create("group/untagged", "spinup:org", "ours"), "RepositoryAlreadyExistsException", ""},
 		{"create a repository that exists without tags", creating("ecr:CreateRepository", "ecr:TagResource"), create("group/untagged", "spinup:org", "ours"), "RepositoryAlreadyExistsException", ""},
 		{"tag a repository of another org as ours", creating("ecr:CreateRepository", "ecr:TagResource"), tagIt("group/theirs", "spinup:org", "ours"), "AccessDeniedException", implicit},
 		{"create without tags needs no TagResource", document(allowing(group, "ecr:CreateRepository")), create("group/new"), "", ""},

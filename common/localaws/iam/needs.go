@@ -80,19 +80,20 @@ func (s *Store) permission(c *service.Request, name string) (service.Permission,
 	u := s.seen(c.Account, name, c.Now)
 	if u != nil {
 		p.Resource = u.arn(partition(c))
-		addUserTags(p, u)
+		addUserTags(p, u.tags)
 	}
 	return p, u
 }
 
-func addUserTags(p service.Permission, u *user) {
-	service.AddTags(p.Context, "aws:ResourceTag/", u.tags)
-	service.AddTags(p.Context, "iam:ResourceTag/", u.tags)
+func addUserTags(p service.Permission, tags map[string]string) {
+	service.AddTags(p.Context, "aws:ResourceTag/", tags)
+	service.AddTags(p.Context, "iam:ResourceTag/", tags)
 }
 
 // needsToCreate returns a permission on the path and name of the new user, and
-// the permission to tag it if it has tags. If there is a user of that path and
-// name already, its tags count, as those of a repository do.
+// the permission to tag it if it has tags. These count as the user's own already,
+// as AWS documents for aws:ResourceTag. If there is a user of that path and name,
+// its tags count.
 func (s *Store) needsToCreate(c *service.Request, in input) []service.Permission {
 	p := service.Permission{
 		Action:   "iam:" + c.Operation,
@@ -100,11 +101,13 @@ func (s *Store) needsToCreate(c *service.Request, in input) []service.Permission
 		Owner:    c.Account,
 		Context:  make(map[string][]string),
 	}
-	if u := s.seen(c.Account, in.user(c), c.Now); u != nil && u.arn(partition(c)) == p.Resource {
-		addUserTags(p, u)
-	}
 	tags := service.TagMap(in.tags())
 	service.AddRequestTags(p.Context, tags)
+	if u := s.seen(c.Account, in.user(c), c.Now); u != nil && u.arn(partition(c)) == p.Resource {
+		addUserTags(p, u.tags)
+	} else {
+		addUserTags(p, tags)
+	}
 	permissions := []service.Permission{p}
 	if len(tags) > 0 {
 		tagging := p
