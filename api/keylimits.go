@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"path"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // The limits of a key, as the configuration, the log and the metrics name them.
@@ -92,7 +94,7 @@ func matchesGroup(pattern, group string) bool {
 // answer. The caller may know the limits of its own key.
 func (s *Service) outside(rec *record, limit, sentence string, told ...any) error {
 	rec.limit = limit
-	s.measures.keyRefusals.WithLabelValues(rec.key, limit).Inc()
+	rec.settings.refusals[rec.key][limit].Inc()
 	return common.Errorf(common.KeyLimited, sentence, told...)
 }
 
@@ -104,17 +106,39 @@ func someOf(names []string) string {
 	return strings.Join(names, ", ")
 }
 
+// keyLimits are the limits of a key.
+var keyLimits = []string{limitAccounts, limitGroups, limitAccess, limitActions, limitNotAfter}
+
+// refusals count the requests outside the limits of keys, by key and limit. A
+// request that began before a reload counts with those of its settings. So it
+// brings back no series of a key that is gone.
+type refusals map[string]map[string]prometheus.Counter
+
 // countKeys makes the series of all keys, and removes those of keys that are
 // gone.
-func (m *measures) countKeys(old, keys common.Keys) {
+func (m *measures) countKeys(old, keys common.Keys) refusals {
 	for _, k := range old {
 		if !slices.ContainsFunc(keys, func(other common.Key) bool { return other.Name == k.Name }) {
 			m.keyRefusals.DeletePartialMatch(map[string]string{"key": k.Name})
+			m.keyNotAfter.DeleteLabelValues(k.Name)
 		}
 	}
+	counted := refusals{}
 	for _, k := range keys {
-		for _, limit := range []string{limitAccounts, limitGroups, limitAccess, limitActions, limitNotAfter} {
-			m.keyRefusals.WithLabelValues(k.Name, limit)
+		counted[k.Name] = map[string]prometheus.Counter{}
+		for _, limit := range keyLimits {
+			counted[k.Name][limit] = m.keyRefusals.WithLabelValues(k.Name, limit)
 		}
+		m.keyNotAfter.WithLabelValues(k.Name).Set(endOf(k))
 	}
+	return counted
+}
+
+// endOf returns when a key ends, in seconds of Unix time. One without an end never
+// does.
+func endOf(k common.Key) float64 {
+	if k.Limits == nil || k.Limits.NotAfter.IsZero() {
+		return math.Inf(1)
+	}
+	return float64(k.Limits.NotAfter.UnixMilli()) / 1000
 }

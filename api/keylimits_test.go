@@ -276,26 +276,32 @@ func TestReloadOfLimits(t *testing.T) {
 	}
 }
 
-// A request under way keeps the limits with which it began.
-func TestRequestKeepsTheLimitsOfItsKey(t *testing.T) {
-	t.Parallel()
-	w := newLimitedWorld(t)
-	w.limitKey(common.Limits{Groups: []string{"g"}})
+// answerAfter returns the answer to a list of the group. The change comes when the
+// request has its settings, and before its token is checked.
+func (w *world) answerAfter(change func(), group string) *httptest.ResponseRecorder {
 	rt := rowNamed("ListGroupRepositories")
 	answer := w.service.authenticate(rt.Endpoint.serve(w.service, rt))
 	w.service.router = mux.NewRouter()
 	w.service.router.Handle(rt.Path, w.service.observe(rt.Path, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		w.limitKey(common.Limits{Groups: []string{"h"}})
+		change()
 		answer.ServeHTTP(rw, r)
 	})))
-	for path, want := range map[string]int{"/g": 200, "/h": 403} {
+	r := httptest.NewRequest("GET", base+"/"+group, nil)
+	r.Header.Set("X-Auth-Token", token())
+	recorder := httptest.NewRecorder()
+	w.service.ServeHTTP(recorder, r)
+	return recorder
+}
+
+// A request under way keeps the limits with which it began.
+func TestRequestKeepsTheLimitsOfItsKey(t *testing.T) {
+	t.Parallel()
+	w := newLimitedWorld(t)
+	for group, want := range map[string]int{"g": 200, "h": 403} {
 		w.limitKey(common.Limits{Groups: []string{"g"}})
-		r := httptest.NewRequest("GET", base+path, nil)
-		r.Header.Set("X-Auth-Token", token())
-		recorder := httptest.NewRecorder()
-		w.service.ServeHTTP(recorder, r)
-		if recorder.Code != want {
-			t.Errorf("%s: status %d, want %d: %s", path, recorder.Code, want, recorder.Body)
+		got := w.answerAfter(func() { w.limitKey(common.Limits{Groups: []string{"h"}}) }, group)
+		if got.Code != want {
+			t.Errorf("%s: status %d, want %d: %s", group, got.Code, want, got.Body)
 		}
 	}
 }
@@ -305,27 +311,61 @@ func TestRequestKeepsTheLimitsOfItsKey(t *testing.T) {
 func TestSeriesOfKeys(t *testing.T) {
 	t.Parallel()
 	w := newLimitedWorld(t)
+	ends := map[string]*common.Limits{"a": {NotAfter: longAgo.Add(500 * time.Millisecond)}, "b": {Access: common.ReadOnly}}
+	seconds := map[string]string{"default": "+Inf", "a": "1.5778368005e+09", "b": "+Inf"}
 	for _, names := range [][]string{{"default"}, {"a", "default"}, {"b"}} {
 		next := *w.service.settings.Load().config
 		next.Token = nil
 		want := map[string]string{}
 		for _, name := range names {
-			next.Token = append(next.Token, common.Key{Name: name, Secret: common.Secret(name)})
+			next.Token = append(next.Token, common.Key{Name: name, Secret: common.Secret(name), Limits: ends[name]})
 			for _, limit := range []string{"accounts", "groups", "access", "actions", "notAfter"} {
-				want[`{key="`+name+`",limit="`+limit+`"}`] = "0"
+				want[`refusals_total{key="`+name+`",limit="`+limit+`"}`] = "0"
 			}
+			want[`not_after_timestamp_seconds{key="`+name+`"}`] = seconds[name]
 		}
 		if _, err := w.service.Reload(&next); err != nil {
 			t.Fatal(err)
 		}
 		got := map[string]string{}
 		for name, value := range w.metrics() {
-			if _, of, ok := strings.Cut(name, "ecr_api_key_refusals_total"); ok {
+			if _, of, ok := strings.Cut(name, "ecr_api_key_"); ok {
 				got[of] = value
 			}
 		}
 		if diff := gocmp.Diff(want, got); diff != "" {
 			t.Errorf("series with the keys %v (-want +got):\n%s", names, diff)
+		}
+	}
+}
+
+// A request may be refused after a reload has taken its key away. It brings no
+// series of that key back.
+func TestRefusalsOfAKeyThatIsGone(t *testing.T) {
+	t.Parallel()
+	w := newLimitedWorld(t)
+	w.limitKey(common.Limits{Groups: []string{"g"}})
+	got := w.answerAfter(func() {
+		next := *w.service.settings.Load().config
+		next.Token = common.Keys{{Name: "next", Secret: "another key"}}
+		if _, err := w.service.Reload(&next); err != nil {
+			t.Error(err)
+		}
+	}, "h")
+	if got.Code != 403 || w.lastLine(t)["limit"] != "groups" {
+		t.Errorf("status %d: %s", got.Code, got.Body)
+	}
+	families, err := w.service.measures.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.Metric {
+			for _, l := range m.Label {
+				if l.GetName() == "key" && l.GetValue() != "next" {
+					t.Errorf("%s has the key %s", f.GetName(), l.GetValue())
+				}
+			}
 		}
 	}
 }

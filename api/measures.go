@@ -75,6 +75,7 @@ type measures struct {
 	imageTags   prometheus.Counter
 	tokenChecks *prometheus.CounterVec
 	keyRefusals *prometheus.CounterVec
+	keyNotAfter *prometheus.GaugeVec
 	limits      *prometheus.CounterVec
 	reloads     reloads
 	connections *Connections
@@ -96,14 +97,16 @@ func newMeasures(table []route) *measures {
 		imageTags:   counter("image_tags_deleted_total", "Tags of images deleted, also those that went with their images."),
 		tokenChecks: counters("token_checks_total", "Tokens checked, by result.", "result"),
 		keyRefusals: counters("key_refusals_total", "Requests refused because they are outside the limits of their key, by key and limit.", "key", "limit"),
-		limits:      counters("limits_reached_total", "How often a limit of the service was reached.", "limit"),
-		reloads:     newReloads(),
+		keyNotAfter: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ecr_api_key_not_after_timestamp_seconds", Help: "From when on a key is refused; +Inf: it has no end."}, []string{"key"}),
+		limits:  counters("limits_reached_total", "How often a limit of the service was reached.", "limit"),
+		reloads: newReloads(),
 	}
 	m.connections = NewConnections(m.limits.WithLabelValues(limitConnections))
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ecr_api_build_info", Help: "What was built, as labels; the value is 1."},
 		[]string{"version", "githash", "goversion"})
 	m.registry.MustRegister(m.requests, m.problems, m.duration, m.inFlight, m.inAWS,
-		m.awsCalls, m.awsDuration, m.awsRetries, m.assumeRole, m.images, m.imageTags, m.tokenChecks, m.keyRefusals, m.limits, m.reloads.successful, m.reloads.lastSuccess, build,
+		m.awsCalls, m.awsDuration, m.awsRetries, m.assumeRole, m.images, m.imageTags, m.tokenChecks, m.keyRefusals, m.keyNotAfter, m.limits, m.reloads.successful, m.reloads.lastSuccess, build,
 		m.connections.Open, m.connections.ClosedEarly,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -13,6 +13,8 @@ import (
 type settings struct {
 	config *common.Config
 	tokens *tokens
+
+	refusals refusals // of its keys
 }
 
 // reloads are the metrics that tell whether the configuration in use is the
@@ -75,8 +77,8 @@ func (s *Service) use(config *common.Config) error {
 		tokens.keep(current.tokens)
 		old = current.config.Token
 	}
-	s.measures.countKeys(old, config.Token)
+	refusals := s.measures.countKeys(old, config.Token)
 	s.log.SetLevel(level)
-	s.settings.Store(&settings{config: config, tokens: tokens})
+	s.settings.Store(&settings{config: config, tokens: tokens, refusals: refusals})
 	return nil
 }
