@@ -277,7 +277,8 @@ func (o observer) NoSourceIdentity(account string) {
 // awsResult returns the result label for the error code of a call.
 func awsResult(code common.Code) string {
 	switch code {
-	case "", common.BadRequest, common.RepositoryNotFound, common.ImageNotFound, common.RepositoryExists, common.RepositoryNotEmpty:
+	case "", common.BadRequest, common.RepositoryNotFound, common.ImageNotFound, common.LifecycleNotFound, common.RepositoryExists, common.RepositoryNotEmpty,
+		common.UserNotFound, common.UserExists, common.UserConflict:
 		return awsOK
 	case common.Throttled:
 		return awsThrottled

@@ -109,6 +109,20 @@ func TestMetricsCount(t *testing.T) {
 	}
 }
 
+// That there is no such thing is an answer of AWS as good as any.
+func TestCallsAboutWhatIsMissingAreNoErrors(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.addUser(account, earlierUser("g/a", org, "u"))
+	w.run(usersOf("GET", "u", "", 200, "-"), exchange{method: "GET", path: base + "/g/a/lifecycle", status: 404, want: "-"})
+	metrics := w.metrics()
+	for operation, service := range map[string]string{"GetUserPolicy": "iam", "GetLifecyclePolicy": "ecr"} {
+		if got := metrics[`ecr_api_aws_calls_total{operation="`+operation+`",result="ok",service="`+service+`"}`]; got != "1" {
+			t.Errorf("%s: %q calls were good, want 1", operation, got)
+		}
+	}
+}
+
 // What the answer to a request says counts, and not how its calls ended: AWS
 // denies calls also for another org's repository, and for a name that is taken.
 func TestProblemsAreCountedByCode(t *testing.T) {
