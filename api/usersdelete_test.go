@@ -129,6 +129,18 @@ func TestLostAnswersOfDeleteUser(t *testing.T) {
 	}
 }
 
+// What is removed in a later round is no longer unknown.
+func TestDeletionInSeveralRounds(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.addUser(account, ourUser(account, "g/a", org, "u", "pull"))
+	w.addKey(account, "g-a-u")
+	w.addKey(account, "g-a-u")
+	w.aws.Inject(localaws.Fault{Operation: "iam:DeleteAccessKey", Code: "ConcurrentModification", Times: 1})
+	w.aws.Inject(localaws.Fault{Operation: "iam:DeleteUser", Code: "InvalidInput", Message: "no"})
+	w.run(usersOf("DELETE", "u", "", 400, failedChangeByAWS("bad-request", "no", []string{"AccessKeys", "Policies"}, nil, "InvalidInput")))
+}
+
 // A deletion that fails at any step says what is done. Sent again, it deletes the
 // rest.
 func TestFailedDeletionOfAUser(t *testing.T) {

@@ -60,7 +60,7 @@ func (d *deletion) policyRemovals() (list []write) {
 // If IAM did not say so, remove looks.
 func (d *deletion) remove(ctx context.Context, part string, present func() []write) error {
 	list := present()
-	if len(list) == 0 {
+	if len(list) == 0 && !slices.Contains(d.unknown, part) {
 		return nil
 	}
 	perhaps, unsure, err := d.removeList(ctx, list)
@@ -73,7 +73,7 @@ func (d *deletion) remove(ctx context.Context, part string, present func() []wri
 			return readErr
 		}
 	}
-	d.applied = slices.DeleteFunc(d.applied, func(p string) bool { return p == part })
+	d.applied, d.unknown = slices.DeleteFunc(d.applied, func(p string) bool { return p == part }), nil
 	switch {
 	case err == nil:
 		d.applied = append(d.applied, part)
