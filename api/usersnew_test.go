@@ -73,3 +73,15 @@ func TestNewAccessKeyThatIAMShowsNowhere(t *testing.T) {
 	w.run(usersOf("DELETE", "u/keys/"+k.AccessKeyID, "", 504,
 		problemOf("timeout", "AWS does not know the access key "+k.AccessKeyID+" yet, though it was made a moment ago: try again. Nothing was changed.")))
 }
+
+// Part of AWS lists a new key, and another does not know it.
+func TestNewAccessKeyThatIAMOnlyLists(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.addUser(account, ourUser(account, "g/a", org, "u", "pull"))
+	status, _, body := w.do(usersOf("POST", "u/keys", "", 0, ""))
+	k := w.madeOf(status, body)
+	w.aws.Inject(localaws.Fault{Operation: "iam:UpdateAccessKey", Code: "NoSuchEntity"})
+	w.run(usersOf("PUT", "u/keys/"+k.AccessKeyID, `{"Status": "Inactive"}`, 504,
+		problemOf("timeout", "AWS does not know the access key "+k.AccessKeyID+" yet, though it was made a moment ago: try again. Nothing was changed.")))
+}

@@ -227,6 +227,8 @@ func (c *Client) settle(ctx context.Context, user, id string, call write, done f
 		return nil
 	case tries.Unsure && calls.IsGone(err) && done(nil):
 		return nil
+	case awsCode(err) == iam.ErrCodeNoSuchEntityException && c.made.isFresh(c.keyOf(user, id)):
+		return notYet("access key "+id, err)
 	case awsCode(err) == iam.ErrCodeNoSuchEntityException: // and the user is there
 		missing := common.WithOutcome(err, nil, nil)
 		missing.Code = common.AccessKeyNotFound

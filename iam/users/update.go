@@ -71,8 +71,8 @@ func (c *Client) Update(ctx context.Context, name string, u Update, read func(co
 // not show may be deleted.
 func (c *Client) readFor(ctx context.Context, u Update, name string, read func(context.Context) (*User, error)) (present *User, err error) {
 	for _, wait := range lookAfter {
-		if !calls.Pause(ctx, wait) {
-			break
+		if wait > 0 && !calls.Pause(ctx, wait) {
+			break // with what was read last
 		}
 		present, err = read(ctx)
 		if err != nil || !u.ResetKey || !c.lacksKey(present) {
