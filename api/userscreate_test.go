@@ -316,9 +316,10 @@ func TestFailedCreateOfAUserThatStays(t *testing.T) {
 		deleted          bool // the repository
 		applied, unknown []string
 	}{
-		"refused":                  {localaws.Fault{Operation: "iam:DeleteUser", Code: "AccessDenied"}, false, []string{"User"}, nil},
-		"without answer":           {localaws.Fault{Operation: "iam:DeleteUser", Code: "ServiceFailure", Status: 500}, false, nil, []string{"User"}},
-		"refused, with the policy": {localaws.Fault{Operation: "*", Code: "AccessDenied", When: inUndo}, true, []string{"User"}, []string{"Policy"}},
+		"refused":                     {localaws.Fault{Operation: "iam:DeleteUser", Code: "AccessDenied"}, false, []string{"User"}, nil},
+		"without answer":              {localaws.Fault{Operation: "iam:DeleteUser", Code: "ServiceFailure", Status: 500}, false, nil, []string{"User"}},
+		"refused, without the policy": {localaws.Fault{Operation: "iam:DeleteUser", Code: "AccessDenied"}, true, []string{"User"}, nil},
+		"refused, with the policy":    {localaws.Fault{Operation: "*", Code: "AccessDenied", When: inUndo}, true, []string{"User"}, []string{"Policy"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
