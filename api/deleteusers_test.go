@@ -105,6 +105,28 @@ func TestDeleteRepositoryWhoseUsersAreNotKnown(t *testing.T) {
 	)
 }
 
+// An answer that is not IAM's does not say that there are no users.
+func TestDeleteRepositoryAfterAForeignAnswer(t *testing.T) {
+	t.Parallel()
+	for _, foreign := range []string{"ListUsers", "GetUser"} {
+		t.Run(foreign, func(t *testing.T) {
+			t.Parallel()
+			w := newUsersWorld(t, changeAnswers(t, func(operation, body string) string {
+				if operation == foreign {
+					return "<html></html>"
+				}
+				return body
+			}))
+			w.addUser(account, ourUser(account, "g/a", org, "u", "pull"))
+			w.run(
+				exchange{method: "DELETE", path: base + "/g/a", status: 500, want: with(problemOf("internal", internalError), `"awsRequestId": "aws"`)},
+				exchange{method: "GET", path: base + "/g/a", status: 200, want: shown("g/a")},
+			)
+			w.wantUsers("g-a-u")
+		})
+	}
+}
+
 // whenDeleted runs a function once, after the repository was deleted and before
 // the answer to that.
 func (w *world) whenDeleted(do func()) {

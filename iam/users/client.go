@@ -42,6 +42,7 @@ func New(session client.ConfigProvider) *API {
 	// The clock reads the header before the body is read, so that the time is
 	// exact.
 	api.iam.Handlers.UnmarshalMeta.PushFront(api.clock.Note)
+	api.iam.Handlers.Unmarshal.PushBack(wantResult)
 	api.iam.Handlers.Complete.PushFront(translate)
 	return api
 }

@@ -5,23 +5,15 @@ import (
 	"os"
 
 	"github.com/YaleSpinup/ecr-api/common"
-	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/awserr"
 	"github.com/aws/aws-sdk-go/aws/request"
-	"github.com/aws/aws-sdk-go/service/iam"
 )
 
 // keepSecret is an option for a request whose answer has a secret. The words of
-// an error about that answer may be those of the answer, so they are dropped. An
-// answer without the secret is an error too: the SDK reads any XML.
+// an error about that answer may be those of the answer, so they are dropped.
 func keepSecret(r *request.Request) {
 	r.Handlers.UnmarshalError.PushBack(dropWords)
-	r.Handlers.Unmarshal.PushBack(func(r *request.Request) {
-		if k := r.Data.(*iam.CreateAccessKeyOutput).AccessKey; r.Error == nil && (k == nil || aws.StringValue(k.AccessKeyId) == "" || aws.StringValue(k.SecretAccessKey) == "") {
-			r.Error = awserr.New(request.ErrCodeSerialization, "", nil)
-		}
-		dropWords(r)
-	})
+	r.Handlers.Unmarshal.PushBack(dropWords)
 }
 
 // dropWords replaces the error about an answer that cannot be read. The SDK puts
