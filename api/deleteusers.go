@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/ecr"
@@ -20,7 +21,7 @@ func (t target) deleteWithUsers(ctx context.Context) (present *ecr.Repository, e
 		return err
 	}, func(ctx context.Context) (err error) {
 		names, err = client.Users(ctx)
-		return err
+		return usersNotKnown(err)
 	})
 	if err != nil {
 		return nil, err
@@ -36,6 +37,21 @@ func (t target) deleteWithUsers(ctx context.Context) (present *ecr.Repository, e
 		return nil, alsoDone(err, append([]string{"Repository"}, done...))
 	}
 	return present, nil
+}
+
+// usersNotKnown returns the error for a repository that stays because its users
+// could not be listed.
+func usersNotKnown(err error) error {
+	var e *common.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	said := *e
+	said.Message = "The repository was not deleted, because its users are not known: " + e.Message
+	if e.Code == common.DeniedByAWS {
+		said.Message += " Where there are no users, leave users.boundary out of the service's configuration."
+	}
+	return &said
 }
 
 // deleteUsers deletes users, and returns the parts of the request that are done

@@ -99,8 +99,9 @@ func TestDeleteRepositoryWhoseUsersAreNotKnown(t *testing.T) {
 	w := newUsersWorld(t)
 	w.aws.Inject(localaws.Fault{Operation: "iam:ListUsers", Code: "AccessDenied"})
 	w.run(
-		exchange{method: "DELETE", path: base + "/g/a", status: 403, want: problemByAWS("denied-by-aws", "AWS denied iam:ListUsers to the role of that account. "+
-			"Give the role the permissions for users (config/aws/users-policy.json), and look for a policy that denies them.", "AccessDenied")},
+		exchange{method: "DELETE", path: base + "/g/a", status: 403, want: problemByAWS("denied-by-aws", "The repository was not deleted, because its users are not known: "+
+			"AWS denied iam:ListUsers to the role of that account. Give the role the permissions for users (config/aws/users-policy.json), and look for a policy that denies them. "+
+			"Where there are no users, leave users.boundary out of the service's configuration.", "AccessDenied")},
 		exchange{method: "GET", path: base + "/g/a", status: 200, want: shown("g/a")},
 	)
 }

@@ -212,7 +212,8 @@ func (c *checker) account(ctx context.Context, name, identity string) result {
 	if err != nil {
 		return result{err: err}
 	}
-	return result{noDocker: denied, scanning: c.scanning(ctx, registry, identity), users: c.users(ctx, registry, identity)}
+	users, err := c.users(ctx, registry, identity)
+	return result{err: err, noDocker: denied, scanning: c.scanning(ctx, registry, identity), users: users}
 }
 
 // describe assumes the role and lists a repository.

@@ -30,28 +30,29 @@ func boundaryWarning(config *common.Config) string {
 
 // users says how IAM users are set up in the account. It is "" if the
 // configuration has none. Only the list of users can be tried without a change.
-// It is never a failure, because the rest of the service works without users.
-func (c *checker) users(ctx context.Context, registry common.Registry, identity string) string {
+// It is an error if the role may not list them: a repository is deleted after its
+// users, so none can be deleted.
+func (c *checker) users(ctx context.Context, registry common.Registry, identity string) (words string, err error) {
 	boundary, on := c.config.Users.BoundaryIn(registry.Partition, registry.Account)
 	switch {
 	case c.config.Users.Boundary == "":
-		return ""
+		return "", nil
 	case !on:
-		return "off (users.boundary is a policy of another account or partition)"
+		return "off (users.boundary is a policy of another account or partition)", nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.config.RequestTimeout/5)
 	defer cancel()
 	session, err := c.session(ctx, registry, iam.Allow("*", "iam:ListUsers"), identity)
 	if err != nil {
-		return "not known: " + oneLine(err)
+		return "not known: " + oneLine(err), nil
 	}
 	err = c.iam.TryList(ctx, session.Apply, "/spinup/"+c.config.Org+"/")
 	switch {
 	case isDenied(err):
-		return "not set up: the role may not list them (config/aws/users-policy.json)"
+		return "", errors.New("iam: ListUsers denied, so repositories cannot be deleted there: give the role the permissions for users (config/aws/users-policy.json), or leave users.boundary out of the configuration")
 	case err != nil:
-		return "not known: iam: ListUsers failed: " + oneLine(errors.New(roles.Explain(err)))
+		return "not known: iam: ListUsers failed: " + oneLine(errors.New(roles.Explain(err))), nil
 	default:
-		return "the role may list them; only a change tells whether " + boundary + " exists, and whether the role may do the rest"
+		return "the role may list them; only a change tells whether " + boundary + " exists, and whether the role may do the rest", nil
 	}
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Users are no failure, whether they are set up or not.
+// Users are no failure, unless the role may not list them.
 func TestUsers(t *testing.T) {
 	t.Parallel()
 	const (
 		mayList = "the role may list them; only a change tells whether arn:aws:iam::210987654321:policy/ecr-api-users exists, and whether the role may do the rest"
-		mayNot  = "not set up: the role may not list them (config/aws/users-policy.json)"
+		mayNot  = "iam: ListUsers denied, so repositories cannot be deleted there: give the role the permissions for users (config/aws/users-policy.json), or leave users.boundary out of the configuration"
 		without = "good; docker credentials: set up; image scanning: basic"
 	)
 	given := func(permissions ...string) localaws.Role {
@@ -31,7 +31,7 @@ func TestUsers(t *testing.T) {
 		"none":             {"", given(config.UsersPolicy), localaws.Fault{}, without},
 		"set up":           {"ecr-api-users", given(config.UsersPolicy), localaws.Fault{}, without + "; users: " + mayList},
 		"an ARN":           {"arn:aws:iam::210987654321:policy/ecr-api-users", given(config.UsersPolicy), localaws.Fault{}, without + "; users: " + mayList},
-		"not set up":       {"ecr-api-users", given(), localaws.Fault{}, without + "; users: " + mayNot},
+		"not set up":       {"ecr-api-users", given(), localaws.Fault{}, mayNot},
 		"an ARN elsewhere": {"arn:aws:iam::012345678901:policy/ecr-api-users", given(config.UsersPolicy), localaws.Fault{}, without + "; users: off (users.boundary is a policy of another account or partition)"},
 		"IAM fails": {"ecr-api-users", given(config.UsersPolicy), localaws.Fault{Operation: "iam:ListUsers", Code: "InvalidInput", Message: "no"},
 			without + "; users: not known: iam: ListUsers failed: InvalidInput: no"},
@@ -44,7 +44,11 @@ func TestUsers(t *testing.T) {
 			}
 			c := configFor(aws.URL)
 			c.Users = common.Users{Boundary: test.boundary}
-			wantRun(t, c, []string{other}, "identity: "+identity+"\n210987654321: "+test.want+"\n", "")
+			failure := ""
+			if test.want == mayNot {
+				failure = "1 of 1 accounts cannot be used"
+			}
+			wantRun(t, c, []string{other}, "identity: "+identity+"\n210987654321: "+test.want+"\n", failure)
 		})
 	}
 }
