@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go/aws/credentials/stscreds"
 	"github.com/aws/aws-sdk-go/aws/session"
 	"github.com/aws/aws-sdk-go/service/ecr"
+	"github.com/aws/aws-sdk-go/service/iam"
 )
 
 const (
@@ -54,22 +55,30 @@ type faultyAWS struct {
 	uncertain map[string]int                 // how many calls may or may not have done their work, by account/repository
 	changing  map[string]string              // the account/repository of each operation in awaited that is under way, by its id
 	followers map[string]func(localaws.Call) // are told of each call, by account/repository
+	written   map[string]time.Time           // when IAM was last written, by account/repository
+	touches   map[string]int                 // how many calls of the service were to change something, by account/repository
+	iam       map[string]*iam.IAM            // the auditor's, by account
+	ended     chan struct{}                  // closed at the end
 }
 
 func startAWS() (*faultyAWS, error) {
 	a := &faultyAWS{
 		clients: map[string]*ecr.ECR{}, faults: map[string]int{}, calls: map[string]int{}, recent: map[string][]string{},
 		uncertain: map[string]int{}, changing: map[string]string{}, followers: map[string]func(localaws.Call){},
+		written: map[string]time.Time{}, touches: map[string]int{}, iam: map[string]*iam.IAM{}, ended: make(chan struct{}),
 	}
 	var roles []localaws.Role
 	for _, account := range accounts {
 		roles = append(roles,
-			localaws.Role{Account: account, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: []string{config.RolePolicy, config.CredentialsPolicy, config.InspectorPolicy, config.UsersPolicy},
+			localaws.Role{Account: account, Name: "ecr-api", Trust: config.TrustPolicy, Permissions: []string{config.RolePolicy, config.CredentialsPolicy, config.InspectorPolicy, usersPolicy},
 				MaxSessionDuration: sessionSeconds},
 			localaws.Role{Account: account, Name: auditor, Trust: config.TrustPolicy, Permissions: []string{everything}})
 	}
 	server, err := localaws.New(localaws.Options{Roles: roles, Watch: a.watch})
 	if err != nil {
+		return nil, err
+	}
+	if err := setUpUsers(server); err != nil {
 		return nil, err
 	}
 	for _, operation := range awaited {
@@ -89,6 +98,7 @@ func startAWS() (*faultyAWS, error) {
 }
 
 func (a *faultyAWS) Close() {
+	close(a.ended)
 	a.http.Close()
 	a.Server.Close()
 }
@@ -110,13 +120,14 @@ func (a *faultyAWS) assumeRoles() error {
 			p.RoleSessionName = auditor
 		})
 		a.clients[account] = ecr.New(s, &aws.Config{Credentials: role})
+		a.iam[account] = iam.New(s, &aws.Config{Credentials: role})
 	}
 	return nil
 }
 
 // isAuditor tells whether this program itself makes a call, also as docker.
 func isAuditor(call localaws.Call) bool {
-	return call.AccessKey == auditor || strings.HasSuffix(call.Principal, "/"+auditor) || isDocker(call)
+	return call.AccessKey == auditor || strings.HasPrefix(call.AccessKey, userKeys) || strings.HasSuffix(call.Principal, "/"+auditor) || isDocker(call)
 }
 
 // isDocker tells whether docker makes a call, with the password of a caller. The
@@ -161,11 +172,13 @@ var lostAnswers = []faultKind{
 
 // injectFaults makes calls fail at random, except the auditor's.
 func (a *faultyAWS) injectFaults() {
+	go a.changeDelays(a.ended)
 	always := func() bool { return true }
 	for _, operation := range awaited {
-		a.inject("ecr", operation, always, lostAnswers)
+		a.inject(strings.Split(operation, ":")[0], operation, always, lostAnswers)
 	}
 	a.inject("ecr", "*", inStorm, faultKinds("ThrottlingException", 0.20, "ServerException"))
+	a.inject("iam", "*", inStorm, faultKinds("Throttling", 0.10, "ServiceFailure"))
 	// If STS throttles more, the service starts hardly any sessions. Each
 	// repository that is shared takes one.
 	a.inject("sts", "*", inStorm, faultKinds("Throttling", 0.01, "InternalFailure"))
@@ -200,16 +213,18 @@ func (a *faultyAWS) noteFault(call localaws.Call, kind string) {
 	defer a.mu.Unlock()
 	a.faults[kind]++
 	if kind != throttled {
-		a.uncertain[call.Account+"/"+call.Repository]++
+		a.uncertain[call.Account+"/"+repositoryOf(call)]++
 	}
 	a.keep(call, kind)
 }
 
 // watch counts a call of the service that was answered.
 func (a *faultyAWS) watch(call localaws.Call) {
+	a.noteWrite(call)
 	if isAuditor(call) {
 		return
 	}
+	a.noteTouch(call)
 	if follow := a.count(call); follow != nil {
 		follow(call)
 	}
@@ -222,7 +237,7 @@ func (a *faultyAWS) count(call localaws.Call) func(localaws.Call) {
 	defer a.mu.Unlock()
 	a.calls[call.Service+":"+call.Operation]++
 	a.keep(call, "-> "+call.ErrorCode+" "+call.RequestID)
-	return a.followers[call.Account+"/"+call.Repository]
+	return a.followers[call.Account+"/"+repositoryOf(call)]
 }
 
 // counts returns how many calls were answered and how many faults hit one. A call
@@ -246,10 +261,11 @@ func (a *faultyAWS) follow(account, name string, follower func(localaws.Call)) {
 
 // keep adds a line to the recent calls of a repository.
 func (a *faultyAWS) keep(call localaws.Call, result string) {
-	if call.Repository == "" {
+	name := repositoryOf(call)
+	if name == "" {
 		return
 	}
-	key := call.Account + "/" + call.Repository
+	key := call.Account + "/" + name
 	line := fmt.Sprintf("%s %s %s", time.Now().Format("05.000"), call.Operation, result)
 	a.recent[key] = append(a.recent[key], line)
 	if n := len(a.recent[key]); n > recentCalls {

@@ -58,7 +58,7 @@ func newDrain(binary string, r *report) (*drain, error) {
 	d := &drain{report: r, answered: map[string]bool{}}
 	d.log = newLogbook(func(text string) { r.violation("unexpected line in the log", "%s", text) })
 	var err error
-	if d.token, err = newToken(); err != nil {
+	if d.token, err = newToken(key); err != nil {
 		return nil, err
 	}
 	if d.aws, err = startAWS(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
+	"regexp"
 	"strings"
 	"sync"
 )
@@ -21,12 +22,17 @@ type logLine struct {
 
 	SharedGroups, SharedAccounts []string // with whom the caller asked to share; nil if not asked
 
+	AWSCalls          []string
+	MadeAccessKey     string
+	DeletedAccessKeys []string
+
 	URL  string `json:"url"` // only in the line that says where the service listens
 	text string // the whole line
 }
 
 func (l logLine) outcome() outcome {
-	return outcome{status: l.Status, code: l.Code, applied: l.Applied, unknown: l.Unknown}
+	keys := keysOutcome{l.MadeAccessKey, l.DeletedAccessKeys, l.Status == 200 && len(l.Applied) > 0}
+	return outcome{status: l.Status, code: l.Code, applied: l.Applied, unknown: l.Unknown, keys: keys}
 }
 
 // imagesDeleted is the message of a line that names what was deleted.
@@ -36,12 +42,13 @@ const imagesDeleted = "images deleted"
 type logbook struct {
 	mu         sync.Mutex
 	lines      map[string][]logLine
+	words      map[string]bool     // of the length of a secret
 	deleted    map[string][]string // the names of images and tags that a request has deleted
 	unexpected func(text string)   // is called with a line that the service should not write
 }
 
 func newLogbook(unexpected func(string)) *logbook {
-	return &logbook{lines: map[string][]logLine{}, deleted: map[string][]string{}, unexpected: unexpected}
+	return &logbook{lines: map[string][]logLine{}, words: map[string]bool{}, deleted: map[string][]string{}, unexpected: unexpected}
 }
 
 // read keeps the lines of a process until it ends. It sends the URL at which
@@ -57,6 +64,7 @@ func (b *logbook) read(r io.Reader, listens chan<- string) {
 		var l logLine
 		json.Unmarshal([]byte(text), &l) // a line that is not JSON has no message
 		l.text = strings.TrimSpace(text)
+		b.keepWords(l.text)
 		switch {
 		case l.URL != "":
 			listens <- l.URL
@@ -66,6 +74,25 @@ func (b *logbook) read(r io.Reader, listens chan<- string) {
 			b.unexpected(l.text)
 		}
 	}
+}
+
+// secretPattern matches the secret of an access key, and all that looks like it.
+var secretPattern = regexp.MustCompile(`[A-Za-z0-9+/]{40,}`)
+
+// keepWords keeps what may be secrets.
+func (b *logbook) keepWords(text string) {
+	for _, word := range secretPattern.FindAllString(text, -1) {
+		b.mu.Lock()
+		b.words[word] = true
+		b.mu.Unlock()
+	}
+}
+
+// hasWord tells whether a line has the secret.
+func (b *logbook) hasWord(secret string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.words[secret]
 }
 
 func (b *logbook) add(l logLine) {

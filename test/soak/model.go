@@ -77,10 +77,14 @@ type operation struct {
 	refused  bool   // of a change of sharing that AWS refuses
 	document string // a lifecycle policy in one form; empty for a preview of the present one
 	underWay bool   // of a preview: whether an earlier one may be under way
+	user     userChange
+	limited  bool // whether the key is the limited one
+	outside  bool // whether that is not good for the operation
 }
 
 func (o operation) isChange() bool {
-	changes := []string{create, update, remove, deleteImage, deleteMany, putSharing, deleteSharing, putLifecycle, deleteLifecycle}
+	changes := []string{create, update, remove, deleteImage, deleteMany, putSharing, deleteSharing, putLifecycle, deleteLifecycle,
+		createUser, updateUser, deleteUser, makeKey, switchKey, deleteKey}
 	return slices.Contains(changes, o.kind)
 }
 
@@ -177,6 +181,8 @@ type outcome struct {
 	deleted   *deletionAnswer // nil if there was no such answer
 	sharing   *sharingAnswer  // nil if there was no such answer
 	lifecycle *string         // the lifecycle policy in the answer; nil if there was none
+	users     *usersAnswer    // nil if there was no such answer
+	keys      keysOutcome
 }
 
 // failures are the statuses of good requests that fail: AWS throttles, fails or
@@ -204,6 +210,10 @@ func statesFrom(s state, o operation, out outcome) []state {
 	switch {
 	case out.status == 0:
 		return []state{s}
+	case o.outside || out.code == keyLimited:
+		return stateIf(o.outside && out.code == keyLimited, s)
+	case o.isAboutUsers(): // what became of them is checked already
+		return stateIf(s.Exists == (out.code != "repository-not-found") || failures[out.status], s)
 	case out.status == 200 && o.twin && o.mayHaveMade(s): // docs/api.md, "Lost answers": the case that is left
 		return []state{o.applyCreate(s, o.parts())}
 	case out.status == 200 && !namesParts:

@@ -118,7 +118,11 @@ const deleteImages = "ecr:BatchDeleteImage"
 
 // awaited are the operations whose end is waited for before soak looks at what
 // they have done. It looks after each of them.
-var awaited = []string{deleteImages, "ecr:SetRepositoryPolicy", "ecr:DeleteRepositoryPolicy", "ecr:PutLifecyclePolicy", "ecr:DeleteLifecyclePolicy"}
+var awaited = []string{
+	deleteImages, "ecr:SetRepositoryPolicy", "ecr:DeleteRepositoryPolicy", "ecr:PutLifecyclePolicy", "ecr:DeleteLifecyclePolicy",
+	"iam:CreateUser", "iam:DeleteUser", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:DetachUserPolicy", "iam:TagUser",
+	"iam:PutUserPermissionsBoundary", "iam:RemoveUserFromGroup", "iam:CreateAccessKey", "iam:UpdateAccessKey", "iam:DeleteAccessKey",
+}
 
 // beginChange notes that the service has begun one of these operations. It
 // returns false: it is no fault.
@@ -128,7 +132,7 @@ func (a *faultyAWS) beginChange(call localaws.Call) bool {
 	if isAuditor(call) {
 		return false
 	}
-	a.changing[call.RequestID] = call.Account + "/" + call.Repository
+	a.changing[call.RequestID] = call.Account + "/" + repositoryOf(call)
 	return false
 }
 

@@ -23,6 +23,9 @@ type repository struct {
 	pending    *sentRequest // a request without an answer, until its outcome is known
 	requests   int          // how many requests were sent
 	previewing bool         // whether a preview may be under way
+
+	users          []user   // as they are in IAM
+	usersChangedBy *process // by which they were last changed
 }
 
 func (r *repository) fullName() string { return r.group + "/" + r.name }
@@ -38,6 +41,9 @@ type sentRequest struct {
 	answer          *answer      // nil if there was none
 	meanwhile       *meanwhile   // of a deletion of images
 	watch           *policyWatch // of a request about sharing or the lifecycle policy
+	users           *userWatch   // of a request about users, or a deletion of the repository
+	fresh           bool         // IAM may not show yet all that was written about the users
+	touchesBefore   int          // the value of touchesOf before the request
 }
 
 // chooseOperation returns the next operation on a repository. Most of the time
@@ -84,6 +90,8 @@ func newRequest(o operation, r *repository, id, token string) (*http.Request, er
 		method, path = o.imageRequest(path + "/" + r.name + "/images")
 	case login:
 		method, path = http.MethodPost, path+"/"+r.name+"/credentials"
+	case listUsers, createUser, showUser, updateUser, deleteUser, makeKey, switchKey, deleteKey:
+		method, path = o.userPathOf(path + "/" + r.name + "/users")
 	case showSharing, putSharing, deleteSharing:
 		method, path = methods[o.kind], path+"/"+r.name+"/sharing"
 	case showLifecycle, putLifecycle, deleteLifecycle:
@@ -120,7 +128,7 @@ func (o operation) body(r *repository) string {
 	case putLifecycle, preview:
 		return o.document
 	default:
-		return ""
+		return o.userBody()
 	}
 }
 
@@ -155,6 +163,9 @@ func readAnswer(s *sentRequest, r *repository) (outcome, error) {
 		return readPreview(out, s)
 	case out.status != http.StatusOK:
 		return readProblem(out, s)
+	}
+	if s.operation.isAboutUsers() {
+		return readUsers(out, s)
 	}
 	switch s.operation.kind {
 	case list:

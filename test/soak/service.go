@@ -34,7 +34,8 @@ const (
 func configuration(awsURL, timeout string) string {
 	text, err := json.Marshal(map[string]any{
 		"listenAddress": "127.0.0.1:0",
-		"token":         key,
+		"token":         map[string]any{"all": key, "limited": limits},
+		"users":         map[string]string{"boundary": boundaryName, "formerGroup": formerGroup},
 		"org":           org,
 		"account": map[string]string{
 			"region": region, "akid": "service", "secret": "local", "externalId": "local", "role": "ecr-api", "endpoint": awsURL,
@@ -52,7 +53,7 @@ func configuration(awsURL, timeout string) string {
 
 // newToken returns a token of the lowest cost, because the service verifies it
 // again after each start.
-func newToken() (string, error) {
+func newToken(key string) (string, error) {
 	token, err := bcrypt.GenerateFromPassword([]byte(key), bcrypt.MinCost)
 	return string(token), err
 }

@@ -32,6 +32,11 @@ type soak struct {
 	log     *logbook
 	report  *report
 	token   string
+	keys    *keyring
+
+	limitedToken string
+	foreign      map[string]string // users of others, by account and name
+
 	workers []*worker
 
 	taken     atomic.Int64  // operations
@@ -73,10 +78,13 @@ func run(ctx context.Context, binary string, o options, out io.Writer) (*report,
 }
 
 func newSoak(binary string, o options, out io.Writer) (*soak, error) {
-	s := &soak{options: o, report: newReport(out), answers: map[string]answered{}, removals: map[string]loggedRemoval{}, restarts: make(chan struct{}, o.Restarts+1)}
+	s := &soak{options: o, report: newReport(out), answers: map[string]answered{}, removals: map[string]loggedRemoval{}, keys: newKeyring(), restarts: make(chan struct{}, o.Restarts+1)}
 	s.log = newLogbook(func(text string) { s.report.violation("unexpected line in the log", "%s", text) })
 	var err error
-	if s.token, err = newToken(); err != nil {
+	if s.token, err = newToken(key); err != nil {
+		return nil, err
+	}
+	if s.limitedToken, err = newToken(limits.Key); err != nil {
 		return nil, err
 	}
 	if s.aws, err = startAWS(); err != nil {
@@ -97,7 +105,7 @@ func newSoak(binary string, o options, out io.Writer) (*soak, error) {
 	for number := range o.Workers {
 		s.workers = append(s.workers, newWorker(s, number))
 	}
-	return s, nil
+	return s, s.addForeignUsers()
 }
 
 // work runs the workers and meanwhile restarts the service. Then it stops the
@@ -173,7 +181,7 @@ func (s *soak) checkStop(err error) {
 func (s *soak) keepAnswer(r *sentRequest, out outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out.seen = nil
+	out.seen, out.users = nil, nil
 	change, _ := r.operation.sharingPart()
 	s.answers[r.id] = answered{r.operation.isChange(), change, out}
 }
@@ -204,6 +212,7 @@ func (s *soak) audit() error {
 		}
 	}
 	s.report.printf("repositories %d, %d of them with more than one possible state at the end", s.Workers*repositoriesPerWorker, uncertain)
+	s.auditUsers()
 	s.auditLog()
 	s.auditRemovals()
 	return nil
@@ -244,9 +253,15 @@ func (s *soak) auditLog() {
 			continue
 		}
 		l := lines[0]
+		if a.keys.left && slices.Equal(l.Applied, []string{partKey}) { // the log says that old keys are left, and the answer shows them
+			l.Applied = nil
+		}
 		if a.isChange && l.Message != "audit" && a.status != 403 || l.Status != a.status ||
 			!slices.Equal(l.Applied, a.applied) || !slices.Equal(l.Unknown, a.unknown) || !l.tellsShare(a.share) {
 			s.report.violation("the answer and the log line differ", "  request %s: answer %+v\n  logged: %s", id, a.outcome, l.text)
+		}
+		if a.code == keyLimited && len(l.AWSCalls) > 0 {
+			s.report.violation("AWS was called, although the key is not good for the request", "  logged: %s", l.text)
 		}
 	}
 }

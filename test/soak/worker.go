@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -80,7 +81,13 @@ func (w *worker) step(ctx context.Context, r *repository) error {
 	if w.choosesRules(r) {
 		return w.stepRules(ctx, r, id)
 	}
+	if w.choosesUsers(r) {
+		return w.stepUsers(ctx, r, id)
+	}
 	s := &sentRequest{id: id, operation: chooseOperation(w.random, r, id)}
+	if s.operation.kind == remove {
+		w.watchUsers(r, s)
+	}
 	change, part := s.operation.sharingPart()
 	if part != "" && (s.operation.kind != create || *change.groups != "") { // a new repository is shared with nobody
 		w.watch(r, s, policies)
@@ -121,6 +128,7 @@ func (w *worker) request(ctx context.Context, r *repository, s *sentRequest) err
 			return err
 		}
 	}
+	w.tryNewKey(r, s, out)
 	if w.random.Float64() < w.CompareShare {
 		return w.compareWithAWS(r)
 	}
@@ -137,7 +145,8 @@ func (w *worker) send(ctx context.Context, s *sentRequest, r *repository) error 
 
 // sendOver sends the request over a connection.
 func (w *worker) sendOver(c *connection, s *sentRequest, r *repository, hangUpAfter time.Duration) error {
-	request, err := newRequest(s.operation, r, s.id, w.token)
+	w.limit(r, &s.operation)
+	request, err := newRequest(s.operation, r, s.id, w.tokenFor(s.operation))
 	if err != nil {
 		return err
 	}
@@ -145,8 +154,17 @@ func (w *worker) sendOver(c *connection, s *sentRequest, r *repository, hangUpAf
 	s.operation.twin = s.operation.kind == create && r.createdBy != nil && r.createdBy != s.process && time.Since(r.createdAt) < 2*time.Second
 	s.text = request.Method + " " + request.URL.RequestURI() + " " + s.operation.body(r)
 	s.uncertainBefore = w.aws.uncertainCallsOf(r.account, r.fullName())
+	s.touchesBefore = w.aws.touchesOf(r.account, r.fullName())
 	s.answer, s.hungUp = c.send(request, hangUpAfter)
 	return nil
+}
+
+// tokenFor returns the token of the key for an operation.
+func (w *worker) tokenFor(o operation) string {
+	if o.limited {
+		return w.limitedToken
+	}
+	return w.token
 }
 
 // connect opens a connection unless one is open. If the current process does
@@ -199,7 +217,7 @@ func (w *worker) showForeign(ctx context.Context, s *sentRequest) error {
 		return nil
 	}
 	w.keepAnswer(s, out)
-	if out.status != 200 && out.status != 404 && !failures[out.status] {
+	if out.status != 200 && out.status != 404 && !failures[out.status] && !(s.operation.outside && out.code == keyLimited) {
 		w.violation("unexpected status", foreign, s, out, "")
 	}
 	return nil
@@ -271,6 +289,12 @@ func (w *worker) derive(r *repository, s *sentRequest, out outcome) {
 // statesAfter returns the possible states of a repository after a request with
 // that outcome. An error says that the outcome cannot be true.
 func (w *worker) statesAfter(r *repository, s *sentRequest, out outcome) ([]state, error) {
+	if s.operation.outside && w.aws.touchesOf(r.account, r.fullName()) > s.touchesBefore {
+		return nil, errors.New("AWS was called, although the key is not good for the request")
+	}
+	if s.users != nil {
+		return w.statesAfterUsers(r, s, out)
+	}
 	if s.operation.isDeletion() {
 		return w.stateAfterDeletion(r, s, out)
 	}
@@ -297,7 +321,8 @@ func (w *worker) compareWithAWS(r *repository) error {
 		return fmt.Errorf("looking into AWS: %w", err)
 	}
 	w.compare(r, present)
-	r.states = []state{present}
+	w.compareUsers(r)
+	r.states, r.users = []state{present}, w.aws.usersOf(r)
 	return nil
 }
 
