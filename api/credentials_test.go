@@ -22,8 +22,7 @@ import (
 )
 
 // elsewhere is all places but the repository of the scope.
-var elsewhere = []string{inGroup, outsideGroup, otherRegistry, wholeList, everything, ownKey, ownKeyNoGrant, otherKey, otherResource,
-	theUser, ofRepository, otherUser, formerGroup, otherIAMGroup}
+var elsewhere = []string{inGroup, outsideGroup, otherRegistry, wholeList, everything, ownKey, ownKeyNoGrant, otherKey, otherResource}
 
 // withAccess is what a session may do whose rights a caller gets.
 func withAccess(actions ...string) rowTest {

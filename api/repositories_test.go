@@ -143,8 +143,8 @@ var _ = describe("DeleteRepository", rowTest{
 	},
 	redundant: []string{"statement 2 without StringEquals aws:ResourceTag/spinup:org"},
 	further: map[string]rowTest{
-		"to list users":                       listSession,
-		"to delete all users of a repository": deletingSession(theUser, ofRepository),
+		"to list users":                       {},
+		"to delete all users of a repository": deletingSession,
 	},
 })
 

@@ -54,7 +54,8 @@ type rowTest struct {
 	// and redundant only.
 	access map[string]rowTest
 
-	// further are the entries of the row's Further. They have the same.
+	// further are the entries of the row's Further. They have the same. Those that
+	// call IAM have notCalled only: userattacks_test.go says what they may do.
 	further map[string]rowTest
 
 	// changes has the operations that change something.
@@ -106,6 +107,7 @@ type sessionPolicy struct {
 	of     func(iam.Scope) iam.Policy
 	access bool // its rights are for a caller
 	named  bool // it is for the repository "a" of the scope's group, or for its user "builder"
+	ofIAM  bool // it is one of userSessions
 }
 
 // scope returns the scope for which the policy is made.
@@ -126,12 +128,12 @@ func (p sessionPolicy) isOfUser() bool {
 
 // policiesOf returns all policies of a row.
 func policiesOf(rt route, e rowTest) []sessionPolicy {
-	list := []sessionPolicy{{rt.String(), e, rt.Policy, false, false}}
+	list := []sessionPolicy{{name: rt.String(), entry: e, of: rt.Policy}}
 	for _, name := range slices.Sorted(maps.Keys(rt.Access)) {
-		list = append(list, sessionPolicy{rt.String() + ", " + name, e.access[name], rt.Access[name], true, true})
+		list = append(list, sessionPolicy{rt.String() + ", " + name, e.access[name], rt.Access[name], true, true, false})
 	}
 	for _, name := range slices.Sorted(maps.Keys(rt.Further)) {
-		list = append(list, sessionPolicy{rt.String() + ", " + name, e.further[name], rt.Further[name], false, true})
+		list = append(list, sessionPolicy{rt.String() + ", " + name, e.further[name], rt.Further[name], false, true, userSessions[name] != nil})
 	}
 	return list
 }

@@ -43,13 +43,13 @@ var usersScope = iam.Scope{
 
 // Whom or what a call to IAM is about.
 const (
-	theUserOfIAM     = "the user of the scope"
-	ofTheSame        = "another user of the same repository"
-	ofOurOrg         = "a user of another repository of the org"
-	otherUserOfIAM   = "any other user"
-	sameElsewhere    = "what has the same name in another account"
-	formerGroupOfIAM = "the group of the earlier service"
-	noUserOfIAM      = "no user and not that group"
+	theUser       = "the user of the scope"
+	ofTheSame     = "another user of the same repository"
+	ofOurOrg      = "a user of another repository of the org"
+	otherUser     = "any other user"
+	sameElsewhere = "what has the same name in another account"
+	formerGroup   = "the group of the earlier service"
+	elseInIAM     = "no user and not that group"
 )
 
 // The tags that a user has.
@@ -79,7 +79,7 @@ func iamTargets(s iam.Scope) (list []iamTarget) {
 	inAccount2 := func(arn string) string { return strings.Replace(arn, s.Account, account2, 1) }
 	name := s.UserPrefix() + s.User
 	for _, tags := range []string{tagless, beingMade, asMade, ofAnotherRepo, ofAnotherOrg, onlyRepo, allButRepo} {
-		list = append(list, iamTarget{theUserOfIAM, s.UserARN(), tags}, iamTarget{ofTheSame, s.UserARN() + "2", tags})
+		list = append(list, iamTarget{theUser, s.UserARN(), tags}, iamTarget{ofTheSame, s.UserARN() + "2", tags})
 	}
 	for where, arns := range map[string][]string{
 		ofTheSame: {user(s.UserPath(), s.UserPrefix()+"c")},
@@ -93,7 +93,7 @@ func iamTargets(s iam.Scope) (list []iamTarget) {
 			user("/spinup/"+s.Org+"/other/"+s.Name+"/", name),
 			user("/spinup/"+s.Org+"/", name),
 		},
-		otherUserOfIAM: {
+		otherUser: {
 			user("/", name), // so IAM sees a user who does not exist
 			user("/", "administrator"),
 			user("/", "*"),
@@ -103,9 +103,9 @@ func iamTargets(s iam.Scope) (list []iamTarget) {
 			user("/other"+s.UserPath(), name),
 			strings.Replace(s.UserARN(), "arn:"+s.Partition+":", "arn:aws-iso:", 1),
 		},
-		sameElsewhere:    {inAccount2(s.UserARN()), inAccount2(s.FormerGroup)},
-		formerGroupOfIAM: {s.FormerGroup},
-		noUserOfIAM: {
+		sameElsewhere: {inAccount2(s.UserARN()), inAccount2(s.FormerGroup)},
+		formerGroup:   {s.FormerGroup},
+		elseInIAM: {
 			s.FormerGroup + "2", strings.Replace(s.FormerGroup, "group/", "group/path/", 1), strings.Replace(s.FormerGroup, "FORMER-GROUP", "admins", 1),
 			s.Boundary, s.Boundary + "2", "arn:aws:iam::aws:policy/AdministratorAccess",
 			strings.Replace(s.Boundary, "policy/ecr-api-users", "role/ecr-api", 1), strings.Replace(s.Boundary, "policy/ecr-api-users", "role/administrator", 1),
@@ -192,15 +192,15 @@ var harmless = []string{noTags, plainTags, "spinup:org without its colon"}
 
 // The boundary that a user has, or gets by the call.
 const (
-	ourBoundary        = "ours"
-	noBoundaryOfIAM    = "none"
-	otherBoundaryOfIAM = "another"
+	ourBoundary   = "ours"
+	noBoundary    = "none"
+	otherBoundary = "another"
 )
 
 var boundaries = map[string]func(iam.Scope) string{
-	ourBoundary:     func(s iam.Scope) string { return s.Boundary },
-	noBoundaryOfIAM: func(iam.Scope) string { return "" },
-	otherBoundaryOfIAM: func(s iam.Scope) string {
+	ourBoundary: func(s iam.Scope) string { return s.Boundary },
+	noBoundary:  func(iam.Scope) string { return "" },
+	otherBoundary: func(s iam.Scope) string {
 		return strings.Replace(s.Boundary, "ecr-api-users", "other/ecr-api-users", 1)
 	},
 }
@@ -260,7 +260,7 @@ func iamCalls(s iam.Scope, actions []string) (list []iamCall) {
 				continue
 			}
 			for boundary := range boundaries {
-				if boundary != noBoundaryOfIAM && !slices.Contains(knowBoundary, action) {
+				if boundary != noBoundary && !slices.Contains(knowBoundary, action) {
 					continue
 				}
 				for tags, brings := range with {
@@ -297,8 +297,8 @@ var (
 	removeUser     = []string{
 		"iam:DeleteAccessKey", "iam:DeleteUser", "iam:DeleteUserPolicy", "iam:DetachUserPolicy", "iam:ListAttachedUserPolicies", "iam:ListUserPolicies",
 	}
-	leaveGroup = userRight{do: []string{"iam:RemoveUserFromGroup"}, on: []string{formerGroupOfIAM}}
-	onTheUser  = []string{theUserOfIAM}
+	leaveGroup = userRight{do: []string{"iam:RemoveUserFromGroup"}, on: []string{formerGroup}}
+	onTheUser  = []string{theUser}
 
 	// tiedToNoOther are the tags with which a user is of no other repository or org.
 	tiedToNoOther = []string{tagless, beingMade, asMade, onlyRepo, allButRepo}
@@ -328,7 +328,7 @@ var sessionRights = map[string][]userRight{
 	toSwitchKeys:  {{do: append([]string{"iam:UpdateAccessKey"}, readKeysOfUser...), on: onTheUser}},
 	toDeleteKeys:  {{do: append([]string{"iam:DeleteAccessKey"}, readKeysOfUser...), on: onTheUser}},
 	toDeleteUser:  {{do: slices.Concat(removeUser, readTheUser), on: onTheUser}, leaveGroup},
-	toDeleteUsers: {{do: slices.Concat(removeUser, readTheUser), on: []string{theUserOfIAM, ofTheSame}}, leaveGroup},
+	toDeleteUsers: {{do: slices.Concat(removeUser, readTheUser), on: []string{theUser, ofTheSame}}, leaveGroup},
 }
 
 // userMistakes returns the calls that the policies decide in another way than the

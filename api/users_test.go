@@ -13,10 +13,7 @@ import (
 	awsiam "github.com/aws/aws-sdk-go/service/iam"
 )
 
-var (
-	listSession = rowTest{may: []right{{do: []string{"iam:ListUsers"}}}}
-	readsOfUser = []string{"iam:GetUser", "iam:GetUserPolicy", "iam:ListGroupsForUser", "iam:ListAccessKeys", "iam:GetAccessKeyLastUsed"}
-)
+var readsOfUser = []string{"iam:GetUser", "iam:GetUserPolicy", "iam:ListGroupsForUser", "iam:ListAccessKeys", "iam:GetAccessKeyLastUsed"}
 
 var _ = describe("ListUsers", rowTest{
 	calls: []string{"ecr:ListTagsForResource", "iam:ListUsers"},
@@ -26,7 +23,7 @@ var _ = describe("ListUsers", rowTest{
 	},
 	may:     readTags,
 	never:   []right{denyOtherOrgs},
-	further: map[string]rowTest{"to list users": listSession},
+	further: map[string]rowTest{"to list users": {}},
 })
 
 var _ = describe("ShowUser", rowTest{
@@ -39,12 +36,9 @@ var _ = describe("ShowUser", rowTest{
 	variants: []exchange{
 		{name: "missing", method: "GET", path: base + "/g/plain/users/nobody", status: 404},
 	},
-	may:   readTags,
-	never: []right{denyOtherOrgs},
-	further: map[string]rowTest{
-		"to list users":  listSession,
-		"to read a user": {may: []right{{do: readsOfUser, where: []string{theUser}}}},
-	},
+	may:     readTags,
+	never:   []right{denyOtherOrgs},
+	further: map[string]rowTest{"to list users": {}, "to read a user": {}},
 })
 
 var _ = describe("CreateUser", rowTest{
@@ -66,14 +60,8 @@ var _ = describe("CreateUser", rowTest{
 		"iam:PutUserPolicy": {part: "Policy"},
 	},
 	further: map[string]rowTest{
-		"to list users": listSession,
+		"to list users": {},
 		"to create a user": {
-			may: []right{
-				{do: []string{"iam:DeleteUser", "iam:DeleteUserPolicy", "iam:GetUser"}, where: []string{theUser}},
-				{do: []string{"iam:CreateUser", "iam:TagUser"}, where: []string{theUser}, whose: []string{ours, noOrg}, with: []string{ourOrg, noBoundary, otherBoundary}},
-				{do: []string{"iam:PutUserPolicy"}, where: []string{theUser}},
-			},
-			never: []right{{do: []string{"iam:CreateUser", "iam:DeleteUserPolicy", "iam:PutUserPolicy"}, with: withoutTheBoundary}},
 			notCalled: map[string]string{
 				"iam:DeleteUser":       "undoes a create that failed",
 				"iam:DeleteUserPolicy": "undoes a create that failed",
@@ -84,29 +72,15 @@ var _ = describe("CreateUser", rowTest{
 	},
 })
 
-// withoutTheBoundary are the requests that are not under the boundary of the
-// configuration.
-var withoutTheBoundary = []string{
-	noTags, plainTags, ourOrgUpper, theirOrg, nameOnly, spaceOnly, spaceUpper, plainAndName, noBoundary, otherBoundary, resourceOnly, resourceLower, otherTags,
-}
-
 // callsToDelete are the calls that delete a user as the service makes one, who has
 // an access key.
 var callsToDelete = append([]string{"iam:ListAttachedUserPolicies", "iam:ListUserPolicies", "iam:DeleteAccessKey", "iam:DeleteUserPolicy", "iam:DeleteUser"}, readsOfUser...)
 
-// deletingSession is what a session may do that deletes users in those places.
-func deletingSession(where ...string) rowTest {
-	return rowTest{
-		may: []right{
-			{do: append([]string{"iam:DetachUserPolicy"}, callsToDelete...), where: where},
-			{do: []string{"iam:RemoveUserFromGroup"}, where: []string{formerGroup}},
-		},
-		notCalled: map[string]string{
-			"iam:DetachUserPolicy":    "for policies that somebody has attached",
-			"iam:RemoveUserFromGroup": "for users of the earlier service",
-		},
-	}
-}
+// deletingSession is the entry of a session that deletes users.
+var deletingSession = rowTest{notCalled: map[string]string{
+	"iam:DetachUserPolicy":    "for policies that somebody has attached",
+	"iam:RemoveUserFromGroup": "for users of the earlier service",
+}}
 
 var _ = describe("DeleteUser", rowTest{
 	calls: append([]string{"ecr:ListTagsForResource"}, callsToDelete...),
@@ -121,10 +95,7 @@ var _ = describe("DeleteUser", rowTest{
 		"iam:DeleteUserPolicy": {part: "Policies"},
 		"iam:DeleteUser":       {part: "User"},
 	},
-	further: map[string]rowTest{
-		"to list users":    listSession,
-		"to delete a user": deletingSession(theUser),
-	},
+	further: map[string]rowTest{"to list users": {}, "to delete a user": deletingSession},
 })
 
 // addUserVariants adds what the variants of rows of users need.
