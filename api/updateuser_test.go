@@ -126,6 +126,42 @@ func TestResetKey(t *testing.T) {
 	w.wantWrites()
 }
 
+// IAM still shows what an update has replaced a moment ago, and the next update
+// wants that back.
+func TestUpdateBackWhileIAMIsLate(t *testing.T) {
+	t.Parallel()
+	u := builder("pull")
+	u.Tags["k"] = "v"
+	w := newUserWorld(t, u)
+	strange := ourUser(account, "g/a", org, "strange", "pull")
+	strange.Policies["ecr-api"] = formerPolicy
+	w.addUser(account, strange)
+	now := func(name string) localaws.UserNow { return w.aws.UsersNow(account, "/")["g-a-"+name] }
+	w.aws.SetIAMDelay(time.Hour)
+	w.run(
+		updateOf(`{"Access": "push", "Tags": [{"Key": "k", "Value": "w"}]}`, 200, "-"),
+		updateOf(`{"Access": "pull", "Tags": [{"Key": "k", "Value": "v"}]}`, 200, "-"),
+	)
+	if u := now("builder"); u.Tags["k"] != "v" || strings.Contains(u.Policies["ecr-api"], "PutImage") {
+		t.Errorf("the user is %v", u)
+	}
+	w.forget()
+	w.run(
+		updateOf(`{"Access": "pull", "Tags": [{"Key": "k", "Value": "v"}]}`, 200, "-"), // no need to write
+		updateOf(`{"Access": "push"}`, 200, "-"),
+		exchange{method: "POST", path: builderKeys, status: 200, want: "-"}, // asks for no access
+		usersOf("PUT", "strange", `{"Access": "pull"}`, 200, "-"),
+		usersOf("POST", "strange/keys", "", 200, "-"),
+	)
+	w.wantWrites("iam:PutUserPolicy", "iam:CreateAccessKey", "iam:PutUserPolicy", "iam:PutUserPolicy", "iam:CreateAccessKey")
+	if policy := now("builder").Policies["ecr-api"]; !strings.Contains(policy, "PutImage") {
+		t.Errorf("the policy of the user who may push is %s", policy)
+	}
+	if policy := now("strange").Policies["ecr-api"]; strings.Contains(policy, "PutImage") {
+		t.Errorf("the policy of the user who may pull is %s", policy)
+	}
+}
+
 // IAM does not show yet the key that was made a moment ago.
 func TestResetKeyWhileIAMIsLate(t *testing.T) {
 	t.Parallel()

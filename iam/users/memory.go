@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/YaleSpinup/ecr-api/common"
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
@@ -14,27 +15,33 @@ const (
 )
 
 // A memory has what this process has made or deleted in IAM a short time ago: ARNs
-// of users, and their policies and the ids of their access keys after these. AWS
-// may not know that everywhere yet.
+// of users, and their policies, "Tags" and the ids of their access keys after
+// these. AWS may not know that everywhere yet.
 type memory struct {
-	made *lru.Cache[string, time.Time]
+	notes *lru.Cache[string, note]
+}
+
+// A note says when something was made or deleted.
+type note struct {
+	at   time.Time
+	tags []common.Tag // that were set on a user
 }
 
 func newMemory() memory {
-	made, err := lru.New[string, time.Time](maxMade)
+	notes, err := lru.New[string, note](maxMade)
 	if err != nil {
 		panic(err) // only a size that is not positive is an error
 	}
-	return memory{made}
+	return memory{notes}
 }
 
-func (m memory) add(what string) { m.made.Add(what, time.Now()) }
+func (m memory) add(what string) { m.notes.Add(what, note{at: time.Now()}) }
 
-func (m memory) forget(what string) { m.made.Remove(what) }
+func (m memory) forget(what string) { m.notes.Remove(what) }
 
 // names returns what follows a prefix in what was made.
 func (m memory) names(prefix string) (names []string) {
-	for _, what := range m.made.Keys() {
+	for _, what := range m.notes.Keys() {
 		if name, ok := strings.CutPrefix(what, prefix); ok {
 			names = append(names, name)
 		}
@@ -44,12 +51,34 @@ func (m memory) names(prefix string) (names []string) {
 
 // isFresh tells whether AWS may not know that yet.
 func (m memory) isFresh(what string) bool {
-	at, ok := m.made.Peek(what)
-	return ok && time.Since(at) < unseen
+	_, ok := m.fresh(what)
+	return ok
+}
+
+// fresh returns a note, and false if there is none or AWS must know it by now.
+func (m memory) fresh(what string) (note, bool) {
+	n, ok := m.notes.Peek(what)
+	return n, ok && time.Since(n.at) < unseen
+}
+
+// tags returns the tags that were set a short time ago.
+func (m memory) tags(what string) []common.Tag {
+	if n, ok := m.fresh(what); ok {
+		return n.tags
+	}
+	return nil
+}
+
+// addTags adds tags to those that were set a short time ago.
+func (m memory) addTags(what string, tags []common.Tag) {
+	m.notes.Add(what, note{at: time.Now(), tags: MergeTags(m.tags(what), tags)})
 }
 
 // policyOf is the name in the memory of the policy that allows that access.
 func (c *Client) policyOf(user, access string) string { return c.arnOf(user) + " " + access }
+
+// newTagsOf is the name in the memory of the tags that were set on the user.
+func (c *Client) newTagsOf(user string) string { return c.arnOf(user) + " Tags" }
 
 // forget forgets all about a user who is deleted.
 func (c *Client) forget(user string) {

@@ -86,7 +86,7 @@ func (c *Client) readFor(ctx context.Context, u Update, name string, read func(c
 // that the user does not show.
 func (c *Client) lacksKey(u *User) bool {
 	return slices.ContainsFunc(c.made.names(c.keyOf(u.UserName, "")), func(id string) bool {
-		return c.place.Policies[id] == "" && indexOf(u.AccessKeys, id) < 0 && c.made.isFresh(c.keyOf(u.UserName, id))
+		return c.place.Policies[id] == "" && id != "Tags" && indexOf(u.AccessKeys, id) < 0 && c.made.isFresh(c.keyOf(u.UserName, id))
 	})
 }
 
@@ -132,7 +132,19 @@ func (c *Client) steps(u Update, present *User) (steps []step) {
 		steps = append(steps, c.boundaryStep(present.UserName), c.policyStep(u, present), c.groupStep(present))
 	}
 	steps = append(steps, c.tagsStep(present.UserName, u.Tags))
-	return slices.DeleteFunc(steps, func(s step) bool { return s.done(present) })
+	written := c.written(u, present)
+	return slices.DeleteFunc(steps, func(s step) bool { return s.done(present) && s.done(written) })
+}
+
+// written returns the present user with what this process has written a short time
+// ago and the update asks for. A read may not show that yet.
+func (c *Client) written(u Update, present *User) *User {
+	now := *present
+	if policy := c.newPolicy(present.UserName); u.Access != nil && policy != "" {
+		now.policy = policy
+	}
+	now.Tags = MergeTags(present.Tags, c.made.tags(c.newTagsOf(present.UserName)))
+	return &now
 }
 
 func (c *Client) boundaryStep(name string) step {
@@ -147,11 +159,11 @@ func (c *Client) boundaryStep(name string) step {
 
 func (c *Client) policyStep(u Update, present *User) step {
 	access := u.Default
-	if had := c.place.accessByPolicy(present.policy); had != nil {
-		access = *had
-	}
-	if u.Access != nil {
-		access = *u.Access
+	for _, known := range []*string{u.Access, c.place.accessByPolicy(present.policy), c.place.accessByPolicy(c.newPolicy(present.UserName))} {
+		if known != nil {
+			access = *known
+			break
+		}
 	}
 	policy := c.place.Policies[access]
 	in := c.policyInput(present.UserName, access)
@@ -186,7 +198,10 @@ func (c *Client) tagsStep(name string, tags []common.Tag) step {
 	return step{
 		part: "Tags",
 		call: writing(c, c.iam.TagUserRequest, in),
-		note: func(u *User) { u.Tags = MergeTags(u.Tags, tags) },
+		note: func(u *User) {
+			c.made.addTags(c.newTagsOf(u.UserName), tags)
+			u.Tags = MergeTags(u.Tags, tags)
+		},
 		done: func(u *User) bool {
 			return !slices.ContainsFunc(tags, func(t common.Tag) bool { return !slices.Contains(u.Tags, t) })
 		},
