@@ -2,7 +2,9 @@ package users
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/iam/calls"
 	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/awserr"
 	"github.com/aws/aws-sdk-go/service/iam"
 )
 
@@ -140,19 +143,45 @@ func (m keyMaker) deleteLost(ctx context.Context, tries *calls.Attempts, failure
 		if err != nil {
 			continue
 		}
-		lost, doubtful := m.lostOf(now, tries)
-		switch {
-		case len(lost) == 1 && doubtful == nil:
-			if m.removeKey(ctx, m.user, lost[0]) == nil {
-				return nil
-			}
-			return unknownKey(failure, "AWS has made the key "+lost[0]+", and did not delete it. Delete it, since nobody knows it.")
-		case lost != nil || doubtful != nil:
-			return unknownKey(failure, "AWS may have made the key "+strings.Join(append(lost, doubtful...), " or ")+
-				" for this request, or for somebody else. Delete it if nobody knows it.")
+		if lost, doubtful := m.lostOf(now, tries); len(lost)+len(doubtful) > 0 {
+			return m.deleteCertain(ctx, lost, doubtful, tries, failure)
 		}
 	}
 	return unknownKey(failure, "AWS may have made a key. Show the user in a minute: if it has a key that nobody knows, delete that.")
+}
+
+// deleteCertain deletes the key that the failed call has made, if that is certain:
+// there is one, and the call took so short a time that hardly anybody else has
+// made it. After a second look it is still unused.
+func (m keyMaker) deleteCertain(ctx context.Context, lost, doubtful []string, tries *calls.Attempts, failure error) error {
+	found := append(slices.Clone(lost), doubtful...)
+	certain := len(found) == 1 && doubtful == nil && isClear(tries)
+	if certain {
+		now, err := m.keysNow(ctx)
+		again, doubts := m.lostOf(now, tries)
+		certain = err == nil && doubts == nil && slices.Equal(again, lost)
+	}
+	switch {
+	case !certain:
+		return unknownKey(failure, "AWS may have made the key "+strings.Join(found, " or ")+
+			" for this request, or for somebody else. Delete it if nobody knows it.")
+	case m.removeKey(ctx, m.user, lost[0]) != nil:
+		return unknownKey(failure, "AWS has made the key "+lost[0]+", and did not delete it. Delete it, since nobody knows it.")
+	default:
+		return nil
+	}
+}
+
+// longestClear is how long a failed call may have taken, if a key of that time is
+// to be taken for its own.
+const longestClear = 3 * time.Second
+
+// isClear tells whether a key that was made during the failed call is hardly
+// anybody else's. An AWS that says that it failed has probably made none.
+func isClear(tries *calls.Attempts) bool {
+	var answer awserr.RequestFailure
+	hasFailed := errors.As(tries.Failure, &answer) && answer.StatusCode() >= http.StatusInternalServerError
+	return !hasFailed && tries.End.Sub(tries.Start) <= longestClear
 }
 
 func unknownKey(failure error, advice string) error {
