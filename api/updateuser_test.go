@@ -358,3 +358,15 @@ func TestUpdateUserWithoutTheBoundary(t *testing.T) {
 		"which the service's configuration names (users.boundary). Set it up in that account (config/aws/users-boundary.json).", "NoSuchEntity")
 	w.run(updateOf(`{"Access": "pull"}`, 403, want), exchange{method: "POST", path: builderKeys, status: 403, want: want})
 }
+
+// IAM does not let two change a user at the same time.
+func TestUpdateUserAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, builder("pull"))
+	w.aws.Inject(localaws.Fault{Operation: "iam:PutUserPolicy", Code: "ConcurrentModification", Status: 409, Message: "no", Times: 1})
+	w.run(
+		updateOf(`{"Access": "push"}`, 409, problemByAWS("user-conflict",
+			"Somebody else changes the user at the same time: send the request again. no", "ConcurrentModification")),
+		updateOf(`{"Access": "push"}`, 200, shownUser("builder", "push")),
+	)
+}

@@ -39,7 +39,7 @@ const (
 	SharingChanged     Code = "sharing-changed"      // somebody changed the repository's policy at the same time
 	PrincipalGone      Code = "principal-gone"       // AWS refuses the repository's policy because of a principal that is gone
 	UserExists         Code = "user-exists"          // the name of a user is taken
-	UserConflict       Code = "user-conflict"        // something of the user that is not the service's is in the way
+	UserConflict       Code = "user-conflict"        // something of the user that is not the service's is in the way, or somebody else changes it
 	TwoAccessKeys      Code = "two-access-keys"      // the user has two access keys, which is AWS's limit
 	BodyTooLarge       Code = "body-too-large"       // the body is over the limit
 	Throttled          Code = "throttled"            // AWS throttles, or the service holds back sessions so that AWS need not

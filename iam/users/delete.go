@@ -184,7 +184,9 @@ func (d *deletion) outcome(ctx context.Context, err error) error {
 	e := common.WithOutcome(err, d.applied, unknown)
 	if e.Code == common.UserConflict && e.AWSCode != "" {
 		e.Message = "IAM does not delete the user " + d.user.UserName + ": " + e.Message
-		e.Advice = "Remove in IAM what is in the way, and send the same request again."
+		if !passes[e.AWSCode] {
+			e.Advice = "Remove in IAM what is in the way, and send the same request again."
+		}
 	}
 	return e
 }

@@ -33,9 +33,20 @@ var codes = map[string]common.Code{
 // translate is a handler of the SDK. It turns the error of a call to IAM into a
 // common.Error before the observer sees it.
 func translate(r *request.Request) {
-	if r.Error != nil {
-		r.Error = common.FromAWS(r.Error, codes, refusal("iam:"+r.Operation.Name))
+	if r.Error == nil {
+		return
 	}
+	r.Error = common.FromAWS(r.Error, codes, refusal("iam:"+r.Operation.Name))
+	var e *common.Error
+	if errors.As(r.Error, &e) && passes[e.AWSCode] {
+		e.Message = "Somebody else changes the user at the same time: send the request again. " + e.Message
+	}
+}
+
+// passes has IAM's codes for a conflict that is over soon.
+var passes = map[string]bool{
+	iam.ErrCodeConcurrentModificationException:        true,
+	iam.ErrCodeEntityTemporarilyUnmodifiableException: true,
 }
 
 // refusal says to callers what to look at if AWS denies the action.
