@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -162,26 +161,35 @@ func TestUpdateBackWhileIAMIsLate(t *testing.T) {
 	}
 }
 
-// IAM does not show yet the key that was made a moment ago.
-func TestResetKeyWhileIAMIsLate(t *testing.T) {
+// IAM does not show yet the keys that were made a moment ago, and does not know
+// them everywhere.
+func TestKeysWhileIAMIsLate(t *testing.T) {
 	t.Parallel()
 	w := newUserWorld(t, builder("pull"))
-	w.aws.SetIAMDelay(2 * time.Second)
-	w.run(exchange{method: "POST", path: builderKeys, status: 200, want: "-"})
-	first := w.aws.UsersNow(account, "/")["g-a-builder"].Keys[0].ID
-	var lists atomic.Int64
-	w.after = func(c localaws.Call) {
-		if c.Operation == "ListAccessKeys" && lists.Add(1) == 2 {
-			w.later.Add(10)
+	ids := func() (ids []string) {
+		for _, k := range w.aws.UsersNow(account, "/")["g-a-builder"].Keys {
+			ids = append(ids, k.ID)
 		}
+		return ids
 	}
-	w.run(updateOf(`{"resetkey": true}`, 200, "-"))
-	if keys := w.aws.UsersNow(account, "/")["g-a-builder"].Keys; len(keys) != 1 || keys[0].ID == first {
-		t.Errorf("the keys are %v", keys)
-	}
+	w.aws.SetIAMDelay(time.Hour)
+	w.run(exchange{method: "POST", path: builderKeys, status: 200, want: "-"})
+	first := ids()[0]
+	w.aws.Inject(localaws.Fault{Operation: "iam:DeleteAccessKey", Code: "NoSuchEntity", Status: 404, Times: 5})
+	w.run(
+		usersOf("GET", "builder", "", 200, shownUser("builder", "pull", `"AccessKeys": []`, `"AccessKeys": [`+shownKey(first)+`]`)),
+		updateOf(`{"resetkey": true}`, 200, "-"),
+	)
 	if line := w.lastLine(t); fmt.Sprint(line["deletedAccessKeys"]) != "["+first+"]" {
 		t.Errorf("the line about it: %v", line)
 	}
+	if len(ids()) != 1 || ids()[0] == first {
+		t.Errorf("the keys are %v", ids())
+	}
+	w.run(exchange{method: "POST", path: builderKeys, status: 200, want: "-"})
+	want := problemOf("two-access-keys", twoKeysSaid(ids()[0], ids()[1]))
+	w.run(updateOf(`{"resetkey": true}`, 409, want),
+		exchange{method: "POST", path: builderKeys, status: 409, want: with(want, `"awsCode": "LimitExceeded", "awsRequestId": "aws"`)})
 }
 
 // The old key cannot be deleted. The caller gets the new one all the same, and an

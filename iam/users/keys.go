@@ -20,8 +20,23 @@ func keyNotFound(user, id string) error {
 	return common.Errorf(common.AccessKeyNotFound, "The user %s has no access key %s.", user, id)
 }
 
-// listKeys returns the access keys of a user, the oldest first, without when they
-// were last used.
+// keys returns the access keys of a user, the oldest first, without when they were
+// last used. IAM may not show yet those that were made a moment ago.
+func (c *Client) keys(ctx context.Context, name string) ([]AccessKey, error) {
+	keys, err := c.listKeys(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range c.newKeys(name) {
+		if indexOf(keys, k.AccessKeyID) < 0 {
+			keys = append(keys, k)
+		}
+	}
+	sortKeys(keys)
+	return keys, nil
+}
+
+// listKeys returns the access keys of a user that IAM shows.
 func (c *Client) listKeys(ctx context.Context, name string) ([]AccessKey, error) {
 	in := &iam.ListAccessKeysInput{UserName: aws.String(c.place.nameIn(name)), MaxItems: aws.Int64(pageSize)} // a user has 2 at most
 	out, err := send(ctx, c.session, c.iam.ListAccessKeysRequest, in)
@@ -34,11 +49,11 @@ func (c *Client) listKeys(ctx context.Context, name string) ([]AccessKey, error)
 			return nil, notFound(name)
 		}
 		id := aws.StringValue(k.AccessKeyId)
+		c.made.noteListed(c.keyOf(name, id))
 		if !c.gone.isFresh(c.keyOf(name, id)) {
 			keys = append(keys, AccessKey{AccessKeyID: id, Status: aws.StringValue(k.Status), CreateDate: common.Timestamp{Time: aws.TimeValue(k.CreateDate)}})
 		}
 	}
-	sortKeys(keys)
 	return keys, nil
 }
 
@@ -47,15 +62,6 @@ func sortKeys(keys []AccessKey) {
 	slices.SortFunc(keys, func(a, b AccessKey) int {
 		return cmp.Or(a.CreateDate.Compare(b.CreateDate.Time), cmp.Compare(a.AccessKeyID, b.AccessKeyID))
 	})
-}
-
-// listKeysWhileThere is listKeys of a user whom IAM may not know yet.
-func (c *Client) listKeysWhileThere(ctx context.Context, name string) (keys []AccessKey, err error) {
-	err = c.whileThere(ctx, name, func(ctx context.Context) (err error) {
-		keys, err = c.listKeys(ctx, name)
-		return err
-	})
-	return keys, err
 }
 
 // readUses returns these keys with when each was last used. AWS denies to tell
@@ -93,7 +99,11 @@ func (c *Client) explainDenials(ctx context.Context, name string, keys []AccessK
 	if firstError(denials) == nil {
 		return keys, nil
 	}
-	now, err := c.listKeysWhileThere(ctx, name)
+	var now []AccessKey
+	err := c.whileThere(ctx, name, func(ctx context.Context) (err error) {
+		now, err = c.keys(ctx, name)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -131,16 +141,20 @@ func lastMoment(date time.Time) time.Time { return date.Add(time.Second - time.N
 func (c *Client) Key(ctx context.Context, user, id string) (*AccessKey, error) {
 	waiting, cancel := calls.ReserveTime(ctx)
 	defer cancel()
-	fresh := c.made.isFresh(c.keyOf(user, id))
+	unseen := c.made.isUnseen(c.keyOf(user, id))
 	for wait := firstWait; ; wait = min(2*wait, maxWait) {
-		keys, err := c.listKeysWhileThere(ctx, user)
+		var keys []AccessKey
+		err := c.whileThere(ctx, user, func(ctx context.Context) (err error) {
+			keys, err = c.listKeys(ctx, user)
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
 		if i := indexOf(keys, id); i >= 0 {
 			return c.withUse(ctx, user, keys[i])
 		}
-		if !fresh {
+		if !unseen {
 			return nil, keyNotFound(user, id)
 		}
 		if !calls.Pause(waiting, wait) {
@@ -221,7 +235,14 @@ func (c *Client) settle(ctx context.Context, user, id string, call write, done f
 	limited, cancel := calls.ReserveTime(ctx)
 	defer cancel()
 	tries := new(calls.Attempts)
+	unseen := c.made.isUnseen(c.keyOf(user, id))
 	err := c.whileThere(limited, user, func(ctx context.Context) error { return call(ctx, tries) })
+	for _, wait := range lookAfter[1:] {
+		if !unseen || tries.Unsure || awsCode(err) != iam.ErrCodeNoSuchEntityException || !calls.Pause(limited, wait) {
+			break
+		}
+		err = call(limited, tries)
+	}
 	switch {
 	case err == nil:
 		return nil

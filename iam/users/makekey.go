@@ -52,7 +52,7 @@ func (m keyMaker) makeKey(ctx context.Context) (*NewAccessKey, error) {
 		key, tries, err := m.try(ctx)
 		switch {
 		case err == nil:
-			m.made.add(m.keyOf(m.user, key.AccessKeyID))
+			m.made.addKey(m.keyOf(m.user, key.AccessKeyID), key.shown())
 			return key, nil
 		case !tries.Unsure:
 			return nil, m.explain(ctx, err)
@@ -108,7 +108,7 @@ func (m keyMaker) explain(ctx context.Context, err error) error {
 
 // keysNow reads the keys of the user, and when they were last used.
 func (m keyMaker) keysNow(ctx context.Context) ([]AccessKey, error) {
-	keys, err := m.listKeys(ctx, m.user)
+	keys, err := m.keys(ctx, m.user)
 	if err != nil {
 		return nil, err
 	}

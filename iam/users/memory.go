@@ -1,7 +1,9 @@
 package users
 
 import (
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -23,8 +25,10 @@ type memory struct {
 
 // A note says when something was made or deleted.
 type note struct {
-	at   time.Time
-	tags []common.Tag // that were set on a user
+	at     time.Time
+	tags   []common.Tag // that were set on a user
+	key    AccessKey    // that was made
+	listed *atomic.Bool // IAM has shown it
 }
 
 func newMemory() memory {
@@ -35,7 +39,12 @@ func newMemory() memory {
 	return memory{notes}
 }
 
-func (m memory) add(what string) { m.notes.Add(what, note{at: time.Now()}) }
+func (m memory) add(what string) { m.put(what, note{}) }
+
+func (m memory) put(what string, n note) {
+	n.at, n.listed = time.Now(), new(atomic.Bool)
+	m.notes.Add(what, n)
+}
 
 func (m memory) forget(what string) { m.notes.Remove(what) }
 
@@ -61,6 +70,26 @@ func (m memory) fresh(what string) (note, bool) {
 	return n, ok && time.Since(n.at) < unseen
 }
 
+// noteListed notes that IAM has shown what was made. If it shows it no longer, that
+// is gone.
+func (m memory) noteListed(what string) {
+	if n, ok := m.fresh(what); ok {
+		n.listed.Store(true)
+	}
+}
+
+// isUnseen tells whether something was made a short time ago, and IAM has not
+// shown it.
+func (m memory) isUnseen(what string) bool {
+	n, ok := m.fresh(what)
+	return ok && !n.listed.Load()
+}
+
+// addKey adds an access key of that name.
+func (m memory) addKey(what string, k AccessKey) {
+	m.put(what, note{key: k})
+}
+
 // tags returns the tags that were set a short time ago.
 func (m memory) tags(what string) []common.Tag {
 	if n, ok := m.fresh(what); ok {
@@ -71,7 +100,25 @@ func (m memory) tags(what string) []common.Tag {
 
 // addTags adds tags to those that were set a short time ago.
 func (m memory) addTags(what string, tags []common.Tag) {
-	m.notes.Add(what, note{at: time.Now(), tags: MergeTags(m.tags(what), tags)})
+	m.put(what, note{tags: MergeTags(m.tags(what), tags)})
+}
+
+// newKeys returns the access keys of the user that the process has made a short
+// time ago, and that IAM has not shown.
+func (c *Client) newKeys(user string) (keys []AccessKey) {
+	for _, id := range c.made.names(c.keyOf(user, "")) {
+		if n, ok := c.made.fresh(c.keyOf(user, id)); ok && n.key.AccessKeyID != "" && !n.listed.Load() {
+			keys = append(keys, n.key)
+		}
+	}
+	return keys
+}
+
+// isChanged tells whether the process has made the user, or something of the user,
+// a short time ago.
+func (c *Client) isChanged(user string) bool {
+	of := c.arnOf(user)
+	return c.made.isFresh(of) || slices.ContainsFunc(c.made.names(of+" "), func(what string) bool { return c.made.isFresh(of + " " + what) })
 }
 
 // policyOf is the name in the memory of the policy that allows that access.

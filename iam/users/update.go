@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/YaleSpinup/ecr-api/common"
-	"github.com/YaleSpinup/ecr-api/iam/calls"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/service/iam"
 )
@@ -45,7 +44,7 @@ func (c *Client) Update(ctx context.Context, name string, u Update, read func(co
 		return nil, err
 	}
 	defer end()
-	present, err := c.readFor(ctx, u, name, read)
+	present, err := read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -64,30 +63,6 @@ func (c *Client) Update(ctx context.Context, name string, u Update, read func(co
 		return nil, withApplied(err, applied)
 	}
 	return updated, nil
-}
-
-// readFor reads the user for the update. A new key takes the place of all others,
-// so it waits until IAM shows those that this process has made. One that IAM does
-// not show may be deleted.
-func (c *Client) readFor(ctx context.Context, u Update, name string, read func(context.Context) (*User, error)) (present *User, err error) {
-	for _, wait := range lookAfter {
-		if wait > 0 && !calls.Pause(ctx, wait) {
-			break // with what was read last
-		}
-		present, err = read(ctx)
-		if err != nil || !u.ResetKey || !c.lacksKey(present) {
-			break
-		}
-	}
-	return present, err
-}
-
-// lacksKey tells whether the process has made a key of the user a short time ago
-// that the user does not show.
-func (c *Client) lacksKey(u *User) bool {
-	return slices.ContainsFunc(c.made.names(c.keyOf(u.UserName, "")), func(id string) bool {
-		return c.place.Policies[id] == "" && id != "Tags" && indexOf(u.AccessKeys, id) < 0 && c.made.isFresh(c.keyOf(u.UserName, id))
-	})
 }
 
 // takesOver tells whether the user must be as the service makes one.

@@ -62,7 +62,7 @@ func (c *Client) read(ctx context.Context, name string) (*User, error) {
 	reads.Go(func() error { return c.readUser(ctx, u) })
 	reads.Go(func() (err error) { u.policy, err = c.readPolicy(ctx, name); return err })
 	reads.Go(func() (err error) { u.groups, err = c.readGroups(ctx, name); return err })
-	reads.Go(func() (err error) { u.AccessKeys, err = c.listKeys(ctx, name); return err })
+	reads.Go(func() (err error) { u.AccessKeys, err = c.keys(ctx, name); return err })
 	if err := reads.Wait(); err != nil {
 		return nil, err
 	}
