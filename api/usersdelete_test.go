@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
@@ -279,6 +280,21 @@ func TestDeleteUserWhomIAMKnowsLate(t *testing.T) {
 	)
 	w.later.Add(10)
 	w.run(usersOf("GET", "", "", 200, `[]`))
+}
+
+// A user is deleted right after it got a key, which IAM does not show yet. IAM
+// says for some seconds that it does not know the key, and that it is in the way.
+func TestDeleteUserWithANewKey(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, builder("pull"))
+	w.aws.SetIAMDelay(time.Hour)
+	w.run(exchange{method: "POST", path: builderKeys, status: 200, want: "-"})
+	key := w.aws.UsersNow(account, "/")["g-a-builder"].Keys[0].ID
+	w.aws.Inject(localaws.Fault{Operation: "iam:DeleteAccessKey", Code: "NoSuchEntity", Status: 404, Times: 5})
+	w.run(usersOf("DELETE", "builder", "", 200, shownUser("builder", "pull", `"AccessKeys": []`, `"AccessKeys": [`+shownKey(key)+`]`)))
+	if left := w.aws.UsersNow(account, "/"); len(left) > 0 {
+		t.Errorf("users are left: %v", left)
+	}
 }
 
 func TestDeleteUserGoesOnWithoutItsCaller(t *testing.T) {

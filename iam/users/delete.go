@@ -13,8 +13,8 @@ import (
 
 // conflicts is how often IAM may say that something of a user is in the way,
 // until that is meant. It may know late what was removed, and somebody else may
-// add something at the same time. Of a user who was just created it may show late
-// what the user has.
+// add something at the same time. Of what this process has just made it may know
+// late.
 const (
 	conflicts      = 5
 	conflictsOfNew = 7
@@ -108,7 +108,7 @@ func (c *Client) inlinePolicies(ctx context.Context, name string) ([]string, err
 // run deletes what is in the way, and the user.
 func (d *deletion) run(ctx context.Context) error {
 	most := conflicts
-	if d.made.isFresh(d.arnOf(d.user.UserName)) {
+	if d.isChanged(d.user.UserName) {
 		most = conflictsOfNew
 	}
 	for wait, n := firstWait, 1; ; wait, n = 2*wait, n+1 {
