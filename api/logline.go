@@ -231,8 +231,14 @@ func isAudited(rec *record) bool {
 	return rec.changes || rec.givesAccess
 }
 
-// outcome tells how a request ended. That a caller did not take the answer
-// matters for a read only: the change is done all the same.
+// notTaken tells whether a success is of no use because the caller did not take the
+// answer: it is a read, or the answer has a secret. A change is done all the same.
+func (rec *record) notTaken() bool {
+	hasSecret := rec.givesAccess || rec.madeKey != ""
+	return rec.answer.err != nil && (!rec.changes || hasSecret) || rec.callerGone && rec.err == nil && hasSecret
+}
+
+// outcome tells how a request ended.
 func outcome(rec *record) string {
 	var e *common.Error
 	status := rec.answer.status
@@ -241,7 +247,7 @@ func outcome(rec *record) string {
 		return "unknown"
 	case e != nil && len(e.Applied) > 0 || rec.left != nil:
 		return "partial"
-	case status == 0 || rec.answer.err != nil && !rec.changes:
+	case status == 0 || rec.notTaken():
 		return "dropped"
 	case status == http.StatusForbidden || status == http.StatusServiceUnavailable:
 		return "refused"

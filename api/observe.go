@@ -26,6 +26,7 @@ func (s *Service) observe(route string, next http.Handler) http.Handler {
 		defer func() {
 			s.measures.inFlight.Dec()
 			rec.took, rec.inAWS = time.Since(rec.start), rec.timeInAWS()
+			rec.callerGone = r.Context().Err() != nil
 			s.measures.answered(route, r.Method, rec)
 			s.logRequest(route, r, rec)
 		}()

@@ -35,6 +35,7 @@ type record struct {
 	sharing     sharing        // that the caller asked for
 	madeKey     string         // id of the access key that the request has made
 	deletedKeys []string       // ids of the access keys that it has replaced
+	callerGone  bool           // before the end of the answer was sent
 	left        error          // what a request that was answered with a success has not done
 	err         error          // with which the request was answered
 	problem     common.Code    // of the problem document; empty if there is none

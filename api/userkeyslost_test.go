@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/aws/aws-sdk-go/aws"
 	awsiam "github.com/aws/aws-sdk-go/service/iam"
+	"github.com/google/go-cmp/cmp"
 )
 
 // letTimePass makes AWS's clock go, second by second.
@@ -333,5 +335,38 @@ func TestHangUpBeforeTheSecret(t *testing.T) {
 			t.Errorf("the error is %q", got)
 		}
 		w.wantKeys(old)
+	}
+}
+
+// The caller hangs up while the old key is deleted. If that fails, the new key
+// goes. Otherwise it stays, and the log says that nobody knows it.
+func TestHangUpWhileTheOldKeyIsDeleted(t *testing.T) {
+	t.Parallel()
+	for name, code := range map[string]string{"it stays": "InvalidInput", "it goes": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newUserWorld(t, builder("pull"))
+			old := w.makeKey().AccessKeyID
+			asked := make(chan struct{})
+			w.aws.Inject(localaws.Fault{Operation: "iam:DeleteAccessKey", Code: code, Times: 1, Delay: time.Second, When: func(localaws.Call) bool {
+				close(asked)
+				return true
+			}})
+			w.hangUpWhen(t, updateOf(`{"resetkey": true}`, 0, ""), asked)
+			waitFor(t, "the update to be logged", func() bool { return w.lastLine(t)["action"] == "UpdateUser" })
+			line, keys := w.lastLine(t), w.keyIDs()
+			want := map[string]any{"status": 499.0, "outcome": "failed", "error": "The caller hung up, so the new access key was deleted."}
+			left := []string{old}
+			if code == "" {
+				want = map[string]any{"status": 200.0, "outcome": "dropped", "madeAccessKey": line["madeAccessKey"], "deletedAccessKeys": []any{old}}
+				left = []string{fmt.Sprint(line["madeAccessKey"])}
+			}
+			if diff := cmp.Diff(want, some(line, "status", "outcome", "error", "madeAccessKey", "deletedAccessKeys")); diff != "" {
+				t.Errorf("line (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(left, keys); diff != "" {
+				t.Errorf("keys (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -3,6 +3,7 @@ package users
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/iam/calls"
@@ -48,8 +49,13 @@ func (c *Client) apply(ctx context.Context, user string, s step, patient bool) e
 	return withAdvice(common.WithOutcome(calls.UnknownReason(err, readErr), nil, []string{s.part}))
 }
 
+// deletionTime is how long the keys that a new one replaces may take to be
+// deleted: the caller waits for the new one, and may lose patience.
+const deletionTime = 5 * time.Second
+
 // changeKeys makes a key. It deletes the others if that is asked for. If one of
-// them cannot be deleted, that is no failure: the caller must get the new one.
+// them cannot be deleted, that is no failure: the caller must get the new one. If
+// he has hung up before they are gone, the new one goes.
 func (u Update) changeKeys(ctx context.Context, updated *UpdatedUser) error {
 	maker := keyMaker{Client: u.Keys, user: updated.UserName, was: updated.AccessKeys}
 	key, err := maker.makeKey(ctx)
@@ -59,26 +65,36 @@ func (u Update) changeKeys(ctx context.Context, updated *UpdatedUser) error {
 	if u.Gone() {
 		return maker.withdraw(ctx, key.AccessKeyID)
 	}
-	updated.AccessKey, updated.AccessKeys = key, nil
+	updated.AccessKey = key
 	if u.ResetKey {
-		updated.DeletedAccessKeys = []string{}
+		maker.removeOthers(ctx, updated)
+	} else {
+		updated.AccessKeys = slices.Clone(maker.was)
 	}
-	limited, cancel := calls.ReserveTime(ctx)
-	defer cancel()
-	for _, old := range maker.was {
-		if u.ResetKey {
-			err := maker.removeKey(limited, maker.user, old.AccessKeyID)
-			if err == nil || calls.IsGone(err) {
-				updated.DeletedAccessKeys = append(updated.DeletedAccessKeys, old.AccessKeyID)
-				continue
-			}
-			updated.KeyLeft = err
-		}
-		updated.AccessKeys = append(updated.AccessKeys, old)
+	if updated.KeyLeft != nil && u.Gone() {
+		return maker.withdraw(ctx, key.AccessKeyID)
 	}
 	updated.AccessKeys = append(updated.AccessKeys, key.shown())
 	sortKeys(updated.AccessKeys)
 	return nil
+}
+
+// removeOthers deletes the keys that were there before, and notes which are gone.
+func (m keyMaker) removeOthers(ctx context.Context, updated *UpdatedUser) {
+	limited, cancel := calls.ReserveTime(ctx)
+	defer cancel()
+	limited, stop := context.WithTimeout(limited, deletionTime)
+	defer stop()
+	updated.AccessKeys, updated.DeletedAccessKeys = nil, []string{}
+	for _, old := range m.was {
+		err := m.removeKey(limited, m.user, old.AccessKeyID)
+		if err == nil || calls.IsGone(err) {
+			updated.DeletedAccessKeys = append(updated.DeletedAccessKeys, old.AccessKeyID)
+			continue
+		}
+		updated.KeyLeft = err
+		updated.AccessKeys = append(updated.AccessKeys, old)
+	}
 }
 
 // withdraw deletes a key whose secret nobody gets.
