@@ -194,6 +194,48 @@ func TestDeleteUserWhoCannotBeReadAgain(t *testing.T) {
 	w.run(usersOf("DELETE", "u", "", 500, failedChangeByAWS("internal", internalError, []string{"Policies"}, []string{"User"}, "ServiceFailure")))
 }
 
+// IAM shows a user for a while who was deleted. The service does not, and makes
+// another one of that name as soon as it can.
+func TestDeletedUserWhomIAMStillShows(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.addFullUser()
+	w.aws.SetIAMDelay(2e9)
+	w.run(
+		usersOf("DELETE", "full", "", 200, "-"),
+		usersOf("GET", "", "", 200, "[]"),
+		usersOf("GET", "full", "", 404, noUser("full")),
+		usersOf("DELETE", "full", "", 404, noUser("full")),
+	)
+	w.after = func(c localaws.Call) {
+		if c.Operation == "ListUsers" {
+			w.later.Add(1)
+		}
+	}
+	w.run(usersOf("POST", "", `{"UserName": "full"}`, 200, shownUser("full", "push")))
+	w.later.Add(10)
+	w.run(usersOf("GET", "full", "", 200, shownUser("full", "push")))
+}
+
+// The key that IAM does not show yet is deleted too.
+func TestDeleteUserWhoseKeyIAMDoesNotShow(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, builder("pull"))
+	w.aws.SetIAMDelay(2e9)
+	w.run(exchange{method: "POST", path: builderKeys, status: 200, want: "-"})
+	var lists atomic.Int64
+	w.after = func(c localaws.Call) {
+		if c.Operation == "ListAccessKeys" && lists.Add(1) == 2 {
+			w.later.Add(10)
+		}
+	}
+	w.aws.Inject(localaws.Fault{Operation: "iam:DeleteUserPolicy", Code: "InvalidInput", Message: "no"})
+	w.run(exchange{method: "DELETE", path: builderPath, status: 400, want: failedChangeByAWS("bad-request", "no", []string{"AccessKeys"}, nil, "InvalidInput")})
+	if keys := w.aws.UsersNow(account, "/")["g-a-builder"].Keys; len(keys) > 0 {
+		t.Errorf("the keys are %v", keys)
+	}
+}
+
 // Somebody else deletes the user at the same time. That is this request's work
 // only if it may have done it.
 func TestUserWhomSomebodyElseDeletes(t *testing.T) {

@@ -25,7 +25,7 @@ type API struct {
 	clock *calls.Clock
 	turns *calls.Turns // of changes of users, by the user's ARN
 	made  memory       // users and access keys that this process has made
-	gone  memory       // access keys that it has deleted
+	gone  memory       // users and access keys that it has deleted
 }
 
 // New returns an API that uses the AWS session, but not its credentials. So a

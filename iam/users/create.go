@@ -43,6 +43,7 @@ func (c *Client) Create(ctx context.Context, name, access string, tags []common.
 		return nil, err
 	}
 	c.made.add(c.arnOf(name))
+	c.gone.forget(c.arnOf(name))
 	put := new(calls.Attempts)
 	hasPolicy := false
 	if err = c.putPolicy(working, name, access, put); err == nil {
@@ -60,16 +61,22 @@ func (c *Client) turn(ctx context.Context, user string) (end func(), err error) 
 	return c.turns.Wait(ctx, c.arnOf(user), "Other changes of this user took too long.")
 }
 
+// createOrFind creates the user, or finds it after a lost answer. IAM may refuse
+// the name of a user who was just deleted for a while.
 func (c *Client) createOrFind(ctx context.Context, name string, tags []common.Tag) error {
-	tries := new(calls.Attempts)
-	_, err := send(ctx, c.session, c.iam.CreateUserRequest, c.createInput(name, tags), tries.Watch)
-	switch {
-	case err == nil:
-		return nil
-	case tries.Unsure:
-		return c.findCreated(ctx, name, tags, tries, err)
-	default:
-		return c.explainRefusal(ctx, name, err)
+	for waits := lookAfter[1:]; ; waits = waits[1:] {
+		tries := new(calls.Attempts)
+		_, err := send(ctx, c.session, c.iam.CreateUserRequest, c.createInput(name, tags), tries.Watch)
+		switch {
+		case err == nil:
+			return nil
+		case tries.Unsure:
+			return c.findCreated(ctx, name, tags, tries, err)
+		}
+		refused := awsCode(err) == accessDenied || awsCode(err) == iam.ErrCodeEntityAlreadyExistsException
+		if !refused || !c.gone.isFresh(c.arnOf(name)) || len(waits) == 0 || !calls.Pause(ctx, waits[0]) {
+			return c.explainRefusal(ctx, name, err)
+		}
 	}
 }
 
@@ -227,7 +234,7 @@ func (c *Client) undo(ctx context.Context, name string, hasPolicy bool, failure 
 		in := &iam.DeleteUserInput{UserName: aws.String(c.place.nameIn(name))}
 		_, err := send(ctx, c.session, c.iam.DeleteUserRequest, in, tries.Watch)
 		if err == nil || known && tries.Unsure && mayBeMissing(err) {
-			c.forget(name)
+			c.noteGone(name, "")
 			return common.WithOutcome(failure, nil, nil)
 		}
 	}

@@ -55,7 +55,7 @@ func (c *Client) Delete(ctx context.Context, name string, whileOwned func(contex
 	if err := d.run(ctx); err != nil {
 		return nil, err
 	}
-	c.forget(name)
+	c.noteGone(name, was.id)
 	return was, nil
 }
 

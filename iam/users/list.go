@@ -23,7 +23,7 @@ func (c *Client) Users(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 		for _, u := range page.Users {
-			if short, ok := c.place.shortName(u); ok {
+			if short, ok := c.place.shortName(u); ok && !c.gone.isFresh(aws.StringValue(u.UserId)) {
 				users = append(users, short)
 			}
 		}

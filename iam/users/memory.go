@@ -17,8 +17,8 @@ const (
 )
 
 // A memory has what this process has made or deleted in IAM a short time ago: ARNs
-// of users, and their policies, "Tags" and the ids of their access keys after
-// these. AWS may not know that everywhere yet.
+// of users, their policies, "Tags" and the ids of their access keys after these,
+// and unique ids of users who are gone. AWS may not know that everywhere yet.
 type memory struct {
 	notes *lru.Cache[string, note]
 }
@@ -133,5 +133,15 @@ func (c *Client) forget(user string) {
 	of := c.arnOf(user) + " "
 	for _, what := range c.made.names(of) { // its policies and keys
 		c.made.forget(of + what)
+	}
+}
+
+// noteGone notes that a user is deleted, whose unique id may not be known. IAM may
+// show the user for a while.
+func (c *Client) noteGone(user, id string) {
+	c.forget(user)
+	c.gone.add(c.arnOf(user))
+	if id != "" {
+		c.gone.add(id)
 	}
 }

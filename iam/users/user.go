@@ -83,7 +83,7 @@ func (c *Client) readUser(ctx context.Context, u *User) error {
 	if err != nil {
 		return err
 	}
-	if short, ours := c.place.shortName(out.User); !ours || short != u.UserName {
+	if short, ours := c.place.shortName(out.User); !ours || short != u.UserName || c.gone.isFresh(aws.StringValue(out.User.UserId)) {
 		return notFound(u.UserName)
 	}
 	u.id, u.created = aws.StringValue(out.User.UserId), aws.TimeValue(out.User.CreateDate)
