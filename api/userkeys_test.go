@@ -318,6 +318,7 @@ func TestRoundTripsOfAccessKeys(t *testing.T) {
 			w.aws.Inject(localaws.Fault{Operation: "*", Delay: 400 * time.Millisecond})
 			for i, more := range []int{test.more, 0} {
 				if strings.HasPrefix(name, "make") {
+					w.run(exchange{method: "GET", path: builderPath, status: 200, want: "-"}) // the service sees the key that it made
 					w.must(awsiam.New(w.direct().session).DeleteAccessKey(&awsiam.DeleteAccessKeyInput{UserName: aws.String("g-a-builder"), AccessKeyId: aws.String(w.keyIDs()[0])}))
 				}
 				w.forget()
