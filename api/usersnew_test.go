@@ -1,6 +1,8 @@
 package api
 
 import (
+	"regexp"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +38,40 @@ func TestNewUserWhomIAMShowsLate(t *testing.T) {
 	w.run(usersOf("GET", "u", "", 200, shownUser("u", "push")))
 	if n := count(w.called(), "iam:ListUsers"); n != 3 {
 		t.Errorf("the users were listed %d times, want 3", n)
+	}
+}
+
+// The users of a repository are those too that the list of IAM does not have yet.
+// One whom somebody else has deleted is not, once IAM has listed it.
+func TestListNewUsers(t *testing.T) {
+	t.Parallel()
+	var late atomic.Bool
+	entries := regexp.MustCompile(`(?s)<member>.*</member>`)
+	w := newUsersWorld(t, changeAnswers(t, func(operation, body string) string {
+		if operation == "ListUsers" && late.Load() {
+			return entries.ReplaceAllString(body, "")
+		}
+		return body
+	}))
+	late.Store(true)
+	w.run(
+		usersOf("POST", "", `{"UserName": "u"}`, 200, "-"),
+		usersOf("POST", "", `{"UserName": "b"}`, 200, "-"),
+		usersOf("GET", "", "", 200, `["b", "u"]`),
+	)
+	late.Store(false)
+	w.run(usersOf("GET", "", "", 200, `["b", "u"]`))
+	w.deleteUserDirectly("g-a-u")
+	w.run(
+		usersOf("GET", "", "", 200, `["b"]`),
+		usersOf("GET", "u", "", 404, noUser("u")),
+		usersOf("DELETE", "b", "", 200, "-"),
+		usersOf("GET", "", "", 200, `[]`),
+	)
+	late.Store(true)
+	w.run(usersOf("POST", "", `{"UserName": "c"}`, 200, "-"), exchange{method: "DELETE", path: base + "/g/a", status: 200, want: "-"})
+	if left := w.aws.UsersNow(account, "/"); len(left) > 0 {
+		t.Errorf("users are left: %v", left)
 	}
 }
 

@@ -12,8 +12,23 @@ import (
 )
 
 // Users returns the short names of the users of the place, sorted. It is never
-// nil.
+// nil. IAM may not show yet those that were made a moment ago.
 func (c *Client) Users(ctx context.Context) ([]string, error) {
+	users, err := c.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, user := range c.newUsers() {
+		if !slices.Contains(users, user) {
+			users = append(users, user)
+		}
+	}
+	slices.Sort(users)
+	return users, nil
+}
+
+// list returns the users of the place that IAM shows. It is never nil.
+func (c *Client) list(ctx context.Context) ([]string, error) {
 	users := []string{}
 	for marker := (*string)(nil); ; {
 		// The prefix is one of a text, so users in paths below come too.
@@ -24,11 +39,11 @@ func (c *Client) Users(ctx context.Context) ([]string, error) {
 		}
 		for _, u := range page.Users {
 			if short, ok := c.place.shortName(u); ok && !c.gone.isFresh(aws.StringValue(u.UserId)) {
+				c.made.noteListed(c.arnOf(short))
 				users = append(users, short)
 			}
 		}
 		if marker = page.Marker; !aws.BoolValue(page.IsTruncated) || aws.StringValue(marker) == "" {
-			slices.Sort(users)
 			return users, nil
 		}
 	}
@@ -43,12 +58,13 @@ const (
 // whileThere makes a call about a user. AWS may not know a user who was made a
 // moment ago, and denies a call about a user who is missing. So if the call ends
 // with such an error, only the list of users says whether the user exists. If so,
-// or if this process has just made the user, the call is made again.
+// or if this process has just made the user and IAM has not shown it yet, the call
+// is made again for some time.
 func (c *Client) whileThere(ctx context.Context, user string, call func(context.Context) error) error {
 	waiting, cancel := calls.ReserveTime(ctx)
 	defer cancel()
-	fresh := c.made.isFresh(c.arnOf(user)) // also if that is over before the wait is
-	denied := 0                            // while the user is listed
+	fresh, unlisted := c.made.isFresh(c.arnOf(user)), c.made.isUnseen(c.arnOf(user)) // also if that is over before the wait is
+	denied, missing := 0, 0                                                          // how often, while the user is listed and is not
 	for wait := firstWait; ; wait = min(2*wait, maxWait) {
 		err := call(ctx)
 		if !mayBeMissing(err) {
@@ -56,13 +72,17 @@ func (c *Client) whileThere(ctx context.Context, user string, call func(context.
 		}
 		listed, listErr := c.isListed(ctx, user)
 		if listed {
-			denied++
+			denied, unlisted = denied+1, false
+		} else {
+			missing++
 		}
 		switch {
 		case listErr != nil:
 			return listErr
-		case !listed && !fresh:
+		case !listed && !unlisted:
 			return notFound(user)
+		case missing >= missingWait:
+			return notYet("user "+user, err)
 		case denied >= patience(fresh):
 			return err // it is meant
 		case calls.Pause(waiting, wait): // once more
@@ -85,7 +105,7 @@ func patience(fresh bool) int {
 }
 
 func (c *Client) isListed(ctx context.Context, user string) (bool, error) {
-	users, err := c.Users(ctx)
+	users, err := c.list(ctx)
 	return slices.Contains(users, user), err
 }
 

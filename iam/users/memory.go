@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	maxMade  = 1024             // users and keys that are remembered
-	unseen   = 30 * time.Second // how long what was made may be unknown to parts of AWS
-	listWait = 4                // how often a call is made of a user who is listed, and whom AWS denies
+	maxMade     = 1024             // users and keys that are remembered
+	unseen      = 30 * time.Second // how long what was made may be unknown to parts of AWS
+	listWait    = 4                // how often a call is made of a user who is listed, and whom AWS denies
+	missingWait = 9                // and of one who is not listed, but was just made: within 12 seconds or so
 )
 
 // A memory has what this process has made or deleted in IAM a short time ago: ARNs
@@ -101,6 +102,14 @@ func (m memory) tags(what string) []common.Tag {
 // addTags adds tags to those that were set a short time ago.
 func (m memory) addTags(what string, tags []common.Tag) {
 	m.put(what, note{tags: MergeTags(m.tags(what), tags)})
+}
+
+// newUsers returns the users of the place that the process has made a short time
+// ago, and that IAM has not shown.
+func (c *Client) newUsers() []string {
+	return slices.DeleteFunc(c.made.names(c.arnOf("")), func(user string) bool { // also of what users have
+		return strings.Contains(user, " ") || !c.made.isUnseen(c.arnOf(user))
+	})
 }
 
 // newKeys returns the access keys of the user that the process has made a short
