@@ -3,6 +3,7 @@ package api
 import (
 	"bufio"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -250,5 +251,33 @@ func TestAuditNamesEveryAnsweredAttempt(t *testing.T) {
 	}
 	if created != 2 {
 		t.Errorf("%d attempts, want 2", created)
+	}
+}
+
+// The lines about users say what was done to whom.
+func TestAuditOfUsers(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, earlierUser("g/a", org, "builder"))
+	key := w.addKey(account, "g-a-builder")
+	for _, test := range []struct {
+		exchange
+		want map[string]any
+	}{
+		{updateOf(`{"Access": "pull"}`, 0, ""), map[string]any{"action": "UpdateUser", "user": "builder", "route": userPath, "access": "pull", "takenOver": true}},
+		{updateOf(`{"Access": "push"}`, 0, ""), map[string]any{"action": "UpdateUser", "user": "builder", "route": userPath, "access": "push"}},
+		{exchange{method: "DELETE", path: builderPath}, map[string]any{"action": "DeleteUser", "user": "builder", "route": userPath, "deletedAccessKeys": []any{key}}},
+		{usersOf("POST", "", `{"UserName": "u"}`, 0, ""), map[string]any{"action": "CreateUser", "user": "u", "route": usersPath, "access": "push"}},
+		{exchange{method: "DELETE", path: base + "/g/a"}, map[string]any{"action": "DeleteRepository", "route": repositoryPath, "deletedUsers": []any{"u"}}},
+	} {
+		w.do(test.exchange)
+		maps.Copy(test.want, map[string]any{
+			"msg": "audit", "level": "info", "requestId": "test", "method": test.method, "client": "127.0.0.1", "key": "default",
+			"account": account, "group": "g", "name": "a", "session": "SESSION", "status": 200.0, "outcome": "done",
+		})
+		got := comparable(t, w.lastLine(t))
+		delete(got, "awsCalls")
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s %s: line (-want +got):\n%s", test.method, test.path, diff)
+		}
 	}
 }

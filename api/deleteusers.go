@@ -58,6 +58,7 @@ func usersNotKnown(err error) error {
 // with that.
 func (t target) deleteUsers(ctx context.Context, client *users.Client, names []string) (done []string, err error) {
 	gone, err := client.DeleteAll(ctx, names)
+	t.record.deletedUsers = append(t.record.deletedUsers, gone...)
 	for _, name := range gone {
 		done = append(done, users.PartOf(name))
 	}
@@ -76,7 +77,7 @@ func (t target) deleteLateUsers(ctx context.Context, client *users.Client, delet
 		case isAgain || common.CodeOf(err) == common.OtherOrg:
 			return nil
 		case err == nil || calls.IsGone(err):
-			_, err = client.DeleteAll(ctx, names)
+			_, err = t.deleteUsers(ctx, client, names)
 		}
 	}
 	if err == nil {

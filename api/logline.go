@@ -18,7 +18,7 @@ var logFields = []string{
 	"requestId", "traceId", "method", "route", "status", "outcome", "code", "duration", "bytes", "client", "userAgent", "path",
 	"key", "limit", "action", "session", "access", "accessSession", "expiresAt", "awsCalls", "awsTime", "sharedWith", "memoryWait",
 	"error", "awsCode", "awsRequestId", "applied", "unknown", "deletedImages", "deletedTags", "dryRun", "sharedGroups", "sharedAccounts", "lostPolicy",
-	"madeAccessKey", "deletedAccessKeys",
+	"madeAccessKey", "deletedAccessKeys", "deletedUsers", "takenOver",
 	"deleted",              // of the line "images deleted"
 	"time", "level", "msg", // of logrus
 }
@@ -129,9 +129,8 @@ func (rec *record) fields(route string, r *http.Request) common.LogFields {
 		fields.Add("dryRun", true)
 	}
 	fields.Add("duration", rec.took.Seconds())
-	if len(rec.deletedKeys) > 0 {
-		fields.Add("deletedAccessKeys", rec.deletedKeys)
-	}
+	addNames(&fields, "deletedAccessKeys", rec.deletedKeys)
+	addNames(&fields, "deletedUsers", rec.deletedUsers)
 	add("key", rec.key)
 	add("limit", rec.limit)
 	add("madeAccessKey", rec.madeKey)
@@ -146,6 +145,9 @@ func (rec *record) fields(route string, r *http.Request) common.LogFields {
 	rec.addSharing(&fields)
 	add("sharedWith", rec.sharedWith)
 	fields.Add("status", rec.answer.status)
+	if rec.takenOver {
+		fields.Add("takenOver", true)
+	}
 	add("traceId", rec.traceID)
 	add("userAgent", printable(r.UserAgent(), maxUserAgent))
 	for _, v := range pathVars {

@@ -15,32 +15,34 @@ import (
 // A record holds the settings of a request, and what the service learns about
 // the request until it is answered. The log line is made from it.
 type record struct {
-	start       time.Time
-	settings    *settings // taken once, so that a reload in between has no effect
-	match       mux.RouteMatch
-	id          string
-	traceID     string // of the caller; may be empty
-	answer      statusWriter
-	key         string         // name of the key that the token is a hash of
-	limits      *common.Limits // of the key; nil if it has none
-	limit       string         // of the key, if the request is outside of it
-	action      string         // name of the row
-	probe       bool           // the row is one
-	changes     bool           // the row changes something
-	givesAccess bool           // the row does
-	dryRun      bool           // the request only asks what the row would change
-	path        pathValues     // empty until it is checked
-	session     string         // name of the AWS session
-	access      access         // for the caller
-	sharing     sharing        // that the caller asked for
-	madeKey     string         // id of the access key that the request has made
-	deletedKeys []string       // ids of the access keys that it has replaced
-	callerGone  bool           // before the end of the answer was sent
-	left        error          // what a request that was answered with a success has not done
-	err         error          // with which the request was answered
-	problem     common.Code    // of the problem document; empty if there is none
-	took        time.Duration  // until the answer
-	inAWS       time.Duration  // for which the request waited for AWS
+	start        time.Time
+	settings     *settings // taken once, so that a reload in between has no effect
+	match        mux.RouteMatch
+	id           string
+	traceID      string // of the caller; may be empty
+	answer       statusWriter
+	key          string         // name of the key that the token is a hash of
+	limits       *common.Limits // of the key; nil if it has none
+	limit        string         // of the key, if the request is outside of it
+	action       string         // name of the row
+	probe        bool           // the row is one
+	changes      bool           // the row changes something
+	givesAccess  bool           // the row does
+	dryRun       bool           // the request only asks what the row would change
+	path         pathValues     // empty until it is checked
+	session      string         // name of the AWS session
+	access       access         // for the caller
+	sharing      sharing        // that the caller asked for
+	madeKey      string         // id of the access key that the request has made
+	deletedKeys  []string       // ids of the access keys that it has deleted
+	deletedUsers []string       // with the repository
+	takenOver    bool           // a user has become as the service makes one
+	callerGone   bool           // before the end of the answer was sent
+	left         error          // what a request that was answered with a success has not done
+	err          error          // with which the request was answered
+	problem      common.Code    // of the problem document; empty if there is none
+	took         time.Duration  // until the answer
+	inAWS        time.Duration  // for which the request waited for AWS
 
 	mu         sync.Mutex
 	awsCalls   []roles.Call // some run at the same time

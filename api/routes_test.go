@@ -226,12 +226,15 @@ func TestLogFieldsAreAllThatTheLogLineHas(t *testing.T) {
 	w.addImage(account, "g/b", localaws.Image{Tags: []string{"latest"}})
 	w.addUser(account, ourUser(account, "g/b", org, "builder", "push"))
 	w.addKey(account, "g-b-builder")
+	w.addUser(account, earlierUser("g/b", org, "earlier"))
 	for _, e := range []exchange{
 		{method: "DELETE", path: base + "/g/b/images?tag=latest&dryRun=true"},
 		{method: "DELETE", path: base + "/g/b/images/latest"},
 		{method: "POST", path: base + "/g/b/credentials", body: `{"Access": "pull"}`},
 		{method: "PUT", path: base + "/g/b", body: `{"ScanOnPush": true, "Tags": [{"Key": "k", "Value": "v"}]}`},
 		{method: "PUT", path: base + "/g/b/users/builder", body: `{"resetkey": true}`},
+		{method: "PUT", path: base + "/g/b/users/earlier", body: `{"Access": "pull"}`},
+		{method: "DELETE", path: base + "/g/b"},
 		{method: "GET", path: "/none", header: map[string]string{"Traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}},
 		{method: "GET", path: "/v1/ecr/docs/files/swagger-ui.css"},
 	} {

@@ -163,16 +163,17 @@ const maxLoggedNames = 100
 
 // addSharing adds with whom the caller asked to share a repository.
 func (rec *record) addSharing(fields *common.LogFields) {
-	for _, list := range []struct {
-		name  string
-		names []string
-	}{{"sharedAccounts", rec.sharing.accounts}, {"sharedGroups", rec.sharing.groups}} {
-		names := list.names
-		if more := len(names) - maxLoggedNames; more > 0 {
-			names = append(slices.Clone(names[:maxLoggedNames]), fmt.Sprintf("%d more", more))
-		}
-		if names != nil {
-			fields.Add(list.name, names)
-		}
+	addNames(fields, "sharedAccounts", rec.sharing.accounts)
+	addNames(fields, "sharedGroups", rec.sharing.groups)
+}
+
+// addNames adds a list of names, unless it is nil. A long one is cut.
+func addNames(fields *common.LogFields, field string, names []string) {
+	if names == nil {
+		return
 	}
+	if more := len(names) - maxLoggedNames; more > 0 {
+		names = append(slices.Clone(names[:maxLoggedNames]), fmt.Sprintf("%d more", more))
+	}
+	fields.Add(field, names)
 }

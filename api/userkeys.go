@@ -21,6 +21,9 @@ func createAccessKey(ctx context.Context, t target, _ nothing) (*users.NewAccess
 // call.
 func (t target) changeUser(ctx context.Context, u users.Update, by *users.Client) (*users.UpdatedUser, error) {
 	scope := t.userScope(t.User)
+	if u.Access != nil {
+		t.record.access.asked = *u.Access
+	}
 	u.Default, u.Keys, u.Gone = push, t.users(toMakeKeys, scope), t.callerGone
 	updated, err := t.users(toChangeUser, scope).Update(ctx, t.User, u, func(ctx context.Context) (user *users.User, err error) {
 		err = t.whileOwned(ctx, func(ctx context.Context) (err error) {
@@ -33,7 +36,7 @@ func (t target) changeUser(ctx context.Context, u users.Update, by *users.Client
 		return user, checkTagCount("user", users.MergeTags(user.Tags, u.Tags))
 	})
 	if err == nil {
-		t.record.noteKeys(updated)
+		t.record.noteUpdate(updated)
 	}
 	return updated, err
 }
@@ -72,13 +75,16 @@ func (t target) readKey(by *users.Client) func(context.Context) (*users.AccessKe
 	}
 }
 
-// noteKeys keeps for the log line which access keys the request has made and
-// deleted.
-func (rec *record) noteKeys(updated *users.UpdatedUser) {
+// noteUpdate keeps for the log line which access keys the request has made and
+// deleted, and which access a user got who has become the service's.
+func (rec *record) noteUpdate(updated *users.UpdatedUser) {
+	if updated.TakenOver {
+		rec.takenOver, rec.access.asked = true, *updated.Access
+	}
 	if updated.AccessKey != nil {
 		rec.madeKey = updated.AccessKey.AccessKeyID
 	}
-	rec.deletedKeys = updated.DeletedAccessKeys
+	rec.deletedKeys = append(rec.deletedKeys, updated.DeletedAccessKeys...) // nil if there are none
 	if updated.KeyLeft != nil {
 		rec.left = common.WithOutcome(updated.KeyLeft, []string{"AccessKey"}, nil)
 	}

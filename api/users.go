@@ -71,6 +71,7 @@ func createUser(ctx context.Context, t target, in createUserInput) (*users.User,
 	if in.Access != nil {
 		access = *in.Access
 	}
+	t.record.access.asked = access
 	if n := len(tags) + len(userTags.reserved); n > maxTags {
 		return nil, tooManyTags("user", n)
 	}
@@ -81,7 +82,14 @@ func createUser(ctx context.Context, t target, in createUserInput) (*users.User,
 }
 
 func deleteUser(ctx context.Context, t target, _ nothing) (*users.User, error) {
-	return t.users(toDeleteUser, t.userScope(t.User)).Delete(ctx, t.User, t.whileOwned)
+	user, err := t.users(toDeleteUser, t.userScope(t.User)).Delete(ctx, t.User, t.whileOwned)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range user.AccessKeys {
+		t.record.deletedKeys = append(t.record.deletedKeys, k.AccessKeyID)
+	}
+	return user, nil
 }
 
 // userScope is the scope of sessions that are for one user of the repository.

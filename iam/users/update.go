@@ -28,7 +28,8 @@ type UpdatedUser struct {
 	AccessKey         *NewAccessKey `json:",omitempty"`
 	DeletedAccessKeys []string      `json:",omitzero"` // nil, unless keys were reset
 
-	KeyLeft error `json:"-"` // why a key that the new one replaces is still there
+	TakenOver bool  `json:"-"` // the user was not as the service makes one, and is so now
+	KeyLeft   error `json:"-"` // why a key that the new one replaces is still there
 }
 
 // Update updates the user with that short name, which read reads. A user that is
@@ -56,6 +57,7 @@ func (c *Client) Update(ctx context.Context, name string, u Update, read func(co
 	if err != nil {
 		return nil, err
 	}
+	updated.TakenOver = present.Access == nil && updated.Access != nil
 	if u.MakeKey || u.ResetKey {
 		err = u.changeKeys(ctx, updated)
 	}
