@@ -81,10 +81,11 @@ var codeByIAMCode = map[string]string{
 	"iam:CreateAccessKey LimitExceeded": "two-access-keys",
 	"iam:UpdateAccessKey NoSuchEntity":  "access-key-not-found",
 
-	"iam:CreateUser NoSuchEntity":       "denied-by-aws", // there is no such boundary
-	"iam:DeleteAccessKey NoSuchEntity":  inTheWay,
-	"iam:DeleteUserPolicy NoSuchEntity": inTheWay,
-	"iam:GetUserPolicy NoSuchEntity":    "", // a user without the policy
+	"iam:CreateUser NoSuchEntity":           "denied-by-aws", // there is no such boundary
+	"iam:DeleteAccessKey NoSuchEntity":      inTheWay,
+	"iam:DeleteUserPolicy NoSuchEntity":     inTheWay,
+	"iam:GetAccessKeyLastUsed AccessDenied": "", // the key is so new that AWS may not know it everywhere
+	"iam:GetUserPolicy NoSuchEntity":        "", // a user without the policy
 }
 
 // inTheWay is in place of our code for an error that is none, since what was to be
