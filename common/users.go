@@ -31,16 +31,26 @@ var (
 // BoundaryIn returns the ARN of the boundary of users in an account, and whether
 // there may be users. An ARN in the configuration is that of one account.
 func (u Users) BoundaryIn(partition, account string) (arn string, on bool) {
-	switch match := policyARN.FindStringSubmatch(u.Boundary); {
+	switch onlyPartition, onlyAccount := u.BoundaryPlace(); {
 	case u.Boundary == "":
 		return "", false
-	case match == nil:
+	case onlyAccount == "":
 		return iamARN(partition, account, "policy/"+u.Boundary), true
-	case match[1] != partition || match[2] != account:
+	case onlyPartition != partition || onlyAccount != account:
 		return "", false
 	default:
 		return u.Boundary, true
 	}
+}
+
+// BoundaryPlace returns the only partition and account that have the boundary.
+// They are empty unless the configuration has its ARN.
+func (u Users) BoundaryPlace() (partition, account string) {
+	match := policyARN.FindStringSubmatch(u.Boundary)
+	if match == nil {
+		return "", ""
+	}
+	return match[1], match[2]
 }
 
 // FormerGroupIn returns the ARN of the group of the earlier service's users in

@@ -7,22 +7,20 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/iam"
 	"github.com/YaleSpinup/ecr-api/iam/roles"
-	"github.com/aws/aws-sdk-go/aws/arn"
 )
 
 // boundaryWarning returns a warning if the boundary of users is a policy that no
 // account of the service has. Otherwise it is empty.
 func boundaryWarning(config *common.Config) string {
-	boundary, err := arn.Parse(config.Users.Boundary)
-	if err != nil { // it is a name, which each account may have, or there is none
-		return ""
-	}
+	where, account := config.Users.BoundaryPlace()
 	partition := roles.Partition(config.Account.Region)
-	switch _, known := config.AccountID(boundary.AccountID); {
-	case boundary.Partition != partition:
-		return "users.boundary is a policy of the partition " + boundary.Partition + ", and the service is in " + partition + ": there are no users in any account"
+	switch _, known := config.AccountID(account); {
+	case account == "": // each account may have it, or there is none
+		return ""
+	case where != partition:
+		return "users.boundary is a policy of the partition " + where + ", and the service is in " + partition + ": there are no users in any account"
 	case !known:
-		return "users.boundary is a policy of the account " + boundary.AccountID + ", which is not in accounts: there are no users in any account"
+		return "users.boundary is a policy of the account " + account + ", which is not in accounts: there are no users in any account"
 	default:
 		return ""
 	}
