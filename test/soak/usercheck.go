@@ -201,6 +201,9 @@ func (c userCheck) checkUpdate() error {
 	}
 	wanted.Tags = maps.Clone(c.was.Tags)
 	maps.Copy(wanted.Tags, c.o.user.tags)
+	if c.fresh && c.was.Policies == "" { // IAM may still show the policy that was deleted a moment ago
+		wanted.Policies = c.is.Policies
+	}
 	groups := func(u *user) string { return strings.Join(u.Groups, " ") }
 	return firstOf(
 		c.part(partBoundary, c.was.Bounded, wanted.Bounded, c.is.Bounded),
