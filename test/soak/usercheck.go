@@ -39,7 +39,7 @@ func (c userCheck) says(part string) bool {
 
 // part returns an error if a part is neither as it was nor as the outcome says.
 func (c userCheck) part(name string, was, wanted, is any) error {
-	same := func(a, b any) bool { return reflect.DeepEqual(a, b) }
+	same := reflect.DeepEqual
 	switch {
 	case c.says(name):
 		return errorIf(!same(is, wanted), "the "+name+" is not as the answer says")
