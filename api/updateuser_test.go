@@ -378,3 +378,15 @@ func TestUpdateUserAtTheSameTime(t *testing.T) {
 		updateOf(`{"Access": "push"}`, 200, shownUser("builder", "push")),
 	)
 }
+
+// AWS may not know the boundary everywhere yet, so the denial of the policy after
+// it is meant only if it lasts.
+func TestUpdateUserWhosePolicyIsDenied(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, earlierUser("g/a", org, "builder"))
+	w.aws.Inject(localaws.Fault{Operation: "iam:PutUserPolicy", Code: "AccessDenied", Status: 403})
+	w.run(updateOf(`{"Access": "pull"}`, 403, "-"))
+	if n := count(w.called(), "iam:PutUserPolicy"); n != 8 {
+		t.Errorf("PutUserPolicy was called %d times, want 8", n)
+	}
+}

@@ -15,7 +15,7 @@ import (
 func (c *Client) applySteps(ctx context.Context, steps []step, user *User) (applied []string, err error) {
 	for _, s := range steps {
 		// AWS may not know the boundary everywhere yet, and then denies the policy.
-		patient := s.part == accessPart && slices.Contains(applied, boundaryPart)
+		patient := s.part == accessPart && slices.Equal(applied, []string{boundaryPart})
 		if err := c.apply(ctx, user.UserName, s, patient); err != nil {
 			if s.part == boundaryPart && awsCode(err) == iam.ErrCodeNoSuchEntityException { // and the user is there
 				err = c.noBoundary(err)
@@ -36,7 +36,10 @@ func (c *Client) apply(ctx context.Context, user string, s step, patient bool) e
 	defer cancel()
 	tries := new(calls.Attempts)
 	err := c.whileThere(limited, user, func(ctx context.Context) error { return s.call(ctx, tries) })
-	for wait := firstWait; patient && awsCode(err) == accessDenied && calls.Pause(limited, wait); wait = min(2*wait, maxWait) {
+	for _, wait := range lookAfter[1:] { // a denial that lasts is meant
+		if !patient || awsCode(err) != accessDenied || !calls.Pause(limited, wait) {
+			break
+		}
 		err = s.call(limited, tries)
 	}
 	if err == nil || !tries.Unsure || calls.IsGone(err) {
