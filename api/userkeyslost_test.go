@@ -171,6 +171,31 @@ func between(text, start, end string) string {
 	return between
 }
 
+// The list lacks a key that somebody has the secret of, and shows it again when the
+// answer about the next key is lost. It is not the lost one.
+func TestLostAccessKeyBesideAKnownOne(t *testing.T) {
+	t.Parallel()
+	var late atomic.Bool
+	w := newWorld(t, changeAnswers(t, func(operation, body string) string {
+		if operation == "ListAccessKeys" && late.Load() {
+			return strings.Replace(body, between(body, "<AccessKeyMetadata>", "</AccessKeyMetadata>"), "", 1)
+		}
+		return body
+	}))
+	w.addRepository(account, "g/a", org)
+	w.addUser(account, builder("pull"))
+	first := w.makeKey()
+	w.run(exchange{method: "GET", path: builderPath, status: 200, want: "-"}) // IAM has shown it
+	late.Store(true)
+	w.aws.Inject(localaws.Fault{Operation: "iam:CreateAccessKey", Drop: true, Times: 1, When: func(localaws.Call) bool {
+		late.Store(false)
+		return true
+	}})
+	_, _, body := w.do(exchange{method: "POST", path: builderKeys})
+	w.wantSame("the answer", body, failedOfUser("internal", internalError, nil, []string{"AccessKey"}, lookForKey))
+	w.wantKeys(first.AccessKeyID)
+}
+
 // A key that this request may have made is deleted only if that is certain. The
 // call does not come to AWS, and makes no key.
 func TestUnknownAccessKey(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	maxMade     = 1024             // users and keys that are remembered
+	maxNotes    = 1024             // what is remembered
 	unseen      = 30 * time.Second // how long what was made may be unknown to parts of AWS
 	listWait    = 4                // how often a call is made of a user who is listed, and whom AWS denies
 	missingWait = 9                // and of one who is not listed, but was just made: within 12 seconds or so
@@ -33,7 +33,7 @@ type note struct {
 }
 
 func newMemory() memory {
-	notes, err := lru.New[string, note](maxMade)
+	notes, err := lru.New[string, note](maxNotes)
 	if err != nil {
 		panic(err) // only a size that is not positive is an error
 	}
