@@ -94,8 +94,8 @@ func TestAuditTrail(t *testing.T) {
 		}},
 		{exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "a"}`}, map[string]any{
 			"action": "CreateRepository", "name": "a", "status": 409.0, "outcome": "failed", "code": "repository-exists", "route": groupPath,
-			"awsCalls": []any{"CreateRepository", "DescribeRepositories"}, "awsCode": "RepositoryAlreadyExistsException", "awsRequestId": "ID",
-			"error": "The repository with name 'g/a' already exists in the registry with id '012345678901'",
+			"awsCalls": []any{"CreateRepository"}, "awsCode": "RepositoryAlreadyExistsException", "awsRequestId": "ID",
+			"error": "RepositoryAlreadyExistsException: The repository with name 'g/a' already exists in the registry with id '012345678901'",
 		}},
 		{exchange{method: "DELETE", path: base + "/g/others"}, map[string]any{
 			"action": "DeleteRepository", "name": "others", "status": 403.0, "code": "other-org", "outcome": "refused", "route": repositoryPath,
