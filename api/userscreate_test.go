@@ -269,7 +269,7 @@ func TestFailedCreateOfAUserIsUndone(t *testing.T) {
 			w.aws.SetIAMDelay(2e9)
 			var once sync.Once
 			w.after = func(c localaws.Call) {
-				if c.Operation == "ListUsers" || c.Operation == "DeleteUser" {
+				if c.Operation == "ListUsers" || c.Operation == "GetUser" {
 					w.later.Add(1)
 				}
 				if c.Operation == "CreateUser" && test.after != nil {
@@ -286,24 +286,62 @@ func TestFailedCreateOfAUserIsUndone(t *testing.T) {
 	}
 }
 
-// The first deletion does nothing, because IAM does not know the user yet, and its
-// answer is lost. That IAM still does not know the user does not mean that the user
-// is gone.
+// IAM does not know the user yet. That does not mean that the user is gone. Then
+// the answer to the deletion is lost.
 func TestUndoOfACreateWaitsForTheUser(t *testing.T) {
 	t.Parallel()
 	w := newUsersWorld(t)
 	w.aws.SetIAMDelay(2e9)
 	w.aws.Inject(localaws.Fault{Operation: "iam:PutUserPolicy", Code: "InvalidInput", Message: "no"})
 	w.aws.Inject(localaws.Fault{Operation: "iam:DeleteUser", Drop: true, AfterWork: true, Times: 1})
-	var deletions atomic.Int64
 	w.after = func(c localaws.Call) {
-		if c.Operation == "DeleteUser" && deletions.Add(1) == 2 {
-			w.later.Add(10)
+		if c.Operation == "GetUser" {
+			w.later.Add(1)
 		}
 	}
 	w.run(usersOf("POST", "", `{"UserName": "u"}`, 400, problemByAWS("bad-request", "no", "InvalidInput")))
 	if left := w.aws.UsersNow(account, "/"); len(left) > 0 {
 		t.Errorf("users are left: %v", left)
+	}
+}
+
+// Somebody deletes the new user before the undo does, and may make another one of
+// the same name. That one stays as it is.
+func TestUndoOfACreateKeepsTheNextUser(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		when string // the operation after which that happens
+		next bool
+	}{
+		"another one":                   {"PutUserPolicy", true},
+		"another one, during the undo":  {"DeleteUserPolicy", true},
+		"no other one, during the undo": {"GetUser", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newUsersWorld(t)
+			w.aws.Inject(localaws.Fault{Operation: "iam:DeleteUser", Drop: true, Times: 1, When: func(c localaws.Call) bool { return c.Policy != "" && test.when == "DeleteUserPolicy" }})
+			var done atomic.Bool
+			w.after = func(c localaws.Call) {
+				if c.Operation == test.when && !done.Swap(true) {
+					w.deleteUserDirectly("g-a-u")
+					if test.next {
+						w.addUser(account, ourUser(account, "g/a", org, "u", "pull"))
+					}
+				}
+				if c.Operation == "PutUserPolicy" {
+					w.aws.Inject(localaws.Fault{Operation: "ecr:ListTagsForResource", Code: "InvalidParameterException", Message: "no"})
+				}
+			}
+			w.run(usersOf("POST", "", `{"UserName": "u"}`, 400, problemByAWS("bad-request", "no", "InvalidParameterException")))
+			want := map[bool]string{true: "g-a-u", false: ""}[test.next]
+			if got := strings.Join(w.directUsers(), " "); got != want {
+				t.Errorf("users: %q, want %q", got, want)
+			}
+			if out, err := w.iam().ListUserPolicies(&awsiam.ListUserPoliciesInput{UserName: aws.String("g-a-u")}); test.next && (err != nil || len(out.PolicyNames) != 1) {
+				t.Errorf("the next user has no policy: %v %v", out, err)
+			}
+		})
 	}
 }
 

@@ -39,7 +39,8 @@ func (c *Client) Create(ctx context.Context, name, access string, tags []common.
 	working, cancel := calls.ReserveTime(ctx)
 	defer cancel()
 	tags = common.MergeTags(tags, c.place.tagsOf(name))
-	if err := c.createOrFind(working, name, tags); err != nil {
+	id, err := c.createOrFind(working, name, tags)
+	if err != nil {
 		return nil, err
 	}
 	c.made.add(c.arnOf(name))
@@ -51,7 +52,8 @@ func (c *Client) Create(ctx context.Context, name, access string, tags []common.
 		err = stillOurs(working)
 	}
 	if err != nil {
-		return nil, c.undo(ctx, name, hasPolicy || put.Unsure, err)
+		u := undo{Client: c, name: name, id: id, hasPolicy: hasPolicy || put.Unsure}
+		return nil, u.run(ctx, err)
 	}
 	return &User{UserName: name, Access: &access, AccessKeys: []AccessKey{}, Groups: []string{}, Tags: tags}, nil
 }
@@ -61,21 +63,21 @@ func (c *Client) turn(ctx context.Context, user string) (end func(), err error) 
 	return c.turns.Wait(ctx, c.arnOf(user), "Other changes of this user took too long.")
 }
 
-// createOrFind creates the user, or finds it after a lost answer. IAM may refuse
-// the name of a user who was just deleted for a while.
-func (c *Client) createOrFind(ctx context.Context, name string, tags []common.Tag) error {
+// createOrFind creates the user, or finds it after a lost answer, and returns its
+// id. IAM may refuse the name of a user who was just deleted for a while.
+func (c *Client) createOrFind(ctx context.Context, name string, tags []common.Tag) (id string, err error) {
 	for waits := lookAfter[1:]; ; waits = waits[1:] {
 		tries := new(calls.Attempts)
-		_, err := send(ctx, c.session, c.iam.CreateUserRequest, c.createInput(name, tags), tries.Watch)
+		out, err := send(ctx, c.session, c.iam.CreateUserRequest, c.createInput(name, tags), tries.Watch)
 		switch {
 		case err == nil:
-			return nil
+			return aws.StringValue(out.User.UserId), nil
 		case tries.Unsure:
 			return c.findCreated(ctx, name, tags, tries, err)
 		}
 		refused := awsCode(err) == accessDenied || awsCode(err) == iam.ErrCodeEntityAlreadyExistsException
 		if !refused || !c.gone.isFresh(c.arnOf(name)) || len(waits) == 0 || !calls.Pause(ctx, waits[0]) {
-			return c.explainRefusal(ctx, name, err)
+			return "", c.explainRefusal(ctx, name, err)
 		}
 	}
 }
@@ -98,21 +100,21 @@ func awsTags(tags []common.Tag) []*iam.Tag {
 }
 
 // findCreated ends a create after an attempt that may have done the work without
-// saying so. The error is nil if this create has made the user. Otherwise it says
-// that the name was taken before, or what failed.
-func (c *Client) findCreated(ctx context.Context, name string, tags []common.Tag, tries *calls.Attempts, failure error) error {
+// saying so. It returns the id of the user if this create has made it. Otherwise
+// the error says that the name was taken before, or what failed.
+func (c *Client) findCreated(ctx context.Context, name string, tags []common.Tag, tries *calls.Attempts, failure error) (id string, err error) {
 	found, err := c.readNew(ctx, name)
 	switch {
 	case calls.IsGone(err) && awsCode(failure) == iam.ErrCodeEntityAlreadyExistsException:
-		return perhapsMade(c.nameIsTaken(name, failure)) // by another user, or by this one, which IAM does not show yet
+		return "", perhapsMade(c.nameIsTaken(name, failure)) // by another user, or by this one, which IAM does not show yet
 	case err != nil:
-		return perhapsMade(calls.UnknownReason(failure, err))
+		return "", perhapsMade(calls.UnknownReason(failure, err))
 	case !c.clock.MayBeAfter(tries.Start, lastMoment(found.created)) || c.made.isFresh(c.arnOf(name)):
-		return c.alreadyExists(name, failure)
+		return "", c.alreadyExists(name, failure)
 	case found.boundary == c.place.Boundary && slices.Equal(found.Tags, tags):
-		return nil
+		return found.id, nil
 	default: // somebody made it just now, and somebody may have changed it since
-		return perhapsMade(c.alreadyExists(name, failure))
+		return "", perhapsMade(c.alreadyExists(name, failure))
 	}
 }
 
@@ -215,48 +217,4 @@ func (c *Client) policyInput(name, access string) *iam.PutUserPolicyInput {
 		PolicyName:     aws.String(policyName),
 		PolicyDocument: aws.String(c.place.Policies[access]),
 	}
-}
-
-// undo deletes a user whom this create has made, and who may have the policy. It
-// returns the failure of the create, with what could not be deleted. IAM may not
-// know the user yet: that it has no such user means that the user is gone only if
-// it has known the user before.
-func (c *Client) undo(ctx context.Context, name string, hasPolicy bool, failure error) error {
-	tries, known := new(calls.Attempts), false
-	for _, wait := range append(slices.Clone(lookAfter), 5*time.Second) {
-		calls.Pause(ctx, wait)
-		policyErr := c.deletePolicy(ctx, name, policyName)
-		if policyErr == nil {
-			hasPolicy = false
-		}
-		// IAM says so only of a policy: it denies the call if there is no user.
-		known = known || policyErr == nil || awsCode(policyErr) == iam.ErrCodeNoSuchEntityException
-		in := &iam.DeleteUserInput{UserName: aws.String(c.place.nameIn(name))}
-		_, err := send(ctx, c.session, c.iam.DeleteUserRequest, in, tries.Watch)
-		if err == nil || known && tries.Unsure && mayBeMissing(err) {
-			c.noteGone(name, "")
-			return common.WithOutcome(failure, nil, nil)
-		}
-	}
-	return halfMade(failure, tries.Unsure, hasPolicy)
-}
-
-// halfMade returns the failure of a create whose user could not be deleted.
-func halfMade(failure error, userUnsure, hasPolicy bool) error {
-	var applied, unknown []string
-	if userUnsure {
-		unknown = append(unknown, userPart)
-	} else {
-		applied = append(applied, userPart)
-	}
-	if hasPolicy {
-		unknown = append(unknown, policyPart)
-	}
-	return unfinished(failure, applied, unknown)
-}
-
-func (c *Client) deletePolicy(ctx context.Context, name, policy string) error {
-	in := &iam.DeleteUserPolicyInput{UserName: aws.String(c.place.nameIn(name)), PolicyName: aws.String(policy)}
-	_, err := send(ctx, c.session, c.iam.DeleteUserPolicyRequest, in)
-	return err
 }
