@@ -9,6 +9,7 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
 	"github.com/YaleSpinup/ecr-api/config"
 	"github.com/YaleSpinup/ecr-api/iam"
 	"github.com/aws/aws-sdk-go/aws"
@@ -35,6 +36,7 @@ type keyThief struct {
 	directAWS
 	url, user string
 	key       *credentials.Credentials
+	logins    map[string]dockerUser // by region
 }
 
 // addKeyThief adds a user with that inline policy and boundary, and returns
@@ -51,12 +53,15 @@ func (w *world) addKeyThief(user, document, boundary string) keyThief {
 	w.must(nil, err)
 	server := httptest.NewServer(w.aws)
 	w.t.Cleanup(server.Close)
-	return keyThief{w.direct(), server.URL, user, credentials.NewStaticCredentials(id, secret, "")}
+	return keyThief{w.direct(), server.URL, user, credentials.NewStaticCredentials(id, secret, ""), map[string]dockerUser{}}
 }
 
-// docker logs in to the registry of a region.
+// docker logs in to the registry of a region, the first time.
 func (k keyThief) docker(t *testing.T, region string) dockerUser {
 	t.Helper()
+	if known, ok := k.logins[region]; ok {
+		return known
+	}
 	out, err := k.ecr(region, k.key).GetAuthorizationToken(&awsecr.GetAuthorizationTokenInput{})
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +70,8 @@ func (k keyThief) docker(t *testing.T, region string) dockerUser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return dockerUser{t, k.url, strings.TrimPrefix(string(login), "AWS:")}
+	k.logins[region] = dockerUser{t, k.url, strings.TrimPrefix(string(login), "AWS:")}
+	return k.logins[region]
 }
 
 // keyTests are users with a policy and a boundary, and what their keys are good for.
@@ -73,22 +79,26 @@ var keyTests = []struct {
 	name, policy, boundary string
 	access                 string
 	to                     func(attackTarget) bool
+	alone                  string // if one of both is open: the other
 }{
-	{"pull", accessPolicies[pull](keyScope).String(), config.UsersBoundary, pull, isTheirs},
-	{"push", accessPolicies[push](keyScope).String(), config.UsersBoundary, push, isTheirs},
-	{"pull-without-boundary", accessPolicies[pull](keyScope).String(), openBoundary, pull, isTheirs},
-	{"push-without-boundary", accessPolicies[push](keyScope).String(), openBoundary, push, isTheirs},
+	{"pull", ownPolicy(pull), config.UsersBoundary, pull, isTheirs, ""},
+	{"push", ownPolicy(push), config.UsersBoundary, push, isTheirs, ""},
+	{"pull-without-boundary", ownPolicy(pull), openBoundary, pull, isTheirs, ownPolicy(pull)},
+	{"push-without-boundary", ownPolicy(push), openBoundary, push, isTheirs, ownPolicy(push)},
 	// The boundary knows neither the user's access nor its region.
 	{"without-policy", openBoundary, config.UsersBoundary, push, func(x attackTarget) bool {
 		return x.name == "team-1/ours" && x.org == org && x.account == account
-	}},
+	}, config.UsersBoundary},
 }
+
+func ownPolicy(access string) string { return accessPolicies[access](keyScope).String() }
 
 var openBoundary = policyForEverything(keyScope).String()
 
 func isTheirs(x attackTarget) bool { return x.arn() == theRepositoryOfLeak.arn() }
 
-// Every repository lets everybody in, so that only what is denied is denied.
+// Every repository lets everybody in, so that only what is denied is denied. What
+// one document does alone, the evaluator says, and one repository shows over HTTP.
 func TestLeakedKey(t *testing.T) {
 	t.Parallel()
 	w := newOpenWorld(t)
@@ -100,8 +110,12 @@ func TestLeakedKey(t *testing.T) {
 	for i, test := range keyTests {
 		thieves[i] = w.addKeyThief(test.name, test.policy, test.boundary)
 		for _, x := range attackTargets {
-			if !test.to(x) {
+			switch {
+			case test.to(x):
+			case test.alone == "" || x == theirNeighbor:
 				thieves[i].wantNothing(t, image, x)
+			default:
+				thieves[i].wantDenied(t, test.alone, x)
 			}
 		}
 		thieves[i].wantNoMoreRights(t)
@@ -121,6 +135,35 @@ func TestLeakedKey(t *testing.T) {
 	for attempt, status := range all.docker(t, region).try(image, attackTargets[2]) {
 		if status == http.StatusForbidden {
 			t.Errorf("without both, nothing denies, but %s: %d", attempt, status)
+		}
+	}
+}
+
+// theirNeighbor is a repository of the same group, account and region, of another org.
+var theirNeighbor = attackTargets[2]
+
+// wantDenied checks that a document denies the user everything on a repository.
+func (k keyThief) wantDenied(t *testing.T, document string, x attackTarget) {
+	t.Helper()
+	context := map[string][]string{
+		"aws:PrincipalAccount":              {account},
+		"aws:PrincipalArn":                  {"arn:aws:iam::" + account + ":user" + keyScope.UserPath() + k.user},
+		"aws:PrincipalTag/" + common.OrgTag: {org},
+		"aws:PrincipalTag/" + resourceTag:   {group + "/ours"},
+		"aws:ResourceAccount":               {x.account},
+		"aws:username":                      {k.user},
+	}
+	if x.org != "" {
+		context[resourceOrg] = []string{x.org}
+	}
+	actions := []string{"ecr:BatchCheckLayerAvailability", "ecr:CompleteLayerUpload", "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart"}
+	for _, call := range directCalls {
+		actions = append(actions, call.needs...)
+	}
+	parsed := parsedPolicies(t, document)
+	for _, action := range actions {
+		if got, err := policy.Decide(policy.Request{Action: action, Resource: x.arn(), Context: context}, parsed...); got != policy.Deny || err != nil {
+			t.Errorf("%s: %s on %s: %s (%v)", k.user, action, x.arn(), got, err)
 		}
 	}
 }
