@@ -1,7 +1,9 @@
 package config_test
 
 import (
+	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws/policy"
@@ -23,7 +25,7 @@ func TestOrganizationPolicy(t *testing.T) {
 		somebody   = "arn:aws:iam::210987654321:role/administrator"
 		role       = "arn:aws:iam::210987654321:role/app"
 	)
-	mayTag := []string{management, service, "arn:aws:iam::012345678901:user/ecr-api-service", owner}
+	mayTag := exempt(t, document[0])
 	mayNot := []string{
 		somebody, "arn:aws:iam::210987654321:user/administrator", "arn:aws:iam::210987654321:root",
 		"arn:aws:iam::210987654321:role/ecr-api-service", // of another account
@@ -46,17 +48,52 @@ func TestOrganizationPolicy(t *testing.T) {
 		}
 	}
 	for _, principal := range append(mayNot, management, service) {
-		for _, action := range []string{"iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"} {
-			wantDecision(t, document, decide(principal, action, management), policy.Deny)
-			wantDecision(t, document, decide(principal, action, owner), policy.Deny)
-			wantDecision(t, document, decide(principal, action, role), policy.NotAllowed)
-			wantDecision(t, document, decide(owner, action, management), policy.NotAllowed)
-		}
 		for _, action := range []string{"iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:SetDefaultPolicyVersion"} {
 			wantDecision(t, document, decide(principal, action, "arn:aws:iam::210987654321:policy/ecr-api-users"), policy.Deny)
 			wantDecision(t, document, decide(principal, action, "arn:aws:iam::210987654321:policy/other"), policy.NotAllowed)
 			wantDecision(t, document, decide(owner, action, "arn:aws:iam::210987654321:policy/ecr-api-users"), policy.NotAllowed)
 		}
+		// Nobody can become somebody who may tag.
+		for _, protected := range mayTag {
+			kind, actions := "role/", []string{"iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"}
+			if strings.Contains(protected, ":user/") {
+				kind, actions = "user/", []string{
+					"iam:AttachUserPolicy", "iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:CreateUser",
+					"iam:PutUserPolicy", "iam:UpdateAccessKey", "iam:UpdateLoginProfile", "iam:UpdateUser",
+				}
+			}
+			for _, action := range actions {
+				wantDecision(t, document, decide(principal, action, protected), policy.Deny)
+				wantDecision(t, document, decide(principal, action, "arn:aws:iam::012345678901:"+kind+"app"), policy.NotAllowed)
+				wantDecision(t, document, decide(owner, action, protected), policy.NotAllowed)
+			}
+		}
 	}
 	wantDecision(t, document, decide(somebody, "iam:GetRole", management), policy.NotAllowed)
+}
+
+// exempt returns who may set the tags, in the account 210987654321 if it is in each.
+func exempt(t *testing.T, document string) (list []string) {
+	t.Helper()
+	var d struct {
+		Statement []struct {
+			Sid       string
+			Condition map[string]map[string]any
+		}
+	}
+	if err := json.Unmarshal([]byte(document), &d); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range d.Statement {
+		if s.Sid != "TagsThatDecide" {
+			continue
+		}
+		for _, arn := range s.Condition["ArnNotLike"]["aws:PrincipalArn"].([]any) {
+			list = append(list, strings.Replace(arn.(string), "*", "210987654321", 1))
+		}
+	}
+	if len(list) != 4 {
+		t.Errorf("may tag: %v", list)
+	}
+	return list
 }
