@@ -76,7 +76,14 @@ func TestUsersBoundary(t *testing.T) {
 		"with another path and its name": {"", map[string]string{"aws:PrincipalArn": "arn:aws:iam::012345678901:user/spinup/ours/g/b/g-a-u"}, deny, deny},
 		"under a path below it":          {"", map[string]string{"aws:PrincipalArn": "arn:aws:iam::012345678901:user/spinup/ours/g/a/b/g-a-u"}, deny, deny},
 		"under a path that begins so":    {"", map[string]string{"aws:PrincipalArn": "arn:aws:iam::012345678901:user/spinup/ours/g/ab/g-ab-u"}, deny, deny},
-		"a role under such a path":       {"", map[string]string{"aws:PrincipalArn": "arn:aws:iam::012345678901:role/spinup/ours/g/a/g-a-u"}, deny, deny},
+		"under a path that ends so":      {"", map[string]string{"aws:PrincipalArn": "arn:aws:iam::012345678901:user/x:user/spinup/ours/g/a/g-a-u"}, deny, deny},
+		"of an org with a colon": {"", map[string]string{
+			"aws:PrincipalArn": "arn:aws:iam::012345678901:user/spinup/a:b/g/a/g-a-u", "aws:PrincipalTag/spinup:org": "a:b", "aws:ResourceTag/spinup:org": "a:b",
+		}, allow, allow},
+		"of an org with a colon, elsewhere": {"", map[string]string{
+			"aws:PrincipalArn": "arn:aws:iam::012345678901:user/spinup/a:b:c/g/a/g-a-u", "aws:PrincipalTag/spinup:org": "a:b", "aws:ResourceTag/spinup:org": "a:b",
+		}, deny, deny},
+		"a role under such a path": {"", map[string]string{"aws:PrincipalArn": "arn:aws:iam::012345678901:role/spinup/ours/g/a/g-a-u"}, deny, deny},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
