@@ -59,6 +59,8 @@ func TestDeleteRepositoryOfOthersWithUsers(t *testing.T) {
 	w.wantUsers("g-a-u")
 }
 
+const deleteTheRest = "Send the same request again: it deletes the rest."
+
 // If a user cannot be deleted, the repository stays. The answer says why, and
 // which users are gone.
 func TestDeleteRepositoryWhoseUserStays(t *testing.T) {
@@ -69,8 +71,8 @@ func TestDeleteRepositoryWhoseUserStays(t *testing.T) {
 	u.Groups = []string{"admins"}
 	w.addUser(account, u)
 	w.run(
-		exchange{method: "DELETE", path: base + "/g/a", status: 409, want: failedChange("user-conflict", "The user u could not be deleted: "+
-			"The user u is in the IAM group admins, which the service does not know. Take it out of that group in IAM, and send the request again.", []string{"User a"}, nil)},
+		exchange{method: "DELETE", path: base + "/g/a", status: 409, want: advise(failedChange("user-conflict", "The user u could not be deleted: "+
+			"The user u is in the IAM group admins, which the service does not know. Take it out of that group in IAM, and send the request again.", []string{"User a"}, nil), deleteTheRest)},
 		exchange{method: "GET", path: base + "/g/a", status: 200, want: shown("g/a")},
 		usersOf("GET", "", "", 200, `["u"]`),
 	)
@@ -85,7 +87,7 @@ func TestDeleteRepositoryWhoseUserIsHalfDeleted(t *testing.T) {
 	mend := w.aws.Inject(localaws.Fault{Operation: "iam:DeleteUser", Code: "ServiceFailure", Status: 500})
 	w.run(
 		exchange{method: "DELETE", path: base + "/g/a", status: 500,
-			want: failedChangeByAWS("internal", internalError, []string{"AccessKeys of u", "Policies of u"}, []string{"User u"}, "ServiceFailure")},
+			want: advise(failedChangeByAWS("internal", internalError, []string{"AccessKeys of u", "Policies of u"}, []string{"User u"}, "ServiceFailure"), deleteTheRest)},
 		exchange{method: "GET", path: base + "/g/a", status: 200, want: shown("g/a")},
 	)
 	mend()

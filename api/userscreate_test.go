@@ -218,6 +218,20 @@ func TestLostCreateOfAUserWhomAnotherRequestMade(t *testing.T) {
 	w.run(usersOf("POST", "", `{"UserName": "u"}`, 409, userExists("u")))
 }
 
+// The user whom this process has just made is gone: somebody has deleted it. So the
+// one that is there is the one of the create whose answer was lost.
+func TestLostCreateOfAUserWhomSomebodyHasDeleted(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.run(usersOf("POST", "", `{"UserName": "u"}`, 200, shownUser("u", "push")))
+	name := aws.String("g-a-u")
+	w.must(w.iam().DeleteUserPolicy(&awsiam.DeleteUserPolicyInput{UserName: name, PolicyName: aws.String("ecr-api")}))
+	w.must(w.iam().DeleteUser(&awsiam.DeleteUserInput{UserName: name}))
+	w.later.Add(60) // so the other one cannot be older than the create, however slow this test is
+	w.loseAnswer("iam:CreateUser", localaws.Fault{Drop: true}, true)
+	w.run(usersOf("POST", "", `{"UserName": "u"}`, 200, shownUser("u", "push")))
+}
+
 // Of several creates of one user at the same time, one succeeds.
 func TestSeveralCreatesOfOneUser(t *testing.T) {
 	t.Parallel()

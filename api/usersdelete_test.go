@@ -139,7 +139,7 @@ func TestDeletionInSeveralRounds(t *testing.T) {
 	w.addKey(account, "g-a-u")
 	w.aws.Inject(localaws.Fault{Operation: "iam:DeleteAccessKey", Code: "ConcurrentModification", Times: 1})
 	w.aws.Inject(localaws.Fault{Operation: "iam:DeleteUser", Code: "InvalidInput", Message: "no"})
-	w.run(usersOf("DELETE", "u", "", 400, failedChangeByAWS("bad-request", "no", []string{"AccessKeys", "Policies"}, nil, "InvalidInput")))
+	w.run(usersOf("DELETE", "u", "", 400, ofUser(failedChangeByAWS("bad-request", "no", []string{"AccessKeys", "Policies"}, nil, "InvalidInput"))))
 }
 
 // A deletion that fails at any step says what is done. Sent again, it deletes the
@@ -160,14 +160,14 @@ func TestFailedDeletionOfAUser(t *testing.T) {
 			w := newUsersWorld(t)
 			w.addFullUser()
 			mend := w.aws.Inject(localaws.Fault{Operation: operation, Code: "InvalidInput", Message: "no"})
-			want := failedChangeByAWS("bad-request", "no", test.applied, nil, "InvalidInput")
+			want := ofUser(failedChangeByAWS("bad-request", "no", test.applied, nil, "InvalidInput"))
 			if test.applied == nil {
 				want = problemByAWS("bad-request", "no", "InvalidInput")
 			}
 			w.run(usersOf("DELETE", "full", "", 400, want))
 			mend()
 			mend = w.aws.Inject(localaws.Fault{Operation: operation, Code: "ServiceFailure", Status: 500})
-			w.run(usersOf("DELETE", "full", "", 500, failedChangeByAWS("internal", internalError, nil, []string{test.unsure}, "ServiceFailure")))
+			w.run(usersOf("DELETE", "full", "", 500, ofUser(failedChangeByAWS("internal", internalError, nil, []string{test.unsure}, "ServiceFailure"))))
 			mend()
 			w.run(usersOf("DELETE", "full", "", 200, "-"), usersOf("DELETE", "full", "", 404, noUser("full")))
 		})
@@ -191,7 +191,7 @@ func TestDeleteUserWhoCannotBeReadAgain(t *testing.T) {
 	read.When = func(localaws.Call) bool { return begun.Load() }
 	w.aws.Inject(deletion)
 	w.aws.Inject(read)
-	w.run(usersOf("DELETE", "u", "", 500, failedChangeByAWS("internal", internalError, []string{"Policies"}, []string{"User"}, "ServiceFailure")))
+	w.run(usersOf("DELETE", "u", "", 500, ofUser(failedChangeByAWS("internal", internalError, []string{"Policies"}, []string{"User"}, "ServiceFailure"))))
 }
 
 // IAM shows a user for a while who was deleted. The service does not, and makes
@@ -230,7 +230,7 @@ func TestDeleteUserWhoseKeyIAMDoesNotShow(t *testing.T) {
 		}
 	}
 	w.aws.Inject(localaws.Fault{Operation: "iam:DeleteUserPolicy", Code: "InvalidInput", Message: "no"})
-	w.run(exchange{method: "DELETE", path: builderPath, status: 400, want: failedChangeByAWS("bad-request", "no", []string{"AccessKeys"}, nil, "InvalidInput")})
+	w.run(exchange{method: "DELETE", path: builderPath, status: 400, want: ofUser(failedChangeByAWS("bad-request", "no", []string{"AccessKeys"}, nil, "InvalidInput"))})
 	if keys := w.aws.UsersNow(account, "/")["g-a-builder"].Keys; len(keys) > 0 {
 		t.Errorf("the keys are %v", keys)
 	}
@@ -355,9 +355,9 @@ func TestUserChangesWithoutAnAnswer(t *testing.T) {
 		"iam:CreateUser": usersOf("POST", "", `{"UserName": "u"}`, 500, strings.Replace(failedChange("internal", internalError, nil, []string{"User"}),
 			defaultAdvice, "If the repository has the user, delete it. Then send the same request again.", 1)),
 		"iam:PutUserPolicy":    usersOf("POST", "", `{"UserName": "u"}`, 500, problemOf("internal", internalError)),
-		"iam:DeleteAccessKey":  usersOf("DELETE", "builder", "", 500, failedChange("internal", internalError, nil, []string{"AccessKeys"})),
-		"iam:DeleteUserPolicy": usersOf("DELETE", "builder", "", 500, failedChange("internal", internalError, []string{"AccessKeys"}, []string{"Policies"})),
-		"iam:DeleteUser":       usersOf("DELETE", "builder", "", 500, failedChange("internal", internalError, []string{"AccessKeys", "Policies"}, []string{"User"})),
+		"iam:DeleteAccessKey":  usersOf("DELETE", "builder", "", 500, ofUser(failedChange("internal", internalError, nil, []string{"AccessKeys"}))),
+		"iam:DeleteUserPolicy": usersOf("DELETE", "builder", "", 500, ofUser(failedChange("internal", internalError, []string{"AccessKeys"}, []string{"Policies"}))),
+		"iam:DeleteUser":       usersOf("DELETE", "builder", "", 500, ofUser(failedChange("internal", internalError, []string{"AccessKeys", "Policies"}, []string{"User"}))),
 	} {
 		t.Run(operation, func(t *testing.T) {
 			t.Parallel()
@@ -414,4 +414,13 @@ func (w *world) failsOnUsual(rt route) bool {
 	e := entryOf(w.t, rt).usual(rt)
 	status, _, _ := w.do(e)
 	return status != e.status
+}
+
+// ofUser returns the problem document of a failed change of a user: it says to look
+// at the user, and not at the repository.
+func ofUser(problem string) string { return advise(problem, lookAtUser) }
+
+// advise returns the problem document with another advice than the usual one.
+func advise(problem, advice string) string {
+	return strings.NewReplacer("Look at the repository, or correct the request and send it again.", advice, defaultAdvice, advice).Replace(problem)
 }

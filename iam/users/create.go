@@ -44,6 +44,7 @@ func (c *Client) Create(ctx context.Context, name, access string, tags []common.
 		return nil, err
 	}
 	c.made.add(c.arnOf(name))
+	c.made.add(id)
 	c.gone.forget(c.arnOf(name))
 	put := new(calls.Attempts)
 	hasPolicy := false
@@ -109,7 +110,7 @@ func (c *Client) findCreated(ctx context.Context, name string, tags []common.Tag
 		return "", perhapsMade(c.nameIsTaken(name, failure)) // by another user, or by this one, which IAM does not show yet
 	case err != nil:
 		return "", perhapsMade(calls.UnknownReason(failure, err))
-	case !c.clock.MayBeAfter(tries.Start, lastMoment(found.created)) || c.made.isFresh(c.arnOf(name)):
+	case !c.clock.MayBeAfter(tries.Start, lastMoment(found.created)) || c.made.isFresh(found.id):
 		return "", c.alreadyExists(name, failure)
 	case found.boundary == c.place.Boundary && slices.Equal(found.Tags, tags):
 		return found.id, nil

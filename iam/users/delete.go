@@ -188,5 +188,8 @@ func (d *deletion) outcome(ctx context.Context, err error) error {
 			e.Advice = "Remove in IAM what is in the way, and send the same request again."
 		}
 	}
-	return e
+	if len(e.Applied)+len(e.Unknown) == 0 {
+		return e
+	}
+	return withAdvice(e)
 }

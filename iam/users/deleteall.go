@@ -3,6 +3,7 @@ package users
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/iam/calls"
@@ -16,11 +17,17 @@ func (c *Client) DeleteAll(ctx context.Context, names []string) (gone []string, 
 	readAtOnce := func(ctx context.Context, read func(context.Context) error) error { return read(ctx) }
 	errs, begun := make([]error, len(names)), make([]bool, len(names))
 	var failed atomic.Bool
+	end := lastStart(ctx)
 	var all errgroup.Group
 	all.SetLimit(atOnce)
 	for i, name := range names {
 		all.Go(func() error {
 			if failed.Load() {
+				return nil
+			}
+			if time.Now().After(end) {
+				failed.Store(true)
+				errs[i] = common.Errorf(common.Timeout, "there was no time left for it")
 				return nil
 			}
 			begun[i] = true
@@ -42,6 +49,16 @@ func (c *Client) DeleteAll(ctx context.Context, names []string) (gone []string, 
 	return gone, firstOf(names, errs)
 }
 
+// lastStart returns until when the deletion of a user may begin. A user that is
+// begun late would be left half-deleted.
+func lastStart(ctx context.Context) time.Time {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return time.Now().Add(time.Hour)
+	}
+	return deadline.Add(-time.Until(deadline) / 5)
+}
+
 // firstOf returns the first error, which tells of the users that have errors what
 // is done.
 func firstOf(names []string, errs []error) error {
@@ -56,6 +73,7 @@ func firstOf(names []string, errs []error) error {
 		if first == nil {
 			first = common.WithOutcome(err, nil, nil)
 			first.Message = "The user " + names[i] + " could not be deleted: " + first.Message
+			first.Advice = "Send the same request again: it deletes the rest."
 		}
 	}
 	if first == nil {

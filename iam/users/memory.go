@@ -19,7 +19,7 @@ const (
 
 // A memory has what this process has made or deleted in IAM a short time ago: ARNs
 // of users, their policies, "Tags" and the ids of their access keys after these,
-// and unique ids of users who are gone. AWS may not know that everywhere yet.
+// and unique ids of users. AWS may not know that everywhere yet.
 type memory struct {
 	notes *lru.Cache[string, note]
 }

@@ -36,6 +36,9 @@ func (c *Client) apply(ctx context.Context, user string, s step, patient bool) e
 	defer cancel()
 	tries := new(calls.Attempts)
 	err := c.whileThere(limited, user, func(ctx context.Context) error { return s.call(ctx, tries) })
+	if s.part == groupsPart && awsCode(err) == iam.ErrCodeNoSuchEntityException { // and the user is there
+		return nil // it is out of the group, or the group is gone
+	}
 	for _, wait := range lookAfter[1:] { // a denial that lasts is meant
 		if !patient || awsCode(err) != accessDenied || !calls.Pause(limited, wait) {
 			break
