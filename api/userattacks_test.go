@@ -19,7 +19,7 @@ import (
 // userSessions are the policies of all sessions that call IAM.
 var userSessions = map[string]func(iam.Scope) iam.Policy{
 	toListUsers:   listUsersPolicy,
-	toReadUser:    readUserPolicy,
+	toReadUsers:   readUsersPolicy,
 	toCreateUser:  createUserPolicy,
 	toChangeUser:  changeUserPolicy,
 	toMakeKeys:    makeKeysPolicy,
@@ -308,7 +308,7 @@ var (
 var sessionRights = map[string][]userRight{
 	// AWS authorizes it on "*" only.
 	toListUsers: {{do: []string{"iam:ListUsers"}}},
-	toReadUser:  {{do: readTheUser, on: onTheUser}},
+	toReadUsers: {{do: readTheUser, on: []string{theUser, ofTheSame}}},
 	toCreateUser: {
 		{do: []string{"iam:DeleteUser", "iam:GetUser"}, on: onTheUser},
 		{do: []string{"iam:DeleteUserPolicy", "iam:PutUserPolicy"}, on: onTheUser, boundary: ourBoundary},

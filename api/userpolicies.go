@@ -6,10 +6,10 @@ import (
 )
 
 // The names of the sessions that call IAM. Each is for one user, but for the one
-// that lists users and the one that deletes all of a repository.
+// that lists users, and those that read users or delete all of a repository.
 const (
 	toListUsers   = "to list users"
-	toReadUser    = "to read a user"
+	toReadUsers   = "to read users"
 	toCreateUser  = "to create a user"
 	toChangeUser  = "to change a user"
 	toMakeKeys    = "to make access keys"
@@ -22,7 +22,7 @@ const (
 // The further sessions of each row of users.
 var (
 	listUsersSessions = map[string]func(iam.Scope) iam.Policy{toListUsers: listUsersPolicy}
-	showUserSessions  = map[string]func(iam.Scope) iam.Policy{toListUsers: listUsersPolicy, toReadUser: readUserPolicy}
+	showUserSessions  = map[string]func(iam.Scope) iam.Policy{toListUsers: listUsersPolicy, toReadUsers: readUsersPolicy}
 
 	createUserSessions  = map[string]func(iam.Scope) iam.Policy{toListUsers: listUsersPolicy, toCreateUser: createUserPolicy}
 	deleteUserSessions  = map[string]func(iam.Scope) iam.Policy{toListUsers: listUsersPolicy, toDeleteUser: deleteUserPolicy}
@@ -52,8 +52,10 @@ func listUsersPolicy(iam.Scope) iam.Policy {
 	return iam.NewPolicy(iam.Allow("*", "iam:ListUsers"))
 }
 
-func readUserPolicy(s iam.Scope) iam.Policy {
-	return iam.NewPolicy(iam.Allow(s.UserARN(), userReads...))
+// readUsersPolicy is for all users of the repository, so that their reads share one
+// session.
+func readUsersPolicy(s iam.Scope) iam.Policy {
+	return iam.NewPolicy(iam.Allow(s.AllUsers(), userReads...))
 }
 
 // createUserPolicy allows to create the user under the boundary, with the tags on

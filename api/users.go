@@ -38,7 +38,7 @@ func listUsers(ctx context.Context, t target, _ nothing) (names []string, err er
 
 func showUser(ctx context.Context, t target, _ nothing) (user *users.User, err error) {
 	err = t.whileOwned(ctx, func(ctx context.Context) (err error) {
-		user, err = t.users(toReadUser, t.userScope(t.User)).User(ctx, t.User)
+		user, err = t.users(toReadUsers, t.repositoryScope()).User(ctx, t.User)
 		return err
 	})
 	return user, err

@@ -38,7 +38,7 @@ var _ = describe("ShowUser", rowTest{
 	},
 	may:     readTags,
 	never:   []right{denyOtherOrgs},
-	further: map[string]rowTest{"to list users": {}, "to read a user": {}},
+	further: map[string]rowTest{"to list users": {}, "to read users": {}},
 })
 
 var _ = describe("CreateUser", rowTest{
@@ -285,6 +285,21 @@ func TestShowUserWithAKeyThatAWSDoesNotKnow(t *testing.T) {
 				t.Errorf("calls: %v, want %v", got, wantCalls)
 			}
 		})
+	}
+}
+
+// All users of a repository are read in one session.
+func TestShowUsersInOneSession(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	for _, name := range []string{"u", "v"} {
+		w.addUser(account, ourUser(account, "g/a", org, name, "pull"))
+	}
+	w.run(usersOf("GET", "u", "", 200, shownUser("u", "pull")))
+	w.forget()
+	w.run(usersOf("GET", "v", "", 200, shownUser("v", "pull")))
+	if called := w.called(); slices.Contains(called, "sts:AssumeRole") {
+		t.Errorf("the second user needed another session: %v", called)
 	}
 }
 
