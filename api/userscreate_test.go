@@ -232,6 +232,30 @@ func TestLostCreateOfAUserWhomSomebodyHasDeleted(t *testing.T) {
 	w.run(usersOf("POST", "", `{"UserName": "u"}`, 200, shownUser("u", "push")))
 }
 
+// IAM still shows the user whom an earlier create has made and deleted.
+func TestLostCreateAfterOneThatWasUndone(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.aws.Inject(localaws.Fault{Operation: "iam:PutUserPolicy", Code: "InvalidInput", Message: "no", Times: 1})
+	w.after = func(c localaws.Call) { // from the deletion on, IAM is late
+		if c.Operation == "DeleteUserPolicy" {
+			w.aws.SetIAMDelay(5e8)
+		}
+	}
+	w.run(usersOf("POST", "", `{"UserName": "u"}`, 400, problemByAWS("bad-request", "no", "InvalidInput")))
+	w.loseAnswer("iam:CreateUser", localaws.Fault{Drop: true}, true)
+	var looked sync.Once
+	w.after = func(c localaws.Call) {
+		if c.Operation == "GetUser" {
+			looked.Do(func() { w.later.Add(1) })
+		}
+	}
+	w.run(usersOf("POST", "", `{"UserName": "u"}`, 200, shownUser("u", "push")))
+	if u := w.aws.UsersNow(account, "/")["g-a-u"]; u.Policies["ecr-api"] == "" {
+		t.Errorf("the user has no policy: %v", u)
+	}
+}
+
 // Of several creates of one user at the same time, one succeeds.
 func TestSeveralCreatesOfOneUser(t *testing.T) {
 	t.Parallel()

@@ -129,12 +129,13 @@ func unfinished(failure error, applied, unknown []string) error {
 	return e
 }
 
-// readNew reads a user whom IAM may not know yet.
+// readNew reads a user whom IAM may not know yet. It may still show one of the
+// same name who is gone.
 func (c *Client) readNew(ctx context.Context, name string) (*User, error) {
 	u := &User{UserName: name}
 	for _, wait := range lookAfter {
 		calls.Pause(ctx, wait) // if the time is over, the next call to IAM says so
-		if err := c.readUser(ctx, u); !mayBeMissing(err) {
+		if err := c.readUser(ctx, u); !mayBeMissing(err) && !calls.IsGone(err) {
 			return u, err
 		}
 	}

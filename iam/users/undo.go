@@ -28,7 +28,7 @@ func (u *undo) run(ctx context.Context, failure error) error {
 	for _, wait := range append(slices.Clone(lookAfter), 5*time.Second) {
 		calls.Pause(ctx, wait)
 		if u.deleteIfSame(ctx) {
-			u.forget(u.name)
+			u.noteGone(u.name, u.id)
 			return common.WithOutcome(failure, nil, nil)
 		}
 	}
