@@ -671,6 +671,9 @@ func TestOrgCannotWidenAPolicy(t *testing.T) {
 		for _, p := range sessionPolicies(t) {
 			s := p.scope(groupScope)
 			s.Org = hostile
+			if strings.Contains(p.of(s).String(), `"iam:`) {
+				continue // these are not about repositories, and have the org in ARNs: the configuration is the only fence
+			}
 			document, err := policy.Parse(p.of(s).String())
 			if err != nil {
 				t.Fatal(err)
