@@ -311,6 +311,15 @@ func TestUserThatIsInTheWay(t *testing.T) {
 	})
 }
 
+// IAM may say that a user is not in the group, from which somebody else has just
+// taken it.
+func TestUpdateOfAUserWhoIsOutOfTheGroupMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, earlierUser("g/a", org, "builder"))
+	w.aws.Inject(localaws.Fault{Operation: "iam:RemoveUserFromGroup", Code: "NoSuchEntity", AfterWork: true})
+	w.run(updateOf(`{"Access": "pull"}`, 200, shownUser("builder", "pull")), usersOf("GET", "builder", "", 200, shownUser("builder", "pull")))
+}
+
 // If a step fails, the answer says which are done, and the same request completes
 // the change.
 func TestUpdateThatFailsOnTheWay(t *testing.T) {

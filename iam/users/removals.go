@@ -105,13 +105,17 @@ func (d *deletion) removeList(ctx context.Context, list []write) (perhaps, unsur
 	return perhaps, unsure, err
 }
 
-// removeOne removes one thing. That is done too if it is gone already.
 func (d *deletion) removeOne(ctx context.Context, r write, tries *calls.Attempts) error {
-	return d.whileThere(ctx, d.user.UserName, func(ctx context.Context) error {
-		err := r(ctx, tries)
+	return d.whileThere(ctx, d.user.UserName, func(ctx context.Context) error { return unlessGone(r)(ctx, tries) })
+}
+
+// unlessGone is a removal that is done too if what it removes is gone already.
+func unlessGone(removal write) write {
+	return func(ctx context.Context, tries *calls.Attempts) error {
+		err := removal(ctx, tries)
 		if awsCode(err) == iam.ErrCodeNoSuchEntityException {
 			return nil
 		}
 		return err
-	})
+	}
 }

@@ -158,13 +158,14 @@ func (c *Client) policyStep(u Update, present *User) step {
 	}
 }
 
-// groupStep takes the user out of the earlier service's IAM group.
+// groupStep takes the user out of the earlier service's IAM group. AWS does not
+// document what it answers if the user is not in the group.
 func (c *Client) groupStep(present *User) step {
 	_, group, _ := strings.Cut(c.place.FormerGroup, ":group/")
 	in := &iam.RemoveUserFromGroupInput{UserName: aws.String(c.place.nameIn(present.UserName)), GroupName: aws.String(group[strings.LastIndex(group, "/")+1:])}
 	return step{
 		part: groupsPart,
-		call: writing(c, c.iam.RemoveUserFromGroupRequest, in),
+		call: unlessGone(writing(c, c.iam.RemoveUserFromGroupRequest, in)),
 		note: func(u *User) { u.groups, u.Groups = nil, []string{} },
 		done: func(u *User) bool { return len(u.groups) == 0 },
 	}

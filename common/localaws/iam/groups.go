@@ -37,8 +37,9 @@ func (s *Store) listGroupsForUser(c *service.Request, in input) (any, error) {
 	return listGroupsForUserResult{Groups: shown, pageEnd: end}, nil
 }
 
-// removeUserFromGroup finds nothing wrong if the user is not in the group, as
-// AWS does.
+// removeUserFromGroup finds nothing wrong if the user is not in the group. AWS does
+// not document that. Somebody who tried it says so:
+// https://github.com/cloud-custodian/cloud-custodian/pull/4730
 func (s *Store) removeUserFromGroup(c *service.Request, in input) (any, error) {
 	g := s.group(c, in)
 	if g == nil {

@@ -108,14 +108,13 @@ func (s *Store) needsToCreate(c *service.Request, in input) []service.Permission
 	} else {
 		addUserTags(p, tags)
 	}
-	permissions := []service.Permission{p}
-	if len(tags) > 0 {
-		tagging := p
-		tagging.Action, tagging.Context = "iam:TagUser", maps.Clone(p.Context)
-		permissions = append(permissions, tagging)
-	}
+	tagging := p // which does not know the boundary
+	tagging.Action, tagging.Context = "iam:TagUser", maps.Clone(p.Context)
 	if in.Has(boundary.name) {
 		p.Context[boundaryKey] = []string{in.Get(boundary.name)}
 	}
-	return permissions
+	if len(tags) == 0 {
+		return []service.Permission{p}
+	}
+	return []service.Permission{p, tagging}
 }
