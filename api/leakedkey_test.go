@@ -118,6 +118,7 @@ func TestLeakedKey(t *testing.T) {
 				thieves[i].wantDenied(t, test.alone, x)
 			}
 		}
+		thieves[i].wantNoChange(t, theRepositoryOfLeak)
 		thieves[i].wantNoMoreRights(t)
 	}
 	w.direct().unchanged(before)
@@ -177,6 +178,20 @@ func (k keyThief) wantNothing(t *testing.T, image stolenImage, x attackTarget) {
 	for name, call := range directCalls {
 		if code := errorCode(call.do(k.ecr(x.region, k.key), x)); code != "AccessDeniedException" {
 			t.Errorf("%s: %s on %s: %s", k.user, name, x.arn(), code)
+		}
+	}
+}
+
+// wantNoChange checks that the thief can use no API on its own repository but that
+// for images.
+func (k keyThief) wantNoChange(t *testing.T, x attackTarget) {
+	t.Helper()
+	for name, call := range directCalls {
+		if name == "BatchGetImage" || name == "PutImage" {
+			continue
+		}
+		if code := errorCode(call.do(k.ecr(x.region, k.key), x)); code != "AccessDeniedException" {
+			t.Errorf("%s: %s on its own repository: %s", k.user, name, code)
 		}
 	}
 }
@@ -299,5 +314,42 @@ func TestLeakedKeyOfARepositoryMadeAnew(t *testing.T) {
 	w.letEverybodyIn()
 	for _, thief := range thieves {
 		thief.wantNothing(t, image, theRepositoryOfLeak)
+	}
+}
+
+// When our own org has deleted the repository and made one of that name anew, with a
+// user of the same name, the old key is good for nothing.
+func TestLeakedKeyOfARepositoryThatOurOrgMadeAnew(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	addImage := func() { w.addImage(account, "g/a", localaws.Image{Tags: []string{"v1"}}) }
+	addImage()
+	createUser := usersOf("POST", "", `{"UserName": "u"}`, 200, "-")
+	w.run(createUser)
+	status, _, body := w.do(usersOf("POST", "u/keys", "", 0, ""))
+	key := w.madeOf(status, body)
+	server := httptest.NewServer(w.aws)
+	t.Cleanup(server.Close)
+	thief := keyThief{w.direct(), server.URL, "g-a-u", credentials.NewStaticCredentials(key.AccessKeyID, key.SecretAccessKey, ""), map[string]dockerUser{}}
+	docker := thief.docker(t, region)
+	pull := func() int {
+		status, _ := docker.do("GET", "/v2/"+account+"/"+region+"/g/a/manifests/v1", asManifest, "")
+		return status
+	}
+	if got := pull(); got != http.StatusOK {
+		t.Fatalf("the key cannot pull: %d", got)
+	}
+	w.run(
+		exchange{method: "DELETE", path: base + "/g/a", status: 200, want: "-"},
+		exchange{method: "POST", path: base + "/g", body: `{"RepositoryName": "a"}`, status: 200, want: "-"},
+		createUser,
+	)
+	addImage()
+	if got := pull(); got != http.StatusUnauthorized { // nobody has it any more
+		t.Errorf("the password can pull: %d", got)
+	}
+	_, err := thief.ecr(region, thief.key).GetAuthorizationToken(&awsecr.GetAuthorizationTokenInput{})
+	if code := errorCode(err); code != "UnrecognizedClientException" {
+		t.Errorf("the key can log in: %v", err)
 	}
 }
