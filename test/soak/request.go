@@ -26,6 +26,7 @@ type repository struct {
 
 	users          []user   // as they are in IAM
 	usersChangedBy *process // by which they were last changed
+	othersDeleted  time.Time
 }
 
 func (r *repository) fullName() string { return r.group + "/" + r.name }
@@ -42,7 +43,7 @@ type sentRequest struct {
 	meanwhile       *meanwhile   // of a deletion of images
 	watch           *policyWatch // of a request about sharing or the lifecycle policy
 	users           *userWatch   // of a request about users, or a deletion of the repository
-	fresh           bool         // IAM may not show yet all that was written about the users
+	fresh           bool         // the service may not know yet all that was written about the users
 	touchesBefore   int          // the value of touchesOf before the request
 }
 

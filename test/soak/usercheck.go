@@ -26,7 +26,7 @@ type userCheck struct {
 	out     outcome
 	was, is *user // nil: not there. was has what others did meanwhile.
 
-	// fresh says that IAM may not have shown all that was written before.
+	// fresh says that the service may not know all that was written before.
 	fresh bool
 	// others are what others did to the user during the request.
 	others userEvents

@@ -98,10 +98,12 @@ func (w *worker) watchUsers(r *repository, s *sentRequest) {
 	if w.random.IntN(2) > 0 || !w.connection.isOpen() || r.usersChangedBy != w.connection.process {
 		w.aws.settle(r)
 	}
-	if s.fresh = !w.aws.isSettled(r); s.fresh {
+	settled := w.aws.isSettled(r)
+	s.fresh = !settled || time.Since(r.othersDeleted) < remembered
+	if !settled {
 		w.report.countOther("IAM did not show yet what was written")
 	}
-	if s.operation.kind != remove && !s.fresh {
+	if s.operation.kind != remove && settled {
 		s.users.others, s.users.after = chooseOthers(w.random, s.operation)
 	}
 	s.users.begin()
@@ -121,6 +123,9 @@ func (w *worker) statesAfterUsers(r *repository, s *sentRequest, out outcome) ([
 	}
 	if events.any() {
 		w.report.countOther(s.users.others)
+	}
+	if events.deletedUser || len(events.deletedKeys) > 0 {
+		r.othersDeleted = time.Now()
 	}
 	now := w.aws.usersOf(r)
 	was := events.with(r.users, now, s.operation.user.name)
@@ -197,6 +202,10 @@ func checkRemoval(r *repository, s *sentRequest, out outcome, was, now []user) e
 		errorIf(named != len(out.applied)+len(out.unknown), "the failure names a part that the deletion does not have"),
 		errorIf(len(minus(userNames(now), userNames(was))) > 0, "there are more users than before"))...)
 }
+
+// remembered is how long the service shows what it has made, until IAM does. It
+// does not know then that others have deleted that.
+const remembered = 31 * time.Second
 
 // isSettled tells whether IAM shows all that was written about the users of a
 // repository.
