@@ -217,6 +217,22 @@ func TestDeletedUserWhomIAMStillShows(t *testing.T) {
 	w.run(usersOf("GET", "full", "", 200, shownUser("full", "push")))
 }
 
+// A user who is half deleted gets its policy again before it gets a key.
+func TestKeyOfAUserWhosePolicyWasJustDeleted(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.run(usersOf("POST", "", `{"UserName": "builder"}`, 200, "-"))
+	w.aws.Inject(localaws.Fault{Operation: "iam:DeleteUser", Code: "InvalidInput", Message: "no", Times: 1})
+	w.run(
+		usersOf("DELETE", "builder", "", 400, "-"),
+		usersOf("GET", "builder", "", 200, shownUser("builder", "")),
+		exchange{method: "POST", path: builderKeys, status: 200, want: "-"},
+	)
+	if u := w.aws.UsersNow(account, "/")["g-a-builder"]; u.Policies["ecr-api"] == "" {
+		t.Errorf("the user has no policy: %v", u)
+	}
+}
+
 // The key that IAM does not show yet is deleted too.
 func TestDeleteUserWhoseKeyIAMDoesNotShow(t *testing.T) {
 	t.Parallel()

@@ -208,7 +208,7 @@ func (c *Client) putPolicy(ctx context.Context, name, access string, tries *call
 		return err
 	})
 	if err == nil {
-		c.made.add(c.policyOf(name, access))
+		c.notePolicy(name, access)
 	}
 	return err
 }

@@ -133,6 +133,19 @@ func (c *Client) isChanged(user string) bool {
 // policyOf is the name in the memory of the policy that allows that access.
 func (c *Client) policyOf(user, access string) string { return c.arnOf(user) + " " + access }
 
+// notePolicy notes that a user has the policy that allows that access.
+func (c *Client) notePolicy(user, access string) {
+	c.forgetPolicy(user)
+	c.made.add(c.policyOf(user, access))
+}
+
+// forgetPolicy forgets a policy that is deleted, or may be: only IAM knows then.
+func (c *Client) forgetPolicy(user string) {
+	for access := range c.place.Policies {
+		c.made.forget(c.policyOf(user, access))
+	}
+}
+
 // newTagsOf is the name in the memory of the tags that were set on the user.
 func (c *Client) newTagsOf(user string) string { return c.arnOf(user) + " Tags" }
 

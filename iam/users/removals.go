@@ -50,6 +50,9 @@ func (d *deletion) policyRemovals() (list []write) {
 		list = append(list, writing(d.Client, d.iam.DetachUserPolicyRequest, in))
 	}
 	for _, policy := range d.inline {
+		if policy == policyName {
+			d.forgetPolicy(d.user.UserName)
+		}
 		in := &iam.DeleteUserPolicyInput{UserName: d.nameInIAM(), PolicyName: aws.String(policy)}
 		list = append(list, writing(d.Client, d.iam.DeleteUserPolicyRequest, in))
 	}

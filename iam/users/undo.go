@@ -81,6 +81,7 @@ func halfMade(failure error, userUnsure, hasPolicy bool) error {
 }
 
 func (c *Client) deletePolicy(ctx context.Context, name, policy string) error {
+	c.forgetPolicy(name)
 	in := &iam.DeleteUserPolicyInput{UserName: aws.String(c.place.nameIn(name)), PolicyName: aws.String(policy)}
 	_, err := send(ctx, c.session, c.iam.DeleteUserPolicyRequest, in)
 	return err

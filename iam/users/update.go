@@ -148,10 +148,7 @@ func (c *Client) policyStep(u Update, present *User) step {
 		part: accessPart,
 		call: writing(c, c.iam.PutUserPolicyRequest, in),
 		note: func(u *User) {
-			for other := range c.place.Policies {
-				c.made.forget(c.policyOf(u.UserName, other))
-			}
-			c.made.add(c.policyOf(u.UserName, access))
+			c.notePolicy(u.UserName, access)
 			u.policy = policy
 		},
 		done: func(u *User) bool { return sameJSON(u.policy, policy) },

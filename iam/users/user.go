@@ -83,8 +83,13 @@ func (c *Client) readUser(ctx context.Context, u *User) error {
 	if err != nil {
 		return err
 	}
-	if short, ours := c.place.shortName(out.User); !ours || short != u.UserName || c.gone.isFresh(aws.StringValue(out.User.UserId)) {
+	if short, ours := c.place.shortName(out.User); !ours || short != u.UserName {
 		return notFound(u.UserName)
+	}
+	if c.gone.isFresh(aws.StringValue(out.User.UserId)) { // as IAM says soon, unless there is another of that name
+		gone := common.WithOutcome(notFound(u.UserName), nil, nil)
+		gone.AWSCode = iam.ErrCodeNoSuchEntityException
+		return gone
 	}
 	u.id, u.created = aws.StringValue(out.User.UserId), aws.TimeValue(out.User.CreateDate)
 	if b := out.User.PermissionsBoundary; b != nil {
