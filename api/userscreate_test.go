@@ -256,6 +256,30 @@ func TestLostCreateAfterOneThatWasUndone(t *testing.T) {
 	}
 }
 
+// IAM still shows the user whom an earlier create has made and deleted. So a look
+// at that one does not say that the new one is gone.
+func TestUndoOfTwoCreates(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.aws.Inject(localaws.Fault{Operation: "iam:PutUserPolicy", Code: "InvalidInput", Message: "no"})
+	w.after = func(c localaws.Call) { // from the first deletion on, IAM is late
+		if c.Operation == "DeleteUserPolicy" {
+			w.aws.SetIAMDelay(5e8)
+		}
+	}
+	refused := usersOf("POST", "", `{"UserName": "u"}`, 400, problemByAWS("bad-request", "no", "InvalidInput"))
+	w.run(refused)
+	w.after = func(c localaws.Call) {
+		if c.Operation == "GetUser" {
+			w.later.Add(1)
+		}
+	}
+	w.run(refused)
+	if left := w.aws.UsersNow(account, "/"); len(left) > 0 {
+		t.Errorf("users are left: %v", left)
+	}
+}
+
 // Of several creates of one user at the same time, one succeeds.
 func TestSeveralCreatesOfOneUser(t *testing.T) {
 	t.Parallel()
