@@ -363,6 +363,25 @@ func TestHangUpBeforeTheSecret(t *testing.T) {
 	}
 }
 
+// The new key cannot be deleted. AWS does not show it yet, and that says nothing.
+func TestHangUpBeforeTheSecretWhileIAMIsLate(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, builder("pull"))
+	w.run(exchange{method: "GET", path: builderPath, status: 200, want: "-"})
+	w.aws.SetIAMDelay(2 * time.Second)
+	asked := make(chan struct{})
+	w.aws.Inject(localaws.Fault{Operation: "iam:CreateAccessKey", Delay: time.Second, When: func(localaws.Call) bool {
+		close(asked)
+		return true
+	}})
+	w.aws.Inject(localaws.Fault{Operation: "iam:DeleteAccessKey", Code: "ServiceFailure", Status: 500})
+	w.hangUpWhen(t, exchange{method: "POST", path: builderKeys}, asked)
+	waitFor(t, "the create to be logged", func() bool { return w.lastLine(t)["action"] == "CreateAccessKey" })
+	if line := w.lastLine(t); fmt.Sprint(line["unknown"]) != "[AccessKey]" || len(w.aws.UsersNow(account, "/")["g-a-builder"].Keys) != 1 {
+		t.Errorf("the line about it: %v", line)
+	}
+}
+
 // The caller hangs up while the old key is deleted. If that fails, the new key
 // goes. Otherwise it stays, and the log says that nobody knows it.
 func TestHangUpWhileTheOldKeyIsDeleted(t *testing.T) {

@@ -231,6 +231,7 @@ func (c *Client) removeKey(ctx context.Context, user, id string) error {
 
 // settle makes a call about an access key, which can be repeated. If AWS did not
 // say whether it did the work, settle looks at the key, which is nil if it is gone.
+// That AWS does not know a key which it has never shown does not say so.
 func (c *Client) settle(ctx context.Context, user, id string, call write, done func(*AccessKey) bool) error {
 	limited, cancel := calls.ReserveTime(ctx)
 	defer cancel()
@@ -246,6 +247,7 @@ func (c *Client) settle(ctx context.Context, user, id string, call write, done f
 	switch {
 	case err == nil:
 		return nil
+	case tries.Unsure && unseen:
 	case tries.Unsure && calls.IsGone(err) && done(nil):
 		return nil
 	case awsCode(err) == iam.ErrCodeNoSuchEntityException && c.made.isFresh(c.keyOf(user, id)):
@@ -263,7 +265,7 @@ func (c *Client) settle(ctx context.Context, user, id string, call write, done f
 		if i := indexOf(keys, id); i >= 0 {
 			now = &keys[i]
 		}
-		if done(now) {
+		if done(now) && (now != nil || !c.made.isUnseen(c.keyOf(user, id))) {
 			return nil
 		}
 	}
