@@ -128,6 +128,9 @@ func checkLifecycle(events []event, o operation, out outcome) error {
 	}
 	switch {
 	case out.status == 404 && out.code == lifecycleNotFound:
+		if len(out.unknown) > 0 { // others have put another one
+			return errorIf(t.last == t.first, "nobody has put another policy")
+		}
 		return errorIf(!slices.Contains(t.held, ""), "there was a policy all the time")
 	case !o.isChange():
 		return errorIf(out.lifecycle != nil && !slices.Contains(t.held, *out.lifecycle), "the answer shows what was never there")
