@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // openAPIFiles describe the table. api.json has what all rows share. Each other
@@ -19,23 +20,23 @@ import (
 //go:embed openapi/*.json
 var openAPIFiles embed.FS
 
-// openAPI answers with one document, put together at the start.
-func openAPI(*Service, route) http.Handler {
-	document := mustMergeJSON(openAPIFiles)
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.Write(document) // an error means that the caller has gone
-	})
-}
-
-// mustMergeJSON is mergeJSON for the files in the program. It panics if they
-// cannot be merged.
-func mustMergeJSON(files fs.FS) []byte {
-	document, err := mergeJSON(files)
+// openAPIDocument returns the files as one document. It panics if they cannot be
+// merged.
+var openAPIDocument = sync.OnceValue(func() []byte {
+	document, err := mergeJSON(openAPIFiles)
 	if err != nil {
 		panic(err)
 	}
 	return document
+})
+
+// openAPI answers with the document, which is put together at the start.
+func openAPI(*Service, route) http.Handler {
+	document := openAPIDocument()
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Write(document) // an error means that the caller has gone
+	})
 }
 
 // mergeJSON merges the JSON objects of all files into one. Nested objects are
