@@ -23,7 +23,7 @@ func TestForeignAnswers(t *testing.T) {
 		fmt.Fprint(w, "<html></html>")
 	}))
 	t.Cleanup(server.Close)
-	s, err := session.NewSession(aws.NewConfig().WithRegion("us-east-1").WithEndpoint(server.URL).WithMaxRetries(0).
+	s, err := session.NewSession(aws.NewConfig().WithRegion("us-east-1").WithEndpoint(server.URL).WithHTTPClient(server.Client()).WithMaxRetries(0).
 		WithCredentials(credentials.NewStaticCredentials("a", "b", "")))
 	if err != nil {
 		t.Fatal(err)

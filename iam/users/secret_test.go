@@ -36,7 +36,7 @@ func TestErrorsHaveNothingOfASecretAnswer(t *testing.T) {
 			fmt.Fprint(w, test.body)
 		}))
 		t.Cleanup(server.Close)
-		s, err := session.NewSession(aws.NewConfig().WithRegion("us-east-1").WithEndpoint(server.URL).
+		s, err := session.NewSession(aws.NewConfig().WithRegion("us-east-1").WithEndpoint(server.URL).WithHTTPClient(server.Client()).
 			WithCredentials(credentials.NewStaticCredentials("a", "b", "")))
 		if err != nil {
 			t.Fatal(err)

@@ -26,6 +26,9 @@ func (w *worker) stepTogether(ctx context.Context, r *repository, id string) err
 	}
 	defer second.close()
 	pair := []*sentRequest{{id: id + "-a", operation: newGroupsUpdate(w.random)}, {id: id + "-b", operation: chooseSecond(w.random, r)}}
+	for _, s := range pair {
+		w.limit(r, &s.operation)
+	}
 	w.aws.follow(r.account, r.fullName(), awaitBoth)
 	defer w.aws.follow(r.account, r.fullName(), nil)
 	var both errgroup.Group

@@ -140,12 +140,12 @@ func (w *worker) send(ctx context.Context, s *sentRequest, r *repository) error 
 	if err := w.connect(ctx); err != nil {
 		return err
 	}
+	w.limit(r, &s.operation)
 	return w.sendOver(w.connection, s, r, w.hangUpAfter())
 }
 
 // sendOver sends the request over a connection.
 func (w *worker) sendOver(c *connection, s *sentRequest, r *repository, hangUpAfter time.Duration) error {
-	w.limit(r, &s.operation)
 	request, err := newRequest(s.operation, r, s.id, w.tokenFor(s.operation))
 	if err != nil {
 		return err
