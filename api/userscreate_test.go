@@ -179,7 +179,7 @@ func TestLostCreateFindsAnotherUser(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		change func(*localaws.User)
-		before int64 // seconds
+		before int64 // seconds between the user and the create
 		want   string
 	}{
 		"made two seconds ago":     {func(*localaws.User) {}, 2, userExists("u")},
@@ -192,12 +192,17 @@ func TestLostCreateFindsAnotherUser(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newUsersWorld(t)
+			learnTime := func() { w.run(exchange{method: "GET", path: usersOfA, status: 200, want: "-"}) }
+			learnTime()
+			w.later.Add(60) // so a user of now cannot be older than the create, however slow this test is
 			there := ourUser(account, "g/a", org, "u", "push")
 			there.Tags["Name"] = "g-a-u"
 			test.change(&there)
 			w.addUser(account, there)
-			w.later.Add(test.before)
-			w.run(exchange{method: "GET", path: usersOfA, status: 200, want: "-"}) // the service learns IAM's time
+			if test.before > 0 {
+				w.later.Add(test.before)
+				learnTime()
+			}
 			w.loseAnswer("iam:CreateUser", localaws.Fault{Drop: true}, false)
 			create := usersOf("POST", "", `{"UserName": "u"}`, 409, test.want)
 			if test.want == "" {
@@ -216,6 +221,24 @@ func TestLostCreateOfAUserWhomAnotherRequestMade(t *testing.T) {
 	w.run(usersOf("POST", "", `{"UserName": "u"}`, 200, shownUser("u", "push")))
 	w.loseAnswer("iam:CreateUser", localaws.Fault{Drop: true}, false)
 	w.run(usersOf("POST", "", `{"UserName": "u"}`, 409, userExists("u")))
+}
+
+// The answers of a create are lost, and it cannot find out whether it has made the
+// user. The next create, whose answer is lost too, does not take that user for its
+// own, so a failure does not delete it.
+func TestLostCreateAfterOneThatIsUnknown(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.run(exchange{method: "GET", path: usersOfA, status: 200, want: "-"}) // the service learns IAM's time
+	w.later.Add(60)                                                        // the user seems to be made after both creates began, however slow this test is
+	w.loseAnswer("iam:CreateUser", localaws.Fault{Drop: true}, true)
+	mend := w.aws.Inject(localaws.Fault{Operation: "iam:GetUser", Code: "ServiceFailure", Status: 500})
+	w.run(usersOf("POST", "", `{"UserName": "u"}`, 500, unfinishedCreate("internal", internalError, nil, []string{"User"}, "ServiceFailure")))
+	mend()
+	w.loseAnswer("iam:CreateUser", localaws.Fault{Drop: true}, false)
+	w.aws.Inject(localaws.Fault{Operation: "iam:PutUserPolicy", Code: "InvalidInput", Message: "no", Times: 1})
+	w.run(usersOf("POST", "", `{"UserName": "u"}`, 409, unfinishedCreate("user-exists", "The repository has the user u already.", nil, []string{"User"}, "EntityAlreadyExists")))
+	w.wantUsers("g-a-u")
 }
 
 // The user whom this process has just made is gone: somebody has deleted it. So the

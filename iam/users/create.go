@@ -74,7 +74,10 @@ func (c *Client) createOrFind(ctx context.Context, name string, tags []common.Ta
 		case err == nil:
 			return aws.StringValue(out.User.UserId), nil
 		case tries.Unsure:
-			return c.findCreated(ctx, name, tags, tries, err)
+			if id, err = c.findCreated(ctx, name, tags, tries, err); err != nil {
+				c.made.add(c.perhapsOf(name))
+			}
+			return id, err
 		}
 		refused := awsCode(err) == accessDenied || awsCode(err) == iam.ErrCodeEntityAlreadyExistsException
 		if !refused || !c.gone.isFresh(c.arnOf(name)) || len(waits) == 0 || !calls.Pause(ctx, waits[0]) {
@@ -112,9 +115,9 @@ func (c *Client) findCreated(ctx context.Context, name string, tags []common.Tag
 		return "", perhapsMade(calls.UnknownReason(failure, err))
 	case !c.clock.MayBeAfter(tries.Start, lastMoment(found.created)) || c.made.isFresh(found.id):
 		return "", c.alreadyExists(name, failure)
-	case found.boundary == c.place.Boundary && slices.Equal(found.Tags, tags):
+	case found.boundary == c.place.Boundary && slices.Equal(found.Tags, tags) && !c.made.isFresh(c.perhapsOf(name)):
 		return found.id, nil
-	default: // somebody made it just now, and somebody may have changed it since
+	default: // somebody made it just now, or an earlier create did, and somebody may have changed it since
 		return "", perhapsMade(c.alreadyExists(name, failure))
 	}
 }

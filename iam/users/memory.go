@@ -18,8 +18,8 @@ const (
 )
 
 // A memory has what this process has made or deleted in IAM a short time ago: ARNs
-// of users, their policies, "Tags" and the ids of their access keys after these,
-// and unique ids of users. AWS may not know that everywhere yet.
+// of users, their policies, "Tags", "Perhaps" and the ids of their access keys after
+// these, and unique ids of users. AWS may not know that everywhere yet.
 type memory struct {
 	notes *lru.Cache[string, note]
 }
@@ -148,6 +148,10 @@ func (c *Client) forgetPolicy(user string) {
 
 // newTagsOf is the name in the memory of the tags that were set on the user.
 func (c *Client) newTagsOf(user string) string { return c.arnOf(user) + " Tags" }
+
+// perhapsOf is the name in the memory of a create that may have made the user
+// without saying so.
+func (c *Client) perhapsOf(user string) string { return c.arnOf(user) + " Perhaps" }
 
 // forget forgets all about a user who is deleted.
 func (c *Client) forget(user string) {
