@@ -57,9 +57,9 @@ func usersNotKnown(err error) error {
 // deleteUsers deletes users, and returns the parts of the request that are done
 // with that.
 func (t target) deleteUsers(ctx context.Context, client *users.Client, names []string) (done []string, err error) {
-	gone, err := client.DeleteAll(ctx, names)
-	t.record.deletedUsers = append(t.record.deletedUsers, gone...)
-	for _, name := range gone {
+	deleted, err := client.DeleteAll(ctx, names)
+	t.record.deletedUsers = append(t.record.deletedUsers, deleted...)
+	for _, name := range deleted {
 		done = append(done, users.PartOf(name))
 	}
 	return done, err

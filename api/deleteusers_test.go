@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/aws/aws-sdk-go/aws"
+	awsiam "github.com/aws/aws-sdk-go/service/iam"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -76,6 +78,27 @@ func TestDeleteRepositoryWhoseUserStays(t *testing.T) {
 		exchange{method: "GET", path: base + "/g/a", status: 200, want: shown("g/a")},
 		usersOf("GET", "", "", 200, `["u"]`),
 	)
+}
+
+// The answer does not name a user whom somebody else has deleted meanwhile.
+func TestDeleteRepositoryWhoseUserSomebodyDeletes(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	for _, name := range []string{"a", "b"} {
+		w.addUser(account, localaws.User{Path: "/spinup/spindev/g/a/", Name: "g-a-" + name})
+	}
+	u := earlierUser("g/a", org, "u")
+	u.Groups = []string{"admins"}
+	w.addUser(account, u)
+	var once sync.Once
+	w.after = func(c localaws.Call) {
+		if c.Operation == "ListUsers" {
+			once.Do(func() { w.must(w.iam().DeleteUser(&awsiam.DeleteUserInput{UserName: aws.String("g-a-b")})) })
+		}
+	}
+	w.run(exchange{method: "DELETE", path: base + "/g/a", status: 409, want: advise(failedChange("user-conflict", "The user u could not be deleted: "+
+		"The user u is in the IAM group admins, which the service does not know. Take it out of that group in IAM, and send the request again.", []string{"User a"}, nil), deleteTheRest)})
+	w.wantUsers("g-a-u")
 }
 
 // Parts of users have the names of the users.

@@ -10,12 +10,13 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// DeleteAll deletes users, some at the same time, and returns which are gone, also
-// those whom somebody else has deleted meanwhile. If one cannot be deleted, it
-// begins with no other. Whose the repository is must be checked already.
-func (c *Client) DeleteAll(ctx context.Context, names []string) (gone []string, err error) {
+// DeleteAll deletes users, some at the same time, and returns which it has deleted.
+// A user whom somebody else has deleted meanwhile is not among them, and no error.
+// If one cannot be deleted, it begins with no other. Whose the repository is must
+// be checked already.
+func (c *Client) DeleteAll(ctx context.Context, names []string) (deleted []string, err error) {
 	readAtOnce := func(ctx context.Context, read func(context.Context) error) error { return read(ctx) }
-	errs, begun := make([]error, len(names)), make([]bool, len(names))
+	errs, done := make([]error, len(names)), make([]bool, len(names))
 	var failed atomic.Bool
 	end := lastStart(ctx)
 	var all errgroup.Group
@@ -30,11 +31,10 @@ func (c *Client) DeleteAll(ctx context.Context, names []string) (gone []string, 
 				errs[i] = common.Errorf(common.Timeout, "there was no time left for it")
 				return nil
 			}
-			begun[i] = true
-			if _, err := c.Delete(ctx, name, readAtOnce); !calls.IsGone(err) {
+			_, err := c.Delete(ctx, name, readAtOnce)
+			done[i] = err == nil
+			if err != nil && !calls.IsGone(err) {
 				errs[i] = err
-			}
-			if errs[i] != nil {
 				failed.Store(true)
 			}
 			return nil
@@ -42,11 +42,11 @@ func (c *Client) DeleteAll(ctx context.Context, names []string) (gone []string, 
 	}
 	_ = all.Wait() // each keeps its own error
 	for i, name := range names {
-		if begun[i] && errs[i] == nil {
-			gone = append(gone, name)
+		if done[i] {
+			deleted = append(deleted, name)
 		}
 	}
-	return gone, firstOf(names, errs)
+	return deleted, firstOf(names, errs)
 }
 
 // lastStart returns until when the deletion of a user may begin. A user that is
