@@ -46,6 +46,7 @@ type faultyAWS struct {
 	*localaws.Server
 	url     string
 	http    *http.Server
+	session *session.Session    // the auditor's, without a role
 	clients map[string]*ecr.ECR // the auditor's, by account; faults do not hit them
 
 	mu        sync.Mutex
@@ -114,6 +115,7 @@ func (a *faultyAWS) assumeRoles() error {
 	if err != nil {
 		return err
 	}
+	a.session = s
 	for _, account := range accounts {
 		role := stscreds.NewCredentials(s, "arn:aws:iam::"+account+":role/"+auditor, func(p *stscreds.AssumeRoleProvider) {
 			p.ExternalID = aws.String("local")

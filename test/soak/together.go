@@ -26,16 +26,9 @@ func (w *worker) stepTogether(ctx context.Context, r *repository, id string) err
 	}
 	defer second.close()
 	pair := []*sentRequest{{id: id + "-a", operation: newGroupsUpdate(w.random)}, {id: id + "-b", operation: chooseSecond(w.random, r)}}
-	for _, s := range pair {
-		w.limit(r, &s.operation)
-	}
 	w.aws.follow(r.account, r.fullName(), awaitBoth)
 	defer w.aws.follow(r.account, r.fullName(), nil)
-	var both errgroup.Group
-	for n, c := range []*connection{w.connection, second} {
-		both.Go(func() error { return w.sendOver(c, pair[n], r, 0) })
-	}
-	if err := both.Wait(); err != nil {
+	if err := w.sendBoth(second, r, pair); err != nil {
 		return err
 	}
 	var outs [2]outcome
@@ -46,6 +39,19 @@ func (w *worker) stepTogether(ctx context.Context, r *repository, id string) err
 	}
 	w.deriveTogether(r, pair, outs)
 	return nil
+}
+
+// sendBoth sends two requests at the same time, over the worker's connection and a
+// second one.
+func (w *worker) sendBoth(second *connection, r *repository, pair []*sentRequest) error {
+	for _, s := range pair {
+		w.limit(r, &s.operation)
+	}
+	var both errgroup.Group
+	for n, c := range []*connection{w.connection, second} {
+		both.Go(func() error { return w.sendOver(c, pair[n], r, 0) })
+	}
+	return both.Wait()
 }
 
 // awaitBoth lets a look at the policy take some time. So both requests look before

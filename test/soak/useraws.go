@@ -8,10 +8,6 @@ import (
 
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/YaleSpinup/ecr-api/config"
-	"github.com/aws/aws-sdk-go/aws"
-	"github.com/aws/aws-sdk-go/aws/credentials"
-	"github.com/aws/aws-sdk-go/aws/session"
-	"github.com/aws/aws-sdk-go/service/ecr"
 )
 
 // usersPolicy are the permissions of the management role for users.
@@ -61,12 +57,4 @@ func (a *faultyAWS) changeDelays(end <-chan struct{}) {
 			return
 		}
 	}
-}
-
-// ecrOf returns a client with an access key of a user.
-func (a *faultyAWS) ecrOf(id, secret string) *ecr.ECR {
-	s := session.Must(session.NewSession(&aws.Config{
-		Region: aws.String(region), Endpoint: aws.String(a.url), Credentials: credentials.NewStaticCredentials(id, secret, ""),
-	}))
-	return ecr.New(s)
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/credentials"
+	"github.com/aws/aws-sdk-go/service/ecr"
 	"github.com/aws/aws-sdk-go/service/iam"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws"
@@ -150,7 +152,7 @@ func (r *repository) otherUser(name string, tags map[string]string) localaws.Use
 // tryKey asks for a password for docker with an access key, as docker's helper
 // does.
 func (a *faultyAWS) tryKey(id, secret string) error {
-	_, err := a.ecrOf(id, secret).GetAuthorizationToken(nil)
+	_, err := ecr.New(a.session, &aws.Config{Credentials: credentials.NewStaticCredentials(id, secret, "")}).GetAuthorizationToken(nil)
 	return err
 }
 

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // choosePair returns two operations on a user that are sent at the same time.
@@ -41,11 +39,7 @@ func (w *worker) usersTogether(ctx context.Context, r *repository, id string) er
 	w.aws.settle(r)
 	operations := w.choosePair(r.users[w.random.IntN(len(r.users))], id)
 	pair := []*sentRequest{{id: id + "-a", operation: operations[0]}, {id: id + "-b", operation: operations[1]}}
-	var both errgroup.Group
-	for n, c := range []*connection{w.connection, second} {
-		both.Go(func() error { return w.sendOver(c, pair[n], r, 0) })
-	}
-	if err := both.Wait(); err != nil {
+	if err := w.sendBoth(second, r, pair); err != nil {
 		return err
 	}
 	var outs [2]outcome
