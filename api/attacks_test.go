@@ -229,7 +229,7 @@ func checkNothing(rt *route) { rt.Endpoint, rt.Access = handledBy(uncheckedHandl
 // If the code checks nothing, the session policy alone refuses every attack.
 func TestPolicyAloneRefuses(t *testing.T) {
 	t.Parallel()
-	for _, rt := range protectedRows() {
+	for _, rt := range rowsBySession(t) {
 		t.Run(rt.String(), func(t *testing.T) {
 			t.Parallel()
 			w := newUnfencedWorld(t, changeRows(checkNothing), func(c *common.Config, _ *[]route) {
@@ -379,7 +379,7 @@ func errorCode(err error) string {
 // roles.
 func TestLeakedSession(t *testing.T) {
 	t.Parallel()
-	for _, rt := range protectedRows() {
+	for _, rt := range rowsBySession(t) {
 		t.Run(rt.String(), func(t *testing.T) {
 			t.Parallel()
 			w := newUnfencedWorld(t)

@@ -99,6 +99,19 @@ func protectedRows() []route {
 	return slices.DeleteFunc(slices.Clone(routes), func(rt route) bool { return rt.Public })
 }
 
+// rowsBySession are the protected rows without those that have the same policy as an
+// earlier row, and the same entry about it: their sessions are the same.
+func rowsBySession(t testing.TB) []route {
+	t.Helper()
+	seen := map[string]bool{}
+	return slices.DeleteFunc(protectedRows(), func(rt route) bool {
+		e := entryOf(t, rt)
+		session := fmt.Sprint(rt.Policy(groupScope), e.may, e.never)
+		defer func() { seen[session] = true }()
+		return seen[session]
+	})
+}
+
 // A sessionPolicy is the policy of a row, or of another session of its, with its
 // entry.
 type sessionPolicy struct {

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // The versions of the policy language. The older one is the default, and has no
@@ -45,7 +47,36 @@ func ParseResource(document string) (Policy, error) {
 	return parse(document, resourcePolicy)
 }
 
+// parsed has the policies of the last documents. Most documents are parsed again and
+// again, for one session after the other. A Policy does not change.
+var parsed = newParsed()
+
+type source struct {
+	document string
+	kind     kind
+}
+
+func newParsed() *lru.Cache[source, Policy] {
+	cache, err := lru.New[source, Policy](256)
+	if err != nil {
+		panic(err) // only a size that is not positive is an error
+	}
+	return cache
+}
+
 func parse(document string, k kind) (Policy, error) {
+	from := source{document, k}
+	if p, ok := parsed.Get(from); ok {
+		return p, nil
+	}
+	p, err := parseDocument(document, k)
+	if err == nil {
+		parsed.Add(from, p)
+	}
+	return p, err
+}
+
+func parseDocument(document string, k kind) (Policy, error) {
 	members, err := object(json.RawMessage(document))
 	if err != nil {
 		return Policy{}, err
