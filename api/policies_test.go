@@ -539,7 +539,18 @@ func requestContext(s iam.Scope, on resource, tags map[string]string) map[string
 		context["aws:RequestTag/"+k] = []string{v}
 		context["aws:TagKeys"] = append(context["aws:TagKeys"], k)
 	}
-	return context
+	return lowerKeys(context)
+}
+
+// lowerKeys returns the context with its names in lower case. Else each decision
+// would have to make them so.
+func lowerKeys(context map[string][]string) map[string][]string {
+	lower := make(map[string][]string, len(context))
+	for k, values := range context {
+		k = strings.ToLower(k)
+		lower[k] = append(lower[k], values...)
+	}
+	return lower
 }
 
 // everyCharacter has all characters that names and orgs may have.

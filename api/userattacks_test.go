@@ -268,7 +268,7 @@ func iamCalls(s iam.Scope, actions []string) (list []iamCall) {
 						continue
 					}
 					call := iamCall{action: action, on: on, boundary: boundary, tags: tags}
-					call.request = policy.Request{Action: action, Resource: on.arn, Context: call.contextOf(s, brings)}
+					call.request = policy.Request{Action: action, Resource: on.arn, Context: lowerKeys(call.contextOf(s, brings))}
 					list = append(list, call)
 				}
 			}

@@ -176,15 +176,16 @@ func TestNoDenyOfTheRoleForUsersCouldBeLeftOut(t *testing.T) {
 func TestRoleForUsersRefusesSessionsThatAreNotOurs(t *testing.T) {
 	t.Parallel()
 	calls := callsOfRole(usersActions())
+	const principalOrg = "aws:principaltag/" + common.OrgTag // without case, as lowerKeys leaves it
 	for _, sessionOrg := range []string{"", otherOrg, strings.ToUpper(usersScope.Org), usersScope.Org + "2", "*"} {
 		for _, documents := range [][]string{roleForUsers(), {config.UsersPolicy, policyForEverything(usersScope).String()}} {
 			role := parsedPolicies(t, documents...)
 			for _, call := range calls {
 				request := call.request
 				request.Context = maps.Clone(request.Context)
-				delete(request.Context, "aws:PrincipalTag/"+common.OrgTag)
+				delete(request.Context, principalOrg)
 				if sessionOrg != "" {
-					request.Context["aws:PrincipalTag/"+common.OrgTag] = []string{sessionOrg}
+					request.Context[principalOrg] = []string{sessionOrg}
 				}
 				got, err := policy.Decide(request, role...)
 				mayList := sessionOrg != "" && call.action == "iam:ListUsers"

@@ -3,6 +3,8 @@ package policy
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // key is a condition key.
@@ -62,7 +64,12 @@ var tagKeys = []string{
 // caseless returns a name in a form that is the same for all names that differ
 // only in case. Upper case comes first: it is I for both i and the dotless ı,
 // and S for both s and the long ſ.
-func caseless(name string) string { return strings.ToLower(strings.ToUpper(name)) }
+func caseless(name string) string {
+	if !strings.ContainsFunc(name, func(c rune) bool { return c >= utf8.RuneSelf || unicode.IsUpper(c) }) {
+		return name
+	}
+	return strings.ToLower(strings.ToUpper(name))
+}
 
 func parseKey(text string) (key, error) {
 	name := caseless(text)

@@ -109,6 +109,9 @@ func variable(body string) (part, error) {
 // plain character. It returns false if a variable has no value: such a pattern
 // matches nothing.
 func (p pattern) resolve(context map[string][]string) ([]rune, bool) {
+	if len(p) == 1 && p[0].variable == "" {
+		return p[0].glob, true
+	}
 	var glob []rune
 	for _, part := range p {
 		if part.variable == "" {

@@ -73,7 +73,7 @@ func (d Decision) String() string {
 // denies the request, otherwise Allow if any of them allows it. If the request
 // cannot be decided, it returns Deny and an error.
 func Decide(r Request, policies ...Policy) (Decision, error) {
-	r.Context = caselessKeys(r.Context)
+	r = withoutCase(r)
 	decision := NotAllowed
 	for _, p := range policies {
 		d, _, err := p.decide(r)
@@ -89,12 +89,11 @@ func Decide(r Request, policies ...Policy) (Decision, error) {
 // Allow, the match is the strongest one of the statements that allow the
 // request.
 func DecideResource(r Request, p Policy) (Decision, Match, error) {
-	r.Context = caselessKeys(r.Context)
-	return p.decide(r)
+	return p.decide(withoutCase(r))
 }
 
 // decide returns the decision of the policy, and the strongest match of the
-// statements that allow the request. The context has its names without case.
+// statements that allow the request. The request is without case.
 func (p Policy) decide(r Request) (Decision, Match, error) {
 	decision, match := NotAllowed, NoMatch
 	for _, s := range p.statements {
@@ -114,16 +113,21 @@ func (p Policy) decide(r Request) (Decision, Match, error) {
 	return decision, match, nil
 }
 
-// caselessKeys returns the context with its names without case. Two names that
-// differ only in case become one key with two values. IAM's documentation does
-// not say what IAM does with two such tags.
-func caselessKeys(context map[string][]string) map[string][]string {
-	folded := make(map[string][]string, len(context))
-	for key, values := range context {
+// withoutCase returns the request with its action and the names of its context
+// without case. Two names that differ only in case become one key with two values.
+// IAM's documentation does not say what IAM does with two such tags.
+func withoutCase(r Request) Request {
+	r.Action = strings.ToLower(r.Action)
+	folded := make(map[string][]string, len(r.Context))
+	for key, values := range r.Context {
 		key = caseless(key)
-		folded[key] = append(folded[key], values...)
+		if others, ok := folded[key]; ok {
+			values = slices.Concat(others, values)
+		}
+		folded[key] = values
 	}
-	return folded
+	r.Context = folded
+	return r
 }
 
 // statement is one parsed statement. It has either actions or notActions. In an
@@ -158,7 +162,7 @@ func (s statement) applies(r Request) (bool, error) {
 }
 
 func (s statement) matchesAction(r Request) bool {
-	matches := func(p pattern) bool { return p.matches(strings.ToLower(r.Action), r.Context) }
+	matches := func(p pattern) bool { return p.matches(r.Action, r.Context) }
 	if s.notActions != nil {
 		return !slices.ContainsFunc(s.notActions, matches)
 	}
