@@ -118,10 +118,10 @@ func TestCleanupThatCannotBeLookedAt(t *testing.T) {
 // and keeps the same images. The batches end in any order.
 func TestCleanupWithoutEnoughTime(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 4 * time.Second })
+	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 8 * time.Second })
 	w.addRepository(account, "g/a", org)
 	w.addMany(2300)
-	mend := w.aws.Inject(localaws.Fault{Operation: "ecr:BatchDeleteImage", Delay: 700 * time.Millisecond})
+	mend := w.aws.Inject(localaws.Fault{Operation: "ecr:BatchDeleteImage", Delay: 1400 * time.Millisecond})
 	status, _, body := w.do(cleanUp("tagged=false&keep=5", 0, ""))
 	mend()
 	left := slices.Sorted(maps.Keys(w.stateOf(w.administrator(), "g/a")))

@@ -185,7 +185,7 @@ func TestPreviewThatTakesLong(t *testing.T) {
 // The time ends among the pages of a complete preview.
 func TestPreviewWithLatePages(t *testing.T) {
 	t.Parallel()
-	w := newPreviewWorld(t, seconds(2))
+	w := newPreviewWorld(t, seconds(6))
 	w.addOld(0, 150)
 	pages := 0
 	w.aws.Inject(localaws.Fault{Operation: "ecr:GetLifecyclePolicyPreview", Delay: time.Minute, When: func(localaws.Call) bool {

@@ -333,7 +333,7 @@ func TestSharingOfARepositoryThatIsDeletedMeanwhile(t *testing.T) {
 // left to look.
 func TestSharingThatAWSDoesNotAnswer(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 9 * time.Second })
+	w := newWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 15 * time.Second })
 	w.addRepository(account, "g/a", org)
 	w.aws.Inject(localaws.Fault{Operation: "ecr:SetRepositoryPolicy", Times: 2, Delay: time.Hour})
 	w.aws.Inject(localaws.Fault{Operation: "ecr:SetRepositoryPolicy", AfterWork: true, Delay: time.Hour})
