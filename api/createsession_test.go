@@ -1,8 +1,12 @@
 package api
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/aws/aws-sdk-go/aws"
 	awsecr "github.com/aws/aws-sdk-go/service/ecr"
 	"github.com/google/go-cmp/cmp"
 )
@@ -71,11 +75,35 @@ func TestCreateSessionTakesNothingOver(t *testing.T) {
 	direct.unchanged(before)
 }
 
+// The role denies the session to give a repository of ours another group.
+func TestCreateSessionKeepsTheGroup(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	name := group + "/ours"
+	w.run(exchange{method: "POST", path: base + "/" + group, body: `{"RepositoryName": "ours"}`, status: 200, want: "-"})
+	direct := w.direct()
+	before := direct.state()
+	for _, test := range []map[string]string{
+		{common.OrgTag: org, nameTag: name, spaceTag: "other"},
+		{common.OrgTag: org, nameTag: name, "SPINUP:SPACEID": "other"},
+	} {
+		in := &awsecr.TagResourceInput{ResourceArn: aws.String(attackTarget{account: account, region: region, name: name}.arn())}
+		for k, v := range test {
+			in.Tags = append(in.Tags, &awsecr.Tag{Key: aws.String(k), Value: aws.String(v)})
+		}
+		_, err := direct.createSession().TagResource(in)
+		if errorCode(err) != "AccessDeniedException" || !strings.Contains(fmt.Sprint(err), "explicit deny in an identity-based policy") {
+			t.Errorf("%v: %v, want an explicit deny of the role", test, err)
+		}
+	}
+	direct.unchanged(before)
+}
+
 // This is a known gap. AWS demands TagResource for a CreateRepository with
 // tags, and no condition key separates that from a call of TagResource. For the
 // policy an untagged repository looks like one that does not exist yet. So the
 // create session can make it ours. It can also change the tags of a repository of
-// ours, but not its org: if AWS counts the tags of a create as the repository's,
+// ours, but not its org and group: if AWS counts the tags of a create as the repository's,
 // that looks like a create, too. The service never calls TagResource
 // there. So the risk is a leaked session of a create: for 15 minutes it can take
 // the untagged repositories of its own group, and change these tags. If this test

@@ -56,6 +56,7 @@ func TestTagsThatECRTakes(t *testing.T) {
 	for _, tags := range []string{
 		tagsOf("k", ""), tagsOf("é 字 1\u00a0+-=._:/@", "é 字 1\u00a0+-=._:/@"), tagsOf(strings.Repeat("é", 128), strings.Repeat("字", 256)),
 		tagsOf("awsome", "aws"), tagsOf("arn", "arn:aws:iam::012345678901:root"), tagsOf(" aws:k", " aws:v"),
+		tagsOf("name", "x"),                                                     // IAM does not tell it from Name
 		tagsOf("Name", strings.Repeat("v", 257)), tagsOf("spinup:org", "aws:*"), // not sent to ECR
 	} {
 		w.run(exchange{name: tags, method: "PUT", path: base + "/g/a", body: `{"Tags": ` + tags + `}`, status: 200, want: "-"})
