@@ -122,8 +122,9 @@ func TestLostAnswersOfDeleteUser(t *testing.T) {
 				w.loseAnswer(operation, fault, false)
 				w.run(usersOf("DELETE", "full", "", 200, want))
 				want = w.addFullUser()
-				fault.Operation, fault.AfterWork = operation, true
-				w.aws.Inject(fault)
+				all := fault
+				all.Operation, all.AfterWork = operation, true
+				w.aws.Inject(all)
 				w.run(usersOf("DELETE", "full", "", 200, want), usersOf("DELETE", "full", "", 404, noUser("full")))
 			})
 		}
