@@ -1,10 +1,15 @@
 package api
 
 import (
+	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/aws/aws-sdk-go/aws"
 	awsiam "github.com/aws/aws-sdk-go/service/iam"
@@ -115,6 +120,42 @@ func TestDeleteRepositoryWhoseUserIsHalfDeleted(t *testing.T) {
 	)
 	mend()
 	w.run(deleteA)
+	w.wantUsers()
+}
+
+// There is not enough time for all users. Those whose deletion has begun are gone,
+// and the others have all that they had.
+func TestDeleteRepositoryWithoutTimeForAllUsers(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t, func(c *common.Config, _ *[]route) { c.RequestTimeout = 15 * time.Second })
+	var names []string
+	for i := range 100 {
+		name := fmt.Sprintf("u%02d", i)
+		names = append(names, name)
+		w.addUser(account, ourUser(account, "g/a", org, name, "pull"))
+	}
+	mend := w.aws.Inject(localaws.Fault{Operation: "iam:DeleteUser", Delay: time.Second})
+	status, _, body := w.do(exchange{method: "DELETE", path: base + "/g/a"})
+	mend()
+	var said struct{ Applied, Unknown []string }
+	w.must(nil, json.Unmarshal([]byte(body), &said))
+	left := w.directUsers()
+	for _, user := range left {
+		out, err := w.iam().ListUserPolicies(&awsiam.ListUserPoliciesInput{UserName: &user})
+		w.must(nil, err)
+		if len(out.PolicyNames) != 1 {
+			t.Errorf("%s is half deleted", user)
+		}
+	}
+	gone := slices.DeleteFunc(names, func(name string) bool { return slices.Contains(left, "g-a-"+name) })
+	var parts []string
+	for _, name := range gone {
+		parts = append(parts, "User "+name)
+	}
+	if status != 504 || len(gone) == 0 || len(left) == 0 || said.Unknown != nil || !slices.Equal(said.Applied, parts) {
+		t.Errorf("%d users are left, and the answer is %d %s", len(left), status, body)
+	}
+	w.run(exchange{method: "GET", path: base + "/g/a", status: 200, want: shown("g/a")}, deleteA)
 	w.wantUsers()
 }
 

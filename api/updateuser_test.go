@@ -223,6 +223,28 @@ func TestResetKeyThatLeavesTheOldOne(t *testing.T) {
 	}
 }
 
+// AWS does not answer the deletion of the old key. The caller, who waits for the new
+// one, does not wait for a second attempt.
+func TestResetKeyWhileDeletionsStall(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, builder("pull"))
+	old := w.makeKey().AccessKeyID
+	w.aws.Inject(localaws.Fault{Operation: "iam:DeleteAccessKey", Delay: time.Hour})
+	w.forget()
+	status, _, answer := w.do(updateOf(`{"resetkey": true}`, 0, ""))
+	var a struct{ AccessKey madeKey }
+	w.must(nil, json.Unmarshal([]byte(answer), &a))
+	if status != 200 {
+		t.Errorf("status %d: %s", status, answer)
+	}
+	w.wantKeys(old, a.AccessKey.AccessKeyID)
+	attempts := w.lastLine(t)["awsCalls"].([]any)
+	deletions := slices.DeleteFunc(attempts, func(a any) bool { return !strings.HasPrefix(a.(string), "DeleteAccessKey ") })
+	if len(deletions) != 1 {
+		t.Errorf("attempts to delete it: %v", deletions)
+	}
+}
+
 // A user of the earlier service becomes one of this service before its access
 // changes, and before it gets a key. In this order it can never do more than
 // before, and always use its own repository.

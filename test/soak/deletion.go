@@ -179,7 +179,8 @@ func (d *deletion) checkMany(o operation, out outcome) error {
 	}
 	gone := d.gone()
 	due := atLook.both(d.selectThen(o.query))
-	due.whole = slices.DeleteFunc(due.whole, func(i image) bool { return d.belonged(i, o.query) })
+	kept := d.belonged(o.query)
+	due.whole = slices.DeleteFunc(due.whole, func(i image) bool { return has(kept, i) })
 	if left := due.removal().without(gone); len(left.ids) > 0 {
 		return fmt.Errorf("it is selected, and not gone: %s", left)
 	}
@@ -189,13 +190,29 @@ func (d *deletion) checkMany(o operation, out outcome) error {
 	return checkAnswer(out.deleted, gone, atLook, d.lost)
 }
 
-// belonged tells whether an image belonged at the look to one that stays. A tag
-// may have moved since that made it a signature. The service goes by both looks,
-// and rather keeps too much.
-func (d *deletion) belonged(i image, q imageQuery) bool {
-	before, _ := find(d.looked(), imageID{ImageDigest: i.Digest})
-	refers := func(stays image) bool { return refersTo(before, stays) }
-	return !q.byName() && slices.ContainsFunc(d.after.Images.images(), refers)
+// belonged returns the images that belonged at the look to one that stays, and what
+// belongs to these. A tag may have moved since that made one a signature. The
+// service goes by both looks, and rather keeps too much.
+func (d *deletion) belonged(q imageQuery) []image {
+	if q.byName() {
+		return nil
+	}
+	there := d.after.Images.images()
+	var kept []image
+	for _, i := range there {
+		before, _ := find(d.looked(), imageID{ImageDigest: i.Digest})
+		if slices.ContainsFunc(there, func(stays image) bool { return refersTo(before, stays) }) {
+			kept = append(kept, i)
+		}
+	}
+	for n := 0; n < len(kept); n++ {
+		for _, i := range there {
+			if belongsTo(i, kept[n]) && !has(kept, i) {
+				kept = append(kept, i)
+			}
+		}
+	}
+	return kept
 }
 
 // selectThen selects images as they were when the deletion began. What others
