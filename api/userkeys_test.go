@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/credentials"
@@ -79,9 +80,9 @@ var _ = describe("DeleteAccessKey", rowTest{
 })
 
 // newUserWorld returns a world with the user builder of the repository g/a.
-func newUserWorld(t *testing.T, u localaws.User) *world {
+func newUserWorld(t *testing.T, u localaws.User, change ...func(*common.Config, *[]route)) *world {
 	t.Helper()
-	w := newUsersWorld(t)
+	w := newUsersWorld(t, change...)
 	w.addUser(account, u)
 	return w
 }

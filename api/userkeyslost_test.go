@@ -295,6 +295,35 @@ func TestAccessKeyIsMadeAfterARefusal(t *testing.T) {
 			"(config/aws/users-policy.json), and look for a policy that denies them.", "AccessDenied")})
 }
 
+// withoutKeys changes answers so that IAM lists no access keys.
+func withoutKeys(operation, body string) string {
+	before, rest, found := strings.Cut(body, "<AccessKeyMetadata>")
+	if _, after, ended := strings.Cut(rest, "</AccessKeyMetadata>"); found && ended && operation == "ListAccessKeys" {
+		return before + "<AccessKeyMetadata></AccessKeyMetadata>" + after
+	}
+	return body
+}
+
+// A caller hangs up, and the answer to the deletion of the new key is lost. IAM has
+// never shown that key, so nobody knows whether it is gone, and it is not shown.
+func TestLostDeletionOfAnUnseenKey(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, builder("pull"), changeAnswers(t, withoutKeys))
+	w.run(exchange{method: "GET", path: builderPath, status: 200, want: "-"})
+	asked := make(chan struct{})
+	w.aws.Inject(localaws.Fault{Operation: "iam:CreateAccessKey", Delay: time.Second, When: func(localaws.Call) bool {
+		close(asked)
+		return true
+	}})
+	w.loseAnswer("iam:DeleteAccessKey", localaws.Fault{Drop: true}, true)
+	w.hangUpWhen(t, exchange{method: "POST", path: builderKeys}, asked)
+	waitFor(t, "the create to be logged", func() bool { return w.lastLine(t)["action"] == "CreateAccessKey" })
+	if line := w.lastLine(t); fmt.Sprint(line["unknown"]) != "[AccessKey]" {
+		t.Errorf("the line about it: %v", line)
+	}
+	w.run(usersOf("GET", "builder", "", 200, shownUser("builder", "pull")))
+}
+
 // AWS does what is asked of a key, and all answers are lost.
 func TestLostAnswersAboutAccessKeys(t *testing.T) {
 	t.Parallel()

@@ -143,6 +143,37 @@ func TestDeletionInSeveralRounds(t *testing.T) {
 	w.run(usersOf("DELETE", "u", "", 400, ofUser(failedChangeByAWS("bad-request", "no", []string{"AccessKeys", "Policies"}, nil, "InvalidInput"))))
 }
 
+// Somebody sets a policy after those of the user are gone, and it cannot be deleted.
+// So the policies are not as they were, nor gone.
+func TestDeletionOfAUserWhoGetsAPolicy(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.addUser(account, ourUser(account, "g/a", org, "u", "pull"))
+	var deletions atomic.Int64
+	w.aws.Inject(localaws.Fault{Operation: "iam:DeleteUserPolicy", Code: "Throttling", When: func(localaws.Call) bool { return deletions.Add(1) > 1 }})
+	w.after = func(c localaws.Call) {
+		if c.Operation == "DeleteUserPolicy" && deletions.Load() == 1 {
+			w.must(w.iam().PutUserPolicy(&awsiam.PutUserPolicyInput{
+				UserName: aws.String("g-a-u"), PolicyName: aws.String("more"), PolicyDocument: aws.String(policyForEverything(iam.Scope{}).String()),
+			}))
+		}
+	}
+	w.run(usersOf("DELETE", "u", "", 429, ofUser(failedChangeByAWS("throttled", throttledDetail, nil, []string{"Policies"}, "Throttling"))))
+}
+
+// IAM has never shown the access key, which is deleted before the deletion of the
+// user fails. So nothing shows it any more.
+func TestFailedDeletionOfAUserWithAnUnseenKey(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, builder("pull"), changeAnswers(t, withoutKeys))
+	w.run(exchange{method: "POST", path: builderKeys, status: 200, want: "-"})
+	w.aws.Inject(localaws.Fault{Operation: "iam:DeleteUser", Code: "InvalidInput", Message: "no"})
+	w.run(
+		usersOf("DELETE", "builder", "", 400, ofUser(failedChangeByAWS("bad-request", "no", []string{"AccessKeys", "Policies"}, nil, "InvalidInput"))),
+		usersOf("GET", "builder", "", 200, shownUser("builder", "")),
+	)
+}
+
 // A deletion that fails at any step says what is done. Sent again, it deletes the
 // rest.
 func TestFailedDeletionOfAUser(t *testing.T) {

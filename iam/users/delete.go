@@ -53,10 +53,21 @@ func (c *Client) Delete(ctx context.Context, name string, whileOwned func(contex
 	}
 	was := d.user
 	if err := d.run(ctx); err != nil {
+		d.hideKeys(was)
 		return nil, err
 	}
 	c.noteGone(name, was.id)
 	return was, nil
+}
+
+// hideKeys lets the memory show no keys of a user that may be deleted.
+func (d *deletion) hideKeys(was *User) {
+	if !slices.Contains(d.applied, keysPart) && !slices.Contains(d.unknown, keysPart) {
+		return
+	}
+	for _, k := range was.AccessKeys {
+		d.made.hide(d.keyOf(was.UserName, k.AccessKeyID))
+	}
 }
 
 // readFirst reads the user for the answer, and what is in the way of its deletion.

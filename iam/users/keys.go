@@ -225,6 +225,8 @@ func (c *Client) removeKey(ctx context.Context, user, id string) error {
 	if err == nil {
 		c.made.forget(c.keyOf(user, id))
 		c.gone.add(c.keyOf(user, id))
+	} else if _, unknown := calls.OutcomeOf(err); unknown != nil {
+		c.made.hide(c.keyOf(user, id))
 	}
 	return err
 }

@@ -104,6 +104,14 @@ func (m memory) addTags(what string, tags []common.Tag) {
 	m.put(what, note{tags: MergeTags(m.tags(what), tags)})
 }
 
+// hide notes that what was made may be deleted: only IAM knows whether it is there.
+func (m memory) hide(what string) {
+	if n, ok := m.notes.Peek(what); ok {
+		n.key = AccessKey{}
+		m.notes.Add(what, n)
+	}
+}
+
 // newUsers returns the users of the place that the process has made a short time
 // ago, and that IAM has not shown.
 func (c *Client) newUsers() []string {

@@ -66,6 +66,7 @@ func (d *deletion) remove(ctx context.Context, part string, present func() []wri
 	if len(list) == 0 && !slices.Contains(d.unknown, part) {
 		return nil
 	}
+	before := slices.Contains(d.applied, part) // in an earlier round, and now there is more
 	perhaps, unsure, err := d.removeList(ctx, list)
 	if unsure {
 		readErr := d.readAgain(ctx)
@@ -80,7 +81,7 @@ func (d *deletion) remove(ctx context.Context, part string, present func() []wri
 	switch {
 	case err == nil:
 		d.applied = append(d.applied, part)
-	case perhaps:
+	case perhaps || before:
 		d.unknown = []string{part}
 	}
 	return err
