@@ -28,7 +28,8 @@ func roundTrips(calls []localaws.Call) int {
 // This test does not run in parallel with others. On a busy machine AWS would
 // answer calls that are made at the same time one after another.
 func TestRoundTrips(t *testing.T) {
-	scans := 0
+	scans, accesses := 0, []string{"pull", "push"}
+	keys := map[bool]string{false: "AKIAIOSFODNN7EXAMPLE", true: "AKIAIOSFODNN7EXAMPL2"} // of users, by kept
 	for _, c := range []struct {
 		name    string
 		request func(group string) exchange
@@ -113,6 +114,27 @@ func TestRoundTrips(t *testing.T) {
 			return exchange{method: "POST", path: base + "/" + group, body: fmt.Sprintf(`{"RepositoryName": "new%d", "Groups": ["a"]}`, time.Now().UnixNano())}
 		}, 4}, // and each time a session for that repository
 		{"delete", func(group string) exchange { return exchange{method: "DELETE", path: base + "/" + group + "/a"} }, 3}, // and the users that came in between
+		{"users", func(group string) exchange { return exchange{method: "GET", path: base + "/" + group + "/a/users"} }, 1},
+		{"user", func(group string) exchange {
+			return exchange{method: "GET", path: base + "/" + group + "/a/users/builder"}
+		}, 2}, // and when its keys were used
+		{"user, created", func(group string) exchange {
+			return exchange{method: "POST", path: base + "/" + group + "/a/users", body: fmt.Sprintf(`{"UserName": "new%d"}`, time.Now().UnixNano())}
+		}, 5}, // and each time a session for that user
+		{"user, changed", func(group string) exchange {
+			accesses = append(accesses[1:], accesses[0])
+			body := fmt.Sprintf(`{"Access": %q, "Tags": [{"Key": "k", "Value": "%d"}]}`, accesses[0], time.Now().UnixNano())
+			return exchange{method: "PUT", path: base + "/" + group + "/a/users/builder", body: body}
+		}, 4},
+		{"user, key replaced", func(group string) exchange {
+			return exchange{method: "PUT", path: base + "/" + group + "/a/users/builder", body: `{"resetkey": true}`}
+		}, 4},
+		{"user, key switched off", func(group string) exchange {
+			return exchange{method: "PUT", path: base + "/" + group + "/a/users/builder/keys/" + keys[false], body: `{"Status": "Inactive"}`}
+		}, 3},
+		{"user, deleted", func(group string) exchange {
+			return exchange{method: "DELETE", path: base + "/" + group + "/a/users/builder"}
+		}, 5},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -139,6 +161,10 @@ func TestRoundTrips(t *testing.T) {
 					w.addLifecycle(account, "g/a", keepTen)
 					w.addPreview("g/a", expireOld)
 				}
+				if c.name == "user, deleted" || !kept && strings.HasPrefix(c.name, "user") {
+					w.addUser(account, builder("pull"))
+					w.must(nil, w.aws.AddUserKeyWithID(account, "g-a-builder", keys[kept]))
+				}
 				w.forget()
 				e := c.request("g")
 				e.name, e.status, e.want = fmt.Sprintf("credentials kept: %t", kept), cmp.Or(e.status, 200), "-"
@@ -147,7 +173,7 @@ func TestRoundTrips(t *testing.T) {
 				if !kept {
 					most++
 				}
-				if c.name == "share what is created" || !kept && c.name == "share by an update" {
+				if c.name == "share what is created" || !kept && (c.name == "share by an update" || c.name == "user, key replaced") {
 					most++ // the session that writes
 				}
 				if got := roundTrips(w.calls); got != most {
