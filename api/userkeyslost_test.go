@@ -411,6 +411,32 @@ func TestHangUpBeforeTheSecretWhileIAMIsLate(t *testing.T) {
 	}
 }
 
+// The caller hangs up while the old key is deleted, and nobody knows whether it is.
+// The new key goes, and the log says that the old one may be gone too.
+func TestHangUpWhileTheOldKeyMayBeDeleted(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, builder("pull"))
+	w.makeKey()
+	asked := make(chan struct{})
+	var begun, looked atomic.Bool
+	w.aws.Inject(localaws.Fault{Operation: "iam:DeleteAccessKey", Code: "ServiceFailure", Status: 500, AfterWork: true, Times: 1, Delay: time.Second, When: func(localaws.Call) bool {
+		begun.Store(true)
+		close(asked)
+		return true
+	}})
+	w.aws.Inject(localaws.Fault{Operation: "iam:DeleteAccessKey", Code: "ServiceFailure", Status: 500, When: func(localaws.Call) bool { return !looked.Load() }})
+	w.aws.Inject(localaws.Fault{Operation: "iam:ListAccessKeys", Code: "InvalidInput", Message: "no", When: func(localaws.Call) bool {
+		return begun.Load() && !looked.Swap(true)
+	}})
+	w.hangUpWhen(t, updateOf(`{"resetkey": true}`, 0, ""), asked)
+	waitFor(t, "the update to be logged", func() bool { return w.lastLine(t)["action"] == "UpdateUser" })
+	want := map[string]any{"status": 499.0, "outcome": "unknown", "error": "The caller hung up, so the new access key was deleted.", "unknown": []any{"AccessKey"}}
+	if diff := cmp.Diff(want, some(w.lastLine(t), "status", "outcome", "error", "unknown", "applied")); diff != "" {
+		t.Errorf("line (-want +got):\n%s", diff)
+	}
+	w.wantKeys()
+}
+
 // The caller hangs up while the old key is deleted. If that fails, the new key
 // goes. Otherwise it stays, and the log says that nobody knows it.
 func TestHangUpWhileTheOldKeyIsDeleted(t *testing.T) {

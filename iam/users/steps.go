@@ -78,7 +78,11 @@ func (u Update) changeKeys(ctx context.Context, updated *UpdatedUser) error {
 		updated.AccessKeys = slices.Clone(maker.was)
 	}
 	if updated.KeyLeft != nil && u.Gone() {
-		return maker.withdraw(ctx, key.AccessKeyID)
+		err := maker.withdraw(ctx, key.AccessKeyID)
+		if _, unknown := calls.OutcomeOf(updated.KeyLeft); unknown != nil {
+			return common.WithOutcome(err, nil, unknown)
+		}
+		return err
 	}
 	updated.AccessKeys = append(updated.AccessKeys, key.shown())
 	sortKeys(updated.AccessKeys)
