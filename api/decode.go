@@ -33,7 +33,7 @@ func decode[In input](w http.ResponseWriter, r *http.Request, end time.Time, lon
 		return in, err
 	}
 	if _, none := any(in).(interface{ hasNoBody() }); none {
-		return in, in.check()
+		return in, firstError(decodeNothing(w, r, end, long), in.check())
 	}
 	body, done, err := readBody(w, r, end, long)
 	if err != nil {
@@ -49,16 +49,53 @@ func decode[In input](w http.ResponseWriter, r *http.Request, end time.Time, lon
 	return in, in.check()
 }
 
+// decodeNothing reads the body of a request that needs none, because net/http
+// notices that a caller hangs up only after the end of the body. That of a POST may
+// have no keys. That of a GET or DELETE does not count.
+func decodeNothing(w http.ResponseWriter, r *http.Request, end time.Time, long *longBodies) error {
+	if r.Body == http.NoBody {
+		return nil
+	}
+	if r.Method != http.MethodPost {
+		return skipBody(w, r, end)
+	}
+	body, done, err := readBody(w, r, end, long)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil
+	}
+	return decodeJSON(body, &struct{}{})
+}
+
+// skipBody reads the body, as far as it may go, and forgets it.
+func skipBody(w http.ResponseWriter, r *http.Request, end time.Time) error {
+	if err := limitBodyTime(w, end); err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, io.LimitReader(r.Body, maxBody)); err != nil {
+		return bodyError(err)
+	}
+	return nil
+}
+
+// limitBodyTime lets the whole body arrive before end and within bodyTime. net/http
+// takes the deadline away when the body has ended.
+func limitBodyTime(w http.ResponseWriter, end time.Time) error {
+	if soon := time.Now().Add(bodyTime); soon.Before(end) {
+		end = soon
+	}
+	return http.NewResponseController(w).SetReadDeadline(end)
+}
+
 // readBody reads the body. The whole body must arrive before end and within
 // bodyTime. It ignores the content type, so that curl -d works without a
 // header. A long body waits for a place of its own. When a body is decoded and
 // checked, the caller must call done.
 func readBody(w http.ResponseWriter, r *http.Request, end time.Time, long *longBodies) (body []byte, done func(), err error) {
-	if soon := time.Now().Add(bodyTime); soon.Before(end) {
-		end = soon
-	}
-	// net/http takes the deadline away when the body has ended.
-	if err := http.NewResponseController(w).SetReadDeadline(end); err != nil {
+	if err := limitBodyTime(w, end); err != nil {
 		return nil, nil, err
 	}
 	limited := http.MaxBytesReader(w, r.Body, maxBody)

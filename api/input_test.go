@@ -8,6 +8,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+func TestBodyOfARequestThatTakesNone(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, builder("pull"))
+	for _, body := range []string{`{"Status": "Inactive"}`, `[]`, `{`, `x`} {
+		w.run(exchange{name: body, method: "POST", path: builderKeys, body: body, status: 400, want: "-"})
+	}
+	long := strings.Repeat(" ", 1<<20+1)
+	w.run(
+		exchange{method: "POST", path: builderKeys, body: long, status: 413, want: "-"},
+		exchange{method: "POST", path: builderKeys, body: " {} ", status: 200, want: "-"},
+		exchange{method: "GET", path: base + "/g/a", body: `{"Status": "Inactive"}`, status: 200, want: "-"},
+		exchange{method: "GET", path: base + "/g/a", body: long, status: 200, want: "-"},
+		exchange{method: "DELETE", path: base + "/g/a", body: `not JSON`, status: 200, want: "-"},
+	)
+}
+
 func TestBadInputIsRefusedBeforeAWS(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -18,7 +34,7 @@ func TestBadInputIsRefusedBeforeAWS(t *testing.T) {
 		badGroup = "The group must be of letters, digits, '.', '_' and '-', and not '.' or '..'."
 		badBody  = "RepositoryName must be of letters, digits, '.', '_' and '-', and not '.' or '..'."
 		noBody   = "A JSON object is needed as the body."
-		scan     = `ScanOnPush must be "true" or "false".`
+		scan     = "ScanOnPush must be true or false."
 		noPath   = "There is nothing at this path. The README lists the endpoints."
 		noRoom   = "Group and name may have 256 characters together, with the slash between them."
 		modes    = "ImageTagMutability must be MUTABLE, IMMUTABLE, MUTABLE_WITH_EXCLUSION or IMMUTABLE_WITH_EXCLUSION."
