@@ -281,3 +281,48 @@ func TestAuditOfUsers(t *testing.T) {
 		}
 	}
 }
+
+// The lines name every access key that a request has deleted, also if it fails.
+func TestAuditOfDeletedKeys(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, builder("pull"))
+	check := func(name, outcome string, keys ...any) {
+		t.Helper()
+		want := map[string]any{"action": name, "outcome": outcome, "deletedAccessKeys": keys}
+		if diff := cmp.Diff(want, some(w.lastLine(t), "action", "outcome", "deletedAccessKeys")); diff != "" {
+			t.Errorf("line (-want +got):\n%s", diff)
+		}
+	}
+	old := w.addKey(account, "g-a-builder")
+	w.run(updateOf(`{"resetkey": true}`, 200, "-"))
+	check("UpdateUser", "done", old)
+
+	made := w.keyIDs()[0]
+	mend := w.aws.Inject(localaws.Fault{Operation: "iam:DeleteUser", Code: "InvalidInput", Message: "no"})
+	w.run(usersOf("DELETE", "builder", "", 400, "-"))
+	mend()
+	check("DeleteUser", "partial", made)
+
+	other := w.addKey(account, "g-a-builder")
+	w.run(deleteA)
+	check("DeleteRepository", "done", other)
+}
+
+// The line names an access key whose answer was lost, and that the service has
+// found and deleted.
+func TestAuditOfALostKey(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, builder("pull"))
+	w.letTimePass()
+	var lost string
+	w.after = func(c localaws.Call) {
+		if c.Operation == "CreateAccessKey" && lost == "" {
+			lost = w.keyIDs()[0]
+		}
+	}
+	w.loseAnswer("iam:CreateAccessKey", localaws.Fault{Drop: true}, true)
+	w.run(exchange{method: "POST", path: builderKeys, status: 200, want: "-"})
+	if diff := cmp.Diff([]any{lost}, w.lastLine(t)["deletedAccessKeys"]); diff != "" {
+		t.Errorf("deleted keys (-want +got):\n%s", diff)
+	}
+}

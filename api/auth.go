@@ -187,6 +187,7 @@ func (s *Service) withKey(key common.Key, w http.ResponseWriter, r *http.Request
 	rec := recordOf(r)
 	rec.key, rec.limits = key.Name, key.Limits
 	if err := s.checkTime(rec); err != nil {
+		rec.path, _ = readPath(r, rec.settings.config) // for the log line, as far as it is right
 		writeError(w, r, err)
 		return
 	}

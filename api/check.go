@@ -75,7 +75,7 @@ func (f *boolFlag) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	}
 	on := value.String() == "true"
 	if !on && value.String() != "false" {
-		return common.Errorf(common.BadRequest, `%s must be "true" or "false".`, placeOf(d.StackPointer()))
+		return common.Errorf(common.BadRequest, "%s must be true or false.", placeOf(d.StackPointer()))
 	}
 	f.value = &on
 	return nil

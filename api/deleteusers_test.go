@@ -79,7 +79,7 @@ func TestDeleteRepositoryWhoseUserStays(t *testing.T) {
 	w.addUser(account, u)
 	w.run(
 		exchange{method: "DELETE", path: base + "/g/a", status: 409, want: advise(failedChange("user-conflict", "The user u could not be deleted: "+
-			"The user u is in the IAM group admins, which the service does not know. Take it out of that group in IAM, and send the request again.", []string{"User a"}, nil), deleteTheRest)},
+			inOtherGroup("u"), []string{"User a"}, nil), deleteTheRest)},
 		exchange{method: "GET", path: base + "/g/a", status: 200, want: shown("g/a")},
 		usersOf("GET", "", "", 200, `["u"]`),
 	)
@@ -102,7 +102,7 @@ func TestDeleteRepositoryWhoseUserSomebodyDeletes(t *testing.T) {
 		}
 	}
 	w.run(exchange{method: "DELETE", path: base + "/g/a", status: 409, want: advise(failedChange("user-conflict", "The user u could not be deleted: "+
-		"The user u is in the IAM group admins, which the service does not know. Take it out of that group in IAM, and send the request again.", []string{"User a"}, nil), deleteTheRest)})
+		inOtherGroup("u"), []string{"User a"}, nil), deleteTheRest)})
 	w.wantUsers("g-a-u")
 }
 

@@ -47,7 +47,7 @@ func (s *Service) checkTime(rec *record) error {
 	if l == nil || !l.Expired(rec.start) {
 		return nil
 	}
-	return s.outside(rec, limitNotAfter, "Your key was good until %s.", l.NotAfter.UTC().Format(time.RFC3339))
+	return s.outside(rec, limitNotAfter, "Your key was good until %s. Ask whoever runs the service for another.", l.NotAfter.UTC().Format(time.RFC3339))
 }
 
 // checkAccount refuses the accounts that the key is not good for. It comes

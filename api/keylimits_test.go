@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -201,6 +203,11 @@ func TestExpiredKey(t *testing.T) {
 			w.wantLimited(t, exchange{method: method, path: path}, "notAfter")
 		}
 	}
+	w.wantLimited(t, exchange{method: "DELETE", path: base + "/g/a"}, "notAfter")
+	asked := map[string]any{"account": account, "group": "g", "name": "a", "method": "DELETE"}
+	if diff := gocmp.Diff(asked, some(w.lastLine(t), "account", "group", "name", "method")); diff != "" {
+		t.Errorf("the line does not say what was asked for (-want +got):\n%s", diff)
+	}
 	for _, path := range []string{"/v1/ecr/ping", "/metrics", "/docs"} {
 		w.run(exchange{method: "GET", path: path, status: 200, want: "-"})
 	}
@@ -229,7 +236,7 @@ func TestAnswersOutsideTheLimitsOfAKey(t *testing.T) {
 		{common.Limits{Access: "read"}, "POST", "/g/a/credentials", "Your key only reads: it is good for GET and HEAD."},
 		{common.Limits{Actions: []string{"CreateCredentials", "ShowImage"}}, "DELETE", "/g/a",
 			"Your key is good for these operations only: CreateCredentials, ShowImage. This is DeleteRepository."},
-		{common.Limits{NotAfter: longAgo.In(time.FixedZone("", 3600))}, "GET", "", "Your key was good until 2020-01-01T00:00:00Z."},
+		{common.Limits{NotAfter: longAgo.In(time.FixedZone("", 3600))}, "GET", "", "Your key was good until 2020-01-01T00:00:00Z. Ask whoever runs the service for another."},
 	} {
 		w.limitKey(test.limits)
 		w.run(exchange{method: test.method, path: base + test.path, status: 403, want: problemOf("key-limited", test.detail)})
@@ -381,5 +388,23 @@ func TestOperationsOfKeys(t *testing.T) {
 	}
 	if _, err := common.LoadConfig("../config/config.example.json", "", Operations()); err != nil {
 		t.Error(err)
+	}
+}
+
+// The page on configuration names the operations that a key may be limited to.
+func TestOperationsAreInTheDocs(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(page), "is one operation: ")
+	line, _, _ := strings.Cut(after, ".\n")
+	var named []string
+	for _, word := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(line, -1) {
+		named = append(named, word[1])
+	}
+	if diff := gocmp.Diff(Operations(), named); diff != "" {
+		t.Errorf("operations (-table +docs):\n%s", diff)
 	}
 }

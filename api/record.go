@@ -34,7 +34,6 @@ type record struct {
 	access       access         // for the caller
 	sharing      sharing        // that the caller asked for
 	madeKey      string         // id of the access key that the request has made
-	deletedKeys  []string       // ids of the access keys that it has deleted
 	deletedUsers []string       // with the repository
 	takenOver    bool           // a user has become as the service makes one
 	callerGone   bool           // before the end of the answer was sent
@@ -44,12 +43,22 @@ type record struct {
 	took         time.Duration  // until the answer
 	inAWS        time.Duration  // for which the request waited for AWS
 
-	mu         sync.Mutex
-	awsCalls   []roles.Call // some run at the same time
-	sharedWith string       // id of the request with whose answer this one was answered
-	memoryWait time.Duration
-	images     int // that the request has deleted
-	imageTags  int
+	mu          sync.Mutex
+	awsCalls    []roles.Call // some run at the same time
+	sharedWith  string       // id of the request with whose answer this one was answered
+	memoryWait  time.Duration
+	images      int // that the request has deleted
+	imageTags   int
+	deletedKeys []string // ids of the access keys that the request has deleted
+}
+
+// noteDeletedKey keeps the id of an access key for the log line.
+func (rec *record) noteDeletedKey(id string) {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	if !slices.Contains(rec.deletedKeys, id) {
+		rec.deletedKeys = append(rec.deletedKeys, id)
+	}
 }
 
 // access says which access to a repository a caller has asked for, and got.

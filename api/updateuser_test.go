@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/aws/aws-sdk-go/aws"
+	awsiam "github.com/aws/aws-sdk-go/service/iam"
 )
 
 var _ = describe("UpdateUser", rowTest{
@@ -68,7 +70,7 @@ func TestUpdateUser(t *testing.T) {
 	w.wantWrites("iam:PutUserPolicy", "iam:TagUser")
 	w.run(
 		updateOf(`{"Access": "all"}`, 400, problemOf("bad-request", "Access must be pull or push.")),
-		updateOf(`{"resetkey": "yes"}`, 400, problemOf("bad-request", `resetkey must be "true" or "false".`)),
+		updateOf(`{"resetkey": "yes"}`, 400, problemOf("bad-request", "resetkey must be true or false.")),
 		updateOf(`{"resetKeys": true}`, 400, problemOf("bad-request", `"resetKeys" is not a key of this request.`)),
 	)
 	w.wantWrites()
@@ -151,7 +153,8 @@ func TestUpdateBackWhileIAMIsLate(t *testing.T) {
 		updateOf(`{"Access": "push"}`, 200, "-"),
 		exchange{method: "POST", path: builderKeys, status: 200, want: "-"}, // asks for no access
 		usersOf("PUT", "strange", `{"Access": "pull"}`, 200, "-"),
-		usersOf("POST", "strange/keys", "", 200, "-"),
+		usersOf("POST", "strange/keys", "", 409, "-"), // somebody may have changed it again
+		usersOf("PUT", "strange", `{"Access": "pull", "resetkey": true}`, 200, "-"),
 	)
 	w.wantWrites("iam:PutUserPolicy", "iam:CreateAccessKey", "iam:PutUserPolicy", "iam:PutUserPolicy", "iam:CreateAccessKey")
 	if policy := now("builder").Policies["ecr-api"]; !strings.Contains(policy, "PutImage") {
@@ -261,8 +264,6 @@ func TestUserOfTheEarlierService(t *testing.T) {
 			exchange{method: "POST", path: builderKeys}, "pull", []string{"iam:RemoveUserFromGroup", "iam:CreateAccessKey"}},
 		"under another boundary": {func(u *localaws.User) { *u = builder("pull"); u.Boundary = "other" },
 			exchange{method: "POST", path: builderKeys}, "pull", []string{"iam:PutUserPermissionsBoundary", "iam:CreateAccessKey"}},
-		"with another policy": {func(u *localaws.User) { *u = builder("pull"); u.Policies["ecr-api"] = formerPolicy },
-			exchange{method: "POST", path: builderKeys}, "push", []string{"iam:PutUserPolicy", "iam:CreateAccessKey"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -279,6 +280,45 @@ func TestUserOfTheEarlierService(t *testing.T) {
 			w.run(usersOf("GET", "builder", "", 200, shownUser("builder", test.access, `"AccessKeys": []`, `"AccessKeys": [`+strings.Join(keys, ", ")+`]`)))
 		})
 	}
+}
+
+// Somebody has taken the policy of a user of ours away, or put another in its place.
+// The service does not give the user rights that nobody has asked for.
+func TestUserWithoutOurPolicy(t *testing.T) {
+	t.Parallel()
+	const denied = `{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}`
+	for name, policies := range map[string]map[string]string{"none": nil, "another": {"ecr-api": denied}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := builder("pull")
+			u.Policies = policies
+			w := newUserWorld(t, u)
+			want := problemOf("user-conflict", "The user builder has no policy of this service, so nobody knows what it may do. Set its Access in an update, and send the request again.")
+			w.run(
+				exchange{method: "POST", path: builderKeys, status: 409, want: want},
+				updateOf(`{"resetkey": true}`, 409, want),
+			)
+			w.wantWrites()
+			w.run(
+				updateOf(`{"Access": "pull"}`, 200, shownUser("builder", "pull")),
+				exchange{method: "POST", path: builderKeys, status: 200, want: "-"},
+			)
+			w.wantWrites("iam:PutUserPolicy", "iam:CreateAccessKey")
+		})
+	}
+}
+
+// An operator replaces the policy a moment after the service has set it.
+func TestUserWhosePolicyIsReplacedAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.run(usersOf("POST", "", `{"UserName": "builder", "Access": "pull"}`, 200, shownUser("builder", "pull")))
+	w.must(w.iam().PutUserPolicy(&awsiam.PutUserPolicyInput{
+		UserName: aws.String("g-a-builder"), PolicyName: aws.String("ecr-api"),
+		PolicyDocument: aws.String(`{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}`),
+	}))
+	w.run(exchange{method: "POST", path: builderKeys, status: 409, want: "-"})
+	w.wantKeys()
 }
 
 // Only tags change, so the user stays what it is.
@@ -301,7 +341,7 @@ func TestUserThatIsInTheWay(t *testing.T) {
 		detail string
 	}{
 		"another group": {func(u *localaws.User) { u.Groups = append(u.Groups, "admins") }, "user-conflict",
-			"The user builder is in the IAM group admins, which the service does not know. Take it out of that group in IAM, and send the request again."},
+			inOtherGroup("builder")},
 		"another org":   {func(u *localaws.User) { u.Tags["spinup:org"] = "other" }, "user-conflict", fmt.Sprintf(tagOf, "spinup:org", "spindev")},
 		"another space": {func(u *localaws.User) { u.Tags["spinup:spaceid"] = "h" }, "user-conflict", fmt.Sprintf(tagOf, "spinup:spaceid", "g")},
 		"no repository": {func(u *localaws.User) { delete(u.Tags, "ResourceName") }, "user-conflict", fmt.Sprintf(tagOf, "ResourceName", "g/a")},

@@ -84,7 +84,6 @@ func (rec *record) noteUpdate(updated *users.UpdatedUser) {
 	if updated.AccessKey != nil {
 		rec.madeKey = updated.AccessKey.AccessKeyID
 	}
-	rec.deletedKeys = append(rec.deletedKeys, updated.DeletedAccessKeys...) // nil if there are none
 	if updated.KeyLeft != nil {
 		rec.left = common.WithOutcome(updated.KeyLeft, []string{"AccessKey"}, nil)
 	}

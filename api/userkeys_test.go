@@ -124,8 +124,8 @@ func shownBuilder(access string, keys ...string) string {
 // second by their ids.
 func twoKeysSaid(keys ...string) string {
 	slices.Sort(keys)
-	return fmt.Sprintf("The user builder has two access keys, which is AWS's limit. %s is Active and was never used. "+
-		"%s is Active and was never used. Delete one of them first.", keys[0], keys[1])
+	return fmt.Sprintf("The user builder has two access keys, which is AWS's limit. %s is Active, and AWS knows of no use of it. "+
+		"%s is Active, and AWS knows of no use of it. AWS tells uses hours late. Delete one of them first.", keys[0], keys[1])
 }
 
 // logIn asks for a password with an access key, which fails if the key does not
@@ -180,7 +180,7 @@ func TestRotationOfAccessKeys(t *testing.T) {
 	w.run(
 		exchange{name: "on", method: "PUT", path: builderKeys + "/" + first.AccessKeyID, body: `{"status": "Active"}`, status: 200, want: shownKey(first.AccessKeyID)},
 		exchange{name: "a third", method: "POST", path: builderKeys, status: 409, want: problemByAWS("two-access-keys", fmt.Sprintf(
-			"The user builder has two access keys, which is AWS's limit. %s is Active and was never used. %s is Active and was last used at 2040-12-14T15:34:19Z. "+
+			"The user builder has two access keys, which is AWS's limit. %s is Active, and AWS knows of no use of it. %s is Active, and it was last used at 2040-12-14T15:34:19Z. AWS tells uses hours late. "+
 				"Delete one of them first.", first.AccessKeyID, second.AccessKeyID), "LimitExceeded")},
 		exchange{name: "deleted", method: "DELETE", path: builderKeys + "/" + first.AccessKeyID, status: 200, want: shownKey(first.AccessKeyID)},
 		exchange{name: "one left", method: "GET", path: builderPath, status: 200, want: shownBuilder("pull", used)},

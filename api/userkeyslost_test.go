@@ -369,6 +369,7 @@ func TestHangUpBeforeTheSecret(t *testing.T) {
 	old := w.makeKey().AccessKeyID
 	for _, e := range []exchange{
 		{name: "CreateAccessKey", method: "POST", path: builderKeys},
+		{name: "CreateAccessKey", method: "POST", path: builderKeys, body: `{}`},
 		{name: "UpdateUser", method: "PUT", path: builderPath, body: `{"resetkey": true}`},
 	} {
 		asked := make(chan struct{})
@@ -454,8 +455,12 @@ func TestHangUpWhileTheOldKeyIsDeleted(t *testing.T) {
 			w.hangUpWhen(t, updateOf(`{"resetkey": true}`, 0, ""), asked)
 			waitFor(t, "the update to be logged", func() bool { return w.lastLine(t)["action"] == "UpdateUser" })
 			line, keys := w.lastLine(t), w.keyIDs()
-			want := map[string]any{"status": 499.0, "outcome": "failed", "error": "The caller hung up, so the new access key was deleted."}
+			withdrawn := line["deletedAccessKeys"] // nobody is told its id
+			want := map[string]any{"status": 499.0, "outcome": "failed", "error": "The caller hung up, so the new access key was deleted.", "deletedAccessKeys": withdrawn}
 			left := []string{old}
+			if fmt.Sprint(withdrawn) == fmt.Sprint([]any{old}) != (code == "") {
+				t.Errorf("the deleted keys are %v", withdrawn)
+			}
 			if code == "" {
 				want = map[string]any{"status": 200.0, "outcome": "dropped", "madeAccessKey": line["madeAccessKey"], "deletedAccessKeys": []any{old}}
 				left = []string{fmt.Sprint(line["madeAccessKey"])}

@@ -82,14 +82,7 @@ func createUser(ctx context.Context, t target, in createUserInput) (*users.User,
 }
 
 func deleteUser(ctx context.Context, t target, _ nothing) (*users.User, error) {
-	user, err := t.users(toDeleteUser, t.userScope(t.User)).Delete(ctx, t.User, t.whileOwned)
-	if err != nil {
-		return nil, err
-	}
-	for _, k := range user.AccessKeys {
-		t.record.deletedKeys = append(t.record.deletedKeys, k.AccessKeyID)
-	}
-	return user, nil
+	return t.users(toDeleteUser, t.userScope(t.User)).Delete(ctx, t.User, t.whileOwned)
 }
 
 // userScope is the scope of sessions that are for one user of the repository.
@@ -102,7 +95,9 @@ func (t target) userScope(user string) iam.Scope {
 // users returns the client of IAM for users of the repository, in the session of
 // that name in the row's Further.
 func (t target) users(further string, scope iam.Scope) *users.Client {
-	return t.connector.users.Client(t.placeOfUsers(), t.further(further, scope).Apply, t.further(toListUsers, t.accountScope()).Apply)
+	client := t.connector.users.Client(t.placeOfUsers(), t.further(further, scope).Apply, t.further(toListUsers, t.accountScope()).Apply)
+	client.KeyDeleted = t.record.noteDeletedKey
+	return client
 }
 
 // accountScope is the scope of sessions that are for the whole account.

@@ -69,7 +69,7 @@ func userExists(name string) string {
 }
 
 func nameIsTaken(name string) string {
-	return problemByAWS("user-exists", "IAM has a user "+name+" that is not the repository's. Names of users are unique in an account: choose another.", "EntityAlreadyExists")
+	return problemByAWS("user-exists", "IAM has a user "+name+" that is not the repository's, perhaps with other letters in upper case. Names of users are unique in an account: choose another.", "EntityAlreadyExists")
 }
 
 func TestCreateUserWhoseNameIsTaken(t *testing.T) {
@@ -86,7 +86,7 @@ func TestCreateUserWhoseNameIsTaken(t *testing.T) {
 		usersOf("POST", "", `{"UserName": "u"}`, 409, userExists("u")),
 		usersOf("POST", "", `{"UserName": "earlier"}`, 409, userExists("earlier")),
 		usersOf("POST", "", `{"UserName": "untagged"}`, 409, userExists("untagged")),
-		usersOf("POST", "", `{"UserName": "U"}`, 409, nameIsTaken("g-a-U")),
+		usersOf("POST", "", `{"UserName": "U"}`, 409, problemByAWS("user-exists", "The repository has the user u already. Upper and lower case make no difference.", "EntityAlreadyExists")),
 		usersOf("POST", "", `{"UserName": "b-c"}`, 409, nameIsTaken("g-a-b-c")),
 		usersOf("GET", "u", "", 200, shownUser("u", "pull")),
 		exchange{method: "GET", path: base + "/g-a/b/users", status: 200, want: `["c"]`},
@@ -173,7 +173,7 @@ func unfinishedCreate(code, said string, applied, unknown []string, awsCode stri
 // whom it has not made.
 func TestLostCreateFindsAnotherUser(t *testing.T) {
 	t.Parallel()
-	exists, taken := "The repository has the user u already.", "IAM has a user g-a-u that is not the repository's. Names of users are unique in an account: choose another."
+	exists, taken := "The repository has the user u already.", "IAM has a user g-a-u that is not the repository's, perhaps with other letters in upper case. Names of users are unique in an account: choose another."
 	unknown := func(said string) string {
 		return unfinishedCreate("user-exists", said, nil, []string{"User"}, "EntityAlreadyExists")
 	}

@@ -80,7 +80,7 @@ func TestDeleteUserInAnotherGroup(t *testing.T) {
 	key := w.addKey(account, u.Name)
 	w.run(
 		usersOf("DELETE", "u", "", 409, problemOf("user-conflict",
-			"The user u is in the IAM group admins, which the service does not know. Take it out of that group in IAM, and send the request again.")),
+			inOtherGroup("u"))),
 		usersOf("GET", "u", "", 200, shownUser("u", "", `"Groups": []`, `"Groups": ["admins", "former"]`, `"AccessKeys": []`, `"AccessKeys": [`+shownKey(key)+`]`)),
 	)
 }
@@ -249,7 +249,7 @@ func TestDeletedUserWhomIAMStillShows(t *testing.T) {
 	w.run(usersOf("GET", "full", "", 200, shownUser("full", "push")))
 }
 
-// A user who is half deleted gets its policy again before it gets a key.
+// A user who is half deleted gets no key before somebody says what it may do.
 func TestKeyOfAUserWhosePolicyWasJustDeleted(t *testing.T) {
 	t.Parallel()
 	w := newUsersWorld(t)
@@ -258,11 +258,11 @@ func TestKeyOfAUserWhosePolicyWasJustDeleted(t *testing.T) {
 	w.run(
 		usersOf("DELETE", "builder", "", 400, "-"),
 		usersOf("GET", "builder", "", 200, shownUser("builder", "")),
+		exchange{method: "POST", path: builderKeys, status: 409, want: problemOf("user-conflict",
+			"The user builder has no policy of this service, so nobody knows what it may do. Set its Access in an update, and send the request again.")},
+		updateOf(`{"Access": "push"}`, 200, shownUser("builder", "push")),
 		exchange{method: "POST", path: builderKeys, status: 200, want: "-"},
 	)
-	if u := w.aws.UsersNow(account, "/")["g-a-builder"]; u.Policies["ecr-api"] == "" {
-		t.Errorf("the user has no policy: %v", u)
-	}
 }
 
 // The key that IAM does not show yet is deleted too.

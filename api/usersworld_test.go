@@ -40,6 +40,13 @@ func (w *world) addUser(account string, u localaws.User) {
 	w.must(nil, w.aws.AddUser(account, u))
 }
 
+// inOtherGroup is what is said of a user in the IAM group admins.
+func inOtherGroup(user string) string {
+	return "The user " + user + " is in the IAM group arn:aws:iam::012345678901:group/admins, which the service does not know. " +
+		"Take it out of that group in IAM, and send the request again. If it is the group of the earlier service, " +
+		"the service's configuration (users.formerGroup) must have its name with its path."
+}
+
 // addKey adds an access key to a user, and returns its id.
 func (w *world) addKey(account, user string) string {
 	w.t.Helper()

@@ -98,7 +98,7 @@ func (c *Config) checkKeyLimits(k Key, check *checker) {
 	}
 	each("groups", k.Limits.Groups, groupPattern.MatchString, "is neither a group nor a pattern of groups (lower-case letters, digits and . _ - *)")
 	each("actions", k.Limits.Actions, func(name string) bool { return slices.Contains(check.operations, name) },
-		"is not the name of an operation that needs a token, as in the OpenAPI document")
+		"is not the name of an operation that needs a token; docs/configuration.md has them")
 }
 
 func (c *Config) isAccount(name string) bool {

@@ -53,7 +53,7 @@ func TestBadKeyLimits(t *testing.T) {
 		account  = " is neither an alias nor an id in accounts"
 		id       = " is not an account id (twelve digits); aliases need accounts"
 		group    = " is neither a group nor a pattern of groups (lower-case letters, digits and . _ - *)"
-		action   = " is not the name of an operation that needs a token, as in the OpenAPI document"
+		action   = " is not the name of an operation that needs a token; docs/configuration.md has them"
 		access   = "token.p.access must be read or write"
 		notAfter = `token.p.notAfter must be a time such as "2027-01-01T00:00:00Z"`
 	)
@@ -162,7 +162,7 @@ func TestPositionsOfBadLimits(t *testing.T) {
 		`token.pipeline.access (line 8, column 43) must be read or write; ` +
 		`token.pipeline.more (line 8, column 60) is not a known key; ` +
 		`token.pipeline.groups[1] (line 7, column 5) is neither a group nor a pattern of groups (lower-case letters, digits and . _ - *); ` +
-		`token.pipeline.actions[1] (line 8, column 28) is not the name of an operation that needs a token, as in the OpenAPI document`
+		`token.pipeline.actions[1] (line 8, column 28) is not the name of an operation that needs a token; docs/configuration.md has them`
 	if diff := cmp.Diff(want, message(err)); diff != "" {
 		t.Errorf("message (-want +got):\n%s", diff)
 	}

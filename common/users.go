@@ -93,10 +93,10 @@ func (c *Config) checkUsers(check *checker) {
 			`is not the ARN of a policy of your own, like "arn:aws:iam::012345678901:policy/ecr-api-users"`)
 	} else {
 		check.require("users.boundary", u.Boundary == "" || policyName.MatchString(u.Boundary),
-			"is not a policy name (letters, digits and + = , . @ _ - /)")
+			"is not a policy name (letters, digits and + = , . @ _ - /), with its path but without a / before it")
 	}
 	check.require("users.formerGroup", u.FormerGroup == "" || policyName.MatchString(u.FormerGroup),
-		"is not a group name (letters, digits and + = , . @ _ - /)")
+		"is not a group name (letters, digits and + = , . @ _ - /), with its path but without a / before it")
 	check.require("users.formerGroup", u.FormerGroup == "" || u.Boundary != "" || check.undecoded.has("users.boundary"),
 		"goes with users.boundary, without which there are no users")
 	check.require("users.boundary", len(u.Boundary) <= maxIAMName, fmt.Sprintf("is over %d characters", maxIAMName))

@@ -34,9 +34,9 @@ func TestUsers(t *testing.T) {
 func TestBadUsers(t *testing.T) {
 	t.Parallel()
 	const (
-		badName  = "users.boundary is not a policy name (letters, digits and + = , . @ _ - /)"
+		badName  = "users.boundary is not a policy name (letters, digits and + = , . @ _ - /), with its path but without a / before it"
 		badARN   = `users.boundary is not the ARN of a policy of your own, like "arn:aws:iam::012345678901:policy/ecr-api-users"`
-		badGroup = "users.formerGroup is not a group name (letters, digits and + = , . @ _ - /)"
+		badGroup = "users.formerGroup is not a group name (letters, digits and + = , . @ _ - /), with its path but without a / before it"
 		noUsers  = "users.formerGroup goes with users.boundary, without which there are no users"
 		badOrg   = "org has a space or a /, which cannot be with users.boundary: it is in the paths of users"
 		tooLong  = "users.boundary is over 216 characters"

@@ -98,13 +98,17 @@ type Client struct {
 	place   Place
 	session request.Option
 	listing request.Option
+
+	// KeyDeleted is told the id of each access key that is deleted, unless the
+	// caller has named the key. Several calls may come at the same time.
+	KeyDeleted func(id string)
 }
 
 // Client returns a Client of the place. The first option puts the credentials of
 // a session into each of its requests. The second is for a session that may list
 // users, and nothing else. A Client costs little: make one for each request.
 func (a *API) Client(place Place, session, listing request.Option) *Client {
-	return &Client{API: a, place: place, session: session, listing: listing}
+	return &Client{API: a, place: place, session: session, listing: listing, KeyDeleted: func(string) {}}
 }
 
 // send makes one call to IAM. All calls go through it. The error is the one that

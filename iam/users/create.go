@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
@@ -155,10 +156,13 @@ func (c *Client) explainRefusal(ctx context.Context, name string, refusal error)
 	default:
 		return refusal
 	}
-	listed, err := c.isListed(ctx, name)
-	switch {
-	case listed || c.made.isFresh(c.arnOf(name)):
+	users, err := c.list(ctx)
+	inCase := func(user string) bool { return strings.EqualFold(user, name) } // IAM's rule for names
+	switch i := slices.IndexFunc(users, inCase); {
+	case slices.Contains(users, name) || c.made.isFresh(c.arnOf(name)):
 		return c.alreadyExists(name, refusal)
+	case i >= 0:
+		return exists(refusal, "The repository has the user "+users[i]+" already. Upper and lower case make no difference.")
 	case awsCode(refusal) == iam.ErrCodeEntityAlreadyExistsException && err == nil:
 		return c.nameIsTaken(name, refusal)
 	case awsCode(refusal) == accessDenied && err != nil: // nobody knows why it was refused
@@ -179,7 +183,8 @@ func (c *Client) alreadyExists(name string, failure error) error {
 }
 
 func (c *Client) nameIsTaken(name string, failure error) error {
-	return exists(failure, "IAM has a user "+c.place.nameIn(name)+" that is not the repository's. Names of users are unique in an account: choose another.")
+	return exists(failure, "IAM has a user "+c.place.nameIn(name)+" that is not the repository's, perhaps with other letters in upper case. "+
+		"Names of users are unique in an account: choose another.")
 }
 
 // exists returns the error that IAM would have answered if it looked for the name

@@ -51,8 +51,12 @@ var passes = map[string]bool{
 
 // refusal says to callers what to look at if AWS denies the action.
 func refusal(action string) string {
-	return "AWS denied " + action + " to the role of that account. Give the role the permissions for users " +
+	said := "AWS denied " + action + " to the role of that account. Give the role the permissions for users " +
 		"(config/aws/users-policy.json), and look for a policy that denies them."
+	if action == "iam:CreateUser" || action == "iam:PutUserPermissionsBoundary" {
+		said += " They are for one permissions boundary, which must be the one in the service's configuration (users.boundary)."
+	}
+	return said
 }
 
 // awsCode returns AWS's own code of an error of a call.

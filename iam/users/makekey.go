@@ -123,13 +123,13 @@ const maxKeys = 2
 func twoKeys(user string, keys []AccessKey) string {
 	said := fmt.Sprintf("The user %s has two access keys, which is AWS's limit.", user)
 	for _, k := range keys {
-		used := "never used"
+		used := "AWS knows of no use of it"
 		if k.LastUsedDate != nil {
-			used = "last used at " + k.LastUsedDate.UTC().Format(time.RFC3339)
+			used = "it was last used at " + k.LastUsedDate.UTC().Format(time.RFC3339)
 		}
-		said += fmt.Sprintf(" %s is %s and was %s.", k.AccessKeyID, k.Status, used)
+		said += fmt.Sprintf(" %s is %s, and %s.", k.AccessKeyID, k.Status, used)
 	}
-	return said + " Delete one of them first."
+	return said + " AWS tells uses hours late. Delete one of them first."
 }
 
 // deleteLost looks for the key that a failed call may have made, and deletes it.
@@ -168,6 +168,7 @@ func (m keyMaker) deleteCertain(ctx context.Context, lost, doubtful []string, tr
 	case m.removeKey(ctx, m.user, lost[0]) != nil:
 		return unknownKey(failure, "AWS has made the key "+lost[0]+", and did not delete it. Delete it, since nobody knows it.")
 	default:
+		m.KeyDeleted(lost[0])
 		return nil
 	}
 }

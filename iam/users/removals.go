@@ -31,7 +31,14 @@ func (d *deletion) removeAll(ctx context.Context) error {
 func (d *deletion) keyRemovals() (list []write) {
 	for _, k := range d.user.AccessKeys {
 		in := &iam.DeleteAccessKeyInput{UserName: d.nameInIAM(), AccessKeyId: aws.String(k.AccessKeyID)}
-		list = append(list, writing(d.Client, d.iam.DeleteAccessKeyRequest, in))
+		call := writing(d.Client, d.iam.DeleteAccessKeyRequest, in)
+		list = append(list, func(ctx context.Context, tries *calls.Attempts) error {
+			err := call(ctx, tries)
+			if err == nil || tries.Unsure && awsCode(err) == iam.ErrCodeNoSuchEntityException {
+				d.KeyDeleted(k.AccessKeyID)
+			}
+			return err
+		})
 	}
 	return list
 }

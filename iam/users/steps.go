@@ -99,6 +99,7 @@ func (m keyMaker) removeOthers(ctx context.Context, updated *UpdatedUser) {
 	for _, old := range m.was {
 		err := m.removeKey(limited, m.user, old.AccessKeyID)
 		if err == nil || calls.IsGone(err) {
+			m.KeyDeleted(old.AccessKeyID)
 			updated.DeletedAccessKeys = append(updated.DeletedAccessKeys, old.AccessKeyID)
 			continue
 		}
@@ -114,6 +115,7 @@ func (m keyMaker) withdraw(ctx context.Context, id string) error {
 		gone.Message, gone.Cause = "The caller hung up. Nobody knows the new access key "+id+": delete it.", err
 		return common.WithOutcome(gone, nil, keyPart)
 	}
+	m.KeyDeleted(id)
 	return gone
 }
 

@@ -13,7 +13,7 @@ import (
 // An Update says what to change of a user.
 type Update struct {
 	Access   *string      // a key of Place.Policies; nil: the present one
-	Default  string       // the Access of a user that becomes the service's, if there is none
+	Default  string       // the Access of a user of the earlier service, if there is none
 	Tags     []common.Tag // to merge into the present ones
 	MakeKey  bool
 	ResetKey bool // make a key, and delete the others
@@ -81,10 +81,31 @@ func (c *Client) checkUpdate(u Update, present *User) error {
 	if err := c.checkGroups(present); err != nil {
 		return err
 	}
+	if c.accessAfter(u, present) == "" {
+		return common.Errorf(common.UserConflict, "The user %s has no policy of this service, so nobody knows what it may do. "+
+			"Set its Access in an update, and send the request again.", present.UserName)
+	}
 	if (u.ResetKey || u.MakeKey && present.Access == nil) && len(present.AccessKeys) >= maxKeys {
 		return &common.Error{Code: common.TwoAccessKeys, Message: twoKeys(present.UserName, present.AccessKeys)}
 	}
 	return nil
+}
+
+// accessAfter returns the access that the user is to have. It is empty if the
+// update does not say it, and the user has no policy of the service although it was
+// made by it: somebody may have taken its rights away.
+func (c *Client) accessAfter(u Update, present *User) string {
+	known := c.place.accessByPolicy(present.policy)
+	switch {
+	case u.Access != nil:
+		return *u.Access
+	case known != nil:
+		return *known
+	case present.boundary != c.place.Boundary || len(present.groups) > 0: // of the earlier service
+		return u.Default
+	default:
+		return ""
+	}
 }
 
 // The parts of an update that are not parts of other changes.
@@ -135,13 +156,7 @@ func (c *Client) boundaryStep(name string) step {
 }
 
 func (c *Client) policyStep(u Update, present *User) step {
-	access := u.Default
-	for _, known := range []*string{u.Access, c.place.accessByPolicy(present.policy), c.place.accessByPolicy(c.newPolicy(present.UserName))} {
-		if known != nil {
-			access = *known
-			break
-		}
-	}
+	access := c.accessAfter(u, present)
 	policy := c.place.Policies[access]
 	in := c.policyInput(present.UserName, access)
 	return step{

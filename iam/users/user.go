@@ -189,7 +189,8 @@ func (c *Client) checkGroups(u *User) error {
 	for _, g := range u.groups {
 		if aws.StringValue(g.Arn) != c.place.FormerGroup {
 			return common.Errorf(common.UserConflict, "The user %s is in the IAM group %s, which the service does not know. "+
-				"Take it out of that group in IAM, and send the request again.", u.UserName, aws.StringValue(g.GroupName))
+				"Take it out of that group in IAM, and send the request again. If it is the group of the earlier service, "+
+				"the service's configuration (users.formerGroup) must have its name with its path.", u.UserName, aws.StringValue(g.Arn))
 		}
 	}
 	return nil

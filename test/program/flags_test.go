@@ -62,7 +62,7 @@ func TestErrorsAtTheStart(t *testing.T) {
 	limited := limitedKeys("CreateCredentials")
 	unknownAction := limitedKeys("PushImage")
 	const noAction = "API_CONFIG: bad configuration: token.pipeline.actions[1] (line 1, column 98) " +
-		"is not the name of an operation that needs a token, as in the OpenAPI document"
+		"is not the name of an operation that needs a token; docs/configuration.md has them"
 	for name, test := range map[string]struct {
 		args   []string
 		env    string

@@ -16,7 +16,7 @@ import (
 func TestRotationByCurl(t *testing.T) {
 	t.Parallel()
 	wantPrograms(t, "curl", "jq")
-	const account, repository, user = "012345678901", "spindev-00001/welcome", "spindev-00001-welcome-builder"
+	const account, repository, user = "012345678901", "spindev-00001/dasher", "spindev-00001-dasher-builder"
 	aws, awsURL := newAWS(t, nil)
 	for _, err := range []error{
 		aws.AddRepository(account, "us-east-1", repository, map[string]string{"spinup:org": "spindev"}),

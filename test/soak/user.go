@@ -47,6 +47,10 @@ func (u user) access() string {
 	return ""
 }
 
+// lostPolicy tells whether somebody has taken the policy of one of the service's
+// users away.
+func (u user) lostPolicy() bool { return u.Bounded && len(u.Groups) == 0 && u.access() == "" }
+
 func (u user) keyIDs() (ids []string) {
 	for _, k := range u.Keys {
 		ids = append(ids, k.ID)

@@ -99,7 +99,7 @@ func (c userCheck) checkEnd() error {
 	switch {
 	case c.o.kind == remove || c.out.status == 0 || failures[c.out.status]:
 	case c.out.status == 200:
-		ok = c.o.kind == listUsers || c.o.kind == createUser || c.was != nil || disturbed
+		ok = c.o.kind == listUsers || c.o.kind == createUser || c.was != nil && !c.needsAccess() || disturbed
 	case told == "user-not-found":
 		ok = c.o.kind != createUser && (c.was == nil || disturbed)
 	case told == "access-key-not-found":
@@ -109,11 +109,17 @@ func (c userCheck) checkEnd() error {
 	case told == "two-access-keys":
 		ok = c.o.makesKey() && (c.was != nil && len(c.was.Keys) == 2 || disturbed)
 	case told == "user-conflict":
-		ok = (c.o.takesOver() || c.o.kind == deleteUser) && (c.was != nil && slices.Contains(c.was.Groups, otherGroup) || disturbed)
+		inGroup := c.was != nil && slices.Contains(c.was.Groups, otherGroup)
+		ok = (c.o.takesOver() || c.o.kind == deleteUser) && (inGroup || disturbed) || c.needsAccess()
 	default:
 		ok = false
 	}
 	return errorIf(!ok, fmt.Sprintf("it cannot end with %d %s", c.out.status, told))
+}
+
+// needsAccess tells whether the operation must say what the user may do.
+func (c userCheck) needsAccess() bool {
+	return c.o.takesOver() && c.o.user.access == "" && c.was != nil && c.was.lostPolicy()
 }
 
 func (c userCheck) checkCreate() error {
@@ -195,7 +201,7 @@ func (c userCheck) checkUpdate() error {
 		switch {
 		case c.o.user.access != "":
 			wanted.Policies = c.o.user.access
-		case c.was.Policies == "":
+		case c.was.Policies == "" && !c.was.lostPolicy():
 			wanted.Policies = toPush
 		}
 	}
