@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common/localaws"
 	"github.com/aws/aws-sdk-go/aws"
@@ -239,6 +240,33 @@ func TestLostCreateAfterOneThatIsUnknown(t *testing.T) {
 	w.aws.Inject(localaws.Fault{Operation: "iam:PutUserPolicy", Code: "InvalidInput", Message: "no", Times: 1})
 	w.run(usersOf("POST", "", `{"UserName": "u"}`, 409, unfinishedCreate("user-exists", "The repository has the user u already.", nil, []string{"User"}, "EntityAlreadyExists")))
 	w.wantUsers("g-a-u")
+}
+
+// Another copy of the service has just deleted a user of that name, whom IAM still
+// shows. A create that fails deletes what it has made all the same.
+func TestUndoWhileIAMShowsAnEarlierUser(t *testing.T) {
+	t.Parallel()
+	w := newUsersWorld(t)
+	w.addUser(account, localaws.User{Path: "/spinup/spindev/g/a/", Name: "g-a-u"})
+	w.later.Add(60)
+	w.aws.SetIAMDelay(2 * time.Second)
+	w.must(w.iam().DeleteUser(&awsiam.DeleteUserInput{UserName: aws.String("g-a-u")}))
+	w.aws.Inject(localaws.Fault{Operation: "iam:PutUserPolicy", Code: "InvalidInput", Message: "no"})
+	looks := 0
+	w.after = func(c localaws.Call) {
+		if c.Operation == "GetUser" {
+			if looks++; looks > 1 {
+				w.later.Add(1)
+			}
+		}
+	}
+	w.run(usersOf("POST", "", `{"UserName": "u"}`, 400, problemByAWS("bad-request", "no", "InvalidInput")))
+	if now := w.aws.UsersNow(account, "/"); len(now) > 0 {
+		t.Errorf("there are the users %v", now)
+	}
+	if looks < 3 {
+		t.Errorf("IAM was asked %d times", looks)
+	}
 }
 
 // The user whom this process has just made is gone: somebody has deleted it. So the

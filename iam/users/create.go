@@ -40,12 +40,12 @@ func (c *Client) Create(ctx context.Context, name, access string, tags []common.
 	working, cancel := calls.ReserveTime(ctx)
 	defer cancel()
 	tags = common.MergeTags(tags, c.place.tagsOf(name))
-	id, err := c.createOrFind(working, name, tags)
+	made, err := c.createOrFind(working, name, tags)
 	if err != nil {
 		return nil, err
 	}
 	c.made.add(c.arnOf(name))
-	c.made.add(id)
+	c.made.add(made.id)
 	c.gone.forget(c.arnOf(name))
 	put := new(calls.Attempts)
 	hasPolicy := false
@@ -54,7 +54,7 @@ func (c *Client) Create(ctx context.Context, name, access string, tags []common.
 		err = stillOurs(working)
 	}
 	if err != nil {
-		u := undo{Client: c, name: name, id: id, hasPolicy: hasPolicy || put.Unsure}
+		u := undo{Client: c, made: made, hasPolicy: hasPolicy || put.Unsure}
 		return nil, u.run(ctx, err)
 	}
 	return &User{UserName: name, Access: &access, AccessKeys: []AccessKey{}, Groups: []string{}, Tags: tags}, nil
@@ -65,24 +65,25 @@ func (c *Client) turn(ctx context.Context, user string) (end func(), err error) 
 	return c.turns.Wait(ctx, c.arnOf(user), "Other changes of this user took too long.")
 }
 
-// createOrFind creates the user, or finds it after a lost answer, and returns its
-// id. IAM may refuse the name of a user who was just deleted for a while.
-func (c *Client) createOrFind(ctx context.Context, name string, tags []common.Tag) (id string, err error) {
+// createOrFind creates the user, or finds it after a lost answer. Of the user that it
+// returns, only the name, the id and the time of creation are known. IAM may refuse
+// the name of a user who was just deleted for a while.
+func (c *Client) createOrFind(ctx context.Context, name string, tags []common.Tag) (made *User, err error) {
 	for waits := lookAfter[1:]; ; waits = waits[1:] {
 		tries := new(calls.Attempts)
 		out, err := send(ctx, c.session, c.iam.CreateUserRequest, c.createInput(name, tags), tries.Watch)
 		switch {
 		case err == nil:
-			return aws.StringValue(out.User.UserId), nil
+			return &User{UserName: name, id: aws.StringValue(out.User.UserId), created: aws.TimeValue(out.User.CreateDate)}, nil
 		case tries.Unsure:
-			if id, err = c.findCreated(ctx, name, tags, tries, err); err != nil {
+			if made, err = c.findCreated(ctx, name, tags, tries, err); err != nil {
 				c.made.add(c.perhapsOf(name))
 			}
-			return id, err
+			return made, err
 		}
 		refused := awsCode(err) == accessDenied || awsCode(err) == iam.ErrCodeEntityAlreadyExistsException
 		if !refused || !c.gone.isFresh(c.arnOf(name)) || len(waits) == 0 || !calls.Pause(ctx, waits[0]) {
-			return "", c.explainRefusal(ctx, name, err)
+			return nil, c.explainRefusal(ctx, name, err)
 		}
 	}
 }
@@ -105,21 +106,22 @@ func awsTags(tags []common.Tag) []*iam.Tag {
 }
 
 // findCreated ends a create after an attempt that may have done the work without
-// saying so. It returns the id of the user if this create has made it. Otherwise
-// the error says that the name was taken before, or what failed.
-func (c *Client) findCreated(ctx context.Context, name string, tags []common.Tag, tries *calls.Attempts, failure error) (id string, err error) {
-	found, err := c.readNew(ctx, name)
+// saying so. It returns the user if this create has made it. Otherwise the error
+// says that the name was taken before, or what failed.
+func (c *Client) findCreated(ctx context.Context, name string, tags []common.Tag, tries *calls.Attempts, failure error) (*User, error) {
+	isOlder := func(u *User) bool { return !c.clock.MayBeAfter(tries.Start, lastMoment(u.created)) }
+	found, err := c.readNew(ctx, name, isOlder)
 	switch {
 	case calls.IsGone(err) && awsCode(failure) == iam.ErrCodeEntityAlreadyExistsException:
-		return "", perhapsMade(c.nameIsTaken(name, failure)) // by another user, or by this one, which IAM does not show yet
+		return nil, perhapsMade(c.nameIsTaken(name, failure)) // by another user, or by this one, which IAM does not show yet
 	case err != nil:
-		return "", perhapsMade(calls.UnknownReason(failure, err))
-	case !c.clock.MayBeAfter(tries.Start, lastMoment(found.created)) || c.made.isFresh(found.id):
-		return "", c.alreadyExists(name, failure)
+		return nil, perhapsMade(calls.UnknownReason(failure, err))
+	case isOlder(found) || c.made.isFresh(found.id):
+		return nil, c.alreadyExists(name, failure)
 	case found.boundary == c.place.Boundary && slices.Equal(found.Tags, tags) && !c.made.isFresh(c.perhapsOf(name)):
-		return found.id, nil
+		return found, nil
 	default: // somebody made it just now, or an earlier create did, and somebody may have changed it since
-		return "", perhapsMade(c.alreadyExists(name, failure))
+		return nil, perhapsMade(c.alreadyExists(name, failure))
 	}
 }
 
@@ -133,17 +135,21 @@ func unfinished(failure error, applied, unknown []string) error {
 	return e
 }
 
-// readNew reads a user whom IAM may not know yet. It may still show one of the
-// same name who is gone.
-func (c *Client) readNew(ctx context.Context, name string) (*User, error) {
-	u := &User{UserName: name}
+// readNew reads a user whom IAM may not know yet. It may still show an older one of
+// the same name who is gone, so it is asked again then, too.
+func (c *Client) readNew(ctx context.Context, name string, isOlder func(*User) bool) (*User, error) {
+	u, err := &User{UserName: name}, error(nil)
 	for _, wait := range lookAfter {
 		calls.Pause(ctx, wait) // if the time is over, the next call to IAM says so
-		if err := c.readUser(ctx, u); !mayBeMissing(err) && !calls.IsGone(err) {
+		err = c.readUser(ctx, u)
+		if err == nil && !isOlder(u) || err != nil && !mayBeMissing(err) && !calls.IsGone(err) {
 			return u, err
 		}
 	}
-	return nil, notFound(name)
+	if err != nil {
+		return nil, notFound(name)
+	}
+	return u, nil
 }
 
 // explainRefusal returns the error for a create that IAM refused. IAM may deny the
