@@ -542,17 +542,6 @@ func requestContext(s iam.Scope, on resource, tags map[string]string) map[string
 	return lowerKeys(context)
 }
 
-// lowerKeys returns the context with its names in lower case. Else each decision
-// would have to make them so.
-func lowerKeys(context map[string][]string) map[string][]string {
-	lower := make(map[string][]string, len(context))
-	for k, values := range context {
-		k = strings.ToLower(k)
-		lower[k] = append(lower[k], values...)
-	}
-	return lower
-}
-
 // everyCharacter has all characters that names and orgs may have.
 var everyCharacter = iam.Scope{
 	Registry: common.Registry{Partition: "aws-us-gov", Region: "us-gov-west-1", Account: "000000000001"},

@@ -485,3 +485,14 @@ func changeFurther(name string, policy func(iam.Scope) iam.Policy) func(*common.
 		}
 	})
 }
+
+// lowerKeys returns the context with its names in lower case. Else each decision
+// would have to make them so.
+func lowerKeys(context map[string][]string) map[string][]string {
+	lower := make(map[string][]string, len(context))
+	for k, values := range context {
+		k = strings.ToLower(k)
+		lower[k] = append(lower[k], values...)
+	}
+	return lower
+}
