@@ -54,7 +54,7 @@ func (c *Client) Create(ctx context.Context, name, access string, tags []common.
 		err = stillOurs(working)
 	}
 	if err != nil {
-		u := undo{Client: c, made: made, hasPolicy: hasPolicy || put.Unsure}
+		u := undo{Client: c, user: made, hasPolicy: hasPolicy || put.Unsure}
 		return nil, u.run(ctx, err)
 	}
 	return &User{UserName: name, Access: &access, AccessKeys: []AccessKey{}, Groups: []string{}, Tags: tags}, nil

@@ -14,7 +14,7 @@ import (
 // An undo deletes a user whom a create has made, and no other of the same name.
 type undo struct {
 	*Client
-	made      *User
+	user      *User // whom the create has made
 	hasPolicy bool // or may have it
 
 	known bool           // IAM has shown the user
@@ -28,29 +28,29 @@ func (u *undo) run(ctx context.Context, failure error) error {
 	for _, wait := range append(slices.Clone(lookAfter), 5*time.Second) {
 		calls.Pause(ctx, wait)
 		if u.deleteIfSame(ctx) {
-			u.noteGone(u.made.UserName, u.made.id)
+			u.noteGone(u.user.UserName, u.user.id)
 			return common.WithOutcome(failure, nil, nil)
 		}
 	}
-	listed, err := u.isListed(ctx, u.made.UserName)
+	listed, err := u.isListed(ctx, u.user.UserName)
 	return halfMade(failure, u.tries.Unsure || err == nil && !listed, u.hasPolicy)
 }
 
 // deleteIfSame deletes the user, and tells whether it is gone.
 func (u *undo) deleteIfSame(ctx context.Context) (gone bool) {
-	now := &User{UserName: u.made.UserName}
+	now := &User{UserName: u.user.UserName}
 	err := u.readUser(ctx, now)
 	switch {
-	case err == nil && now.id == u.made.id:
+	case err == nil && now.id == u.user.id:
 		u.known = true
 		return u.delete(ctx)
-	case err == nil && !u.known && now.created.Before(u.made.created): // it is gone, and IAM still shows it
+	case err == nil && !u.known && now.created.Before(u.user.created): // it is gone, and IAM still shows it
 		return false
 	case err == nil || calls.IsGone(err) && awsCode(err) == "": // another user has the name
 		return true
 	case u.known && mayBeMissing(err):
-		u.forget(u.made.UserName) // or the list would have it, because it is new
-		listed, err := u.isListed(ctx, u.made.UserName)
+		u.forget(u.user.UserName) // or the list would have it, because it is new
+		listed, err := u.isListed(ctx, u.user.UserName)
 		return err == nil && !listed
 	default:
 		return false
@@ -60,10 +60,10 @@ func (u *undo) deleteIfSame(ctx context.Context) (gone bool) {
 // delete deletes the policy and the user. After an attempt that may have deleted
 // the user, there is no other before the next look.
 func (u *undo) delete(ctx context.Context) (gone bool) {
-	if u.deletePolicy(ctx, u.made.UserName, policyName) == nil {
+	if u.deletePolicy(ctx, u.user.UserName, policyName) == nil {
 		u.hasPolicy = false
 	}
-	in := &iam.DeleteUserInput{UserName: aws.String(u.place.nameIn(u.made.UserName))}
+	in := &iam.DeleteUserInput{UserName: aws.String(u.place.nameIn(u.user.UserName))}
 	_, err := send(ctx, u.session, u.iam.DeleteUserRequest, in, u.tries.WatchOnce)
 	return err == nil
 }
