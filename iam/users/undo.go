@@ -15,7 +15,7 @@ import (
 type undo struct {
 	*Client
 	user      *User // whom the create has made
-	hasPolicy bool // or may have it
+	hasPolicy bool  // or may have it
 
 	known bool           // IAM has shown the user
 	tries calls.Attempts // of the deletion of the user itself
