@@ -308,6 +308,19 @@ func TestAuditOfDeletedKeys(t *testing.T) {
 	check("DeleteRepository", "done", other)
 }
 
+// All answers to the deletion of an access key are lost, and it is found deleted.
+func TestAuditOfAKeyThatIsFoundDeleted(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, builder("pull"))
+	key := w.addKey(account, "g-a-builder")
+	w.loseAnswer("iam:DeleteAccessKey", localaws.Fault{Drop: true}, true)
+	w.aws.Inject(localaws.Fault{Operation: "iam:DeleteAccessKey", Drop: true})
+	w.run(usersOf("DELETE", "builder", "", 200, "-"))
+	if diff := cmp.Diff([]any{key}, w.lastLine(t)["deletedAccessKeys"]); diff != "" {
+		t.Errorf("deleted keys (-want +got):\n%s", diff)
+	}
+}
+
 // The line names an access key whose answer was lost, and that the service has
 // found and deleted.
 func TestAuditOfALostKey(t *testing.T) {

@@ -287,12 +287,18 @@ func TestUserOfTheEarlierService(t *testing.T) {
 func TestUserWithoutOurPolicy(t *testing.T) {
 	t.Parallel()
 	const denied = `{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}`
-	for name, policies := range map[string]map[string]string{"none": nil, "another": {"ecr-api": denied}} {
+	for name, change := range map[string]func(*localaws.User){
+		"none":                   func(u *localaws.User) { u.Policies = nil },
+		"another":                func(u *localaws.User) { u.Policies["ecr-api"] = denied },
+		"none, another boundary": func(u *localaws.User) { u.Policies, u.Boundary = nil, "other" },
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			u := builder("pull")
-			u.Policies = policies
+			change(&u)
 			w := newUserWorld(t, u)
+			w.later.Add(60) // so IAM must know the policy by now
+			w.run(exchange{method: "GET", path: usersOfA, status: 200, want: "-"})
 			want := problemOf("user-conflict", "The user builder has no policy of this service, so nobody knows what it may do. Set its Access in an update, and send the request again.")
 			w.run(
 				exchange{method: "POST", path: builderKeys, status: 409, want: want},
@@ -303,9 +309,36 @@ func TestUserWithoutOurPolicy(t *testing.T) {
 				updateOf(`{"Access": "pull"}`, 200, shownUser("builder", "pull")),
 				exchange{method: "POST", path: builderKeys, status: 200, want: "-"},
 			)
+			if u.Boundary == "other" {
+				w.wantWrites("iam:PutUserPermissionsBoundary", "iam:PutUserPolicy", "iam:CreateAccessKey")
+				return
+			}
 			w.wantWrites("iam:PutUserPolicy", "iam:CreateAccessKey")
 		})
 	}
+}
+
+// Another copy of the service has just made the user, and IAM shows the policy late.
+func TestKeyOfAUserWhosePolicyIsShownLate(t *testing.T) {
+	t.Parallel()
+	w := newUserWorld(t, builder("pull"))
+	w.aws.Inject(localaws.Fault{Operation: "iam:GetUserPolicy", Code: "NoSuchEntity", Status: 404, Times: 2})
+	w.run(exchange{method: "POST", path: builderKeys, status: 200, want: "-"})
+	w.wantWrites("iam:CreateAccessKey")
+}
+
+// A takeover fails after the boundary. The same request completes it.
+func TestTakeoverIsRepeatable(t *testing.T) {
+	t.Parallel()
+	u := earlierUser("g/a", org, "builder")
+	u.Groups = nil
+	w := newUserWorld(t, u)
+	mend := w.aws.Inject(localaws.Fault{Operation: "iam:PutUserPolicy", Code: "InvalidInput", Message: "no"})
+	w.run(exchange{method: "POST", path: builderKeys, status: 400, want: "-"})
+	w.wantWrites("iam:PutUserPermissionsBoundary", "iam:PutUserPolicy")
+	mend()
+	w.run(exchange{method: "POST", path: builderKeys, status: 200, want: "-"})
+	w.wantWrites("iam:PutUserPolicy", "iam:CreateAccessKey")
 }
 
 // An operator replaces the policy a moment after the service has set it.

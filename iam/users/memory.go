@@ -18,8 +18,8 @@ const (
 )
 
 // A memory has what this process has made or deleted in IAM a short time ago: ARNs
-// of users, their policies, "Tags", "Perhaps" and the ids of their access keys after
-// these, and unique ids of users. AWS may not know that everywhere yet.
+// of users, their policies, "Tags", "Perhaps", "Takeover" and the ids of their access
+// keys after these, and unique ids of users. AWS may not know that everywhere yet.
 type memory struct {
 	notes *lru.Cache[string, note]
 }
@@ -156,6 +156,10 @@ func (c *Client) forgetPolicy(user string) {
 
 // newTagsOf is the name in the memory of the tags that were set on the user.
 func (c *Client) newTagsOf(user string) string { return c.arnOf(user) + " Tags" }
+
+// takeoverOf is the name in the memory of a takeover that has begun. If it fails after
+// that, the same request can complete it.
+func (c *Client) takeoverOf(user string) string { return c.arnOf(user) + " Takeover" }
 
 // perhapsOf is the name in the memory of a create that may have made the user
 // without saying so.

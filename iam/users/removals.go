@@ -74,12 +74,14 @@ func (d *deletion) remove(ctx context.Context, part string, present func() []wri
 		return nil
 	}
 	before := slices.Contains(d.applied, part) // in an earlier round, and now there is more
+	keys := d.user.AccessKeys
 	perhaps, unsure, err := d.removeList(ctx, list)
 	if unsure {
 		readErr := d.readAgain(ctx)
 		switch {
 		case readErr == nil && len(present()) == 0:
 			err = nil
+			d.noteKeys(part, keys)
 		case calls.IsGone(readErr):
 			return readErr
 		}
@@ -92,6 +94,16 @@ func (d *deletion) remove(ctx context.Context, part string, present func() []wri
 		d.unknown = []string{part}
 	}
 	return err
+}
+
+// noteKeys tells of access keys that are found deleted.
+func (d *deletion) noteKeys(part string, keys []AccessKey) {
+	if part != keysPart {
+		return
+	}
+	for _, k := range keys {
+		d.KeyDeleted(k.AccessKeyID)
+	}
 }
 
 // removeList makes removals, some at the same time. It tells whether one is done

@@ -4,8 +4,10 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/YaleSpinup/ecr-api/common"
+	"github.com/YaleSpinup/ecr-api/iam/calls"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/service/iam"
 )
@@ -45,7 +47,7 @@ func (c *Client) Update(ctx context.Context, name string, u Update, read func(co
 		return nil, err
 	}
 	defer end()
-	present, err := read(ctx)
+	present, err := c.readForUpdate(ctx, u, read)
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +67,27 @@ func (c *Client) Update(ctx context.Context, name string, u Update, read func(co
 		return nil, withApplied(err, applied)
 	}
 	return updated, nil
+}
+
+// readForUpdate reads the user. If it seems to have no policy of the service, that
+// may be because IAM does not show yet what this process, or another one, has set a
+// moment ago. So it is read again for some time.
+func (c *Client) readForUpdate(ctx context.Context, u Update, read func(context.Context) (*User, error)) (present *User, err error) {
+	for _, wait := range lookAfter {
+		if !calls.Pause(ctx, wait) {
+			break
+		}
+		present, err = read(ctx)
+		if err != nil || !u.takesOver() || c.accessAfter(u, present) != "" || !c.mayBeStale(present) {
+			break
+		}
+	}
+	return present, err
+}
+
+// mayBeStale tells whether IAM may not show the user's policy yet.
+func (c *Client) mayBeStale(u *User) bool {
+	return c.newPolicy(u.UserName) != "" || c.clock.MayBeAfter(time.Now().Add(-unseen), lastMoment(u.created))
 }
 
 // takesOver tells whether the user must be as the service makes one.
@@ -101,7 +124,7 @@ func (c *Client) accessAfter(u Update, present *User) string {
 		return *u.Access
 	case known != nil:
 		return *known
-	case present.boundary != c.place.Boundary || len(present.groups) > 0: // of the earlier service
+	case present.boundary == "" || len(present.groups) > 0 || c.made.isFresh(c.takeoverOf(present.UserName)): // of the earlier service
 		return u.Default
 	default:
 		return ""
@@ -150,7 +173,10 @@ func (c *Client) boundaryStep(name string) step {
 	return step{
 		part: boundaryPart,
 		call: writing(c, c.iam.PutUserPermissionsBoundaryRequest, in),
-		note: func(u *User) { u.boundary = c.place.Boundary },
+		note: func(u *User) {
+			c.made.add(c.takeoverOf(name))
+			u.boundary = c.place.Boundary
+		},
 		done: func(u *User) bool { return u.boundary == c.place.Boundary },
 	}
 }

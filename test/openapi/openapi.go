@@ -117,7 +117,11 @@ func (d *Document) check(answer *http.Response, body []byte) error {
 		return err
 	}
 	contentType := answer.Header.Get("Content-Type")
-	content := responseOf(route.Operation, answer.StatusCode).Content
+	response := responseOf(route.Operation, answer.StatusCode)
+	if response == nil { // ValidateResponse lets some redirects pass
+		return fmt.Errorf("the status %d is not in the document", answer.StatusCode)
+	}
+	content := response.Content
 	described := content.Get(contentType)
 	switch {
 	case len(content) > 0 && described == nil:
@@ -128,12 +132,14 @@ func (d *Document) check(answer *http.Response, body []byte) error {
 	return d.bodies.check(described.Schema, contentType, body)
 }
 
-// responseOf returns what the operation says about a status that it has.
+// responseOf returns what the operation says about a status, or nil.
 func responseOf(o *openapi3.Operation, status int) *openapi3.Response {
-	if r := o.Responses.Status(status); r != nil {
-		return r.Value
+	for _, r := range []*openapi3.ResponseRef{o.Responses.Status(status), o.Responses.Default()} {
+		if r != nil {
+			return r.Value
+		}
 	}
-	return o.Responses.Default().Value
+	return nil
 }
 
 // route returns the operation of a request, or unmatched if there is none.

@@ -281,7 +281,7 @@ func (w *worker) derive(r *repository, s *sentRequest, out outcome) {
 	if s.operation.isChange() && out.status != 0 && !s.watch.sawOthers() {
 		w.report.countChange(s.operation, out, after, w.aws.uncertainCallsOf(r.account, r.fullName()) > s.uncertainBefore)
 	}
-	if !w.Faults && !s.watch.sawOthers() && !r.maySeemNew(s) && (out.status >= 429 && out.status != 499 || len(out.unknown) > 0) {
+	if !w.Faults && !s.watch.sawOthers() && !r.maySeemNew(s, out) && (out.status >= 429 && out.status != 499 || len(out.unknown) > 0) {
 		w.violation("a failure although AWS has no faults", r, s, out, "")
 	}
 }
@@ -289,8 +289,8 @@ func (w *worker) derive(r *repository, s *sentRequest, out outcome) {
 // maySeemNew tells whether others have deleted a user, or something of a user, a
 // short time ago. The service may wait for IAM to show it, because it has just made
 // it.
-func (r *repository) maySeemNew(s *sentRequest) bool {
-	return s.users != nil && time.Since(r.othersDeleted) < remembered
+func (r *repository) maySeemNew(s *sentRequest, out outcome) bool {
+	return s.users != nil && time.Since(r.othersDeleted) < remembered && out.status == http.StatusGatewayTimeout
 }
 
 // statesAfter returns the possible states of a repository after a request with
