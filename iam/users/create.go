@@ -77,7 +77,7 @@ func (c *Client) createOrFind(ctx context.Context, name string, tags []common.Ta
 			return &User{UserName: name, id: aws.StringValue(out.User.UserId), created: aws.TimeValue(out.User.CreateDate)}, nil
 		case tries.Unsure:
 			if made, err = c.findCreated(ctx, name, tags, tries, err); err != nil {
-				c.made.add(c.perhapsOf(name))
+				c.made.put(c.perhapsOf(name), note{tags: tags})
 			}
 			return made, err
 		}
@@ -118,11 +118,18 @@ func (c *Client) findCreated(ctx context.Context, name string, tags []common.Tag
 		return nil, perhapsMade(calls.UnknownReason(failure, err))
 	case isOlder(found) || c.made.isFresh(found.id):
 		return nil, c.alreadyExists(name, failure)
-	case found.boundary == c.place.Boundary && slices.Equal(found.Tags, tags) && !c.made.isFresh(c.perhapsOf(name)):
+	case found.boundary == c.place.Boundary && slices.Equal(found.Tags, tags) && !c.mayBeEarlier(found):
 		return found, nil
 	default: // somebody made it just now, or an earlier create did, and somebody may have changed it since
 		return nil, perhapsMade(c.alreadyExists(name, failure))
 	}
+}
+
+// mayBeEarlier tells whether an earlier create, of which nobody knows what it did, may
+// have made the user.
+func (c *Client) mayBeEarlier(u *User) bool {
+	earlier, ok := c.made.fresh(c.perhapsOf(u.UserName))
+	return ok && slices.Equal(earlier.tags, u.Tags)
 }
 
 // perhapsMade returns the failure of a create that may have made the user.

@@ -27,7 +27,7 @@ type memory struct {
 // A note says when something was made or deleted.
 type note struct {
 	at     time.Time
-	tags   []common.Tag // that were set on a user
+	tags   []common.Tag // that were set on a user, or that a create was to set
 	key    AccessKey    // that was made
 	listed *atomic.Bool // IAM has shown it
 }

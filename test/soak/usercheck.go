@@ -105,7 +105,8 @@ func (c userCheck) checkEnd() error {
 	case told == "access-key-not-found":
 		ok = c.o.user.key != "" && (c.was == nil || !slices.Contains(c.was.keyIDs(), c.o.user.key) || disturbed)
 	case told == "user-exists":
-		ok = c.o.kind == createUser && (c.was != nil || c.o.user.name == takenName || disturbed)
+		mayBeMade := slices.Contains(c.out.unknown, partUser) // by this create, or by an earlier one with the same tags
+		ok = c.o.kind == createUser && (c.was != nil || c.o.user.name == takenName || disturbed || mayBeMade)
 	case told == "two-access-keys":
 		ok = c.o.makesKey() && (c.was != nil && len(c.was.Keys) == 2 || disturbed)
 	case told == "user-conflict":
