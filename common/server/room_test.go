@@ -209,12 +209,14 @@ func TestErrorsOfAccept(t *testing.T) {
 	idle := s.dial(fast)
 	s.wantAnswer(idle)
 	time.Sleep(2 * quietTime)
+	s.waitUntil("it waits for a connection", failing.isWaiting)
 	failing.fail(syscall.EMFILE, syscall.EPROTO, errors.New("another"))
 	s.wantAnswer(s.dial(fast)) // accepted before the first error
 	s.wantAnswer(s.dial(fast)) // accepted after the last
 	if _, err := idle.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("the idle connection: %v, want EOF", err)
 	}
+	s.waitUntil("it waits for a connection", failing.isWaiting)
 	failing.fail(slices.Repeat([]error{syscall.ENFILE}, 1000)...)
 	s.wantAnswer(s.dial(fast))
 	if err := l.drain(t.Context(), s.served); err != nil {
@@ -291,8 +293,16 @@ func (s *drainServer) waitUntil(what string, done func() bool) {
 // failingListener fails with these errors, one after another.
 type failingListener struct {
 	net.Listener
-	mu     sync.Mutex
-	errors []error
+	mu      sync.Mutex
+	errors  []error
+	waiting bool // for a connection, which comes before the next error
+}
+
+// isWaiting tells whether the listener waits for a connection.
+func (l *failingListener) isWaiting() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.waiting
 }
 
 func (l *failingListener) fail(errs ...error) {
@@ -309,6 +319,12 @@ func (l *failingListener) Accept() (net.Conn, error) {
 		l.mu.Unlock()
 		return nil, err
 	}
+	l.waiting = true
 	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		l.waiting = false
+		l.mu.Unlock()
+	}()
 	return l.Listener.Accept()
 }
