@@ -109,7 +109,7 @@ func (u *user) wantRefused(line, account, region, image string) {
 
 // refusal matches what a client prints about a status 403.
 const refusal = `is not authorized to perform: ecr:\w+ on resource: arn:aws:ecr:us-east-1:\d+:repository/\S+ ` +
-	`(with an explicit deny in a (session|resource-based) policy|because no (identity|resource)-based policy allows the ecr:\w+ action)` +
+	`(with an explicit deny in (a session|a resource-based|an identity-based) policy|because no (identity|resource)-based policy allows the ecr:\w+ action)` +
 	`|Your authorization token is for the region us-east-1, not for us-west-2\.` +
 	`|\b403\b`
 

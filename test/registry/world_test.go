@@ -19,6 +19,7 @@ import (
 	"github.com/YaleSpinup/ecr-api/common"
 	"github.com/YaleSpinup/ecr-api/common/local"
 	"github.com/YaleSpinup/ecr-api/common/localaws"
+	"github.com/YaleSpinup/ecr-api/config"
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/credentials"
 	"github.com/aws/aws-sdk-go/aws/session"
@@ -64,6 +65,7 @@ func newWorld(t *testing.T) *world {
 	aws, err := localaws.New(localaws.Options{Roles: append(local.Roles(), appRoles...), Watch: w.watch, RegistryHost: w.host})
 	must(t, err)
 	t.Cleanup(func() { must(t, aws.Close()) })
+	must(t, aws.AddManagedPolicy(account, c.Users.Boundary, config.UsersBoundary))
 	serve(t, listener, aws)
 	w.aws = w.as("any", "any", "")
 
